@@ -1,0 +1,50 @@
+"""A user's mistake: where it is, what it is, what is allowed. Nothing else is shown for one."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, order=True)
+class Diagnostic:
+    """One mistake. `line` and `column` count from 1; 0 means the whole file."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+    hint: str = ""
+    source: str = ""
+
+    @property
+    def location(self) -> str:
+        """`file:line:column`, or the file alone."""
+        name = shown_path(self.file)
+        return f"{name}:{self.line}:{self.column}" if self.line else name
+
+
+class Failure(Exception):
+    """One or more mistakes, all of those that could be found."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = sorted(set(diagnostics))
+        super().__init__("; ".join(f"{d.location}: {d.message}" for d in self.diagnostics))
+
+
+def failure(file: str, message: str, hint: str = "") -> Failure:
+    """A failure about a file or a project as a whole."""
+    return Failure([Diagnostic(file, 0, 0, message, hint)])
+
+
+def shown_path(path: str) -> str:
+    """A path as the user would type it: relative to the working directory where it lies inside."""
+    relative = os.path.relpath(path) if path else path
+    return (path if relative.startswith("..") else relative).replace(os.sep, "/")
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`did you mean 'rope'?` for a close match, else the empty string."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(word, list(known), n=1, cutoff=0.75)
+    return f"did you mean '{close[0]}'?" if close else ""

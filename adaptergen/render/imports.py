@@ -1,0 +1,41 @@
+"""The import block of a generated module: exactly the names that its code uses."""
+
+import ast
+from collections import defaultdict
+
+_COMPONENTS = "transformer_lens.model_bridge.generalized_components"
+
+# Where each name of TL's public API that a template may use is imported from.
+PUBLIC_API = {
+    "Any": "typing",
+    "ArchitectureAdapter": "transformer_lens.model_bridge.architecture_adapter",
+    "BlockBridge": _COMPONENTS,
+    "EmbeddingBridge": _COMPONENTS,
+    "GatedMLPBridge": _COMPONENTS,
+    "LinearBridge": _COMPONENTS,
+    "ParamProcessingConversion": "transformer_lens.conversion_utils.param_processing_conversion",
+    "PositionEmbeddingsAttentionBridge": _COMPONENTS,
+    "RMSNormalizationBridge": _COMPONENTS,
+    "RearrangeTensorConversion": "transformer_lens.conversion_utils.conversion_steps",
+    "RotaryEmbeddingBridge": _COMPONENTS,
+    "UnembeddingBridge": _COMPONENTS,
+}
+
+
+def import_block(code: str) -> str:
+    """Import statements for `code`, the standard library first, in ruff's order.
+
+    Raises:
+        SyntaxError: if `code` is not Python.
+    """
+    used = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
+    names: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(used & PUBLIC_API.keys()):
+        names[PUBLIC_API[name]].append(name)
+    standard = [_statement(m, names[m]) for m in sorted(names) if "." not in m]
+    others = [_statement(m, names[m]) for m in sorted(names) if "." in m]
+    return "\n\n".join("\n".join(block) for block in (standard, others) if block)
+
+
+def _statement(module: str, names: list[str]) -> str:
+    return f"from {module} import ({', '.join(names)},)" if len(names) > 1 else f"from {module} import {names[0]}"

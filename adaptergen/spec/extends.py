@@ -1,0 +1,62 @@
+"""`extends`: a variant is a few lines on its parent.
+
+Mappings merge key by key; everything else in the child replaces the parent's value. So does a choice
+(`{flag: use_rope}` on `all`) and a facet of another kind, since their keys mean different things.
+What a spec is called is never inherited.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from adaptergen.errors import Diagnostic, Failure, did_you_mean
+from adaptergen.spec.model import Spec
+from adaptergen.spec.tree import Node
+from adaptergen.spec.walk import choice_paths
+
+IDENTITY = ("architecture", "aliases", "model_type", "class_prefix", "title", "summary", "notes")
+_TAGS = ("kind", "topology")
+_REPLACED = frozenset(choice_paths(Spec))
+
+
+def merge(parent: Node, child: Node, path: tuple[str, ...] = ()) -> Node:
+    """The child's tree laid over the parent's; every value keeps its own position."""
+    if (
+        not isinstance(parent.value, dict)
+        or not isinstance(child.value, dict)
+        or path in _REPLACED
+        or _other_kind(parent.value, child.value)
+    ):
+        return child
+    merged = dict(parent.value)
+    for key, node in child.value.items():
+        merged[key] = merge(merged[key], node, (*path, key)) if key in merged else node
+    return replace(child, value=merged)
+
+
+def _other_kind(parent: dict[str, Node], child: dict[str, Node]) -> bool:
+    return any(
+        tag in parent and tag in child and parent[tag].value != child[tag].value for tag in _TAGS
+    )
+
+
+def inheritable(parent: Node) -> Node:
+    """A parent's tree without its identity."""
+    assert isinstance(parent.value, dict)
+    kept = {key: node for key, node in parent.value.items() if key not in (*IDENTITY, "extends")}
+    return replace(parent, value=kept)
+
+
+def parent_of(tree: Node) -> Node | None:
+    """The `extends` entry of a spec, if it has one.
+
+    Raises:
+        Failure: if it is not a name.
+    """
+    assert isinstance(tree.value, dict)
+    entry = tree.value.get("extends")
+    if entry is not None and not isinstance(entry.value, str):
+        raise Failure([Diagnostic(entry.file, entry.line, entry.column, "expected a spec's name")])
+    return entry
+
+
+__all__ = ["IDENTITY", "Callable", "did_you_mean", "inheritable", "merge", "parent_of"]

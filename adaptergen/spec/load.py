@@ -1,0 +1,208 @@
+"""From a spec's name or file to a validated spec, its parents merged in."""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from pydantic import ValidationError
+
+from adaptergen.errors import Diagnostic, Failure, did_you_mean, failure, shown_path
+from adaptergen.spec.extends import inheritable, merge, parent_of
+from adaptergen.spec.model import Spec
+from adaptergen.spec.tree import Node, parse
+from adaptergen.spec.walk import facet_at, key_of
+
+
+@dataclass(frozen=True)
+class LoadedSpec:
+    """A spec, the file it came from, and its parents' files, nearest first."""
+
+    name: str
+    path: str
+    parents: tuple[str, ...]
+    spec: Spec
+    tree: Node
+
+
+@dataclass
+class Loader:
+    """Loads specs; `directories` is where parents are looked for, in order. Files are read once."""
+
+    directories: Sequence[str]
+    _trees: dict[str, Node] = field(default_factory=dict)
+
+    def load(self, path: str) -> LoadedSpec:
+        """Load the spec in `path`.
+
+        Raises:
+            Failure: with every mistake in the file, and in what it inherits.
+        """
+        tree, parents = self._resolve(path, ())
+        return LoadedSpec(spec_name(path), path, parents, validate(tree), tree)
+
+    def load_all(self, paths: Iterable[str]) -> list[LoadedSpec]:
+        """Load several specs and collect the mistakes of all of them."""
+        loaded: list[LoadedSpec] = []
+        mistakes: list[Diagnostic] = []
+        for path in paths:
+            try:
+                loaded.append(self.load(path))
+            except Failure as error:
+                mistakes += error.diagnostics
+        if mistakes:
+            raise Failure(mistakes)
+        return loaded
+
+    def _resolve(self, path: str, children: tuple[str, ...]) -> tuple[Node, tuple[str, ...]]:
+        tree = self._tree(path)
+        entry = parent_of(tree)
+        assert isinstance(tree.value, dict)
+        if entry is None:
+            return tree, ()
+        parent = self._find_parent(entry, path, (*children, path))
+        inherited, grandparents = self._resolve(parent, (*children, path))
+        own = Node({k: v for k, v in tree.value.items() if k != "extends"}, path, tree.line, tree.column)
+        return merge(inheritable(inherited), own), (parent, *grandparents)
+
+    def _tree(self, path: str) -> Node:
+        if path not in self._trees:
+            self._trees[path] = parse(path, read_bytes(path))
+        return self._trees[path]
+
+    def _find_parent(self, entry: Node, path: str, chain: tuple[str, ...]) -> str:
+        name = str(entry.value)
+        found = find_spec(name, [os.path.dirname(path), *self.directories], skip=path)
+        if found is None:
+            known = [n for d in self.directories for n in spec_names(d)]
+            message = f"no spec is called '{name}'"
+            hint = did_you_mean(name, known) or f"known: {', '.join(sorted(set(known)))}"
+        elif any(same_file(found, child) for child in chain):
+            names = [spec_name(p) for p in (*chain, found)]
+            message, hint = f"specs extend each other in a circle: {' -> '.join(names)}", ""
+        else:
+            return found
+        raise Failure([_at(entry, message, hint)])
+
+
+def spec_name(path: str) -> str:
+    """The name of a spec: its file's name without the ending."""
+    return os.path.splitext(os.path.basename(path))[0]
+
+
+def spec_names(directory: str) -> list[str]:
+    """The names of the specs in a directory."""
+    if not os.path.isdir(directory):
+        return []
+    return sorted(spec_name(f) for f in os.listdir(directory) if f.endswith(".yaml"))
+
+
+def find_spec(name: str, directories: Iterable[str], skip: str = "") -> str | None:
+    """The first file for a spec's name; `skip` is passed over, so that a spec can extend its namesake."""
+    for directory in directories:
+        path = os.path.join(directory, f"{name}.yaml")
+        if os.path.isfile(path) and not (skip and same_file(path, skip)):
+            return path
+    return None
+
+
+def same_file(one: str, other: str) -> bool:
+    """Whether two paths lead to the same file."""
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def read_bytes(path: str) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        Failure: if it cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise failure(path, f"cannot be read: {error.strerror}") from None
+
+
+def validate(tree: Node) -> Spec:
+    """The spec that a merged tree describes.
+
+    Raises:
+        Failure: with every mistake, each at the key or value that is wrong.
+    """
+    try:
+        return Spec.model_validate(tree.plain())
+    except ValidationError as error:
+        raise Failure(_diagnose(tree, dict(e)) for e in error.errors(include_url=False)) from None
+
+
+def _diagnose(tree: Node, error: dict[str, object]) -> Diagnostic:
+    loc = error["loc"]
+    assert isinstance(loc, tuple)
+    path, node = _descend(tree, loc)
+    dotted = ".".join(str(part) for part in path)
+    kind = error["type"]
+    if kind == "extra_forbidden":
+        facet = facet_at(Spec, loc[:-1])
+        known = [key_of(n, f) for n, f in facet.model_fields.items()] if facet else []
+        message = f"unknown key '{dotted}'"
+        hint = did_you_mean(str(loc[-1]), known) or f"allowed: {', '.join(known)}"
+        return _at(node, message, hint, key=True)
+    if kind == "missing":
+        missing = ".".join([*map(str, path), str(loc[-1])])
+        facet = facet_at(Spec, loc[:-1])
+        fields = {key_of(n, f): f for n, f in facet.model_fields.items()} if facet else {}
+        hint = fields[loc[-1]].description or "" if loc[-1] in fields else ""
+        return _at(node, f"missing key '{missing}'", hint, key=True)
+    return _at(node, f"'{dotted}': {_message(error)}", _suggestion(node, error))
+
+
+def _message(error: dict[str, object]) -> str:
+    """What is wrong with a value, in the language's words rather than pydantic's."""
+    ctx = error.get("ctx") or {}
+    assert isinstance(ctx, dict)
+    expected = {
+        "literal_error": f"expected {ctx.get('expected')}",
+        "union_tag_invalid": f"expected {ctx.get('expected_tags')}",
+        "bool_type": "expected true or false",
+        "string_type": "expected text",
+        "list_type": "expected a list",
+        "dict_type": "expected a mapping of keys to values",
+        "model_type": "expected a mapping of keys to values",
+        "model_attributes_type": "expected a mapping of keys to values",
+    }
+    return expected.get(str(error["type"]), str(error["msg"]))
+
+
+def _suggestion(node: Node, error: dict[str, object]) -> str:
+    ctx = error.get("ctx") or {}
+    assert isinstance(ctx, dict)
+    allowed = str(ctx.get("allowed") or ctx.get("expected") or "")
+    words = [w.strip(" '{}:.") for part in allowed.split(",") for w in part.split(" or ")]
+    return did_you_mean(node.value, words) if isinstance(node.value, str) else ""
+
+
+def _descend(tree: Node, loc: tuple[str | int, ...]) -> tuple[list[str | int], Node]:
+    """The YAML path and node of a pydantic location, whose union tags are no keys."""
+    path: list[str | int] = []
+    node = tree
+    for part in loc:
+        if isinstance(node.value, dict) and part in node.value:
+            node = node.value[str(part)]
+        elif isinstance(node.value, list) and isinstance(part, int):
+            node = node.value[part]
+        else:
+            continue
+        path.append(part)
+    return path, node
+
+
+def _at(node: Node, message: str, hint: str = "", *, key: bool = False) -> Diagnostic:
+    """A diagnostic at a node, or at the key it belongs to, with the line it stands on."""
+    at_key = key and node.key_line
+    line, column = (node.key_line, node.key_column) if at_key else (node.line, node.column)
+    lines = read_bytes(node.file).decode("utf-8-sig", "replace").splitlines()
+    source = lines[line - 1] if 0 < line <= len(lines) else ""
+    return Diagnostic(node.file, line, column, message, hint, source)
+
+
+__all__ = ["LoadedSpec", "Loader", "find_spec", "read_bytes", "same_file", "shown_path", "spec_name", "spec_names", "validate"]

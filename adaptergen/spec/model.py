@@ -1,0 +1,77 @@
+"""The spec: what one architecture is, in full."""
+
+from typing import Literal
+
+from pydantic import Field, JsonValue
+
+from adaptergen.spec.attention import ReimplementedAttention
+from adaptergen.spec.facet import Facet
+from adaptergen.spec.mlp import GatedMlp
+from adaptergen.spec.norm import PreNorm, RmsNorm
+from adaptergen.spec.processing import Processing
+from adaptergen.spec.values import ClassName, Decided, Name, Path, Prose
+
+
+class Paths(Facet):
+    """Where the parts of the HF model are."""
+
+    embed: Path = Field(description="Token embedding.")
+    rotary: Path = Field(description="Module that computes the rotary cosines and sines.")
+    blocks: Path = Field(description="List of blocks.")
+    final_norm: Path = Field(description="Norm before the unembedding.")
+    unembed: Path = Field(description="Unembedding.")
+
+
+class Tokenizer(Facet):
+    """How TL prepares text for models of this architecture."""
+
+    prepend_bos: bool = Field(description="Whether TL puts the BOS token in front by default.")
+    padding_side: Literal["left", "right"] = Field(description="Where TL pads a batch by default.")
+
+
+class Spec(Facet):
+    """One architecture. `extends` and the file's name belong to the file, not to the spec."""
+
+    architecture: ClassName = Field(description="HF class, such as `LlamaForCausalLM`.")
+    aliases: list[ClassName] = Field(
+        default=[], description="Further class names that checkpoints use for it."
+    )
+    model_type: Name | None = Field(
+        default=None,
+        description="HF `model_type`; left out, the class name without ForCausalLM in lower case.",
+    )
+    class_prefix: ClassName | None = Field(
+        default=None,
+        description="Prefix of the generated classes; left out, the class name without ForCausalLM.",
+    )
+    title: Prose | None = Field(default=None, description="Name in prose; left out, the prefix.")
+    summary: Prose = Field(description="What the architecture is, in one or two sentences.")
+    notes: list[Prose] = Field(default=[], description="Further facts for the docstring.")
+    paths: Paths = Field(description="Where the parts of the HF model are.")
+    norm: RmsNorm = Field(description="What normalises the residual stream.")
+    block: PreNorm = Field(description="The order of norms, attention and MLP in a block.")
+    attention: ReimplementedAttention = Field(description="Attention.")
+    mlp: GatedMlp = Field(description="MLP.")
+    tied_embeddings: Decided = Field(
+        description="Whether the unembedding is the embedding's weight: false, true, or a config key."
+    )
+    processing: Processing = Field(description="Which weight-processing steps are valid.")
+    tokenizer: Tokenizer = Field(description="Tokenizer defaults.")
+    tiny: dict[Name, JsonValue] = Field(
+        description="HF config of the tiny random model that verification builds."
+    )
+
+    @property
+    def prefix(self) -> str:
+        """Prefix of the generated class names, such as `SmolLM3`."""
+        return self.class_prefix or self.architecture.removesuffix("ForCausalLM")
+
+    @property
+    def hf_model_type(self) -> str:
+        """HF's `model_type`, such as `smollm3`."""
+        return self.model_type or self.architecture.removesuffix("ForCausalLM").lower()
+
+    @property
+    def architectures(self) -> list[str]:
+        """Every HF class name that this spec stands for, the main one first."""
+        return [self.architecture, *self.aliases]

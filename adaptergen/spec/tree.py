@@ -1,0 +1,173 @@
+"""YAML as a tree that knows where every key and value stands.
+
+Scalars are read by YAML 1.2's core rules, which say what most people expect (`1e-6` is a number).
+What YAML readers disagree about (`no`, `010`) is an error, as are duplicate keys, aliases and tags.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import yaml
+
+from adaptergen.errors import Diagnostic, Failure
+
+_Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+
+_CONSTANTS = {
+    **dict.fromkeys(("null", "Null", "NULL", "~", ""), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_BOOLEAN_OF_OLD = re.compile(r"(?i:yes|no|on|off)")
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_LOOKS_NUMERIC = re.compile(r"[-+]?(\.?[0-9][0-9a-fA-FxXoO_:.\-]*|\.(?i:inf|nan))")
+_MAX_DEPTH = 32
+
+Scalar: TypeAlias = "None | bool | int | float | str"
+
+
+@dataclass(frozen=True)
+class Node:
+    """A value and where it stands; for a value in a mapping, also where its key stands."""
+
+    value: "Scalar | dict[str, Node] | list[Node]"
+    file: str
+    line: int
+    column: int
+    key_line: int = 0
+    key_column: int = 0
+
+    def plain(self) -> Any:
+        """The value without positions."""
+        if isinstance(self.value, dict):
+            return {key: node.plain() for key, node in self.value.items()}
+        if isinstance(self.value, list):
+            return [node.plain() for node in self.value]
+        return self.value
+
+
+class _Reader:
+    """Builds the tree from PyYAML's events and collects every mistake on the way.
+
+    Events rather than PyYAML's own nodes: those are composed by recursion in C, which a hostile
+    file can drive into a crash.
+    """
+
+    def __init__(self, file: str, text: str) -> None:
+        self.file = file
+        self.lines = text.splitlines()
+        self.events: Iterator[yaml.Event] = yaml.parse(text, Loader=_Loader)
+        self.mistakes: list[Diagnostic] = []
+
+    def report(self, mark: yaml.Mark, message: str, hint: str = "") -> None:
+        source = self.lines[mark.line] if mark.line < len(self.lines) else ""
+        self.mistakes.append(
+            Diagnostic(self.file, mark.line + 1, mark.column + 1, message, hint, source)
+        )
+
+    def document(self) -> Node | None:
+        """The one document of the file, or None where there is none."""
+        root = None
+        for event in self.events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                if root is not None:
+                    self.report(event.start_mark, "a second document", "one spec to a file")
+                    break
+                root = self.read(next(self.events))
+        return root
+
+    def read(self, event: yaml.Event, key: yaml.Mark | None = None, depth: int = 0) -> Node:
+        mark = event.start_mark
+        if depth > _MAX_DEPTH:
+            self.report(mark, f"nested more than {_MAX_DEPTH} levels deep")
+            raise Failure(self.mistakes)
+        value: Any = None
+        if isinstance(event, yaml.AliasEvent):
+            self.report(mark, "an alias", "specs share values with `extends` only")
+        elif event.tag is not None:
+            self.report(mark, f"a tag ({event.tag}) is not part of the spec language")
+        if isinstance(event, yaml.MappingStartEvent):
+            value = self.mapping(depth)
+        elif isinstance(event, yaml.SequenceStartEvent):
+            value = []
+            while not isinstance(item := next(self.events), yaml.SequenceEndEvent):
+                value.append(self.read(item, None, depth + 1))
+        elif isinstance(event, yaml.ScalarEvent):
+            value = self.scalar(event)
+        at = (key.line + 1, key.column + 1) if key else (0, 0)
+        return Node(value, self.file, mark.line + 1, mark.column + 1, *at)
+
+    def mapping(self, depth: int) -> dict[str, Node]:
+        result: dict[str, Node] = {}
+        while not isinstance(key := next(self.events), yaml.MappingEndEvent):
+            mark = key.start_mark
+            if not isinstance(key, yaml.ScalarEvent):
+                self.report(mark, "a key must be a word")
+                self.read(key, None, depth + 1)
+                self.read(next(self.events), None, depth + 1)
+                continue
+            child = self.read(next(self.events), mark, depth + 1)
+            if key.value in result:
+                first = result[key.value].key_line
+                self.report(mark, f"duplicate key '{key.value}'", f"first on line {first}")
+                continue
+            result[key.value] = child
+        return result
+
+    def scalar(self, event: yaml.ScalarEvent) -> Scalar:
+        text: str = event.value
+        if event.style not in (None, ""):
+            return text
+        if text in _CONSTANTS:
+            return _CONSTANTS[text]
+        if _INTEGER.fullmatch(text):
+            return int(text) if len(text) < 20 else float(text)
+        if _BOOLEAN_OF_OLD.fullmatch(text):
+            meant = "true" if text.lower() in ("yes", "on") else "false"
+            self.report(
+                event.start_mark, f"'{text}' is a boolean to some YAML readers and text to others",
+                f"write {meant}, or quote it if text is meant",
+            )  # fmt: skip
+        elif _FLOAT.fullmatch(text) and not re.match("[-+]?0[0-9]", text):
+            return float(text)
+        elif _LOOKS_NUMERIC.fullmatch(text):
+            self.report(
+                event.start_mark, f"'{text}' is a different number to different YAML readers",
+                "write a plain decimal number, or quote it if text is meant",
+            )  # fmt: skip
+        return text
+
+
+def parse(file: str, data: bytes) -> Node:
+    """Read one YAML document whose top level is a mapping.
+
+    Raises:
+        Failure: with every mistake of form in the file.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise Failure([Diagnostic(file, line, 1, "not UTF-8", "save the file as UTF-8")]) from None
+    reader = _Reader(file, text)
+    tree = None
+    try:
+        tree = reader.document()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        message = ", ".join(filter(None, [error.context, error.problem]))
+        reader.report(mark, f"not valid YAML: {message}")
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        message = f"not valid YAML: the character U+{ord(text[error.position]):04X} is not allowed"
+        reader.mistakes.append(Diagnostic(file, line, 1, message))
+    if tree is None and not reader.mistakes:
+        reader.mistakes.append(Diagnostic(file, 0, 0, "the file is empty", "`adaptergen new` starts one"))
+    if tree is not None and not reader.mistakes and not isinstance(tree.value, dict):
+        reader.mistakes.append(Diagnostic(file, tree.line, tree.column, "a spec is a mapping of keys"))
+    if tree is None or reader.mistakes:
+        raise Failure(reader.mistakes)
+    return tree

@@ -1,0 +1,83 @@
+"""The scalars of the spec language. Nothing that passes here can become code."""
+
+import keyword
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+_MAX_LENGTH = 2000
+
+
+@dataclass(frozen=True)
+class Matches:
+    """A string that matches `pattern` in full and is no keyword; `expected` says so to the user."""
+
+    pattern: str
+    expected: str
+
+    def check(self, value: str) -> str:
+        matches = re.fullmatch(self.pattern, value, re.ASCII)
+        if not matches or keyword.iskeyword(value) or len(value) > _MAX_LENGTH:
+            raise PydanticCustomError("text", "expected {expected}", {"expected": self.expected})
+        return value
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {**handler(schema), "pattern": f"^{self.pattern}$"}
+
+
+class _Prose:
+    """Printable text, folded onto one line: safe in a docstring once quotes are escaped."""
+
+    def check(self, value: str) -> str:
+        folded = " ".join(value.split())
+        if not folded or not folded.isprintable() or len(folded) > _MAX_LENGTH:
+            raise PydanticCustomError(
+                "text", "expected text without control characters, at most {limit} characters",
+                {"limit": _MAX_LENGTH},
+            )  # fmt: skip
+        return folded
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+
+class _Decided:
+    """`false`, `true`, or the HF config key that decides."""
+
+    _KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
+
+    def check(self, value: object) -> bool | str:
+        if isinstance(value, bool) or (isinstance(value, str) and self._KEY.fullmatch(value)):
+            return value
+        raise PydanticCustomError(
+            "decided", "expected false, true, or the HF config key that decides (attention_bias)"
+        )
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.check)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"anyOf": [{"type": "boolean"}, {"type": "string", "pattern": f"^{self._KEY.pattern}$"}]}
+
+
+_NAME = "[A-Za-z][A-Za-z0-9_]*"
+
+ClassName: TypeAlias = Annotated[
+    str, Matches(r"[A-Z][A-Za-z0-9_]*", "a class name such as LlamaForCausalLM")
+]
+Name: TypeAlias = Annotated[str, Matches(_NAME, "a name of letters, digits and underscores")]
+Path: TypeAlias = Annotated[
+    str, Matches(rf"{_NAME}(\.[A-Za-z0-9_]+)*", "a dotted path such as model.layers")
+]
+Prose: TypeAlias = Annotated[str, _Prose()]
+Decided: TypeAlias = Annotated[bool | str, _Decided()]

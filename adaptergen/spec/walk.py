@@ -1,0 +1,60 @@
+"""Walks the models of the language: what keys a facet has, and which class a key leads to."""
+
+from collections.abc import Iterator, Sequence
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from adaptergen.spec.facet import Choice, Facet
+
+
+def key_of(name: str, field: FieldInfo) -> str:
+    """The YAML key of a field."""
+    return field.alias or name
+
+
+def classes_of(annotation: Any) -> tuple[type[Facet], ...]:
+    """The facet classes that a field can hold; none for a scalar."""
+    if get_origin(annotation) is Annotated:
+        return classes_of(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return tuple(cls for arg in get_args(annotation) for cls in classes_of(arg))
+    is_facet = isinstance(annotation, type) and issubclass(annotation, Facet)
+    return (annotation,) if is_facet else ()
+
+
+def tag_of(facet: type[Facet]) -> str:
+    """What names this class among its alternatives: a choice's word, or its `kind`."""
+    if issubclass(facet, Choice):
+        return facet.word
+    for name in ("kind", "topology"):
+        if name in facet.model_fields:
+            return str(get_args(facet.model_fields[name].annotation)[0])
+    return ""
+
+
+def facet_at(root: type[Facet], loc: Sequence[str | int]) -> type[Facet] | None:
+    """The class that a pydantic error location leads to, its union tags included."""
+    current: tuple[type[Facet], ...] = (root,)
+    for part in loc:
+        tagged = [cls for cls in current if tag_of(cls) == part]
+        if len(current) > 1 or (tagged and issubclass(tagged[0], Choice) and len(current) > 1):
+            current = tuple(tagged)
+            continue
+        if not current:
+            return None
+        fields = {key_of(name, field): field for name, field in current[0].model_fields.items()}
+        current = classes_of(fields[part].annotation) if part in fields else ()
+    return current[0] if len(current) == 1 else None
+
+
+def choice_paths(root: type[Facet], prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Paths of the keys that hold a `Choice`: their values are replaced, never merged."""
+    for name, field in root.model_fields.items():
+        path = (*prefix, key_of(name, field))
+        for cls in classes_of(field.annotation):
+            if issubclass(cls, Choice):
+                yield path
+                break
+            yield from choice_paths(cls, path)

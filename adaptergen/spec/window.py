@@ -1,0 +1,49 @@
+"""Sliding-window attention. HF hands the mask down, so a window is a claim, not code."""
+
+from typing import Annotated, ClassVar, TypeAlias
+
+from pydantic import Field
+
+from adaptergen.spec.facet import Choice, OneOf, Word
+from adaptergen.spec.values import Name
+
+
+class NoWindow(Word):
+    """Every layer sees every earlier token."""
+
+    word: ClassVar[str] = "none"
+    fact: ClassVar[str] = "Window: none, every layer sees all earlier tokens."
+
+
+class ConfigWindow(Choice):
+    """Every layer sees as many tokens as this HF config key says (null: all of them)."""
+
+    word: ClassVar[str] = "config"
+
+    config: Name = Field(description="HF config key, such as `sliding_window`.")
+
+    @property
+    def fact(self) -> str:
+        """The facet in a sentence of the docstring."""
+        return f"Window: every layer sees the last `config.{self.config}` tokens, in HF's mask."
+
+
+class FlaggedWindow(Choice):
+    """Layers whose HF attention has this attribute set see that many tokens; the others see all."""
+
+    word: ClassVar[str] = "flag"
+
+    flag: Name = Field(description="Attribute of the HF attention module, such as `sliding_window`.")
+
+    @property
+    def fact(self) -> str:
+        """The facet in a sentence of the docstring."""
+        return (
+            f"Window: a layer sees the last `{self.flag}` tokens where its HF attention sets that"
+            " attribute, in HF's mask."
+        )
+
+
+Window: TypeAlias = Annotated[
+    NoWindow | ConfigWindow | FlaggedWindow, OneOf(NoWindow, ConfigWindow, FlaggedWindow)
+]
