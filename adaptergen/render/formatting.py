@@ -15,7 +15,7 @@ def format_all(texts: dict[str, str]) -> dict[str, str]:
     """
     if not texts:
         return {}
-    from ruff.__main__ import find_ruff_bin
+    from ruff import find_ruff_bin
 
     with tempfile.TemporaryDirectory(prefix="adaptergen-") as folder:
         for name, text in texts.items():

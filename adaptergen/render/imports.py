@@ -38,4 +38,8 @@ def import_block(code: str) -> str:
 
 
 def _statement(module: str, names: list[str]) -> str:
-    return f"from {module} import ({', '.join(names)},)" if len(names) > 1 else f"from {module} import {names[0]}"
+    return (
+        f"from {module} import ({', '.join(names)},)"
+        if len(names) > 1
+        else f"from {module} import {names[0]}"
+    )

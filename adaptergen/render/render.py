@@ -1,11 +1,13 @@
 """Specs in, text of modules out."""
 
-from collections.abc import Mapping, Sequence
+import traceback
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import jinja2
 
 from adaptergen.errors import Diagnostic, Failure
+from adaptergen.registry import Entry
 from adaptergen.render.imports import import_block
 from adaptergen.render.text import comment, literal, prose
 from adaptergen.render.view import adapter_view
@@ -13,11 +15,12 @@ from adaptergen.spec.model import Spec
 
 
 class Renderer:
-    """Renders specs through the templates found in `directories`, the first that has one winning."""
+    """Renders specs through the templates found in `folders`, the first that has one winning."""
 
-    def __init__(self, directories: Sequence[str]) -> None:
+    def __init__(self, folders: Sequence[str]) -> None:
+        self.folders = folders
         self.environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(directories),
+            loader=jinja2.FileSystemLoader(folders),
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
@@ -30,15 +33,50 @@ class Renderer:
         """The adapter module of a spec, unformatted.
 
         Raises:
-            Failure: if a template is missing or fails, naming its file and line.
+            Failure: if a template is missing or fails, or what it prints is not Python.
         """
         view = adapter_view(spec)
         code = self._render("adapter.py.j2", view)
         docstring = self._render("docstring.py.j2", view)
-        return f"{docstring}\n{import_block(code)}\n\n\n{code}"
+        return f"{docstring}\n{_imports(code, 'adapter.py.j2')}\n\n\n{code}"
+
+    def registry(self, entries: Iterable[Entry]) -> str:
+        """The module that lists adapters by architecture, unformatted.
+
+        Raises:
+            Failure: as `adapter` does.
+        """
+        return self._render("registry.py.j2", {"entries": list(entries)})
 
     def _render(self, template: str, view: Mapping[str, Any]) -> str:
         try:
             return self.environment.get_template(template).render(view)
         except jinja2.TemplateNotFound as error:
-            raise Failure([Diagnostic(template, 0, 0, f"no template is called '{error.name}'")]) from None
+            message = f"no template is called '{error.name}'"
+            raise Failure([self._diagnose(error, message)]) from None
+        except jinja2.TemplateSyntaxError as error:
+            message = f"template error: {error.message}"
+            raise Failure(
+                [Diagnostic(error.filename or template, error.lineno, 1, message)]
+            ) from None
+        except Exception as error:  # whatever a project's template does, the user sees where
+            message = f"template error: {type(error).__name__}: {error}"
+            raise Failure([self._diagnose(error, message)]) from None
+
+    def _diagnose(self, error: Exception, message: str) -> Diagnostic:
+        """The line of the innermost template on the way to an error; Jinja puts it in the traceback."""
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [f for f in frames if f.filename.startswith(tuple(self.folders))]
+        if not lines:
+            return Diagnostic(self.folders[0], 0, 0, message)
+        return Diagnostic(
+            lines[-1].filename, lines[-1].lineno or 1, 1, message, "", lines[-1].line or ""
+        )
+
+
+def _imports(code: str, template: str) -> str:
+    try:
+        return import_block(code)
+    except SyntaxError as error:
+        message = f"renders code that is not Python: {error.msg}"
+        raise Failure([Diagnostic(template, 0, 0, message, (error.text or "").strip())]) from None

@@ -73,7 +73,9 @@ def _facts(spec: Spec) -> list[str]:
 
 def _tying(tied: bool | str) -> str:
     if isinstance(tied, str):
-        return f"Embeddings: the unembedding is the embedding's weight where `config.{tied}` is set."
+        return (
+            f"Embeddings: the unembedding is the embedding's weight where `config.{tied}` is set."
+        )
     shared = "is the embedding's weight" if tied else "has a weight of its own"
     return f"Embeddings: the unembedding {shared}."
 

@@ -1,0 +1,1 @@
+"""The spec language: facets, YAML with positions, `extends`."""

@@ -1,14 +1,13 @@
 """`extends`: a variant is a few lines on its parent.
 
-Mappings merge key by key; everything else in the child replaces the parent's value. So does a choice
-(`{flag: use_rope}` on `all`) and a facet of another kind, since their keys mean different things.
+Mappings merge key by key; everything else in the child replaces the parent's value. So does a
+choice (`{flag: use_rope}` on `all`) and a facet of another kind: their keys mean different things.
 What a spec is called is never inherited.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 
-from adaptergen.errors import Diagnostic, Failure, did_you_mean
+from adaptergen.errors import Diagnostic, Failure
 from adaptergen.spec.model import Spec
 from adaptergen.spec.tree import Node
 from adaptergen.spec.walk import choice_paths
@@ -57,6 +56,3 @@ def parent_of(tree: Node) -> Node | None:
     if entry is not None and not isinstance(entry.value, str):
         raise Failure([Diagnostic(entry.file, entry.line, entry.column, "expected a spec's name")])
     return entry
-
-
-__all__ = ["IDENTITY", "Callable", "did_you_mean", "inheritable", "merge", "parent_of"]

@@ -1,14 +1,20 @@
 """What every facet of the spec language is built from.
 
-A facet is a frozen model that refuses unknown keys. A facet with several shapes is written either as
-a mapping with a `kind` (pydantic's discriminated union), or, where it is short, as a `Choice`: a word
-(`all`) or one key with its argument (`{flag: use_rope}`).
+A facet is a frozen model that refuses unknown keys. A facet with several shapes is written either
+as a mapping with a `kind` (pydantic's discriminated union), or, where it is short, as a `Choice`: a
+word (`all`) or one key with its argument (`{flag: use_rope}`).
 """
 
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic import model_serializer, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    model_serializer,
+    model_validator,
+)
 from pydantic_core import CoreSchema, core_schema
 
 
@@ -60,14 +66,22 @@ class OneOf:
             return value.word
         if isinstance(value, dict):
             # A keyed choice is recognised by its key alone, so that its other keys can be reported.
-            named = [word for word, c in self.choices.items() if not issubclass(c, Word) and word in value]
+            named = [
+                word
+                for word, c in self.choices.items()
+                if not issubclass(c, Word) and word in value
+            ]
             return named[0] if named else None
         choice = self.choices.get(value) if isinstance(value, str) else None
         return choice.word if choice is not None and issubclass(choice, Word) else None
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
         return core_schema.tagged_union_schema(
-            choices={word: handler.generate_schema(choice) for word, choice in self.choices.items()},
+            choices={
+                word: handler.generate_schema(choice) for word, choice in self.choices.items()
+            },
             discriminator=self._word_of,
             custom_error_type="choice",
             custom_error_message="expected one of: {allowed}",

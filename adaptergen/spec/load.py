@@ -1,13 +1,13 @@
 """From a spec's name or file to a validated spec, its parents merged in."""
 
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
-from adaptergen.errors import Diagnostic, Failure, did_you_mean, failure, shown_path
+from adaptergen.errors import Diagnostic, Failure, did_you_mean
 from adaptergen.spec.extends import inheritable, merge, parent_of
+from adaptergen.spec.files import find_parent, read_bytes, same_file, spec_files, spec_name
 from adaptergen.spec.model import Spec
 from adaptergen.spec.tree import Node, parse
 from adaptergen.spec.walk import facet_at, key_of
@@ -26,9 +26,9 @@ class LoadedSpec:
 
 @dataclass
 class Loader:
-    """Loads specs; `directories` is where parents are looked for, in order. Files are read once."""
+    """Loads specs; `folders` is where parents are looked for, in order. Files are read once."""
 
-    directories: Sequence[str]
+    folders: Sequence[str]
     _trees: dict[str, Node] = field(default_factory=dict)
 
     def load(self, path: str) -> LoadedSpec:
@@ -61,7 +61,9 @@ class Loader:
             return tree, ()
         parent = self._find_parent(entry, path, (*children, path))
         inherited, grandparents = self._resolve(parent, (*children, path))
-        own = Node({k: v for k, v in tree.value.items() if k != "extends"}, path, tree.line, tree.column)
+        own = Node(
+            {k: v for k, v in tree.value.items() if k != "extends"}, path, tree.line, tree.column
+        )
         return merge(inheritable(inherited), own), (parent, *grandparents)
 
     def _tree(self, path: str) -> Node:
@@ -71,9 +73,9 @@ class Loader:
 
     def _find_parent(self, entry: Node, path: str, chain: tuple[str, ...]) -> str:
         name = str(entry.value)
-        found = find_spec(name, [os.path.dirname(path), *self.directories], skip=path)
+        found = find_parent(name, path, self.folders)
         if found is None:
-            known = [n for d in self.directories for n in spec_names(d)]
+            known = [spec_name(file) for folder in self.folders for file in spec_files(folder)]
             message = f"no spec is called '{name}'"
             hint = did_you_mean(name, known) or f"known: {', '.join(sorted(set(known)))}"
         elif any(same_file(found, child) for child in chain):
@@ -82,45 +84,6 @@ class Loader:
         else:
             return found
         raise Failure([_at(entry, message, hint)])
-
-
-def spec_name(path: str) -> str:
-    """The name of a spec: its file's name without the ending."""
-    return os.path.splitext(os.path.basename(path))[0]
-
-
-def spec_names(directory: str) -> list[str]:
-    """The names of the specs in a directory."""
-    if not os.path.isdir(directory):
-        return []
-    return sorted(spec_name(f) for f in os.listdir(directory) if f.endswith(".yaml"))
-
-
-def find_spec(name: str, directories: Iterable[str], skip: str = "") -> str | None:
-    """The first file for a spec's name; `skip` is passed over, so that a spec can extend its namesake."""
-    for directory in directories:
-        path = os.path.join(directory, f"{name}.yaml")
-        if os.path.isfile(path) and not (skip and same_file(path, skip)):
-            return path
-    return None
-
-
-def same_file(one: str, other: str) -> bool:
-    """Whether two paths lead to the same file."""
-    return os.path.realpath(one) == os.path.realpath(other)
-
-
-def read_bytes(path: str) -> bytes:
-    """The bytes of a file.
-
-    Raises:
-        Failure: if it cannot be read.
-    """
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError as error:
-        raise failure(path, f"cannot be read: {error.strerror}") from None
 
 
 def validate(tree: Node) -> Spec:
@@ -203,6 +166,3 @@ def _at(node: Node, message: str, hint: str = "", *, key: bool = False) -> Diagn
     lines = read_bytes(node.file).decode("utf-8-sig", "replace").splitlines()
     source = lines[line - 1] if 0 < line <= len(lines) else ""
     return Diagnostic(node.file, line, column, message, hint, source)
-
-
-__all__ = ["LoadedSpec", "Loader", "find_spec", "read_bytes", "same_file", "shown_path", "spec_name", "spec_names", "validate"]

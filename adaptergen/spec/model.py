@@ -38,11 +38,11 @@ class Spec(Facet):
     )
     model_type: Name | None = Field(
         default=None,
-        description="HF `model_type`; left out, the class name without ForCausalLM in lower case.",
+        description="HF `model_type`; left out, the prefix in lower case.",
     )
     class_prefix: ClassName | None = Field(
         default=None,
-        description="Prefix of the generated classes; left out, the class name without ForCausalLM.",
+        description="Prefix of generated classes; left out, the class name without ForCausalLM.",
     )
     title: Prose | None = Field(default=None, description="Name in prose; left out, the prefix.")
     summary: Prose = Field(description="What the architecture is, in one or two sentences.")
@@ -53,7 +53,7 @@ class Spec(Facet):
     attention: ReimplementedAttention = Field(description="Attention.")
     mlp: GatedMlp = Field(description="MLP.")
     tied_embeddings: Decided = Field(
-        description="Whether the unembedding is the embedding's weight: false, true, or a config key."
+        description="Whether the unembedding is the embedding's weight: false, true or a config key."
     )
     processing: Processing = Field(description="Which weight-processing steps are valid.")
     tokenizer: Tokenizer = Field(description="Tokenizer defaults.")
@@ -69,7 +69,7 @@ class Spec(Facet):
     @property
     def hf_model_type(self) -> str:
         """HF's `model_type`, such as `smollm3`."""
-        return self.model_type or self.architecture.removesuffix("ForCausalLM").lower()
+        return self.model_type or self.prefix.lower()
 
     @property
     def architectures(self) -> list[str]:

@@ -17,7 +17,7 @@ class AllLayers(Word):
 
 
 class FlaggedLayers(Choice):
-    """Only layers whose HF attention has this attribute truthy rotate; the others are NoPE layers."""
+    """Layers whose HF attention has this attribute truthy rotate; the others are NoPE layers."""
 
     word: ClassVar[str] = "flag"
     every_layer: ClassVar[bool] = False

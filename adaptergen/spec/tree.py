@@ -26,7 +26,7 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _LOOKS_NUMERIC = re.compile(r"[-+]?(\.?[0-9][0-9a-fA-FxXoO_:.\-]*|\.(?i:inf|nan))")
 _MAX_DEPTH = 32
 
-Scalar: TypeAlias = "None | bool | int | float | str"
+Scalar: TypeAlias = "bool | int | float | str | None"
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,11 @@ class _Reader:
     def __init__(self, file: str, text: str) -> None:
         self.file = file
         self.lines = text.splitlines()
-        self.events: Iterator[yaml.Event] = yaml.parse(text, Loader=_Loader)
+        # PyYAML's stubs leave out the fields of events.
+        self.events: Iterator[Any] = yaml.parse(text, Loader=_Loader)
         self.mistakes: list[Diagnostic] = []
 
-    def report(self, mark: yaml.Mark, message: str, hint: str = "") -> None:
+    def report(self, mark: Any, message: str, hint: str = "") -> None:
         source = self.lines[mark.line] if mark.line < len(self.lines) else ""
         self.mistakes.append(
             Diagnostic(self.file, mark.line + 1, mark.column + 1, message, hint, source)
@@ -79,7 +80,7 @@ class _Reader:
                 root = self.read(next(self.events))
         return root
 
-    def read(self, event: yaml.Event, key: yaml.Mark | None = None, depth: int = 0) -> Node:
+    def read(self, event: Any, key: Any = None, depth: int = 0) -> Node:
         mark = event.start_mark
         if depth > _MAX_DEPTH:
             self.report(mark, f"nested more than {_MAX_DEPTH} levels deep")
@@ -117,7 +118,7 @@ class _Reader:
             result[key.value] = child
         return result
 
-    def scalar(self, event: yaml.ScalarEvent) -> Scalar:
+    def scalar(self, event: Any) -> Scalar:
         text: str = event.value
         if event.style not in (None, ""):
             return text
@@ -165,9 +166,13 @@ def parse(file: str, data: bytes) -> Node:
         message = f"not valid YAML: the character U+{ord(text[error.position]):04X} is not allowed"
         reader.mistakes.append(Diagnostic(file, line, 1, message))
     if tree is None and not reader.mistakes:
-        reader.mistakes.append(Diagnostic(file, 0, 0, "the file is empty", "`adaptergen new` starts one"))
+        reader.mistakes.append(
+            Diagnostic(file, 0, 0, "the file is empty", "`adaptergen new` starts one")
+        )
     if tree is not None and not reader.mistakes and not isinstance(tree.value, dict):
-        reader.mistakes.append(Diagnostic(file, tree.line, tree.column, "a spec is a mapping of keys"))
+        reader.mistakes.append(
+            Diagnostic(file, tree.line, tree.column, "a spec is a mapping of keys")
+        )
     if tree is None or reader.mistakes:
         raise Failure(reader.mistakes)
     return tree

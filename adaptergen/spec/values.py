@@ -19,12 +19,15 @@ class Matches:
     expected: str
 
     def check(self, value: str) -> str:
+        """The value itself, if it matches."""
         matches = re.fullmatch(self.pattern, value, re.ASCII)
         if not matches or keyword.iskeyword(value) or len(value) > _MAX_LENGTH:
             raise PydanticCustomError("text", "expected {expected}", {"expected": self.expected})
         return value
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
         return core_schema.no_info_after_validator_function(self.check, handler(source))
 
     def __get_pydantic_json_schema__(
@@ -45,7 +48,9 @@ class _Prose:
             )  # fmt: skip
         return folded
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
         return core_schema.no_info_after_validator_function(self.check, handler(source))
 
 
@@ -61,13 +66,17 @@ class _Decided:
             "decided", "expected false, true, or the HF config key that decides (attention_bias)"
         )
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(self.check)
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return {"anyOf": [{"type": "boolean"}, {"type": "string", "pattern": f"^{self._KEY.pattern}$"}]}
+        return {
+            "anyOf": [{"type": "boolean"}, {"type": "string", "pattern": f"^{self._KEY.pattern}$"}]
+        }
 
 
 _NAME = "[A-Za-z][A-Za-z0-9_]*"

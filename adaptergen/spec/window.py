@@ -33,7 +33,9 @@ class FlaggedWindow(Choice):
 
     word: ClassVar[str] = "flag"
 
-    flag: Name = Field(description="Attribute of the HF attention module, such as `sliding_window`.")
+    flag: Name = Field(
+        description="Attribute of the HF attention module, such as `sliding_window`."
+    )
 
     @property
     def fact(self) -> str:

@@ -1,0 +1,5 @@
+"""`python -m adaptergen`."""
+
+from adaptergen.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,133 @@
+"""The command line: arguments in, exit status out. Each verb lives in `adaptergen.commands`."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from enum import IntEnum
+from importlib import import_module
+from typing import cast
+
+from adaptergen import __version__
+from adaptergen.errors import Failure
+from adaptergen.report import FORMATS, print_failures
+
+
+class ExitStatus(IntEnum):
+    """What a run ends with."""
+
+    OK = 0
+    """Done and fresh."""
+    FAILED = 1
+    """Stale, invalid spec, or failed verification."""
+    USAGE = 2
+    """Wrong usage, or something is missing from the environment."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    arguments = parser().parse_args(argv)
+    run = cast("Callable[[argparse.Namespace], int]", import_module(arguments.module).run)
+    try:
+        return run(arguments)
+    except Failure as error:
+        print_failures(error.diagnostics, getattr(arguments, "format", "text"))
+        return ExitStatus.FAILED
+    except BrokenPipeError:
+        # The reader of our output has gone, as `| head` does; Python would complain at exit.
+        sys.stdout = None
+        return ExitStatus.OK
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return ExitStatus.USAGE
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all verbs."""
+    top = argparse.ArgumentParser(
+        prog="adaptergen",
+        description="TransformerLens adapters from YAML specs, proven against HuggingFace.",
+    )
+    top.add_argument("--version", action="version", version=f"adaptergen {__version__}")
+    verbs = top.add_subparsers(title="verbs", metavar="VERB", required=True)
+    for name, summary, add in _VERBS:
+        verb = verbs.add_parser(
+            name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
+        )
+        verb.set_defaults(module=f"adaptergen.commands.{name}")
+        add(verb)
+    return top
+
+
+def _build(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "specs", nargs="*", metavar="SPEC|DIR",
+        help="spec files, folders of specs, or names; without any, all of the project's specs",
+    )  # fmt: skip
+    mode = verb.add_mutually_exclusive_group()
+    mode.add_argument(
+        "--check", action="store_true", help="write nothing; exit 1 if a file is stale"
+    )
+    mode.add_argument("--diff", action="store_true", help="write nothing; show what would change")
+    mode.add_argument("--stdout", action="store_true", help="write nothing; print the modules")
+    verb.add_argument("--out", metavar="DIR", help="folder of the generated modules")
+    verb.add_argument(
+        "--templates", metavar="DIR", help="templates that go before the bundled ones"
+    )
+    verb.add_argument(
+        "--force", action="store_true", help="replace files edited by hand or not ours"
+    )
+    verb.add_argument(
+        "--fail-on-change", action="store_true", help="exit 1 if a file was written (hooks)"
+    )
+    _output(verb)
+
+
+def _verify(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "specs", nargs="*", metavar="NAME|SPEC", help="what to verify; without any, all"
+    )
+    verb.add_argument(
+        "--module", metavar="FILE", help="verify this module instead of the generated one"
+    )
+    verb.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
+        help="HF config value of the tiny model, such as attention_bias=true",
+    )  # fmt: skip
+    verb.add_argument("--json", metavar="FILE", help="write the records to a file")
+    verb.add_argument("--quiet", action="store_true", help="no progress on stderr")
+
+
+def _show(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("spec", metavar="NAME|SPEC", help="the spec to show")
+
+
+def _explain(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "facet", nargs="?", metavar="FACET", help="such as rope; without one, all of them"
+    )
+
+
+def _new(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("name", metavar="NAME", help="name of the spec, such as mymodel")
+    verb.add_argument("--extends", metavar="PARENT", required=True, help="the spec it varies")
+    verb.add_argument("--architecture", metavar="CLASS", help="HF class; left out, NAMEForCausalLM")
+
+
+def _nothing(verb: argparse.ArgumentParser) -> None:
+    pass
+
+
+def _output(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--format", choices=FORMATS, default="text", help="how to print the outcome")
+    verb.add_argument("--quiet", action="store_true", help="print mistakes only")
+
+
+_VERBS: tuple[tuple[str, str, Callable[[argparse.ArgumentParser], None]], ...] = (
+    ("build", "generate adapter modules from specs", _build),
+    ("verify", "prove generated adapters against HuggingFace", _verify),
+    ("show", "print a spec with its parents merged in, and where each value came from", _show),
+    ("list", "list the architectures that have a spec", _nothing),
+    ("explain", "explain a facet of the spec language", _explain),
+    ("schema", "print the JSON Schema of specs", _nothing),
+    ("new", "start a spec for a variant of an architecture", _new),
+)
