@@ -1,4 +1,4 @@
-"""Brings generated modules up to date with their specs: hashes decide, only what is stale renders."""
+"""Brings generated modules up to date with their specs: hashes decide what has to be rendered."""
 
 import os
 from collections.abc import Iterable, Sequence

@@ -64,7 +64,7 @@ class Renderer:
             raise Failure([self._diagnose(error, message)]) from None
 
     def _diagnose(self, error: Exception, message: str) -> Diagnostic:
-        """The line of the innermost template on the way to an error; Jinja puts it in the traceback."""
+        """The line of the innermost template on the way to an error, from Jinja's traceback."""
         frames = traceback.extract_tb(error.__traceback__)
         lines = [f for f in frames if f.filename.startswith(tuple(self.folders))]
         if not lines:

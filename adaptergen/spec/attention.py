@@ -54,8 +54,8 @@ class Heads(Facet):
     def fact(self) -> str:
         """The facet in a sentence of the docstring."""
         return (
-            f"Heads: `config.{self.query}` query heads share `config.{self.key_value}` key and value"
-            " heads (grouped-query attention where there are fewer)."
+            f"Heads: `config.{self.query}` query heads share `config.{self.key_value}` key and"
+            " value heads (grouped-query attention where there are fewer)."
         )
 
 

@@ -53,7 +53,7 @@ class Spec(Facet):
     attention: ReimplementedAttention = Field(description="Attention.")
     mlp: GatedMlp = Field(description="MLP.")
     tied_embeddings: Decided = Field(
-        description="Whether the unembedding is the embedding's weight: false, true or a config key."
+        description="Whether the unembedding shares the embedding's weight: false, true or a config key."
     )
     processing: Processing = Field(description="Which weight-processing steps are valid.")
     tokenizer: Tokenizer = Field(description="Tokenizer defaults.")

@@ -19,7 +19,7 @@ class RmsNorm(Facet):
 
 
 class PreNorm(Facet):
-    """Sequential, each half normalised on its way in: `x + attn(ln1(x))`, then `x + mlp(ln2(x))`."""
+    """Sequential, each half normed on its way in: `x + attn(ln1(x))`, then `x + mlp(ln2(x))`."""
 
     topology: Literal["pre"]
     ln1: Name = Field(description="Norm whose output feeds attention.")
