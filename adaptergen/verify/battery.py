@@ -1,0 +1,85 @@
+"""Runs checks on a subject, and goes on whatever a broken adapter does."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from adaptergen.errors import did_you_mean, failure
+from adaptergen.spec.load import LoadedSpec
+from adaptergen.spec.model import Spec
+from adaptergen.verify.check import Check, NotApplicableError, failed, judge, skipped
+from adaptergen.verify.checks import ALL
+from adaptergen.verify.hf import hf_class
+from adaptergen.verify.once import UnavailableError, one_line
+from adaptergen.verify.precision import comparable
+from adaptergen.verify.record import CheckResult, Problem, Record
+from adaptergen.verify.subject import Subject
+
+
+def run(
+    loaded: LoadedSpec,
+    module_path: str,
+    overrides: dict[str, Any],
+    progress: Callable[[str], None],
+) -> Record:
+    """The record of the whole battery; see `adaptergen.verify.verify`."""
+    started = time.perf_counter()
+    spec = loaded.spec
+    _refuse_unknown(loaded.path, spec, overrides)
+    subject = Subject(spec, module_path, overrides)
+
+    def announce(check: Check) -> None:
+        progress(f"{loaded.name}: {check.name}")
+
+    results = run_checks(subject, ALL, announce)
+    seconds = round(time.perf_counter() - started, 3)
+    return Record(loaded.name, spec.architecture, module_path, overrides, tuple(results), seconds)
+
+
+def run_checks(
+    subject: Subject, checks: Sequence[Check], announce: Callable[[Check], None] = lambda _: None
+) -> list[CheckResult]:
+    """One result per check, in order.
+
+    What several checks need and cannot have is the failure of the first of them; the others are
+    skipped and refer to it.
+    """
+    blamed: dict[str, str] = {}
+    results = []
+    with comparable():
+        for check in checks:
+            announce(check)
+            started = time.perf_counter()
+            result = _run_one(subject, check, blamed)
+            results.append(replace(result, seconds=round(time.perf_counter() - started, 4)))
+    return results
+
+
+def _run_one(subject: Subject, check: Check, blamed: dict[str, str]) -> CheckResult:
+    try:
+        return judge(check, check.examine(subject))
+    except NotApplicableError as reason:
+        return skipped(check, str(reason))
+    except UnavailableError as error:
+        if error.what in blamed:
+            return skipped(check, f"needs {error.what}, see {blamed[error.what]}")
+        blamed[error.what] = check.name
+        message = f"{error.what} failed: {error.reason}"
+    except Exception as error:
+        message = f"raised {one_line(error, subject.module_path)}"
+    said = f"{message}; contradicts {check.claim}" if check.claim else message
+    return failed(check, [Problem(said, claim=check.claim)])
+
+
+def _refuse_unknown(path: str, spec: Spec, overrides: dict[str, Any]) -> None:
+    """HF takes any key without a word; a mistyped one would verify something else."""
+    try:
+        known = {*hf_class(spec.architecture).config_class().to_dict(), *spec.tiny}
+    except Exception:
+        # Then the first check says why the model cannot be built.
+        return
+    for key in overrides:
+        if key not in known:
+            hint = did_you_mean(key, known)
+            raise failure(path, f"'{key}' is no config key of {spec.architecture}", hint)

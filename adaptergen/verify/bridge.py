@@ -1,0 +1,85 @@
+"""The adapter under test at work: TL's bridge around a copy of the HF model."""
+
+import contextlib
+import copy
+import io
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from torch import Tensor
+from transformer_lens.factories.architecture_adapter_factory import ArchitectureAdapterFactory
+from transformer_lens.model_bridge import TransformerBridge
+from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
+from transformer_lens.model_bridge.sources import build_bridge_from_module
+
+from adaptergen.verify.hf import Batch, HfModel
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One forward pass of a bridge.
+
+    Logits [batch, pos, vocab], the value of each hook that fired, how often each fired, and the
+    names of all hooks.
+    """
+
+    logits: Tensor
+    values: dict[str, Tensor]
+    fired: dict[str, int]
+    existing: frozenset[str]
+
+
+def boot(adapter: type[ArchitectureAdapter], hf: HfModel) -> TransformerBridge:
+    """A bridge around a copy of the HF model, which it modifies in place."""
+    model = copy.deepcopy(hf.model)
+    registered = {hf.architecture: adapter}
+    # The factory knows adapters by class name; TL's own one for this name must come back.
+    with (
+        patch.dict(ArchitectureAdapterFactory._adapters, registered),
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
+        bridge = build_bridge_from_module(
+            model, hf.architecture, hf_config=copy.deepcopy(model.config), model_name="tiny"
+        )
+    bridge.eval()
+    return bridge
+
+
+def boot_compatible(adapter: type[ArchitectureAdapter], hf: HfModel) -> TransformerBridge:
+    """A bridge in compatibility mode, its weights folded and centred."""
+    bridge = boot(adapter, hf)
+    with contextlib.redirect_stdout(io.StringIO()):
+        bridge.enable_compatibility_mode(disable_warnings=True)
+    return bridge
+
+
+def logits(bridge: TransformerBridge, batch: Batch) -> Tensor:
+    """Logits [batch, pos, vocab]; TL derives positions from the mask."""
+    with torch.no_grad():
+        found: Tensor = bridge(batch.ids, attention_mask=batch.mask)
+    return found
+
+
+def trace(bridge: TransformerBridge, batch: Batch) -> Trace:
+    """Run the bridge with a recorder on every hook, aliases included."""
+    values: dict[str, Tensor] = {}
+    fired: dict[str, int] = {}
+
+    def recorder(name: str) -> Any:
+        def record(value: Any, hook: Any) -> None:
+            fired[name] = fired.get(name, 0) + 1
+            if isinstance(value, Tensor):
+                values[name] = value.detach().clone()
+
+        return record
+
+    hooks = bridge.hook_dict
+    for name, point in hooks.items():
+        point.add_hook(recorder(name))
+    try:
+        found = logits(bridge, batch)
+    finally:
+        bridge.reset_hooks()
+    return Trace(found, values, fired, frozenset(hooks))

@@ -1,0 +1,127 @@
+"""A check: a small named unit that examines a subject and gathers evidence."""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from torch import Tensor
+
+from adaptergen.verify.record import CheckResult, Problem, Status
+
+if TYPE_CHECKING:
+    from adaptergen.verify.subject import Subject
+
+# In float64 a right adapter agrees to the last bit or nearly so.
+EXACT = 1e-9
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Something that holds or not; `message` says what is wrong when it does not."""
+
+    holds: bool
+    message: str
+    layer: int | None = None
+    claim: str = ""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The largest difference between two values that should be equal; `what` names them."""
+
+    what: str
+    value: float
+    layer: int | None = None
+    claim: str = ""
+
+
+Evidence: TypeAlias = Fact | Difference
+Examine: TypeAlias = "Callable[[Subject], Iterable[Evidence]]"
+
+
+class NotApplicableError(Exception):
+    """The check says nothing about this subject; the message says why."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check of the battery.
+
+    `claim` is the path of the spec's claim that a failure contradicts, unless the evidence names
+    a more precise one. `tolerance` is what a `Difference` may be.
+    """
+
+    name: str
+    description: str
+    claim: str
+    tolerance: float
+    examine: Examine
+
+    @property
+    def group(self) -> str:
+        """The first part of the name."""
+        return self.name.partition(".")[0]
+
+
+def check(
+    name: str, description: str, *, claim: str = "", tolerance: float = EXACT
+) -> Callable[[Examine], Check]:
+    """Make a `Check` of a function that yields the evidence."""
+    return lambda examine: Check(name, description, claim, tolerance, examine)
+
+
+def largest_difference(ours: Tensor, theirs: Tensor) -> float:
+    """The largest absolute difference; infinite if shapes differ or one value is not a number."""
+    if ours.shape != theirs.shape:
+        return math.inf
+    if not ours.numel():
+        return 0.0
+    worst = float((ours.double() - theirs.double()).abs().max())
+    return math.inf if math.isnan(worst) else worst
+
+
+def judge(check: Check, evidence: Iterable[Evidence]) -> CheckResult:
+    """The result that the evidence leads to. A check that found nothing to examine has failed."""
+    gathered = list(evidence)
+    problems = [p for e in gathered if (p := _problem(check, e))]
+    if not gathered:
+        problems = [Problem("found nothing to examine", claim=check.claim)]
+    worst = max((e.value for e in gathered if isinstance(e, Difference)), default=None)
+    measured = worst is not None
+    if not problems:
+        tolerance = check.tolerance if measured else None
+        return CheckResult(check.name, check.group, Status.PASSED, worst=worst, tolerance=tolerance)
+    return failed(check, problems, worst)
+
+
+def failed(check: Check, problems: list[Problem], worst: float | None = None) -> CheckResult:
+    """The result of a check that found problems, the first of which speaks for it."""
+    first = problems[0]
+    return CheckResult(
+        check.name, check.group, Status.FAILED, first.message, first.layer, first.claim,
+        worst, None if worst is None else check.tolerance, tuple(problems),
+    )  # fmt: skip
+
+
+def skipped(check: Check, reason: str) -> CheckResult:
+    """The result of a check that could say nothing, and why."""
+    return CheckResult(check.name, check.group, Status.SKIPPED, reason)
+
+
+def _problem(check: Check, evidence: Evidence) -> Problem | None:
+    claim = evidence.claim or check.claim
+    if isinstance(evidence, Fact):
+        if evidence.holds:
+            return None
+        return Problem(_said(evidence.message, evidence.layer, claim), evidence.layer, claim)
+    if evidence.value <= check.tolerance:
+        return None
+    by = "in shape or is not a number" if math.isinf(evidence.value) else f"by {evidence.value:.1e}"
+    text = f"{evidence.what} differs from HF {by} (tolerance {check.tolerance:.0e})"
+    return Problem(_said(text, evidence.layer, claim), evidence.layer, claim, evidence.value)
+
+
+def _said(text: str, layer: int | None, claim: str) -> str:
+    where = "" if layer is None else f"layer {layer} "
+    return f"{where}{text}" + (f"; contradicts {claim}" if claim else "")

@@ -1,0 +1,231 @@
+"""The oracle: a tiny HF model, and what it computes. It knows nothing of specs or adapters."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+import transformers
+from torch import Tensor, nn
+
+from adaptergen.verify.amplify import amplify
+from adaptergen.verify.once import Once
+
+_SEED = 7
+_BATCH = 2
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Tokens [batch, pos], and for padded ones a mask [batch, pos] with 1 on real tokens."""
+
+    ids: Tensor
+    mask: Tensor | None = None
+
+    @property
+    def arguments(self) -> dict[str, Tensor]:
+        """Arguments for HF, which does not derive positions from a mask by itself."""
+        if self.mask is None:
+            return {"input_ids": self.ids}
+        positions = (self.mask.cumsum(-1) - 1).clamp(min=0)
+        return {"input_ids": self.ids, "attention_mask": self.mask, "position_ids": positions}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a module: its arguments, and what it returned."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    output: Any
+
+    @property
+    def input(self) -> Tensor:
+        """The first tensor among the arguments, or the hidden states by name."""
+        tensors = [arg for arg in self.args if isinstance(arg, Tensor)]
+        found: Tensor = tensors[0] if tensors else self.kwargs["hidden_states"]
+        return found
+
+    @property
+    def value(self) -> Tensor:
+        """What was returned; of several values the first."""
+        first: Tensor = self.output[0] if isinstance(self.output, tuple) else self.output
+        return first
+
+    def with_input(self, value: Tensor) -> "Call":
+        """The same call on another input."""
+        if any(isinstance(arg, Tensor) for arg in self.args):
+            at = next(i for i, arg in enumerate(self.args) if isinstance(arg, Tensor))
+            return replace(self, args=(*self.args[:at], value, *self.args[at + 1 :]))
+        return self.with_argument("hidden_states", value)
+
+    def with_argument(self, name: str, value: Any) -> "Call":
+        """The same call with another argument of that name."""
+        return replace(self, kwargs={**self.kwargs, name: value})
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One forward pass.
+
+    Logits [batch, pos, vocab], attention patterns [batch, head, query, key] by layer, the call of
+    each module by its path in the order of finishing, and the paths of modules that ran again.
+    """
+
+    logits: Tensor
+    patterns: tuple[Tensor, ...]
+    calls: dict[str, Call]
+    repeated: frozenset[str]
+
+
+def hf_class(architecture: str) -> Any:
+    """The HF class of that name.
+
+    Raises:
+        LookupError: if the installed transformers has none.
+    """
+    found = getattr(transformers, architecture, None)
+    if found is None:
+        raise LookupError(f"transformers {transformers.__version__} has no {architecture}")
+    return found
+
+
+def hf_config(architecture: str, settings: Mapping[str, Any]) -> Any:
+    """The HF config of the architecture's class, with eager attention."""
+    return hf_class(architecture).config_class(**{**settings, "attn_implementation": "eager"})
+
+
+class HfModel:
+    """A tiny HF model in float64 with amplified weights, built from its config alone."""
+
+    def __init__(self, architecture: str, settings: Mapping[str, Any]) -> None:
+        self.architecture = architecture
+        self.settings = dict(settings)
+        self._once = Once()
+
+    @property
+    def model(self) -> Any:
+        """The HF model, in evaluation mode."""
+        return self._once.get("the HF model", self._build)
+
+    @property
+    def config(self) -> Any:
+        """The HF config of the model."""
+        return self.model.config
+
+    @property
+    def dim(self) -> int:
+        """Width of the residual stream, as the embedding has it."""
+        return int(self.model.get_input_embeddings().weight.shape[-1])
+
+    def _build(self) -> nn.Module:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(_SEED)
+            model = hf_class(self.architecture)(hf_config(self.architecture, self.settings))
+        model.eval().double()
+        amplify(model)
+        built: nn.Module = model
+        return built
+
+    def batch(self, length: int) -> Batch:
+        """Random tokens [batch, length], none of them special."""
+        generator = torch.Generator().manual_seed(_SEED)
+        vocabulary = self.model.get_input_embeddings().weight.shape[0]
+        return Batch(torch.randint(3, vocabulary, (_BATCH, length), generator=generator))
+
+    def has(self, path: str) -> bool:
+        """Whether the model has a module at that path."""
+        return path in self._modules
+
+    def module(self, path: str) -> Any:
+        """The module at that path.
+
+        Raises:
+            UnavailableError: if there is none.
+        """
+        return self._once.get(f"HF's {path}", lambda: self._find(path))
+
+    @property
+    def _modules(self) -> dict[str, nn.Module]:
+        return self._once.get(
+            "HF's modules", lambda: dict(self.model.named_modules(remove_duplicate=False))
+        )
+
+    def _find(self, path: str) -> nn.Module:
+        parent, _, name = path.rpartition(".")
+        while parent and parent not in self._modules:
+            parent, _, name = parent.rpartition(".")
+        if path in self._modules:
+            return self._modules[path]
+        siblings = [n for n, _ in self._modules[parent].named_children()]
+        listed = ", ".join(siblings[:8]) or "no modules"
+        raise LookupError(f"HF's {parent or 'model'} has no '{name}', only: {listed}")
+
+    @property
+    def length(self) -> int:
+        """How many tokens the main pass has."""
+        return 24
+
+    @property
+    def seen(self) -> Observation:
+        """The main forward pass, on unpadded tokens."""
+        return self._once.get("HF's forward pass", lambda: self.observe(self.batch(self.length)))
+
+    def call(self, path: str) -> Call:
+        """How the module at that path was called in the main forward pass.
+
+        Raises:
+            UnavailableError: if there is no such module, or it did not run.
+        """
+        self.module(path)
+        return self._once.get(f"the call of HF's {path}", lambda: self._called(path))
+
+    def _called(self, path: str) -> Call:
+        if path not in self.seen.calls:
+            raise LookupError("HF does not run this module")
+        return self.seen.calls[path]
+
+    def observe(self, batch: Batch) -> Observation:
+        """Run the model and record every module's call."""
+        calls: dict[str, Call] = {}
+        repeated: set[str] = set()
+
+        def recorder(path: str) -> Any:
+            def record(_: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+                repeated.update({path} & calls.keys())
+                calls.setdefault(path, Call(args, kwargs, output))
+
+            return record
+
+        handles = [
+            module.register_forward_hook(recorder(path), with_kwargs=True)
+            for path, module in self.model.named_modules()
+        ]
+        try:
+            with torch.no_grad():
+                output = self.model(**batch.arguments, output_attentions=True, use_cache=False)
+        finally:
+            for handle in handles:
+                handle.remove()
+        return Observation(output.logits, output.attentions, calls, frozenset(repeated))
+
+    def logits(self, batch: Batch) -> Tensor:
+        """Logits [batch, pos, vocab]."""
+        with torch.no_grad():
+            found: Tensor = self.model(**batch.arguments, use_cache=False).logits
+        return found
+
+    def rerun(self, path: str, call: Call) -> Call:
+        """Run one module again on a call's arguments."""
+        return replace(call, output=self.module(path)(*call.args, **call.kwargs))
+
+
+@contextmanager
+def edited(module: nn.Module, edit: Any) -> Iterator[None]:
+    """While active, what the module returns passes through `edit`."""
+    handle = module.register_forward_hook(lambda _, __, output: edit(output))
+    try:
+        yield
+    finally:
+        handle.remove()

@@ -1,0 +1,41 @@
+"""Loads the adapter class that a generated file defines."""
+
+import importlib.util
+import itertools
+import os
+import sys
+
+from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
+
+_counter = itertools.count()
+
+
+def load_adapter(path: str) -> type[ArchitectureAdapter]:
+    """The one `ArchitectureAdapter` subclass that the file defines; the file is run.
+
+    Raises:
+        LookupError: if the file defines none, or more than one.
+        Exception: whatever running the file raises.
+    """
+    # A name of its own for each load: the same file may be loaded again after an edit.
+    name = f"_adaptergen_verified_{next(_counter)}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise LookupError(f"{os.path.basename(path)} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        del sys.modules[name]
+    found = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, ArchitectureAdapter)
+        and value.__module__ == name
+    ]
+    if len(found) != 1:
+        names = ", ".join(cls.__name__ for cls in found) or "none"
+        raise LookupError(f"expected one ArchitectureAdapter class in the file, found {names}")
+    return found[0]

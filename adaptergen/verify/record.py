@@ -1,0 +1,92 @@
+"""What verification found: one record per architecture, one result per check."""
+
+import platform
+from dataclasses import dataclass, field
+from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import adaptergen
+
+_LIBRARIES = ("torch", "transformers", "transformer_lens")
+
+
+class Status(StrEnum):
+    """How a check ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong: where, by how much, and which claim of the spec it contradicts."""
+
+    message: str
+    layer: int | None = None
+    claim: str = ""
+    difference: float | None = None
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """How one check ended.
+
+    `worst` is the largest difference measured, also of a check that passed. `message` says what
+    is wrong first, or why the check was skipped; `problems` is everything that is wrong.
+    """
+
+    check: str
+    group: str
+    status: Status
+    message: str = ""
+    layer: int | None = None
+    claim: str = ""
+    worst: float | None = None
+    tolerance: float | None = None
+    problems: tuple[Problem, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Record:
+    """Everything that verification found out about one architecture."""
+
+    spec: str
+    architecture: str
+    module: str
+    overrides: dict[str, Any]
+    results: tuple[CheckResult, ...]
+    seconds: float
+    versions: dict[str, str] = field(default_factory=lambda: versions())
+
+    @property
+    def passed(self) -> bool:
+        """Whether no check failed, and at least one ran."""
+        statuses = [result.status for result in self.results]
+        return Status.PASSED in statuses and Status.FAILED not in statuses
+
+    @property
+    def failures(self) -> list[CheckResult]:
+        """The results of the checks that failed."""
+        return [result for result in self.results if result.status is Status.FAILED]
+
+    @property
+    def groups(self) -> dict[str, list[CheckResult]]:
+        """The results by group, in the order in which they ran."""
+        groups: dict[str, list[CheckResult]] = {}
+        for result in self.results:
+            groups.setdefault(result.group, []).append(result)
+        return groups
+
+
+def versions() -> dict[str, str]:
+    """Versions of everything that the outcome depends on."""
+    found = {"python": platform.python_version(), "adaptergen": adaptergen.__version__}
+    for library in _LIBRARIES:
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:
+            found[library] = "not installed"
+    return found

@@ -1,0 +1,97 @@
+"""What is verified: a spec, the adapter in a file, and the HF model that both are about."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from torch import Tensor
+from transformer_lens.model_bridge import TransformerBridge
+from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
+
+from adaptergen.spec.model import Spec
+from adaptergen.verify import bridge as bridges
+from adaptergen.verify.bridge import Trace
+from adaptergen.verify.hf import Batch, HfModel
+from adaptergen.verify.module import load_adapter
+from adaptergen.verify.once import Once
+
+
+class Subject:
+    """Everything that checks look at, made when first asked for.
+
+    Properties raise `UnavailableError` where the adapter, or HF, does not get that far.
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        module_path: str,
+        overrides: Mapping[str, Any] | None = None,
+        hf: HfModel | None = None,
+    ) -> None:
+        self.spec = spec
+        self.module_path = module_path
+        self.overrides = dict(overrides or {})
+        self.hf = hf or HfModel(spec.architecture, self.settings)
+        self._once = Once()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """HF config keys of the tiny model."""
+        return {**self.spec.tiny, **self.overrides}
+
+    def variant(self, **changes: Any) -> "Subject":
+        """The same spec and adapter on another HF config."""
+        return Subject(self.spec, self.module_path, {**self.overrides, **changes})
+
+    @property
+    def layers(self) -> dict[int, str]:
+        """Path of each layer in the HF model."""
+        blocks = self.spec.paths.blocks
+        return {i: f"{blocks}.{i}" for i in range(len(self.hf.module(blocks)))}
+
+    def below(self, path: str) -> Iterator[tuple[int, str]]:
+        """The number of each layer, and the path of one of its parts."""
+        for number, layer in self.layers.items():
+            yield number, f"{layer}.{path}"
+
+    @property
+    def adapter(self) -> type[ArchitectureAdapter]:
+        """The adapter class."""
+        return self._once.get(
+            "the adapter's module", lambda: load_adapter(self.module_path), self.module_path
+        )
+
+    @property
+    def bridge(self) -> TransformerBridge:
+        """The bridge as booted."""
+        adapter, model = self.adapter, self.hf.model
+        assert model is not None
+        return self._once.get(
+            "the bridge", lambda: bridges.boot(adapter, self.hf), self.module_path
+        )
+
+    @property
+    def compatible(self) -> TransformerBridge:
+        """Another bridge, in compatibility mode."""
+        assert self.bridge is not None
+        return self._once.get(
+            "the bridge in compatibility mode",
+            lambda: bridges.boot_compatible(self.adapter, self.hf),
+            self.module_path,
+        )
+
+    @property
+    def trace(self) -> Trace:
+        """The bridge's main forward pass, on the tokens of HF's."""
+        bridge, batch = self.bridge, self.hf.batch(self.hf.length)
+        return self._once.get(
+            "the bridge's forward pass", lambda: bridges.trace(bridge, batch), self.module_path
+        )
+
+    def logits(self, batch: Batch) -> Tensor:
+        """The bridge's logits [batch, pos, vocab]."""
+        return bridges.logits(self.bridge, batch)
+
+    def compatible_logits(self, batch: Batch) -> Tensor:
+        """Logits [batch, pos, vocab] in compatibility mode."""
+        return bridges.logits(self.compatible, batch)
