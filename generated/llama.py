@@ -2,7 +2,7 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter LlamaArchitectureAdapter for LlamaForCausalLM
 # spec llama c437f3678d56
-# generator 5a64475d4a94
+# generator 33ffae351e98
 # templates 37de934748c5
 # body dec75d54dfc2
 """Llama architecture adapter.

@@ -3,7 +3,7 @@
 # adapter MistralArchitectureAdapter for MistralForCausalLM
 # spec mistral bf4b9af3d637
 # spec llama c437f3678d56
-# generator 5a64475d4a94
+# generator 33ffae351e98
 # templates 37de934748c5
 # body 196ea9eb1f0c
 """Mistral architecture adapter.

@@ -3,7 +3,7 @@
 # adapter Qwen2ArchitectureAdapter for Qwen2ForCausalLM
 # spec qwen2 28bc3f4f3660
 # spec llama c437f3678d56
-# generator 5a64475d4a94
+# generator 33ffae351e98
 # templates 37de934748c5
 # body 3643a5109b62
 """Qwen2 architecture adapter.

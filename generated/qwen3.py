@@ -4,7 +4,7 @@
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
 # spec llama c437f3678d56
-# generator 5a64475d4a94
+# generator 33ffae351e98
 # templates 37de934748c5
 # body b0dcd07661d7
 """Qwen3 architecture adapter.

@@ -3,7 +3,7 @@
 # adapter SmolLM3ArchitectureAdapter for SmolLM3ForCausalLM
 # spec smollm3 2a44c346f29a
 # spec llama c437f3678d56
-# generator 5a64475d4a94
+# generator 33ffae351e98
 # templates 37de934748c5
 # body e8ee7a33e81b
 """SmolLM3 architecture adapter.

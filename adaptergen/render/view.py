@@ -39,7 +39,7 @@ def adapter_view(spec: Spec) -> dict[str, Any]:
     custom = not spec.attention.rope.layers.every_layer
     bridge = f"_{spec.prefix}AttentionBridge" if custom else "PositionEmbeddingsAttentionBridge"
     return {
-        "title": spec.title or spec.prefix,
+        "title": spec.name,
         "class_name": class_name(spec),
         "summary": spec.summary,
         "notes": spec.notes,

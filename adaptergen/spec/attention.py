@@ -2,11 +2,12 @@
 
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
+from adaptergen.spec.bias import AttentionBias
 from adaptergen.spec.facet import Choice, Facet, OneOf, Word
 from adaptergen.spec.rope import Rope
-from adaptergen.spec.values import Decided, Name, Path
+from adaptergen.spec.values import Name, Path
 from adaptergen.spec.window import Window
 
 
@@ -23,20 +24,6 @@ class SeparateProjections(Facet):
     def modules(self) -> dict[str, str]:
         """TL's names of the projections, with the HF name of each."""
         return {"q": self.q, "k": self.k, "v": self.v, "o": self.o}
-
-
-class AttentionBias(Facet):
-    """Which projections have a bias; one value stands for all four."""
-
-    q: Decided = Field(description="Bias of the query projection.")
-    k: Decided = Field(description="Bias of the key projection.")
-    v: Decided = Field(description="Bias of the value projection.")
-    o: Decided = Field(description="Bias of the output projection.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_for_all(cls, value: object) -> object:
-        return value if isinstance(value, dict) else dict.fromkeys("qkvo", value)
 
 
 class Heads(Facet):

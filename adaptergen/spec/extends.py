@@ -10,10 +10,9 @@ from dataclasses import replace
 from adaptergen.errors import Diagnostic, Failure
 from adaptergen.spec.model import Spec
 from adaptergen.spec.tree import Node
-from adaptergen.spec.walk import choice_paths
+from adaptergen.spec.walk import TAGS, choice_paths
 
 IDENTITY = ("architecture", "aliases", "model_type", "class_prefix", "title", "summary", "notes")
-_TAGS = ("kind", "topology")
 _REPLACED = frozenset(choice_paths(Spec))
 
 
@@ -34,7 +33,7 @@ def merge(parent: Node, child: Node, path: tuple[str, ...] = ()) -> Node:
 
 def _other_kind(parent: dict[str, Node], child: dict[str, Node]) -> bool:
     return any(
-        tag in parent and tag in child and parent[tag].value != child[tag].value for tag in _TAGS
+        tag in parent and tag in child and parent[tag].value != child[tag].value for tag in TAGS
     )
 
 

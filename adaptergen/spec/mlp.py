@@ -2,23 +2,11 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
+from adaptergen.spec.bias import GatedMlpBias
 from adaptergen.spec.facet import Facet
-from adaptergen.spec.values import Decided, Path
-
-
-class GatedMlpBias(Facet):
-    """Which projections of a gated MLP have a bias; one value stands for all three."""
-
-    gate: Decided = Field(description="Bias of the gate projection.")
-    in_: Decided = Field(alias="in", description="Bias of the input projection.")
-    out: Decided = Field(description="Bias of the output projection.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_for_all(cls, value: object) -> object:
-        return value if isinstance(value, dict) else dict.fromkeys(("gate", "in", "out"), value)
+from adaptergen.spec.values import Path
 
 
 class GatedMlp(Facet):

@@ -53,7 +53,7 @@ class Spec(Facet):
     attention: ReimplementedAttention = Field(description="Attention.")
     mlp: GatedMlp = Field(description="MLP.")
     tied_embeddings: Decided = Field(
-        description="Whether the unembedding shares the embedding's weight: false, true or a config key."
+        description="Whether the unembedding shares the embedding's weight."
     )
     processing: Processing = Field(description="Which weight-processing steps are valid.")
     tokenizer: Tokenizer = Field(description="Tokenizer defaults.")
@@ -65,6 +65,11 @@ class Spec(Facet):
     def prefix(self) -> str:
         """Prefix of the generated class names, such as `SmolLM3`."""
         return self.class_prefix or self.architecture.removesuffix("ForCausalLM")
+
+    @property
+    def name(self) -> str:
+        """What the architecture is called in prose."""
+        return self.title or self.prefix
 
     @property
     def hf_model_type(self) -> str:

@@ -39,6 +39,8 @@ class Matches:
 class _Prose:
     """Printable text, folded onto one line: safe in a docstring once quotes are escaped."""
 
+    expected = "text"
+
     def check(self, value: str) -> str:
         folded = " ".join(value.split())
         if not folded or not folded.isprintable() or len(folded) > _MAX_LENGTH:
@@ -56,6 +58,8 @@ class _Prose:
 
 class _Decided:
     """`false`, `true`, or the HF config key that decides."""
+
+    expected = "false, true, or the HF config key that decides"
 
     _KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 

@@ -8,6 +8,8 @@ from pydantic.fields import FieldInfo
 
 from adaptergen.spec.facet import Choice, Facet
 
+TAGS = ("kind", "topology")
+
 
 def key_of(name: str, field: FieldInfo) -> str:
     """The YAML key of a field."""
@@ -28,7 +30,7 @@ def tag_of(facet: type[Facet]) -> str:
     """What names this class among its alternatives: a choice's word, or its `kind`."""
     if issubclass(facet, Choice):
         return facet.word
-    for name in ("kind", "topology"):
+    for name in TAGS:
         if name in facet.model_fields:
             return str(get_args(facet.model_fields[name].annotation)[0])
     return ""

@@ -1,0 +1,44 @@
+"""`adaptergen new`."""
+
+import os
+import re
+from argparse import Namespace
+
+from adaptergen.errors import failure, shown_path
+from adaptergen.project import find_project
+from adaptergen.spec.files import ENDING, find_spec
+from adaptergen.spec.load import Loader
+from adaptergen.spec.schema import FILE, LINE, schema_text
+from adaptergen.writing import write_all
+
+_TEXT = """{line}
+architecture: {architecture}
+extends: {parent}
+summary: Variant of {title}.
+"""
+
+
+def run(arguments: Namespace) -> int:
+    """Write a spec that varies another one, and the schema beside it; 1 if there is such a spec."""
+    project = find_project()
+    name: str = arguments.name
+    if not re.fullmatch("[a-z][a-z0-9_]*", name):
+        raise failure(name, "not a spec's name", "lower-case letters, digits and underscores")
+    path = os.path.join(project.specs, name + ENDING)
+    if os.path.exists(path):
+        raise failure(path, "exists already, so it is left alone")
+    parent = find_spec(arguments.extends, project.spec_folders())
+    if parent is None:
+        raise failure(arguments.extends, "no such spec", "`adaptergen list` names them all")
+    title = Loader(project.spec_folders()).load(parent).spec.prefix
+    architecture = arguments.architecture or f"{name[0].upper()}{name[1:]}ForCausalLM"
+    text = _TEXT.format(line=LINE, architecture=architecture, parent=arguments.extends, title=title)
+    texts: dict[str, str | None] = {path: text}
+    schema = os.path.join(project.specs, FILE)
+    if not os.path.exists(schema):
+        texts[schema] = schema_text()
+    write_all(texts)
+    print(f"wrote {shown_path(path)}; say what differs, then run")
+    print(f"    adaptergen build {shown_path(path)}")
+    print(f"    adaptergen verify {name}")
+    return 0

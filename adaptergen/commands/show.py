@@ -1,0 +1,75 @@
+"""`adaptergen show`: a spec with its parents merged in, and where each value came from."""
+
+import json
+import os
+import re
+from argparse import Namespace
+from collections.abc import Iterator
+from dataclasses import replace
+
+from adaptergen.errors import did_you_mean, failure, shown_path
+from adaptergen.project import Project, find_project
+from adaptergen.spec.files import find_spec, spec_files, spec_name
+from adaptergen.spec.load import LoadedSpec, Loader
+from adaptergen.spec.model import Spec
+from adaptergen.spec.tree import Node
+
+_COLUMN = 40
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_. ]*[A-Za-z0-9_.]|[A-Za-z]")
+_CONSTANTS = ("true", "false", "null", "yes", "no", "on", "off")
+
+
+def run(arguments: Namespace) -> int:
+    """Print the spec as YAML, each value with its file and line."""
+    loaded = load(find_project(), arguments.spec)
+    for text, origin in [*_lines(_ordered(loaded.tree)), *_derived(loaded.spec)]:
+        print(f"{text:<{_COLUMN}}  # {origin}" if origin else text)
+    return 0
+
+
+def load(project: Project, argument: str) -> LoadedSpec:
+    """The spec that an argument names: a file, or a name in the project or among the bundled ones.
+
+    Raises:
+        Failure: if there is none, or it is not valid.
+    """
+    folders = project.spec_folders()
+    path = argument if os.path.isfile(argument) else find_spec(argument, folders)
+    if path is None:
+        known = [spec_name(file) for folder in folders for file in spec_files(folder)]
+        hint = did_you_mean(argument, known) or "`adaptergen list` names them all"
+        raise failure(argument, "no such spec", hint)
+    return Loader(folders).load(path)
+
+
+def _ordered(tree: Node) -> Node:
+    """The tree with its keys in the order of the language, identity first."""
+    assert isinstance(tree.value, dict)
+    keys = [key for key in Spec.model_fields if key in tree.value]
+    return replace(tree, value={key: tree.value[key] for key in keys})
+
+
+def _lines(node: Node, indent: str = "") -> Iterator[tuple[str, str]]:
+    """Lines of YAML for a mapping, each with where its value stands."""
+    assert isinstance(node.value, dict)
+    for key, child in node.value.items():
+        if isinstance(child.value, dict) and child.value:
+            yield f"{indent}{key}:", ""
+            yield from _lines(child, indent + "  ")
+        else:
+            origin = f"{shown_path(child.file)}:{child.line}"
+            yield f"{indent}{key}: {_inline(child.plain())}", origin
+
+
+def _inline(value: object) -> str:
+    """A value on one line; JSON's scalars and lists are YAML's, and cannot be misread."""
+    plain = isinstance(value, str) and _PLAIN.fullmatch(value) and value not in _CONSTANTS
+    return str(value) if plain else json.dumps(value, ensure_ascii=False)
+
+
+def _derived(spec: Spec) -> Iterator[tuple[str, str]]:
+    """The keys of a spec's identity that were left out, with the values they then have."""
+    values = {"model_type": spec.hf_model_type, "class_prefix": spec.prefix, "title": spec.name}
+    for key, value in values.items():
+        if getattr(spec, key) is None:
+            yield f"{key}: {value}", "derived"

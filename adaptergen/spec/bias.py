@@ -1,0 +1,45 @@
+"""Which projections have a bias: one value for each, or one that stands for all."""
+
+from typing import Any
+
+from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema
+
+from adaptergen.spec.facet import Facet
+from adaptergen.spec.values import Decided
+
+
+class Biases(Facet):
+    """Base of a record of biases; its fields are projections."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_for_all(cls, value: object) -> object:
+        keys = [field.alias or name for name, field in cls.model_fields.items()]
+        return value if isinstance(value, dict) else dict.fromkeys(keys, value)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        record = handler.resolve_ref_schema(handler(schema))
+        record.pop("required")  # a variant may give one of them
+        one = next(iter(record["properties"].values()))
+        return {"anyOf": [{"anyOf": one["anyOf"]}, record]}
+
+
+class AttentionBias(Biases):
+    """Which attention projections have a bias; one value stands for all four."""
+
+    q: Decided = Field(description="Bias of the query projection.")
+    k: Decided = Field(description="Bias of the key projection.")
+    v: Decided = Field(description="Bias of the value projection.")
+    o: Decided = Field(description="Bias of the output projection.")
+
+
+class GatedMlpBias(Biases):
+    """Which projections of a gated MLP have a bias; one value stands for all three."""
+
+    gate: Decided = Field(description="Bias of the gate projection.")
+    in_: Decided = Field(alias="in", description="Bias of the input projection.")
+    out: Decided = Field(description="Bias of the output projection.")
