@@ -1,0 +1,147 @@
+"""Generated adapters in TL: registered under known and new names, found by both ways of booting."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+import transformers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformer_lens.factories import architecture_adapter_factory as factory
+from transformer_lens.model_bridge import TransformerBridge
+from transformer_lens.model_bridge.sources import build_bridge_from_module
+
+import adaptergen
+from adaptergen.errors import Failure
+from adaptergen.project import bundled
+from adaptergen.runtime import load_adapters
+
+CWM = """\
+architecture: CwmForCausalLM
+extends: llama
+summary: Llama with a sliding window on most layers.
+attention:
+  bias: false
+  window: {flag: sliding_window}
+mlp: {bias: false}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _restored_factory() -> Iterator[None]:
+    adapters = dict(factory.ArchitectureAdapterFactory._adapters)
+    supported = dict(factory.SUPPORTED_ARCHITECTURES)
+    yield
+    factory.ArchitectureAdapterFactory._adapters = adapters
+    factory.SUPPORTED_ARCHITECTURES.clear()
+    factory.SUPPORTED_ARCHITECTURES.update(supported)
+
+
+@pytest.fixture
+def cwm_adapters(tmp_path: Path) -> str:
+    """A folder with an adapter for a class that TL does not know, built by the command line."""
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs" / "cwm.yaml").write_text(CWM)
+    subprocess.run([sys.executable, "-m", "adaptergen", "build"], cwd=tmp_path, check=True)
+    return str(tmp_path / "generated")
+
+
+def tiny(architecture: str, **kwargs: object) -> transformers.PreTrainedModel:
+    """A random model whose vocabulary fits the byte tokenizer."""
+    cls = getattr(transformers, architecture)
+    config = cls.config_class(
+        vocab_size=259, hidden_size=48, intermediate_size=80, num_hidden_layers=2,
+        num_attention_heads=4, num_key_value_heads=2, head_dim=16, max_position_embeddings=160,
+        pad_token_id=256, bos_token_id=257, eos_token_id=258, **kwargs,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    return cls(config).eval()
+
+
+def save_checkpoint(model: transformers.PreTrainedModel, folder: Path) -> None:
+    """Save a model and a tokenizer of 256 bytes and three special tokens."""
+    specials = ["<pad>", "<s>", "</s>"]
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {token: i for i, token in enumerate([*alphabet, *specials])}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="<pad>", bos_token="<s>", eos_token="</s>"
+    ).save_pretrained(folder)
+    model.save_pretrained(folder)
+
+
+def test_register_without_folders_registers_every_bundled_adapter() -> None:
+    names = adaptergen.register()
+    assert set(names) >= {"LlamaForCausalLM", "SmolLM3ForCausalLM"}
+    for name in names:
+        adapter = factory.ArchitectureAdapterFactory._adapters[name]
+        assert adapter.__module__.startswith("adaptergen.generated.")
+        assert factory.SUPPORTED_ARCHITECTURES[name] is adapter
+
+
+def test_bridge_around_a_module_uses_the_registered_adapter() -> None:
+    adaptergen.register()
+    model = tiny("SmolLM3ForCausalLM")
+    bridge = build_bridge_from_module(model, "SmolLM3ForCausalLM", hf_config=model.config)
+    assert type(bridge.adapter).__module__ == "adaptergen.generated.smollm3"
+
+
+def test_boot_transformers_uses_the_registered_adapter_for_a_saved_checkpoint(
+    tmp_path: Path,
+) -> None:
+    adaptergen.register()
+    model = tiny("SmolLM3ForCausalLM")
+    save_checkpoint(model, tmp_path)
+    bridge = TransformerBridge.boot_transformers(str(tmp_path), device="cpu")
+    assert type(bridge.adapter).__module__ == "adaptergen.generated.smollm3"
+    tokens = bridge.to_tokens("hello", prepend_bos=False)
+    with torch.no_grad():
+        torch.testing.assert_close(bridge("hello", prepend_bos=False), model(tokens).logits)
+
+
+def test_boot_transformers_takes_an_architecture_that_tl_lacks(
+    cwm_adapters: str, tmp_path: Path
+) -> None:
+    model = tiny("CwmForCausalLM", sliding_window=4)
+    checkpoint = tmp_path / "checkpoint"
+    save_checkpoint(model, checkpoint)
+    with pytest.raises(ValueError, match="Could not determine supported architecture"):
+        TransformerBridge.boot_transformers(str(checkpoint), device="cpu")
+    assert adaptergen.register(cwm_adapters) == ["CwmForCausalLM"]
+    bridge = TransformerBridge.boot_transformers(str(checkpoint), device="cpu")
+    tokens = torch.arange(12)[None]
+    with torch.no_grad():
+        torch.testing.assert_close(bridge(tokens), model(tokens).logits)
+
+
+def test_two_folders_with_the_same_names_stay_apart(cwm_adapters: str) -> None:
+    other = load_adapters(cwm_adapters)
+    assert set(other) == {"CwmForCausalLM"}
+    assert "CwmForCausalLM" not in load_adapters(bundled("generated"))
+    assert load_adapters(cwm_adapters)["CwmForCausalLM"] is other["CwmForCausalLM"]
+
+
+def test_folder_without_registry_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Failure, match="no registry of generated adapters here"):
+        adaptergen.register(str(tmp_path))
+
+
+def test_adapters_module_offers_the_bundled_classes_by_name() -> None:
+    from adaptergen import adapters
+
+    assert adapters.LlamaArchitectureAdapter is load_adapters(bundled("generated"))["LlamaForCausalLM"]
+    with pytest.raises(AttributeError, match="no bundled adapter is called 'Nothing'"):
+        adapters.Nothing  # noqa: B018
+
+
+def test_broken_registry_leaves_no_half_imported_package(tmp_path: Path) -> None:
+    (tmp_path / "__init__.py").write_text("raise RuntimeError('broken')\n")
+    before = set(sys.modules)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="broken"):
+            load_adapters(str(tmp_path))
+    assert set(sys.modules) == before
