@@ -1,0 +1,43 @@
+# Every target sets itself up: .venv is made once, and again when what it is made from changes.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+# Tiny models are built, never fetched; a look-up in the hub would retry for minutes.
+export HF_HUB_OFFLINE := 1
+
+.PHONY: demo test full build check bench clean
+
+demo: $(READY)  ## build SmolLM3's adapter from its spec and prove it against HuggingFace's model
+	$(BIN)/adaptergen build specs/smollm3.yaml
+	$(BIN)/adaptergen verify smollm3
+
+test: $(READY)  ## run the tests
+	$(BIN)/python -m pytest -m "not full"
+
+full: $(READY)  ## run the tests with the full matrix
+	$(BIN)/python -m pytest
+
+build: $(READY)  ## bring generated/ up to date with specs/
+	$(BIN)/adaptergen build
+
+check: $(READY)  ## lint, types, and whether generated files are fresh
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/adaptergen build --check
+	$(BIN)/adaptergen schema | diff specs/schema.json -
+
+bench: $(READY)  ## measure speed beside other tools
+	$(BIN)/python tests/bench/bench.py
+
+clean:  ## remove what the other targets made, but for generated/
+	rm -rf $(VENV) .bench dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+
+$(READY): pyproject.toml constraints.txt
+	@echo "setting up $(VENV): a minute or two the first time"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable ".[dev]" --constraint constraints.txt
+	touch $@
