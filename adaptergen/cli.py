@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import cast
 
 from adaptergen import __version__
-from adaptergen.errors import Failure
+from adaptergen.errors import Failure, Unusable
 from adaptergen.report import FORMATS, print_failures
 
 
@@ -26,12 +26,15 @@ class ExitStatus(IntEnum):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     arguments = parser().parse_args(argv)
-    run = cast("Callable[[argparse.Namespace], int]", import_module(arguments.module).run)
+    run = cast("Callable[[argparse.Namespace], int]", import_module(arguments.verb).run)
     try:
         return run(arguments)
     except Failure as error:
         print_failures(error.diagnostics, getattr(arguments, "format", "text"))
         return ExitStatus.FAILED
+    except Unusable as error:
+        print(f"adaptergen: {error}", file=sys.stderr)
+        return ExitStatus.USAGE
     except BrokenPipeError:
         # The reader of our output has gone, as `| head` does; Python would complain at exit.
         sys.stdout = None
@@ -53,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
         verb = verbs.add_parser(
             name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
         )
-        verb.set_defaults(module=f"adaptergen.commands.{name}")
+        verb.set_defaults(verb=f"adaptergen.commands.{name}")
         add(verb)
     return top
 

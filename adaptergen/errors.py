@@ -30,6 +30,13 @@ class Failure(Exception):
         super().__init__("; ".join(f"{d.location}: {d.message}" for d in self.diagnostics))
 
 
+class Unusable(Exception):
+    """The command line or the environment does not allow what was asked for."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(f"{message}; {hint}" if hint else message)
+
+
 def failure(file: str, message: str, hint: str = "") -> Failure:
     """A failure about a file or a project as a whole."""
     return Failure([Diagnostic(file, 0, 0, message, hint)])
@@ -43,7 +50,12 @@ def shown_path(path: str) -> str:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`did you mean 'rope'?` for a close match, else the empty string."""
+    match = closest(word, known)
+    return f"did you mean '{match}'?" if match else ""
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """The known word that is nearly this one, else the empty string."""
     from difflib import get_close_matches
 
-    close = get_close_matches(word, list(known), n=1, cutoff=0.75)
-    return f"did you mean '{close[0]}'?" if close else ""
+    return next(iter(get_close_matches(word, list(known), n=1, cutoff=0.75)), "")
