@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from adaptergen.build import Build, Change, select_specs
 from adaptergen.errors import Diagnostic, shown_path
 from adaptergen.project import Project, find_project
-from adaptergen.report import as_github
+from adaptergen.report import as_github, print_json
 from adaptergen.spec.files import spec_files
 
 
@@ -20,14 +20,12 @@ def run(arguments: Namespace) -> int:
     whole = bool(own) and {*map(os.path.abspath, own)} <= {*map(os.path.abspath, specs)}
     build = Build(project, specs, whole=whole, force=arguments.force)
     if arguments.stdout:
-        for rendered in build.render(build.targets).values():
-            sys.stdout.write(rendered.text)
+        sys.stdout.write("".join(build.texts()))
         return 0
     if arguments.check:
         return _check(build, arguments)
     if not build.stale():
-        _say(arguments, f"up to date: {_count(len(specs), 'adapter')}", [])
-        return 0
+        return _say_up_to_date(build, arguments)
     changes = build.changes()
     if arguments.diff:
         for change in changes:
@@ -45,22 +43,28 @@ def _project(arguments: Namespace) -> Project:
     return project
 
 
+def _say_up_to_date(build: Build, arguments: Namespace) -> int:
+    count = len(build.targets)
+    return _say(arguments, f"up to date: {count} adapter{'' if count == 1 else 's'}", [])
+
+
 def _check(build: Build, arguments: Namespace) -> int:
     stale = build.stale()
     if not stale:
-        _say(arguments, f"up to date: {_count(len(build.targets), 'adapter')}", [])
-        return 0
+        return _say_up_to_date(build, arguments)
     if arguments.format == "github":
         for change in stale:
             message = f"stale: {change.reason}"
             print(as_github(Diagnostic(change.path, 0, 0, message, "run `adaptergen build`")))
     else:
         lines = [f"stale: {shown_path(c.path)} ({c.reason})" for c in stale]
-        _say(arguments, "\n".join([*lines, "run `adaptergen build`"]), stale)
+        _say(arguments, "\n".join([*lines, "run `adaptergen build`"]), stale, status=1)
     return 1
 
 
 def _write(changes: Sequence[Change], arguments: Namespace) -> int:
+    from shlex import quote
+
     from adaptergen.writing import write_all
 
     write_all({change.path: change.text for change in changes})
@@ -69,9 +73,8 @@ def _write(changes: Sequence[Change], arguments: Namespace) -> int:
         for c in changes
     ]
     if arguments.fail_on_change:
-        lines.append(f"now run: git add {' '.join(shown_path(c.path) for c in changes)}")
-    _say(arguments, "\n".join(lines), changes)
-    return 1 if arguments.fail_on_change else 0
+        lines.append(f"now run: git add {' '.join(quote(shown_path(c.path)) for c in changes)}")
+    return _say(arguments, "\n".join(lines), changes, status=int(arguments.fail_on_change))
 
 
 def _diff(change: Change) -> str:
@@ -86,16 +89,10 @@ def _diff(change: Change) -> str:
     return "".join(unified_diff(before, after, f"a/{name}", f"b/{name}"))
 
 
-def _say(arguments: Namespace, text: str, changes: Sequence[Change]) -> None:
-    """Print the outcome to stdout in the format asked for."""
+def _say(arguments: Namespace, text: str, changes: Sequence[Change], status: int = 0) -> int:
+    """Print the outcome to stdout in the format asked for; `--quiet` hides success only."""
     if arguments.format == "json":
-        import json
-
-        listed = [{"file": shown_path(c.path), "reason": c.reason} for c in changes]
-        print(json.dumps({"changes": listed, "errors": []}, indent=2))
-    elif not arguments.quiet:
+        print_json([{"file": shown_path(c.path), "reason": c.reason} for c in changes])
+    elif status or not arguments.quiet:
         print(text)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return status

@@ -4,10 +4,10 @@ import os
 import re
 from argparse import Namespace
 
+from adaptergen.commands.show import load
 from adaptergen.errors import failure, shown_path
 from adaptergen.project import find_project
-from adaptergen.spec.files import ENDING, find_spec
-from adaptergen.spec.load import Loader
+from adaptergen.spec.files import ENDING
 from adaptergen.spec.schema import FILE, LINE, schema_text
 from adaptergen.writing import write_all
 
@@ -27,12 +27,13 @@ def run(arguments: Namespace) -> int:
     path = os.path.join(project.specs, name + ENDING)
     if os.path.exists(path):
         raise failure(path, "exists already, so it is left alone")
-    parent = find_spec(arguments.extends, project.spec_folders())
-    if parent is None:
-        raise failure(arguments.extends, "no such spec", "`adaptergen list` names them all")
-    title = Loader(project.spec_folders()).load(parent).spec.prefix
     architecture = arguments.architecture or f"{name[0].upper()}{name[1:]}ForCausalLM"
-    text = _TEXT.format(line=LINE, architecture=architecture, parent=arguments.extends, title=title)
+    if not re.fullmatch("[A-Z][A-Za-z0-9_]*", architecture):
+        raise failure(architecture, "expected a class name such as LlamaForCausalLM")
+    parent = load(project, arguments.extends)
+    text = _TEXT.format(
+        line=LINE, architecture=architecture, parent=parent.name, title=parent.spec.name
+    )
     texts: dict[str, str | None] = {path: text}
     schema = os.path.join(project.specs, FILE)
     if not os.path.exists(schema):
