@@ -28,12 +28,17 @@ class Fact:
 
 @dataclass(frozen=True)
 class Difference:
-    """The largest difference between two values that should be equal; `what` names them."""
+    """The largest difference between two values that should be equal; `what` names them.
+
+    `tolerance` replaces the check's own. `note` says more about where the difference is.
+    """
 
     what: str
     value: float
     layer: int | None = None
     claim: str = ""
+    note: str = ""
+    tolerance: float | None = None
 
 
 Evidence: TypeAlias = Fact | Difference
@@ -115,10 +120,11 @@ def _problem(check: Check, evidence: Evidence) -> Problem | None:
         if evidence.holds:
             return None
         return Problem(_said(evidence.message, evidence.layer, claim), evidence.layer, claim)
-    if evidence.value <= check.tolerance:
+    tolerance = check.tolerance if evidence.tolerance is None else evidence.tolerance
+    if evidence.value <= tolerance:
         return None
     by = "in shape or is not a number" if math.isinf(evidence.value) else f"by {evidence.value:.1e}"
-    text = f"{evidence.what} differs from HF {by} (tolerance {check.tolerance:.0e})"
+    text = f"{evidence.what} differs from HF {by} (tolerance {tolerance:.0e}){evidence.note}"
     return Problem(_said(text, evidence.layer, claim), evidence.layer, claim, evidence.value)
 
 

@@ -14,6 +14,8 @@ from adaptergen.verify.once import Once
 
 _SEED = 7
 _BATCH = 2
+_LENGTH = 24
+_LONGEST = 1024
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,11 @@ class Batch:
             return {"input_ids": self.ids}
         positions = (self.mask.cumsum(-1) - 1).clamp(min=0)
         return {"input_ids": self.ids, "attention_mask": self.mask, "position_ids": positions}
+
+    @property
+    def real(self) -> Tensor:
+        """Which tokens are no padding [batch, pos]."""
+        return torch.ones_like(self.ids).bool() if self.mask is None else self.mask.bool()
 
 
 @dataclass(frozen=True)
@@ -96,18 +103,24 @@ def hf_config(architecture: str, settings: Mapping[str, Any]) -> Any:
     return hf_class(architecture).config_class(**{**settings, "attn_implementation": "eager"})
 
 
+def window_settings(config: Any) -> dict[str, Any]:
+    """The config keys that may say how far attention reaches, with their values."""
+    values = config.to_dict()
+    return {k: v for k, v in values.items() if "window" in k and "layers" not in k}
+
+
 class HfModel:
     """A tiny HF model in float64 with amplified weights, built from its config alone."""
 
     def __init__(self, architecture: str, settings: Mapping[str, Any]) -> None:
         self.architecture = architecture
         self.settings = dict(settings)
-        self._once = Once()
+        self.once = Once()
 
     @property
     def model(self) -> Any:
         """The HF model, in evaluation mode."""
-        return self._once.get("the HF model", self._build)
+        return self.once.get("the HF model", self._build)
 
     @property
     def config(self) -> Any:
@@ -144,11 +157,11 @@ class HfModel:
         Raises:
             UnavailableError: if there is none.
         """
-        return self._once.get(f"HF's {path}", lambda: self._find(path))
+        return self.once.get(f"HF's {path}", lambda: self._find(path))
 
     @property
     def _modules(self) -> dict[str, nn.Module]:
-        return self._once.get(
+        return self.once.get(
             "HF's modules", lambda: dict(self.model.named_modules(remove_duplicate=False))
         )
 
@@ -164,13 +177,16 @@ class HfModel:
 
     @property
     def length(self) -> int:
-        """How many tokens the main pass has."""
-        return 24
+        """How many tokens the main pass has: more than two windows, where there are windows."""
+        limit = getattr(self.config, "max_position_embeddings", _LONGEST)
+        windows = [w for w in window_settings(self.config).values() if isinstance(w, int)]
+        needed = [2 * window + 8 for window in windows if 2 * window + 8 <= limit]
+        return max([_LENGTH, *needed])
 
     @property
     def seen(self) -> Observation:
         """The main forward pass, on unpadded tokens."""
-        return self._once.get("HF's forward pass", lambda: self.observe(self.batch(self.length)))
+        return self.once.get("HF's forward pass", lambda: self.observe(self.batch(self.length)))
 
     def call(self, path: str) -> Call:
         """How the module at that path was called in the main forward pass.
@@ -179,7 +195,7 @@ class HfModel:
             UnavailableError: if there is no such module, or it did not run.
         """
         self.module(path)
-        return self._once.get(f"the call of HF's {path}", lambda: self._called(path))
+        return self.once.get(f"the call of HF's {path}", lambda: self._called(path))
 
     def _called(self, path: str) -> Call:
         if path not in self.seen.calls:
@@ -209,6 +225,15 @@ class HfModel:
             for handle in handles:
                 handle.remove()
         return Observation(output.logits, output.attentions, calls, frozenset(repeated))
+
+    def padded(self, side: str) -> Batch:
+        """A batch whose rows have different amounts of padding on that side, the first none."""
+        ids = self.batch(self.length).ids
+        padding = torch.arange(len(ids)).unsqueeze(1) * 5
+        position = torch.arange(ids.shape[1]).unsqueeze(0)
+        if side == "right":
+            position = position.flip(1)
+        return Batch(ids, (position >= padding).long())
 
     def logits(self, batch: Batch) -> Tensor:
         """Logits [batch, pos, vocab]."""

@@ -1,6 +1,7 @@
 """The conditions under which models are compared: float64 throughout, one thread, no chatter."""
 
 import contextlib
+import logging
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +9,7 @@ from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
-from transformers.utils import logging
+from transformers.utils import logging as hf_logging
 
 _softmax = nn.functional.softmax
 
@@ -26,10 +27,10 @@ def comparable() -> Iterator[None]:
     HF and TL cast attention scores to float32 for the softmax, where the lowest float64 overflows:
     rows that see nothing, as padding does, would become NaN.
     """
-    threads, verbosity = torch.get_num_threads(), logging.get_verbosity()
+    threads, verbosity = torch.get_num_threads(), hf_logging.get_verbosity()
     # More threads make models of this size slower, and several runs share the machine.
     torch.set_num_threads(1)
-    logging.set_verbosity(logging.ERROR)
+    hf_logging.set_verbosity(logging.ERROR)
     try:
         with (
             patch.object(nn.functional, "softmax", _softmax_in_own_precision),
@@ -38,4 +39,4 @@ def comparable() -> Iterator[None]:
             yield
     finally:
         torch.set_num_threads(threads)
-        logging.set_verbosity(verbosity)
+        hf_logging.set_verbosity(verbosity)

@@ -9,7 +9,7 @@ from typing import Any
 from adaptergen.verify.record import CheckResult, Record, Status
 
 _COLUMNS = ("architecture", "group", "checks", "worst difference", "verdict")
-_SHOWN_PROBLEMS = 3
+_SHOWN_FACTS = 3
 _GREEN, _RED, _DIM, _RESET = "\033[32m", "\033[31m", "\033[2m", "\033[0m"
 
 
@@ -73,7 +73,8 @@ def _verdict(record: Record, colour: bool) -> list[str]:
     lines = [f"{name}: {len(failures)} of {len(ran)} checks failed, {record.module}"]
     lines = [_painted(lines[0], "FAILED", colour)]
     for result in failures:
-        shown = result.problems[:_SHOWN_PROBLEMS]
+        # Differences mostly follow from the first one; facts stand for themselves.
+        shown = result.problems[: _SHOWN_FACTS if result.worst is None else 1]
         lines += [f"  {result.check}: {problem.message}" for problem in shown]
         if more := len(result.problems) - len(shown):
             lines.append(f"  {result.check}: and {more} more")

@@ -13,6 +13,7 @@ from adaptergen.verify.bridge import Trace
 from adaptergen.verify.hf import Batch, HfModel
 from adaptergen.verify.module import load_adapter
 from adaptergen.verify.once import Once
+from adaptergen.verify.stages import Stage, stages
 
 
 class Subject:
@@ -32,7 +33,7 @@ class Subject:
         self.module_path = module_path
         self.overrides = dict(overrides or {})
         self.hf = hf or HfModel(spec.architecture, self.settings)
-        self._once = Once()
+        self.once = Once()
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -57,7 +58,7 @@ class Subject:
     @property
     def adapter(self) -> type[ArchitectureAdapter]:
         """The adapter class."""
-        return self._once.get(
+        return self.once.get(
             "the adapter's module", lambda: load_adapter(self.module_path), self.module_path
         )
 
@@ -66,15 +67,13 @@ class Subject:
         """The bridge as booted."""
         adapter, model = self.adapter, self.hf.model
         assert model is not None
-        return self._once.get(
-            "the bridge", lambda: bridges.boot(adapter, self.hf), self.module_path
-        )
+        return self.once.get("the bridge", lambda: bridges.boot(adapter, self.hf), self.module_path)
 
     @property
     def compatible(self) -> TransformerBridge:
         """Another bridge, in compatibility mode."""
         assert self.bridge is not None
-        return self._once.get(
+        return self.once.get(
             "the bridge in compatibility mode",
             lambda: bridges.boot_compatible(self.adapter, self.hf),
             self.module_path,
@@ -84,9 +83,14 @@ class Subject:
     def trace(self) -> Trace:
         """The bridge's main forward pass, on the tokens of HF's."""
         bridge, batch = self.bridge, self.hf.batch(self.hf.length)
-        return self._once.get(
+        return self.once.get(
             "the bridge's forward pass", lambda: bridges.trace(bridge, batch), self.module_path
         )
+
+    @property
+    def stages(self) -> list[Stage]:
+        """Every activation of the main pass, in the order of computing."""
+        return self.once.get("HF's activations", lambda: stages(self.hf, self.spec, self.layers))
 
     def logits(self, batch: Batch) -> Tensor:
         """The bridge's logits [batch, pos, vocab]."""

@@ -2,7 +2,18 @@
 
 from collections.abc import Iterator
 
-from adaptergen.verify.check import Difference, Evidence, check, largest_difference
+import torch
+
+from adaptergen.verify import probe
+from adaptergen.verify.check import (
+    Difference,
+    Evidence,
+    NotApplicableError,
+    check,
+    largest_difference,
+)
+from adaptergen.verify.divergence import traced
+from adaptergen.verify.hf import Batch
 from adaptergen.verify.subject import Subject
 
 
@@ -10,4 +21,83 @@ from adaptergen.verify.subject import Subject
 def logits(subject: Subject) -> Iterator[Evidence]:
     """The main pass."""
     difference = largest_difference(subject.trace.logits, subject.hf.seen.logits)
-    yield Difference("the logits", difference)
+    yield traced(subject, "the output", difference)
+
+
+@check("forward.residual", "The residual stream before and after each layer equals HF's.")
+def residual(subject: Subject) -> Iterator[Evidence]:
+    """HF's side is what its layers take and return."""
+    values = subject.trace.values
+    for number, path in subject.layers.items():
+        call = subject.hf.call(path)
+        for name, theirs in (("resid_pre", call.input), ("resid_post", call.value)):
+            ours = values.get(f"blocks.{number}.hook_{name}")
+            if ours is not None:
+                yield traced(subject, name, largest_difference(ours, theirs), number)
+
+
+@check("forward.final_norm", "The final norm's output equals HF's.", claim="paths.final_norm")
+def final_norm(subject: Subject) -> Iterator[Evidence]:
+    """HF's side is what its output embeddings are given, whatever the norm is called."""
+    theirs = _into_unembedding(subject)
+    ours = subject.trace.values.get("ln_final.hook_out")
+    if ours is not None:
+        yield traced(subject, "the final norm", largest_difference(ours, theirs))
+
+
+@check(
+    "forward.unembed",
+    "`apply_output_logits_transform(unembed(x))` turns HF's final norm into HF's logits.",
+    claim="paths.unembed",
+)
+def unembed(subject: Subject) -> Iterator[Evidence]:
+    """Logit lens and direct logit attribution rely on it."""
+    bridge = subject.bridge
+    with torch.no_grad():
+        raw = bridge.unembed(_into_unembedding(subject))
+        ours = bridge.adapter.apply_output_logits_transform(raw)
+    difference = largest_difference(ours, subject.hf.seen.logits)
+    yield Difference("the unembedded final norm", difference)
+
+
+@check(
+    "forward.window",
+    "Logits equal HF's on a text several windows long.",
+    claim="attention.window",
+)
+def window(subject: Subject) -> Iterator[Evidence]:
+    """Applies where probing finds a layer that does not see everything."""
+    hf = subject.hf
+    seen = [probe.reach(hf, path, hf.call(path)) for path in subject.layers.values()]
+    if min(seen) == hf.length:
+        raise NotApplicableError(f"no layer of HF has a window shorter than {hf.length} tokens")
+    batch = hf.batch(hf.length + 3 * min(seen))
+    difference = largest_difference(subject.logits(batch), hf.logits(batch))
+    yield traced(subject, f"the output on {batch.ids.shape[1]} tokens", difference)
+
+
+@check("forward.padding_left", "Logits of real tokens equal HF's in a left-padded batch.")
+def padding_left(subject: Subject) -> Iterator[Evidence]:
+    """The first row has no padding."""
+    yield from _padded(subject, "left")
+
+
+@check("forward.padding_right", "Logits of real tokens equal HF's in a right-padded batch.")
+def padding_right(subject: Subject) -> Iterator[Evidence]:
+    """The first row has no padding."""
+    yield from _padded(subject, "right")
+
+
+def _padded(subject: Subject, side: str) -> Iterator[Evidence]:
+    batch: Batch = subject.hf.padded(side)
+    ours, theirs = subject.logits(batch), subject.hf.logits(batch)
+    difference = largest_difference(ours[batch.real], theirs[batch.real])
+    yield traced(subject, f"the output of a {side}-padded batch", difference)
+
+
+def _into_unembedding(subject: Subject) -> torch.Tensor:
+    """The input [batch, pos, d_model] of HF's output embeddings."""
+    model = subject.hf.model
+    head = model.get_output_embeddings()
+    path = next(name for name, module in model.named_modules() if module is head)
+    return subject.hf.call(path).input

@@ -1,0 +1,110 @@
+"""Do the config keys that the spec names decide what it says they decide?"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from adaptergen.spec.model import Spec
+from adaptergen.verify.check import Evidence, Fact, check
+from adaptergen.verify.checks.claims_paths import biases, is_set
+from adaptergen.verify.once import UnavailableError
+from adaptergen.verify.structure import Structure, structure, structures
+from adaptergen.verify.subject import Subject
+
+
+@check(
+    "claims.bias", "Biases are there exactly where the spec says, under both values of each key."
+)
+def bias(subject: Subject) -> Iterator[Evidence]:
+    """Every boolean config key is flipped, so that a key the spec does not name is found."""
+    for claim, (path, decided) in biases(subject.spec).items():
+        yield from _known(subject, decided, claim)
+        yield from _first_wrong(_bias_facts(subject, claim, path, decided))
+
+
+@check(
+    "claims.tied",
+    "The unembedding is the embedding's weight exactly where the spec says.",
+    claim="tied_embeddings",
+)
+def tied(subject: Subject) -> Iterator[Evidence]:
+    """Under both values of the config key, and with every other boolean key flipped."""
+    spec = subject.spec
+    yield from _known(subject, spec.tied_embeddings, "tied_embeddings")
+    facts = []
+    for built in structures(subject.hf):
+        names = (f"{spec.paths.embed}.weight", f"{spec.paths.unembed}.weight")
+        found, claimed = built.tied(*names), is_set(built, spec.tied_embeddings)
+        text = f"embedding and unembedding are {'' if found else 'not '}tied{built.setting}"
+        facts.append(Fact(found == claimed, text))
+    yield from _first_wrong(facts)
+
+
+@check("claims.heads", "Projections are as wide as the head counts of the config make them.")
+def heads(subject: Subject) -> Iterator[Evidence]:
+    """With fewer, equal and single key and value heads, and another head size."""
+    spec = subject.spec.attention.heads
+    named = {"query": spec.query, "key_value": spec.key_value, "head_dim": spec.head_dim}
+    config = subject.hf.config
+    for role, key in named.items():
+        missing = key is not None and not hasattr(config, key)
+        yield Fact(not missing, f"HF's config has no key '{key}'", claim=f"attention.heads.{role}")
+    for changes in head_settings(subject.spec):
+        try:
+            built = structure(subject.hf, changes)
+        except UnavailableError:
+            if not changes:
+                raise
+            # HF refuses some combinations; they are no model that an adapter could meet.
+            continue
+        yield from _width_facts(subject, built)
+
+
+def head_settings(spec: Spec) -> list[dict[str, Any]]:
+    """Config changes that move the head counts: as is, one each, one for all, other sizes."""
+    heads = spec.attention.heads
+    counts = ((4, 4), (4, 1), (6, 3))
+    settings: list[dict[str, Any]] = [{}]
+    settings += [{heads.query: query, heads.key_value: kv} for query, kv in counts]
+    if heads.head_dim is not None:
+        settings.append({heads.head_dim: 24})
+    return settings
+
+
+def _width_facts(subject: Subject, built: Structure) -> Iterator[Evidence]:
+    spec = subject.spec.attention
+    config, dim = built.config, subject.hf.dim
+    query = getattr(config, spec.heads.query)
+    key_value = getattr(config, spec.heads.key_value)
+    head_dim = getattr(config, spec.heads.head_dim or "", None) or dim // query
+    widths = {"q": query, "k": key_value, "v": key_value, "o": query}
+    for role, count in widths.items():
+        claim = f"attention.heads.{'key_value' if role in 'kv' else 'query'}"
+        wanted = (count * head_dim, dim) if role != "o" else (dim, count * head_dim)
+        name = spec.projections.modules[role]
+        for number, path in subject.below(f"{spec.path}.{name}.weight"):
+            found = built.shapes.get(path)
+            text = f"HF's {name} is {found}, not {wanted} ({count} heads of {head_dim})"
+            yield Fact(found == wanted, f"{text}{built.setting}", number, claim)
+
+
+def _bias_facts(subject: Subject, claim: str, path: str, decided: bool | str) -> Iterator[Fact]:
+    for built in structures(subject.hf):
+        claimed = is_set(built, decided)
+        for number, name in subject.below(f"{path}.bias"):
+            found = name in built.shapes
+            text = f"HF's {path} has {'a' if found else 'no'} bias{built.setting}"
+            yield Fact(found == claimed, text, number, claim)
+
+
+def _known(subject: Subject, decided: bool | str, claim: str) -> Iterator[Evidence]:
+    if isinstance(decided, str):
+        exists = decided in subject.hf.config.to_dict()
+        yield Fact(exists, f"HF's config has no key '{decided}'", claim=claim)
+
+
+def _first_wrong(facts: Iterable[Fact]) -> Iterator[Evidence]:
+    """All facts up to the first that does not hold: the others repeat it for other layers."""
+    for fact in facts:
+        yield fact
+        if not fact.holds:
+            return

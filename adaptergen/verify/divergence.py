@@ -1,0 +1,55 @@
+"""Where the bridge first computes something else than HF: the cause, not its consequences."""
+
+from dataclasses import dataclass
+
+from adaptergen.verify.check import EXACT, Difference, largest_difference
+from adaptergen.verify.once import UnavailableError
+from adaptergen.verify.stages import Stage
+from adaptergen.verify.subject import Subject
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """The first activation of the main pass that differs, if one does."""
+
+    stage: Stage | None
+
+    @property
+    def claim(self) -> str:
+        """The claim that the first difference contradicts."""
+        return self.stage.claim if self.stage else ""
+
+    @property
+    def note(self) -> str:
+        """Where the first difference is."""
+        return f", first at {self.stage.name}" if self.stage else ""
+
+
+def difference_at(subject: Subject, stage: Stage) -> float | None:
+    """How far a hook's value is from HF's; nothing if the hook did not fire."""
+    value = subject.trace.values.get(stage.name)
+    return None if value is None else largest_difference(stage.view(value), stage.theirs)
+
+
+def first_divergence(subject: Subject) -> Divergence:
+    """The earliest activation of the main pass that differs."""
+    return subject.once.get("the first difference", lambda: _find(subject))
+
+
+def _find(subject: Subject) -> Divergence:
+    try:
+        for stage in subject.stages:
+            if stage.exact and (difference_at(subject, stage) or 0.0) > EXACT:
+                return Divergence(stage)
+    except UnavailableError:
+        # Without HF's activations nothing can be located; another check reports that.
+        pass
+    return Divergence(None)
+
+
+def traced(
+    subject: Subject, what: str, value: float, layer: int | None = None, claim: str = ""
+) -> Difference:
+    """A difference that is blamed on the first activation that differs, else on `claim`."""
+    cause = first_divergence(subject)
+    return Difference(what, value, layer, cause.claim or claim, cause.note)

@@ -1,0 +1,66 @@
+"""The parameters that HF gives a model under a config, seen without computing anything."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from adaptergen.verify.hf import HfModel, hf_class, hf_config
+from adaptergen.verify.once import UnavailableError
+
+
+@dataclass(frozen=True)
+class Structure:
+    """Shapes of all parameters by name, and which names stand for the same parameter.
+
+    `changes` are the config keys that differ from the tiny model's.
+    """
+
+    config: Any
+    shapes: dict[str, tuple[int, ...]]
+    identities: dict[str, int]
+    changes: dict[str, Any]
+
+    def tied(self, one: str, other: str) -> bool:
+        """Whether two names stand for the same parameter."""
+        return self.identities.get(one, -1) == self.identities.get(other, -2)
+
+    @property
+    def setting(self) -> str:
+        """The changes in words, such as ` with attention_bias=True`."""
+        shown = ", ".join(f"{key}={value}" for key, value in self.changes.items())
+        return f" with {shown}" if shown else ""
+
+
+def structure(hf: HfModel, changes: Mapping[str, Any]) -> Structure:
+    """The structure of the tiny model with some config keys changed.
+
+    Raises:
+        UnavailableError: if HF refuses this config.
+    """
+    name = f"HF's model with {dict(changes)}"
+    return hf.once.get(name, lambda: _build(hf, dict(changes)))
+
+
+def _build(hf: HfModel, changes: dict[str, Any]) -> Structure:
+    config = hf_config(hf.architecture, {**hf.settings, **changes})
+    with torch.device("meta"):
+        model = hf_class(hf.architecture)(config)
+    named = dict(model.named_parameters(remove_duplicate=False))
+    shapes = {name: tuple(parameter.shape) for name, parameter in named.items()}
+    identities = {name: id(parameter) for name, parameter in named.items()}
+    return Structure(config, shapes, identities, changes)
+
+
+def structures(hf: HfModel) -> list[Structure]:
+    """The tiny model, and it again with each boolean config key flipped, where HF allows that."""
+    values = hf.config.to_dict()
+    flips = [{key: not value} for key, value in values.items() if isinstance(value, bool)]
+    found = [structure(hf, {})]
+    for flip in flips:
+        try:
+            found.append(structure(hf, flip))
+        except UnavailableError:
+            continue
+    return found
