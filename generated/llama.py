@@ -2,8 +2,8 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter LlamaArchitectureAdapter for LlamaForCausalLM
 # spec llama c437f3678d56
-# generator 33ffae351e98
-# templates 37de934748c5
+# generator ac46fffa1b1f
+# templates c7fc4409eb34
 # body dec75d54dfc2
 """Llama architecture adapter.
 

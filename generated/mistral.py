@@ -3,8 +3,8 @@
 # adapter MistralArchitectureAdapter for MistralForCausalLM
 # spec mistral bf4b9af3d637
 # spec llama c437f3678d56
-# generator 33ffae351e98
-# templates 37de934748c5
+# generator ac46fffa1b1f
+# templates c7fc4409eb34
 # body 196ea9eb1f0c
 """Mistral architecture adapter.
 

@@ -3,8 +3,8 @@
 # adapter Qwen2ArchitectureAdapter for Qwen2ForCausalLM
 # spec qwen2 28bc3f4f3660
 # spec llama c437f3678d56
-# generator 33ffae351e98
-# templates 37de934748c5
+# generator ac46fffa1b1f
+# templates c7fc4409eb34
 # body 3643a5109b62
 """Qwen2 architecture adapter.
 

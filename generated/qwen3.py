@@ -4,8 +4,8 @@
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
 # spec llama c437f3678d56
-# generator 33ffae351e98
-# templates 37de934748c5
+# generator ac46fffa1b1f
+# templates c7fc4409eb34
 # body b0dcd07661d7
 """Qwen3 architecture adapter.
 

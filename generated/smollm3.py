@@ -3,9 +3,9 @@
 # adapter SmolLM3ArchitectureAdapter for SmolLM3ForCausalLM
 # spec smollm3 2a44c346f29a
 # spec llama c437f3678d56
-# generator 33ffae351e98
-# templates 37de934748c5
-# body e8ee7a33e81b
+# generator ac46fffa1b1f
+# templates c7fc4409eb34
+# body 7f5e63362bb1
 """SmolLM3 architecture adapter.
 
 Llama-family decoder that skips RoPE on a periodic subset of layers (NoPE).
@@ -13,6 +13,7 @@ Llama-family decoder that skips RoPE on a periodic subset of layers (NoPE).
 
 from typing import Any
 
+import torch
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
@@ -39,13 +40,20 @@ class _SmolLM3AttentionBridge(PositionEmbeddingsAttentionBridge):
     # Silences TL's warning about layers that run without position_embeddings.
     rope_optional = True
 
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Run attention, on NoPE layers without position_embeddings."""
-        if not self._rotates():
-            kwargs["position_embeddings"] = None
-            # Passed by position, they are the one argument that is a pair (cos, sin).
-            args = tuple(None if isinstance(arg, tuple) else arg for arg in args)
-        return super().forward(*args, **kwargs)
+    def forward(
+        self,
+        hidden_states: torch.Tensor,
+        position_embeddings: tuple[torch.Tensor, torch.Tensor] | None = None,
+        attention_mask: torch.Tensor | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Run attention, on NoPE layers without position_embeddings; called as HF's module is."""
+        return super().forward(
+            hidden_states=hidden_states,
+            position_embeddings=position_embeddings if self._rotates() else None,
+            attention_mask=attention_mask,
+            **kwargs,
+        )
 
     def _rotates(self) -> bool:
         """Whether HF rotates on this layer: it does where its `use_rope` is truthy."""

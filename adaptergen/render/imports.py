@@ -1,11 +1,12 @@
 """The import block of a generated module: exactly the names that its code uses."""
 
 import ast
+import sys
 from collections import defaultdict
 
 _COMPONENTS = "transformer_lens.model_bridge.generalized_components"
 
-# Where each name of TL's public API that a template may use is imported from.
+# Where each name that a template may use is imported from: TL's public API, and whole modules.
 PUBLIC_API = {
     "Any": "typing",
     "ArchitectureAdapter": "transformer_lens.model_bridge.architecture_adapter",
@@ -19,6 +20,7 @@ PUBLIC_API = {
     "RearrangeTensorConversion": "transformer_lens.conversion_utils.conversion_steps",
     "RotaryEmbeddingBridge": _COMPONENTS,
     "UnembeddingBridge": _COMPONENTS,
+    "torch": "torch",
 }
 
 
@@ -32,14 +34,13 @@ def import_block(code: str) -> str:
     names: dict[str, list[str]] = defaultdict(list)
     for name in sorted(used & PUBLIC_API.keys()):
         names[PUBLIC_API[name]].append(name)
-    standard = [_statement(m, names[m]) for m in sorted(names) if "." not in m]
-    others = [_statement(m, names[m]) for m in sorted(names) if "." in m]
+    standard = [_statement(m, names[m]) for m in sorted(names) if m in sys.stdlib_module_names]
+    others = [_statement(m, names[m]) for m in sorted(names) if m not in sys.stdlib_module_names]
     return "\n\n".join("\n".join(block) for block in (standard, others) if block)
 
 
 def _statement(module: str, names: list[str]) -> str:
-    return (
-        f"from {module} import ({', '.join(names)},)"
-        if len(names) > 1
-        else f"from {module} import {names[0]}"
-    )
+    if names == [module]:
+        return f"import {module}"
+    listed = f"({', '.join(names)},)" if len(names) > 1 else names[0]
+    return f"from {module} import {listed}"

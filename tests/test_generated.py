@@ -1,0 +1,92 @@
+"""What the generated SmolLM3 adapter does beyond agreeing with HF, and that all of it is tested."""
+
+import copy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import transformers
+from transformer_lens.benchmarks.component_benchmark import benchmark_all_components
+from transformer_lens.model_bridge import TransformerBridge
+from transformer_lens.model_bridge.sources import build_bridge_from_module
+
+import adaptergen
+from adaptergen.project import bundled
+
+MODULE = Path(bundled("generated")) / "smollm3.py"
+ROPE_LAYER, NOPE_LAYER = 0, 3
+
+
+@pytest.fixture(scope="module")
+def reference() -> transformers.PreTrainedModel:
+    config = transformers.SmolLM3Config(
+        vocab_size=113, hidden_size=48, intermediate_size=80, num_hidden_layers=4,
+        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=160,
+        pad_token_id=0, bos_token_id=1, eos_token_id=2, attn_implementation="eager",
+    )  # fmt: skip
+    torch.manual_seed(0)
+    return transformers.SmolLM3ForCausalLM(config).eval()
+
+
+@pytest.fixture(scope="module")
+def bridge(reference: transformers.PreTrainedModel) -> TransformerBridge:
+    adaptergen.register()
+    model = copy.deepcopy(reference)
+    return build_bridge_from_module(model, "SmolLM3ForCausalLM", hf_config=model.config)
+
+
+@pytest.mark.parametrize("layer", [ROPE_LAYER, NOPE_LAYER])
+@pytest.mark.parametrize("by_keyword", [True, False], ids=["keyword", "position"])
+def test_attention_takes_position_embeddings_as_hf_does(
+    reference: transformers.PreTrainedModel, bridge: TransformerBridge, layer: int, by_keyword: bool
+) -> None:
+    hidden = torch.randn(2, 7, 48)
+    positions = reference.model.rotary_emb(hidden, torch.arange(7)[None])
+    mask = torch.full((7, 7), -torch.inf).triu(1)[None, None]
+    with torch.no_grad():
+        expected, _ = reference.model.layers[layer].self_attn(hidden, positions, mask)
+        if by_keyword:
+            got = bridge.blocks[layer].attn(
+                hidden_states=hidden, position_embeddings=positions, attention_mask=mask
+            )
+        else:
+            got = bridge.blocks[layer].attn(hidden, positions, mask)
+    torch.testing.assert_close(got[0], expected)
+
+
+def test_nope_layers_are_the_ones_that_hf_does_not_rotate(bridge: TransformerBridge) -> None:
+    assert [block.attn._rotates() for block in bridge.blocks] == [True, True, True, False]
+
+
+def test_no_warning_on_nope_layers(bridge: TransformerBridge, recwarn) -> None:
+    with torch.no_grad():
+        bridge(torch.arange(9)[None])
+    assert [w for w in recwarn if "position_embeddings" in str(w.message)] == []
+
+
+def test_component_testing_is_set_up_as_tl_expects(
+    reference: transformers.PreTrainedModel, bridge: TransformerBridge
+) -> None:
+    hf = copy.deepcopy(reference)
+    bridge.adapter.setup_component_testing(hf, bridge_model=bridge)
+    assert hf.config._attn_implementation == "eager"
+    rotary = hf.model.rotary_emb
+    template = bridge.adapter.get_generalized_component("blocks.0.attn")
+    for attention in [template, *(block.attn for block in bridge.blocks)]:
+        assert attention._rotary_emb is rotary
+    result = benchmark_all_components(bridge, hf)
+    assert result.passed, result.message
+
+
+def test_every_line_and_branch_is_run_by_verification(tmp_path: Path) -> None:
+    config = tmp_path / "coverage.ini"
+    config.write_text(f"[run]\nbranch = True\ndata_file = {tmp_path / 'data'}\n")
+    options = [f"--rcfile={config}", f"--include={MODULE}"]
+    coverage = [sys.executable, "-m", "coverage"]
+    command = [*coverage, "run", *options, "-m", "adaptergen", "verify", "smollm3", "--quiet"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    report = [*coverage, "report", *options, "--fail-under=100", "--show-missing"]
+    done = subprocess.run(report, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
