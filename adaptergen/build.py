@@ -3,14 +3,17 @@
 import os
 from collections.abc import Iterable, Sequence
 from keyword import iskeyword
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from adaptergen import registry, stamp
-from adaptergen.errors import Diagnostic, Failure, did_you_mean, shown_path
+from adaptergen.errors import Diagnostic, Failure, Unusable, did_you_mean, shown_path
 from adaptergen.project import Project
 from adaptergen.registry import Entry
 from adaptergen.spec.files import ENDING, find_parent, find_spec, spec_files, spec_name
 from adaptergen.stamp import Stamp
+
+if TYPE_CHECKING:
+    from adaptergen.render import Renderer
 
 _GENERATOR_PARTS = ("spec", "render")
 
@@ -31,11 +34,12 @@ class Target(NamedTuple):
     module: str
 
 
-class Rendered(NamedTuple):
-    """A module's registry entry and its text."""
+class Draft(NamedTuple):
+    """A file as rendered, and what its header will say; not formatted yet."""
 
-    entry: Entry
-    text: str
+    path: str
+    stamp: Stamp
+    code: str
 
 
 class Build:
@@ -55,9 +59,10 @@ class Build:
         self._digests: dict[str, str] = {}
         package = os.path.dirname(os.path.abspath(__file__))
         generator = [os.path.join(package, part) for part in _GENERATOR_PARTS]
+        self._templates = project.template_folders()
         self._common = (
             ("generator", "", stamp.digest_folders(generator, ".py")),
-            ("templates", "", stamp.digest_folders(project.template_folders(), ".j2")),
+            ("templates", "", stamp.digest_folders(self._templates, ".j2")),
         )
 
     def stale(self) -> list[Change]:
@@ -68,7 +73,7 @@ class Build:
             if (reason := self._why_stale(target))
         ]
         changes += self._orphans()
-        if not changes and (reason := self._why_registry_stale(self._entries({}))):
+        if not changes and (reason := self._why_registry_stale(self._entries())):
             changes.append(Change(self._registry_path, reason))
         return changes
 
@@ -78,42 +83,47 @@ class Build:
         Raises:
             Failure: for mistakes in specs and templates, and for files that may not be replaced.
         """
+        from adaptergen.render import Renderer
+
+        self._refuse_file_as_output()
         stale = {t: reason for t in self.targets if (reason := self._why_stale(t))}
+        reasons = {target.module: reason for target, reason in stale.items()}
         orphans = self._orphans()
-        self._refuse_foreign([*(t.module for t in stale), *(c.path for c in orphans)])
-        rendered = self.render(stale)
-        changes = [Change(t.module, reason, rendered[t].text) for t, reason in stale.items()]
-        entries = self._entries({t.name: rendered[t].entry for t in stale})
-        registry.check_unique(entries, self.project.output)
+        self._refuse_foreign([*reasons, *(orphan.path for orphan in orphans)])
+        renderer = Renderer(self._templates)
+        drafts = self._drafts(renderer, stale)
+        entries = self._entries(drafts)
+        registry.check_unique(entries, self._sources(entries))
         if reason := self._why_registry_stale(entries):
             self._refuse_foreign([self._registry_path])
-            changes.append(Change(self._registry_path, reason, self._render_registry(entries)))
-        return changes + orphans
+            code = renderer.registry(entries)
+            drafts.append(Draft(self._registry_path, self._registry_stamp(entries), code))
+            reasons[self._registry_path] = reason
+        texts = _finish(drafts)
+        return [Change(path, reason, texts[path]) for path, reason in reasons.items()] + orphans
 
-    def render(self, targets: Iterable[Target]) -> dict[Target, Rendered]:
-        """The finished text of some modules.
+    def texts(self) -> list[str]:
+        """The modules of all specs, whether or not they are out of date.
 
         Raises:
             Failure: for mistakes in specs and templates.
         """
-        targets = list(targets)
-        if not targets:
-            return {}
-        from adaptergen.render import Renderer, class_name, format_all
+        from adaptergen.render import Renderer
+
+        return list(_finish(self._drafts(Renderer(self._templates), self.targets)).values())
+
+    def _drafts(self, renderer: "Renderer", targets: Iterable[Target]) -> list[Draft]:
+        from adaptergen.render import class_name
         from adaptergen.spec.load import Loader
 
-        loader = Loader(self.project.spec_folders())
-        loaded = loader.load_all(target.spec for target in targets)
-        renderer = Renderer(self.project.template_folders())
-        bodies = format_all({f"{s.name}.py": renderer.adapter(s.spec) for s in loaded})
-        result: dict[Target, Rendered] = {}
-        for target, spec in zip(targets, loaded, strict=True):
-            entry = Entry(target.name, class_name(spec.spec), tuple(spec.spec.architectures))
-            chain = [target.spec, *spec.parents]
-            body = bodies[f"{target.name}.py"]
-            text = self._stamp(target, entry.adapter, chain).header(body) + body
-            result[target] = Rendered(entry, text)
-        return result
+        by_spec = {target.spec: target for target in targets}
+        drafts: list[Draft] = []
+        for loaded in Loader(self.project.spec_folders()).load_all(by_spec):
+            target, spec = by_spec[loaded.path], loaded.spec
+            entry = Entry(target.name, class_name(spec), tuple(spec.architectures))
+            stamp = self._stamp(target, entry.adapter, [loaded.path, *loaded.parents])
+            drafts.append(Draft(target.module, stamp, renderer.adapter(spec)))
+        return drafts
 
     def _target(self, spec: str) -> Target:
         name = spec_name(spec)
@@ -128,11 +138,10 @@ class Build:
         return Stamp(self._shown(target.spec), adapter, (*inputs, *self._common))
 
     def _shown(self, path: str) -> str:
-        """A spec's path as the header names it: the same on every machine."""
+        """A spec's path as the header names it: the same on every machine, and only a comment."""
         relative = os.path.relpath(path, self.project.root)
-        return (
-            os.path.basename(path) if relative.startswith("..") else relative.replace(os.sep, "/")
-        )
+        name = os.path.basename(path) if relative.startswith("..") else relative
+        return "".join(c if c.isalnum() or c in " ._-/" else "_" for c in name.replace(os.sep, "/"))
 
     def _digest(self, path: str) -> str:
         if path not in self._digests:
@@ -170,17 +179,22 @@ class Build:
             if path not in wanted and stamp.read_stamp(path)
         ]
 
-    def _entries(self, new: dict[str, Entry]) -> list[Entry]:
+    def _entries(self, drafts: Iterable[Draft] = ()) -> list[Entry]:
         """What the registry lists: the modules just rendered, and those already there."""
-        entries = dict(new)
+        adapters = {spec_name(draft.path): draft.stamp.adapter for draft in drafts}
         known = {target.name for target in self.targets}
         for path in _modules(self.project.output):
             name = spec_name(path)
-            stamped = stamp.read_stamp(path)
-            listed = name not in entries and (name in known or not self.whole)
-            if listed and stamped and stamped.stamp.adapter:
-                entries[name] = Entry.from_adapter(name, stamped.stamp.adapter)
-        return [entries[name] for name in sorted(entries)]
+            if name not in adapters and (name in known or not self.whole):
+                stamped = stamp.read_stamp(path)
+                adapters[name] = stamped.stamp.adapter if stamped else ""
+        entries = [Entry.from_adapter(name, line) for name, line in adapters.items() if line]
+        return registry.ordered(entries)
+
+    def _sources(self, entries: Iterable[Entry]) -> dict[str, str]:
+        """The file to name when something is wrong with an entry: its spec, or its module."""
+        modules = {e.module: os.path.join(self.project.output, f"{e.module}.py") for e in entries}
+        return {**modules, **{target.name: target.spec for target in self.targets}}
 
     def _registry_stamp(self, entries: list[Entry]) -> Stamp:
         listed = ("adapters", "", registry.digest_entries(entries))
@@ -194,12 +208,10 @@ class Build:
             found if isinstance(found, str) else _difference(found, self._registry_stamp(entries))
         )
 
-    def _render_registry(self, entries: list[Entry]) -> str:
-        from adaptergen.render import Renderer, format_all
-
-        renderer = Renderer(self.project.template_folders())
-        body = format_all({registry.FILE: renderer.registry(entries)})[registry.FILE]
-        return self._registry_stamp(entries).header(body) + body
+    def _refuse_file_as_output(self) -> None:
+        output = self.project.output
+        if os.path.exists(output) and not os.path.isdir(output):
+            raise Unusable(f"{shown_path(output)} is a file", "the output is a folder of modules")
 
     def _refuse_foreign(self, paths: Iterable[str]) -> None:
         mistakes = [] if self.force else [d for path in paths if (d := _foreign(path))]
@@ -213,49 +225,77 @@ def select_specs(project: Project, arguments: Sequence[str]) -> list[str]:
     An argument is a spec file, a folder of specs, or the name of one of the project's specs.
 
     Raises:
-        Failure: for arguments that lead to no spec, and for specs that would share a module.
+        Unusable: for arguments that lead to no spec.
+        Failure: for files that cannot be specs, and for specs that would share a module.
     """
-    paths: list[str] = []
+    found = [
+        path for argument in arguments or [project.specs] for path in _specs(project, argument)
+    ]
+    paths = list({os.path.abspath(path): path for path in found}.values())
     mistakes: list[Diagnostic] = []
-    for argument in arguments or [project.specs]:
-        found = _specs_of(project, argument)
-        paths += [path for path in found if path not in paths]
-        if not found:
-            mistakes.append(_no_spec(project, argument))
     by_name: dict[str, str] = {}
     for path in paths:
-        name = spec_name(path)
-        other = by_name.setdefault(name, path)
+        other = by_name.setdefault(spec_name(path), path)
         if other != path:
             mistakes.append(Diagnostic(path, 0, 0, f"has the same name as {shown_path(other)}"))
-        if not name.isidentifier() or iskeyword(name) or name.startswith("_"):
-            hint = "a spec's file name becomes a Python module's"
-            mistakes.append(Diagnostic(path, 0, 0, f"'{name}' is not a module name", hint))
+        mistakes += _misnamed(path)
     if mistakes:
         raise Failure(mistakes)
     return paths
 
 
-def _specs_of(project: Project, argument: str) -> list[str]:
+def _specs(project: Project, argument: str) -> list[str]:
     if os.path.isdir(argument):
-        return spec_files(argument)
-    if os.path.isfile(argument):
-        return [argument]
-    named = find_spec(argument, [project.specs])
-    return [named] if named else []
+        found = spec_files(argument)
+    elif os.path.isfile(argument):
+        found = [argument]
+    else:
+        found = list(filter(None, [find_spec(argument, [project.specs])]))
+    if not found:
+        raise _no_spec(project, argument)
+    return found
 
 
-def _no_spec(project: Project, argument: str) -> Diagnostic:
+def _no_spec(project: Project, argument: str) -> Unusable:
+    shown = shown_path(argument)
     if os.path.isdir(argument):
-        return Diagnostic(argument, 0, 0, f"no spec in this folder: no file ends in {ENDING}")
+        return Unusable(f"no specs in the folder {shown}", f"a spec's file ends in {ENDING}")
+    if argument == project.specs:
+        return Unusable(f"no folder of specs: {shown}", "`[tool.adaptergen]` may name another")
     known = [spec_name(path) for path in spec_files(project.specs)]
     hint = did_you_mean(argument, known) or "give a spec file, a folder of specs, or a spec's name"
-    return Diagnostic(argument, 0, 0, "no such spec", hint)
+    return Unusable(f"no such spec: {shown}", hint)
+
+
+def _misnamed(path: str) -> Iterable[Diagnostic]:
+    """A spec's file name becomes a Python module's."""
+    name, ending = os.path.splitext(os.path.basename(path))
+    if ending != ENDING:
+        yield Diagnostic(path, 0, 0, f"a spec's file ends in {ENDING}")
+    elif not _is_module_name(name):
+        hint = "it becomes a module: lower-case letters, digits and underscores"
+        yield Diagnostic(path, 0, 0, f"'{name}' is not a name for a spec", hint)
+
+
+def _is_module_name(name: str) -> bool:
+    plain = name.isascii() and name.isidentifier() and not name.startswith("_")
+    return plain and not iskeyword(name)
+
+
+def _finish(drafts: Sequence[Draft]) -> dict[str, str]:
+    """The drafts formatted, ruff running once for all, and their headers on top; by path."""
+    from adaptergen.render import format_all
+
+    bodies = format_all({os.path.basename(draft.path): draft.code for draft in drafts})
+    named = [(draft, bodies[os.path.basename(draft.path)]) for draft in drafts]
+    return {draft.path: draft.stamp.header(body) + body for draft, body in named}
 
 
 def _state(path: str) -> Stamp | str:
     """The stamp of an untouched generated file, or why there is none."""
-    if not os.path.exists(path) or (os.path.isfile(path) and not os.path.getsize(path)):
+    if os.path.isdir(path):
+        return "a folder"
+    if not os.path.exists(path) or not os.path.getsize(path):
         return "missing"
     stamped = stamp.read_stamp(path)
     if stamped is None:
@@ -267,16 +307,18 @@ def _foreign(path: str) -> Diagnostic | None:
     """Why a file may not be replaced."""
     state = _state(path)
     if isinstance(state, str) and state != "missing":
-        return Diagnostic(path, 0, 0, f"{state}, so it is left alone", "--force replaces it")
+        hint = "" if os.path.isdir(path) else "--force replaces or removes it"
+        return Diagnostic(path, 0, 0, f"{state}, so it is left alone", hint)
     return None
 
 
 def _difference(found: Stamp, expected: Stamp) -> str:
     """What changed since a file was generated."""
-    now = {(kind, name): digest for kind, name, digest in expected.inputs}
-    then = {(kind, name): digest for kind, name, digest in found.inputs}
+    # Compared whole, not by name: a spec and its bundled parent may share one.
     changed = [
-        f"{kind} {name}".strip() for kind, name in now if now[kind, name] != then.get((kind, name))
+        f"{kind} {name}".strip()
+        for kind, name, digest in expected.inputs
+        if (kind, name, digest) not in found.inputs
     ]
     if changed:
         return f"{', '.join(changed)} changed"
@@ -287,4 +329,5 @@ def _modules(folder: str) -> list[str]:
     if not os.path.isdir(folder):
         return []
     names = sorted(name for name in os.listdir(folder) if name.endswith(".py"))
-    return [os.path.join(folder, name) for name in names if name != registry.FILE]
+    paths = [os.path.join(folder, name) for name in names if name != registry.FILE]
+    return [path for path in paths if os.path.isfile(path)]

@@ -1,6 +1,7 @@
 """The command line: arguments in, exit status out. Each verb lives in `adaptergen.commands`."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from enum import IntEnum
@@ -9,7 +10,7 @@ from typing import cast
 
 from adaptergen import __version__
 from adaptergen.errors import Failure, Unusable
-from adaptergen.report import FORMATS, print_failures
+from adaptergen.report import FORMATS, print_failures, visible
 
 
 class ExitStatus(IntEnum):
@@ -28,17 +29,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     run = cast("Callable[[argparse.Namespace], int]", import_module(arguments.verb).run)
     try:
-        return run(arguments)
+        status = run(arguments)
+        sys.stdout.flush()
+        return status
     except Failure as error:
         print_failures(error.diagnostics, getattr(arguments, "format", "text"))
         return ExitStatus.FAILED
-    except Unusable as error:
-        print(f"adaptergen: {error}", file=sys.stderr)
-        return ExitStatus.USAGE
     except BrokenPipeError:
         # The reader of our output has gone, as `| head` does; Python would complain at exit.
-        sys.stdout = None
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitStatus.OK
+    except (Unusable, OSError) as error:
+        print(f"adaptergen: {visible(str(error))}", file=sys.stderr)
+        return ExitStatus.USAGE
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return ExitStatus.USAGE

@@ -1,9 +1,10 @@
 """Where a project keeps its files: `[tool.adaptergen]` in pyproject.toml."""
 
 import os
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from adaptergen.errors import failure
+from adaptergen.errors import Diagnostic, Failure, Unusable, did_you_mean, failure, shown_path
+from adaptergen.spec.files import read_bytes
 
 _KEYS = ("specs", "templates", "output")
 _PACKAGE = os.path.dirname(os.path.abspath(__file__))
@@ -21,10 +22,10 @@ class Project(NamedTuple):
         """The project's own templates first, the bundled ones second.
 
         Raises:
-            Failure: if the project names a folder that does not exist.
+            Unusable: if the project names a folder that does not exist.
         """
         if self.templates and not os.path.isdir(self.templates):
-            raise failure(self.templates, "no such folder of templates")
+            raise Unusable(f"no folder of templates: {shown_path(self.templates)}")
         return [*filter(None, [self.templates]), bundled("templates")]
 
     def spec_folders(self) -> list[str]:
@@ -59,27 +60,20 @@ def find_project(start: str | None = None) -> Project:
 
 
 def _read(path: str) -> Project | None:
-    with open(path, "rb") as file:
-        data = file.read()
+    data = read_bytes(path)
     if b"adaptergen" not in data:
         return None
     import tomllib
 
     try:
-        table = tomllib.loads(data.decode()).get("tool", {}).get("adaptergen")
+        tools = tomllib.loads(data.decode()).get("tool")
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise failure(path, f"not valid TOML: {error}") from None
+    table = tools.get("adaptergen") if isinstance(tools, dict) else None
     if table is None:
         return None
-    if not isinstance(table, dict):
-        raise failure(path, "[tool.adaptergen] is not a table")
-    for key, value in table.items():
-        if key not in _KEYS:
-            raise failure(
-                path, f"unknown key 'tool.adaptergen.{key}'", f"allowed: {', '.join(_KEYS)}"
-            )
-        if not isinstance(value, str):
-            raise failure(path, f"'tool.adaptergen.{key}': expected a folder")
+    if mistakes := _mistakes(path, table):
+        raise Failure(mistakes)
     root = os.path.dirname(path)
     folder = {key: os.path.normpath(os.path.join(root, value)) for key, value in table.items()}
     return Project(
@@ -88,3 +82,17 @@ def _read(path: str) -> Project | None:
         folder.get("output", os.path.join(root, "generated")),
         folder.get("templates"),
     )
+
+
+def _mistakes(path: str, table: Any) -> list[Diagnostic]:
+    if not isinstance(table, dict):
+        return [Diagnostic(path, 0, 0, "'tool.adaptergen': expected a table")]
+    mistakes = []
+    for key, value in table.items():
+        if key not in _KEYS:
+            hint = did_you_mean(key, _KEYS) or f"allowed: {', '.join(_KEYS)}"
+            mistakes.append(Diagnostic(path, 0, 0, f"unknown key 'tool.adaptergen.{key}'", hint))
+        elif not isinstance(value, str):
+            message = f"'tool.adaptergen.{key}': expected a folder, as text"
+            mistakes.append(Diagnostic(path, 0, 0, message))
+    return mistakes

@@ -3,10 +3,11 @@
 It is made from the headers of the modules, so that building one spec leaves the others in place.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from adaptergen.errors import Failure, failure
+from adaptergen.errors import Diagnostic, Failure
 from adaptergen.stamp import digest
 
 FILE = "__init__.py"
@@ -32,23 +33,38 @@ class Entry(NamedTuple):
         return cls(module, class_name, tuple(architectures.split(", ")))
 
 
+def ordered(entries: Iterable[Entry]) -> list[Entry]:
+    """Entries in the order of their imports: numbers count as numbers, qwen2 before qwen10."""
+    return sorted(entries, key=lambda entry: [*map(_numbered, re.split("([0-9]+)", entry.module))])
+
+
+def _numbered(part: str) -> tuple[int, str]:
+    return (int(part), part) if part.isdigit() else (0, part.lower())
+
+
 def digest_entries(entries: Iterable[Entry]) -> str:
     """Hash over what the registry lists."""
     return digest(f"{entry.module} {entry.adapter}".encode() for entry in entries)
 
 
-def check_unique(entries: Iterable[Entry], folder: str) -> None:
-    """Each architecture and each class belongs to one module.
+def check_unique(entries: Iterable[Entry], specs: Mapping[str, str]) -> None:
+    """Each architecture and each class belongs to one module; `specs` are the files they are from.
 
     Raises:
-        Failure: naming both modules otherwise.
+        Failure: naming both otherwise.
     """
     owners: dict[str, str] = {}
-    clashes: list[Failure] = []
+    clashes: list[Diagnostic] = []
     for entry in entries:
-        for name in (entry.class_name, *entry.architectures):
-            owner = owners.setdefault(name, entry.module)
-            if owner != entry.module:
-                clashes.append(failure(folder, f"{owner} and {entry.module} both define '{name}'"))
+        shared = [
+            (name, owner)
+            for name in (*entry.architectures, entry.class_name)
+            if (owner := owners.setdefault(name, entry.module)) != entry.module
+        ]
+        if shared:
+            name, owner = shared[0]
+            message = f"'{name}' is already that of {owner}"
+            hint = "`class_prefix` names the class" if name == entry.class_name else ""
+            clashes.append(Diagnostic(specs[entry.module], 0, 0, message, hint))
     if clashes:
-        raise Failure(d for clash in clashes for d in clash.diagnostics)
+        raise Failure(clashes)

@@ -8,23 +8,37 @@ from typing import TextIO
 from adaptergen.errors import Diagnostic, shown_path
 
 FORMATS = ("text", "json", "github")
+_EXCERPT = 160
 
 
 def as_text(diagnostic: Diagnostic, colour: bool = False) -> str:
     """`file:line:column: message`, the line with a caret, and what is allowed."""
     bold, red, reset = ("\033[1m", "\033[31m", "\033[0m") if colour else ("", "", "")
-    lines = [f"{bold}{diagnostic.location}{reset}: {red}{diagnostic.message}{reset}"]
+    location, message = visible(diagnostic.location), visible(diagnostic.message)
+    lines = [f"{bold}{location}{reset}: {red}{message}{reset}"]
     if diagnostic.line and diagnostic.source:
-        number = str(diagnostic.line)
-        lines.append(f"  {number} | {diagnostic.source}")
-        if diagnostic.column:
-            # Tabs before the caret keep it under its character.
-            before = diagnostic.source[: diagnostic.column - 1]
-            padding = "".join("\t" if c == "\t" else " " for c in before)
-            lines.append(f"  {' ' * len(number)} | {padding}^")
+        lines += _excerpt(diagnostic)
     if diagnostic.hint:
-        lines.append(f"    {diagnostic.hint}")
+        lines.append(f"    {visible(diagnostic.hint)}")
     return "\n".join(lines)
+
+
+def _excerpt(diagnostic: Diagnostic) -> list[str]:
+    """The line of a mistake and a caret under it; of a long line, the part around the caret."""
+    start = max(0, diagnostic.column - _EXCERPT // 2) if len(diagnostic.source) > _EXCERPT else 0
+    shown = diagnostic.source[start : start + _EXCERPT]
+    # Tabs before the caret keep it under its character.
+    before = visible(diagnostic.source[start : diagnostic.column - 1])
+    padding = "".join("\t" if c == "\t" else " " for c in before)
+    number = str(diagnostic.line)
+    return [f"  {number} | {visible(shown)}", f"  {' ' * len(number)} | {padding}^"]
+
+
+def visible(text: str) -> str:
+    """Text with control characters escaped: a spec from a stranger must not steer the terminal."""
+    return "".join(
+        c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode() for c in text
+    )
 
 
 def as_dict(diagnostic: Diagnostic) -> dict[str, str | int]:
@@ -40,15 +54,16 @@ def as_dict(diagnostic: Diagnostic) -> dict[str, str | int]:
 
 def as_github(diagnostic: Diagnostic) -> str:
     """A GitHub workflow command that annotates the line."""
-    place = [f"file={_property(shown_path(diagnostic.file))}"]
+    place = [f"file={_property(visible(shown_path(diagnostic.file)))}"]
     if diagnostic.line:
         place += [f"line={diagnostic.line}", f"col={diagnostic.column}"]
-    text = f"{diagnostic.message}\n{diagnostic.hint}".rstrip()
+    text = "\n".join(filter(None, [visible(diagnostic.message), visible(diagnostic.hint)]))
     return f"::error {','.join(place)},title=adaptergen::{_data(text)}"
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    """Text escaped for GitHub, which reads one command a line."""
+    return text.replace("%", "%25").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:
@@ -58,9 +73,7 @@ def _property(text: str) -> str:
 def print_failures(diagnostics: Sequence[Diagnostic], style: str) -> None:
     """Print diagnostics: text to stderr, what a program reads to stdout."""
     if style == "json":
-        import json
-
-        print(json.dumps({"errors": [as_dict(d) for d in diagnostics]}, indent=2))
+        print_json(errors=diagnostics)
     elif style == "github":
         for diagnostic in diagnostics:
             print(as_github(diagnostic))
@@ -68,6 +81,14 @@ def print_failures(diagnostics: Sequence[Diagnostic], style: str) -> None:
         colour = wants_colour(sys.stderr)
         for diagnostic in diagnostics:
             print(as_text(diagnostic, colour), file=sys.stderr)
+
+
+def print_json(changes: Sequence[dict[str, str]] = (), errors: Sequence[Diagnostic] = ()) -> None:
+    """Print the outcome of a run for programs; both keys are always there."""
+    import json
+
+    outcome = {"changes": list(changes), "errors": [as_dict(error) for error in errors]}
+    print(json.dumps(outcome, indent=2))
 
 
 def wants_colour(stream: TextIO) -> bool:

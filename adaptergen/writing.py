@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 
-from adaptergen.errors import failure
+from adaptergen.errors import Unusable, shown_path
 
 _STAGED = ".adaptergen-new"
 
@@ -15,40 +16,40 @@ def write_all(texts: Mapping[str, str | None]) -> None:
     Ctrl-C, files already replaced are put back.
 
     Raises:
-        Failure: if a file cannot be written.
+        Unusable: if a file cannot be written.
     """
-    staged: dict[str, str] = {}
     before: dict[str, bytes | None] = {}
-    done = False
+    path = ""
     try:
         for path, text in texts.items():
             if text is not None:
-                staged[path] = _stage(path, text)
-        for path in texts:
+                _stage(path, text.encode())
+        for path, text in texts.items():
             before[path] = _read(path)
-            if path in staged:
-                os.replace(staged[path], os.path.realpath(path))
+            if text is None:
+                os.remove(path)
             else:
-                os.remove(path)
-        done = True
-    except OSError as error:
-        raise failure(str(error.filename or ""), f"cannot be written: {error.strerror}") from None
-    finally:
-        if not done:
-            _put_back(before)
-        for path in staged.values():
-            if os.path.exists(path):
-                os.remove(path)
+                os.replace(_staged(path), os.path.realpath(path))
+    except BaseException as error:
+        _put_back(before)
+        for staged in map(_staged, texts):
+            with suppress(OSError):
+                os.remove(staged)
+        if isinstance(error, OSError):
+            raise Unusable(f"{shown_path(path)} cannot be written: {error.strerror}") from None
+        raise
 
 
-def _stage(path: str, text: str) -> str:
+def _staged(path: str) -> str:
+    return os.path.realpath(path) + _STAGED
+
+
+def _stage(path: str, data: bytes) -> None:
     os.makedirs(os.path.dirname(path) or os.curdir, exist_ok=True)
-    staged = os.path.realpath(path) + _STAGED
-    with open(staged, "w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
+    with open(_staged(path), "wb") as file:
+        file.write(data)
     if os.path.exists(path):
-        os.chmod(staged, os.stat(path).st_mode)
-    return staged
+        os.chmod(_staged(path), os.stat(path).st_mode)
 
 
 def _read(path: str) -> bytes | None:
@@ -60,9 +61,10 @@ def _read(path: str) -> bytes | None:
 
 def _put_back(before: Mapping[str, bytes | None]) -> None:
     for path, data in before.items():
-        if data is None:
-            if os.path.exists(path):
-                os.remove(path)
-        elif _read(path) != data:
-            with open(path, "wb") as file:
-                file.write(data)
+        with suppress(OSError):
+            if data is None:
+                if os.path.exists(path):
+                    os.remove(path)
+            elif _read(path) != data:
+                _stage(path, data)
+                os.replace(_staged(path), os.path.realpath(path))

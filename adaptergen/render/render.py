@@ -38,7 +38,12 @@ class Renderer:
         view = adapter_view(spec)
         code = self._render("adapter.py.j2", view)
         docstring = self._render("docstring.py.j2", view)
-        return f"{docstring}\n{_imports(code, 'adapter.py.j2')}\n\n\n{code}"
+        try:
+            return f"{docstring}\n{import_block(code)}\n\n\n{code}"
+        except SyntaxError as error:
+            file = self.environment.get_template("adapter.py.j2").filename or "adapter.py.j2"
+            message = f"renders what is not Python for {spec.architecture}: {error.msg}"
+            raise Failure([Diagnostic(file, 0, 0, message, (error.text or "").strip())]) from None
 
     def registry(self, entries: Iterable[Entry]) -> str:
         """The module that lists adapters by architecture, unformatted.
@@ -56,9 +61,10 @@ class Renderer:
             raise Failure([self._diagnose(error, message)]) from None
         except jinja2.TemplateSyntaxError as error:
             message = f"template error: {error.message}"
-            raise Failure(
-                [Diagnostic(error.filename or template, error.lineno, 1, message)]
-            ) from None
+            lines = (error.source or "").splitlines()
+            line = lines[error.lineno - 1] if error.lineno <= len(lines) else ""
+            file = error.filename or template
+            raise Failure([Diagnostic(file, error.lineno, 1, message, "", line)]) from None
         except Exception as error:  # whatever a project's template does, the user sees where
             message = f"template error: {type(error).__name__}: {error}"
             raise Failure([self._diagnose(error, message)]) from None
@@ -72,11 +78,3 @@ class Renderer:
         return Diagnostic(
             lines[-1].filename, lines[-1].lineno or 1, 1, message, "", lines[-1].line or ""
         )
-
-
-def _imports(code: str, template: str) -> str:
-    try:
-        return import_block(code)
-    except SyntaxError as error:
-        message = f"renders code that is not Python: {error.msg}"
-        raise Failure([Diagnostic(template, 0, 0, message, (error.text or "").strip())]) from None

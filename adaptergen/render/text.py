@@ -1,6 +1,7 @@
 """How values enter Python source: as literals, prose and comments, never as code."""
 
 import json
+import re
 import textwrap
 
 _WIDTH = 100
@@ -8,12 +9,13 @@ _WIDTH = 100
 
 def literal(value: object) -> str:
     """A Python literal; strings in double quotes."""
-    return json.dumps(value) if isinstance(value, str) else repr(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
 
 
 def prose(text: str, indent: int = 0, hanging: int = 0) -> str:
     """Text for a docstring, wrapped; the first line's indentation is the template's."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    # Of quotes, only those are escaped that could end the docstring.
+    escaped = re.sub('"(?="")|"$', r"\"", text.replace("\\", "\\\\"))
     return _wrap(escaped, " " * indent, " " * (indent + hanging))
 
 

@@ -7,7 +7,6 @@ What a spec is called is never inherited.
 
 from dataclasses import replace
 
-from adaptergen.errors import Diagnostic, Failure
 from adaptergen.spec.model import Spec
 from adaptergen.spec.tree import Node
 from adaptergen.spec.walk import TAGS, choice_paths
@@ -42,16 +41,3 @@ def inheritable(parent: Node) -> Node:
     assert isinstance(parent.value, dict)
     kept = {key: node for key, node in parent.value.items() if key not in (*IDENTITY, "extends")}
     return replace(parent, value=kept)
-
-
-def parent_of(tree: Node) -> Node | None:
-    """The `extends` entry of a spec, if it has one.
-
-    Raises:
-        Failure: if it is not a name.
-    """
-    assert isinstance(tree.value, dict)
-    entry = tree.value.get("extends")
-    if entry is not None and not isinstance(entry.value, str):
-        raise Failure([Diagnostic(entry.file, entry.line, entry.column, "expected a spec's name")])
-    return entry

@@ -1,16 +1,19 @@
 """From a spec's name or file to a validated spec, its parents merged in."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
-from adaptergen.errors import Diagnostic, Failure, did_you_mean
-from adaptergen.spec.extends import inheritable, merge, parent_of
+from adaptergen.errors import Diagnostic, Failure, closest, did_you_mean
+from adaptergen.spec.extends import inheritable, merge
 from adaptergen.spec.files import find_parent, read_bytes, same_file, spec_files, spec_name
 from adaptergen.spec.model import Spec
 from adaptergen.spec.tree import Node, parse
-from adaptergen.spec.walk import facet_at, key_of
+from adaptergen.spec.walk import TAGS, facet_at, key_of
+
+_MAX_PARENTS = 20
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,8 @@ class Loader:
 
     def _resolve(self, path: str, children: tuple[str, ...]) -> tuple[Node, tuple[str, ...]]:
         tree = self._tree(path)
-        entry = parent_of(tree)
         assert isinstance(tree.value, dict)
+        entry = tree.value.get("extends")
         if entry is None:
             return tree, ()
         parent = self._find_parent(entry, path, (*children, path))
@@ -72,18 +75,24 @@ class Loader:
         return self._trees[path]
 
     def _find_parent(self, entry: Node, path: str, chain: tuple[str, ...]) -> str:
-        name = str(entry.value)
+        name = entry.value
+        if not isinstance(name, str) or not name.isidentifier():
+            raise Failure([_at(entry, "'extends': expected the name of a spec, such as llama")])
         found = find_parent(name, path, self.folders)
         if found is None:
-            known = [spec_name(file) for folder in self.folders for file in spec_files(folder)]
-            message = f"no spec is called '{name}'"
-            hint = did_you_mean(name, known) or f"known: {', '.join(sorted(set(known)))}"
-        elif any(same_file(found, child) for child in chain):
+            known = {spec_name(f) for folder in self.folders for f in spec_files(folder)}
+            known.discard(spec_name(path))
+            other = "other " if name == spec_name(path) else ""
+            message = f"'extends': no {other}spec is called '{name}'"
+            hint = did_you_mean(name, known) or f"known: {', '.join(sorted(known))}"
+            raise Failure([_at(entry, message, hint)])
+        if any(same_file(found, child) for child in chain):
             names = [spec_name(p) for p in (*chain, found)]
-            message, hint = f"specs extend each other in a circle: {' -> '.join(names)}", ""
-        else:
-            return found
-        raise Failure([_at(entry, message, hint)])
+            message = f"'extends': specs extend each other in a circle: {' -> '.join(names)}"
+            raise Failure([_at(entry, message)])
+        if len(chain) > _MAX_PARENTS:
+            raise Failure([_at(entry, f"'extends': more than {_MAX_PARENTS} parents")])
+        return found
 
 
 def validate(tree: Node) -> Spec:
@@ -95,7 +104,14 @@ def validate(tree: Node) -> Spec:
     try:
         return Spec.model_validate(tree.plain())
     except ValidationError as error:
-        raise Failure(_diagnose(tree, dict(e)) for e in error.errors(include_url=False)) from None
+        errors = error.errors(include_url=False)
+    # Of a facet whose kind is wrong, nothing else can be said.
+    wrong = [e["loc"] for e in errors if e["type"] == "literal_error" and e["loc"][-1] in TAGS]
+    raise Failure(
+        _diagnose(tree, dict(e))
+        for e in errors
+        if e["loc"] in wrong or not any(e["loc"][: len(loc) - 1] == loc[:-1] for loc in wrong)
+    )
 
 
 def _diagnose(tree: Node, error: dict[str, object]) -> Diagnostic:
@@ -116,7 +132,8 @@ def _diagnose(tree: Node, error: dict[str, object]) -> Diagnostic:
         fields = {key_of(n, f): f for n, f in facet.model_fields.items()} if facet else {}
         hint = fields[loc[-1]].description or "" if loc[-1] in fields else ""
         return _at(node, f"missing key '{missing}'", hint, key=True)
-    return _at(node, f"'{dotted}': {_message(error)}", _suggestion(node, error))
+    wrong_key = loc[-1] == "[key]"
+    return _at(node, f"'{dotted}': {_message(error)}", _suggestion(node, error), key=wrong_key)
 
 
 def _message(error: dict[str, object]) -> str:
@@ -137,11 +154,16 @@ def _message(error: dict[str, object]) -> str:
 
 
 def _suggestion(node: Node, error: dict[str, object]) -> str:
-    ctx = error.get("ctx") or {}
+    """The allowed word or key that is nearly the one given."""
+    if error["type"] not in ("literal_error", "choice"):
+        return ""
+    ctx = error["ctx"]
     assert isinstance(ctx, dict)
-    allowed = str(ctx.get("allowed") or ctx.get("expected") or "")
-    words = [w.strip(" '{}:.") for part in allowed.split(",") for w in part.split(" or ")]
-    return did_you_mean(node.value, words) if isinstance(node.value, str) else ""
+    allowed = re.split(", | or ", str(ctx.get("allowed") or ctx["expected"]))
+    written = {part.strip("'{}:. "): part.strip("'") for part in allowed}
+    given = next(iter(node.value), "") if isinstance(node.value, dict) else node.value
+    match = closest(given, written) if isinstance(given, str) else ""
+    return f"did you mean '{written[match]}'?" if match else ""
 
 
 def _descend(tree: Node, loc: tuple[str | int, ...]) -> tuple[list[str | int], Node]:

@@ -7,6 +7,7 @@ What YAML readers disagree about (`no`, `010`) is an error, as are duplicate key
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, TypeAlias
 
 import yaml
@@ -22,9 +23,11 @@ _CONSTANTS = {
 }
 _BOOLEAN_OF_OLD = re.compile(r"(?i:yes|no|on|off)")
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_LOOKS_NUMERIC = re.compile(r"[-+]?(\.?[0-9][0-9a-fA-FxXoO_:.\-]*|\.(?i:inf|nan))")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_LEADING_ZERO = re.compile(r"[-+]?0[0-9oO][0-9._eE]*")
+_NO_ALIAS = "specs share values with `extends` only"
 _MAX_DEPTH = 32
+_MAX_DIGITS = 40
 
 Scalar: TypeAlias = "bool | int | float | str | None"
 
@@ -86,10 +89,7 @@ class _Reader:
             self.report(mark, f"nested more than {_MAX_DEPTH} levels deep")
             raise Failure(self.mistakes)
         value: Any = None
-        if isinstance(event, yaml.AliasEvent):
-            self.report(mark, "an alias", "specs share values with `extends` only")
-        elif event.tag is not None:
-            self.report(mark, f"a tag ({event.tag}) is not part of the spec language")
+        self.refuse_reference(event)
         if isinstance(event, yaml.MappingStartEvent):
             value = self.mapping(depth)
         elif isinstance(event, yaml.SequenceStartEvent):
@@ -101,15 +101,26 @@ class _Reader:
         at = (key.line + 1, key.column + 1) if key else (0, 0)
         return Node(value, self.file, mark.line + 1, mark.column + 1, *at)
 
+    def refuse_reference(self, event: Any) -> None:
+        """Aliases, anchors and tags let a short file stand for something else than it shows."""
+        if isinstance(event, yaml.AliasEvent):
+            self.report(event.start_mark, f"the alias *{event.anchor} cannot be used", _NO_ALIAS)
+        elif event.anchor is not None:
+            self.report(event.start_mark, f"the anchor &{event.anchor} cannot be used", _NO_ALIAS)
+        elif event.tag is not None:
+            hint = "quote the value if text is meant"
+            self.report(event.start_mark, f"the tag {event.tag} cannot be used", hint)
+
     def mapping(self, depth: int) -> dict[str, Node]:
         result: dict[str, Node] = {}
         while not isinstance(key := next(self.events), yaml.MappingEndEvent):
             mark = key.start_mark
             if not isinstance(key, yaml.ScalarEvent):
-                self.report(mark, "a key must be a word")
+                self.report(mark, "a key is a word")
                 self.read(key, None, depth + 1)
                 self.read(next(self.events), None, depth + 1)
                 continue
+            self.refuse_reference(key)
             child = self.read(next(self.events), mark, depth + 1)
             if key.value in result:
                 first = result[key.value].key_line
@@ -124,22 +135,29 @@ class _Reader:
             return text
         if text in _CONSTANTS:
             return _CONSTANTS[text]
-        if _INTEGER.fullmatch(text):
-            return int(text) if len(text) < 20 else float(text)
+        if len(text) <= _MAX_DIGITS:
+            if _INTEGER.fullmatch(text):
+                return int(text)
+            if _FLOAT.fullmatch(text) and isfinite(float(text)):
+                return float(text)
         if _BOOLEAN_OF_OLD.fullmatch(text):
             meant = "true" if text.lower() in ("yes", "on") else "false"
             self.report(
                 event.start_mark, f"'{text}' is a boolean to some YAML readers and text to others",
                 f"write {meant}, or quote it if text is meant",
             )  # fmt: skip
-        elif _FLOAT.fullmatch(text) and not re.match("[-+]?0[0-9]", text):
-            return float(text)
-        elif _LOOKS_NUMERIC.fullmatch(text):
+        elif _FLOAT.fullmatch(text) or _LEADING_ZERO.fullmatch(text) or _special_to_yaml_1_1(text):
             self.report(
-                event.start_mark, f"'{text}' is a different number to different YAML readers",
+                event.start_mark, f"'{text}' is a different value to different YAML readers",
                 "write a plain decimal number, or quote it if text is meant",
             )  # fmt: skip
         return text
+
+
+def _special_to_yaml_1_1(text: str) -> bool:
+    """Whether YAML 1.1 reads a plain scalar as no text, such as `1_000`, `1:20` or a date."""
+    resolvers = yaml.SafeLoader.yaml_implicit_resolvers.get(text[0], [])
+    return any(pattern.match(text) for _, pattern in resolvers)
 
 
 def parse(file: str, data: bytes) -> Node:
@@ -151,8 +169,8 @@ def parse(file: str, data: bytes) -> Node:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise Failure([Diagnostic(file, line, 1, "not UTF-8", "save the file as UTF-8")]) from None
+        place = _after(data[: error.start].decode("utf-8-sig"))
+        raise Failure([Diagnostic(file, *place, "not UTF-8", "save the file as UTF-8")]) from None
     reader = _Reader(file, text)
     tree = None
     try:
@@ -162,17 +180,23 @@ def parse(file: str, data: bytes) -> Node:
         message = ", ".join(filter(None, [error.context, error.problem]))
         reader.report(mark, f"not valid YAML: {message}")
     except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        message = f"not valid YAML: the character U+{ord(text[error.position]):04X} is not allowed"
-        reader.mistakes.append(Diagnostic(file, line, 1, message))
+        # The position counts bytes of the text.
+        before = text.encode()[: error.position].decode(errors="ignore")
+        message = f"not valid YAML: the control character U+{error.character:04X}"
+        reader.mistakes.append(Diagnostic(file, *_after(before), message))
     if tree is None and not reader.mistakes:
         reader.mistakes.append(
             Diagnostic(file, 0, 0, "the file is empty", "`adaptergen new` starts one")
         )
     if tree is not None and not reader.mistakes and not isinstance(tree.value, dict):
         reader.mistakes.append(
-            Diagnostic(file, tree.line, tree.column, "a spec is a mapping of keys")
+            Diagnostic(file, tree.line, tree.column, "expected a mapping of keys to values")
         )
     if tree is None or reader.mistakes:
         raise Failure(reader.mistakes)
     return tree
+
+
+def _after(text: str) -> tuple[int, int]:
+    """Line and column of what follows a text."""
+    return text.count("\n") + 1, len(text) - text.rfind("\n")

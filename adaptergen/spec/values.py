@@ -43,11 +43,14 @@ class _Prose:
 
     def check(self, value: str) -> str:
         folded = " ".join(value.split())
-        if not folded or not folded.isprintable() or len(folded) > _MAX_LENGTH:
-            raise PydanticCustomError(
-                "text", "expected text without control characters, at most {limit} characters",
-                {"limit": _MAX_LENGTH},
-            )  # fmt: skip
+        hidden = next((c for c in folded if not c.isprintable()), "")
+        if hidden:
+            code = f"U+{ord(hidden):04X}"
+            message = "the invisible character {code} cannot be in text"
+            raise PydanticCustomError("text", message, {"code": code})
+        if not 0 < len(folded) <= _MAX_LENGTH:
+            message = "expected text of 1 to {limit} characters"
+            raise PydanticCustomError("text", message, {"limit": _MAX_LENGTH})
         return folded
 
     def __get_pydantic_core_schema__(
@@ -86,7 +89,9 @@ class _Decided:
 _NAME = "[A-Za-z][A-Za-z0-9_]*"
 
 ClassName: TypeAlias = Annotated[
-    str, Matches(r"[A-Z][A-Za-z0-9_]*", "a class name such as LlamaForCausalLM")
+    str,
+    # A bare suffix would leave no prefix for the names of generated classes.
+    Matches(r"(?!ForCausalLM$)[A-Z][A-Za-z0-9_]*", "a class name such as LlamaForCausalLM"),
 ]
 Name: TypeAlias = Annotated[str, Matches(_NAME, "a name of letters, digits and underscores")]
 Path: TypeAlias = Annotated[

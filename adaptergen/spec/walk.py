@@ -8,6 +8,7 @@ from pydantic.fields import FieldInfo
 
 from adaptergen.spec.facet import Choice, Facet
 
+# Keys whose value names the class of a facet that has several.
 TAGS = ("kind", "topology")
 
 
@@ -40,9 +41,8 @@ def facet_at(root: type[Facet], loc: Sequence[str | int]) -> type[Facet] | None:
     """The class that a pydantic error location leads to, its union tags included."""
     current: tuple[type[Facet], ...] = (root,)
     for part in loc:
-        tagged = [cls for cls in current if tag_of(cls) == part]
-        if len(current) > 1 or (tagged and issubclass(tagged[0], Choice) and len(current) > 1):
-            current = tuple(tagged)
+        if len(current) > 1:
+            current = tuple(cls for cls in current if tag_of(cls) == part)
             continue
         if not current:
             return None
