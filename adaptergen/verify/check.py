@@ -30,14 +30,15 @@ class Fact:
 class Difference:
     """The largest difference between two values that should be equal; `what` names them.
 
-    `tolerance` replaces the check's own. `note` says more about where the difference is.
+    `follows` is the activation where bridge and HF first differ, if this is a consequence of it.
+    `tolerance` replaces the check's own.
     """
 
     what: str
     value: float
     layer: int | None = None
     claim: str = ""
-    note: str = ""
+    follows: str = ""
     tolerance: float | None = None
 
 
@@ -124,8 +125,10 @@ def _problem(check: Check, evidence: Evidence) -> Problem | None:
     if evidence.value <= tolerance:
         return None
     by = "in shape or is not a number" if math.isinf(evidence.value) else f"by {evidence.value:.1e}"
-    text = f"{evidence.what} differs from HF {by} (tolerance {tolerance:.0e}){evidence.note}"
-    return Problem(_said(text, evidence.layer, claim), evidence.layer, claim, evidence.value)
+    first = f", first at {evidence.follows}" if evidence.follows else ""
+    text = f"{evidence.what} differs from HF {by} (tolerance {tolerance:.0e}){first}"
+    said = _said(text, evidence.layer, claim)
+    return Problem(said, evidence.layer, claim, evidence.value, evidence.follows)
 
 
 def _said(text: str, layer: int | None, claim: str) -> str:

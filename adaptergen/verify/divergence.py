@@ -1,28 +1,9 @@
 """Where the bridge first computes something else than HF: the cause, not its consequences."""
 
-from dataclasses import dataclass
-
 from adaptergen.verify.check import EXACT, Difference, largest_difference
 from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.stages import Stage
 from adaptergen.verify.subject import Subject
-
-
-@dataclass(frozen=True)
-class Divergence:
-    """The first activation of the main pass that differs, if one does."""
-
-    stage: Stage | None
-
-    @property
-    def claim(self) -> str:
-        """The claim that the first difference contradicts."""
-        return self.stage.claim if self.stage else ""
-
-    @property
-    def note(self) -> str:
-        """Where the first difference is."""
-        return f", first at {self.stage.name}" if self.stage else ""
 
 
 def difference_at(subject: Subject, stage: Stage) -> float | None:
@@ -31,20 +12,20 @@ def difference_at(subject: Subject, stage: Stage) -> float | None:
     return None if value is None else largest_difference(stage.view(value), stage.theirs)
 
 
-def first_divergence(subject: Subject) -> Divergence:
+def first_divergence(subject: Subject) -> Stage | None:
     """The earliest activation of the main pass that differs."""
     return subject.once.get("the first difference", lambda: _find(subject))
 
 
-def _find(subject: Subject) -> Divergence:
+def _find(subject: Subject) -> Stage | None:
     try:
         for stage in subject.stages:
             if stage.exact and (difference_at(subject, stage) or 0.0) > EXACT:
-                return Divergence(stage)
+                return stage
     except UnavailableError:
         # Without HF's activations nothing can be located; another check reports that.
         pass
-    return Divergence(None)
+    return None
 
 
 def traced(
@@ -52,4 +33,8 @@ def traced(
 ) -> Difference:
     """A difference that is blamed on the first activation that differs, else on `claim`."""
     cause = first_divergence(subject)
-    return Difference(what, value, layer, cause.claim or claim, cause.note)
+    if cause is None:
+        return Difference(what, value, layer, claim)
+    here = what if layer is None else f"blocks.{layer}.{what}"
+    follows = "" if cause.name == here else cause.name
+    return Difference(what, value, layer, cause.claim, follows)

@@ -21,12 +21,16 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong: where, by how much, and which claim of the spec it contradicts."""
+    """One thing that is wrong: where, by how much, and which claim of the spec it contradicts.
+
+    `follows` is the activation where bridge and HF first differ, if this is a consequence of it.
+    """
 
     message: str
     layer: int | None = None
     claim: str = ""
     difference: float | None = None
+    follows: str = ""
 
 
 @dataclass(frozen=True)

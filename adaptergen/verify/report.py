@@ -70,15 +70,30 @@ def _verdict(record: Record, colour: bool) -> list[str]:
     if record.passed:
         return [_painted(f"{name}: verified, {len(ran)} checks", "ok", colour)]
     failures = record.failures
-    lines = [f"{name}: {len(failures)} of {len(ran)} checks failed, {record.module}"]
-    lines = [_painted(lines[0], "FAILED", colour)]
+    title = f"{name}: {len(failures)} of {len(ran)} checks failed, {record.module}"
+    lines = [_painted(title, "FAILED", colour)]
     for result in failures:
-        # Differences mostly follow from the first one; facts stand for themselves.
-        shown = result.problems[: _SHOWN_FACTS if result.worst is None else 1]
-        lines += [f"  {result.check}: {problem.message}" for problem in shown]
-        if more := len(result.problems) - len(shown):
-            lines.append(f"  {result.check}: and {more} more")
-    return lines
+        if not result.problems[0].follows:
+            lines += _explained(result)
+    return lines + _consequences(failures)
+
+
+def _explained(result: CheckResult) -> list[str]:
+    # Differences mostly follow from the first one; facts stand for themselves.
+    shown = result.problems[: _SHOWN_FACTS if result.worst is None else 1]
+    lines = [f"  {result.check}: {problem.message}" for problem in shown]
+    more = len(result.problems) - len(shown)
+    return [*lines, f"  {result.check}: and {more} more"] if more else lines
+
+
+def _consequences(failures: Sequence[CheckResult]) -> list[str]:
+    """One line per cause, with the checks that failed because of it."""
+    causes: dict[str, list[str]] = {}
+    for result in failures:
+        first = result.problems[0]
+        if first.follows:
+            causes.setdefault(first.follows, []).append(f"{result.check} {first.difference:.1e}")
+    return [f"  following from {cause}: {', '.join(found)}" for cause, found in causes.items()]
 
 
 def _plain(value: Any) -> Any:

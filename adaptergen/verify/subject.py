@@ -10,6 +10,7 @@ from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapt
 from adaptergen.spec.model import Spec
 from adaptergen.verify import bridge as bridges
 from adaptergen.verify.bridge import Trace
+from adaptergen.verify.components import Component, components
 from adaptergen.verify.hf import Batch, HfModel
 from adaptergen.verify.module import load_adapter
 from adaptergen.verify.once import Once
@@ -63,6 +64,13 @@ class Subject:
         )
 
     @property
+    def mapping(self) -> list[Component]:
+        """Every component that the adapter maps, before TL looks for it in the model."""
+        return self.once.get(
+            "the adapter's mapping", lambda: components(self.adapter, self.hf), self.module_path
+        )
+
+    @property
     def bridge(self) -> TransformerBridge:
         """The bridge as booted."""
         adapter, model = self.adapter, self.hf.model
@@ -93,9 +101,11 @@ class Subject:
         return self.once.get("HF's activations", lambda: stages(self.hf, self.spec, self.layers))
 
     def logits(self, batch: Batch) -> Tensor:
-        """The bridge's logits [batch, pos, vocab]."""
+        """The bridge's logits [batch, pos, vocab], once the main pass has succeeded."""
+        assert self.trace is not None
         return bridges.logits(self.bridge, batch)
 
     def compatible_logits(self, batch: Batch) -> Tensor:
-        """Logits [batch, pos, vocab] in compatibility mode."""
+        """Logits [batch, pos, vocab] in compatibility mode, once the main pass has succeeded."""
+        assert self.trace is not None
         return bridges.logits(self.compatible, batch)

@@ -34,6 +34,8 @@ ALL: tuple[Check, ...] = (
     claims_positions.rope_layers,
     claims_positions.rope_pairing,
     claims_positions.window,
+    boot.module,
+    boot.mapping,
     boot.bridge,
     config.flags,
     config.sizes,

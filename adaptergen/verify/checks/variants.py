@@ -1,7 +1,6 @@
 """Is the adapter also right one config key away from the tiny model?"""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from adaptergen.spec.model import Spec
@@ -18,7 +17,6 @@ from adaptergen.verify.check import (
 from adaptergen.verify.checks import weights
 from adaptergen.verify.checks.claims_config import head_settings
 from adaptergen.verify.checks.claims_paths import biases
-from adaptergen.verify.divergence import traced
 from adaptergen.verify.once import UnavailableError, one_line
 from adaptergen.verify.structure import structure
 from adaptergen.verify.subject import Subject
@@ -31,6 +29,7 @@ from adaptergen.verify.subject import Subject
 )
 def flags(subject: Subject) -> Iterator[Evidence]:
     """Weights, logits and, where valid, log-probabilities in compatibility mode."""
+    _require_right(subject)
     keys = claimed_keys(subject.spec)
     if not keys:
         raise NotApplicableError("no claim of the spec names a config key that can be flipped")
@@ -48,6 +47,7 @@ def flags(subject: Subject) -> Iterator[Evidence]:
 )
 def heads(subject: Subject) -> Iterator[Evidence]:
     """As many key and value heads as queries, fewer, and one."""
+    _require_right(subject)
     for changes in head_settings(subject.spec):
         try:
             structure(subject.hf, changes)
@@ -69,14 +69,19 @@ def claimed_keys(spec: Spec) -> dict[str, str]:
     return keys
 
 
+def _require_right(subject: Subject) -> None:
+    """What is wrong without any change says nothing about the keys that are changed."""
+    if any(difference > tolerance for _, difference, tolerance in _measured(subject)):
+        raise NotApplicableError("the adapter is wrong without any change already, see above")
+
+
 def _right_with(subject: Subject, changes: dict[str, Any], claim: str) -> Iterator[Evidence]:
     """A cheap pass over another config: what the adapter does wrong is blamed on `claim`."""
     shown = "with " + ", ".join(f"{key}={value}" for key, value in changes.items())
     variant = subject.variant(**changes)
     try:
         for what, difference, tolerance in _measured(variant):
-            found = traced(subject, f"{shown}, {what}", difference, claim=claim)
-            yield replace(found, tolerance=tolerance)
+            yield Difference(f"{shown}, {what}", difference, claim=claim, tolerance=tolerance)
     except UnavailableError as error:
         yield Fact(False, f"{shown}, {error.what} failed: {error.reason}", claim=claim)
     except Exception as error:
@@ -90,7 +95,7 @@ def _measured(variant: Subject) -> Iterator[tuple[str, float, float]]:
     yield "the output", largest_difference(variant.logits(batch), theirs), EXACT
     for evidence in weights.attention.examine(variant):
         if isinstance(evidence, Difference):
-            yield evidence.what, evidence.value, EXACT
+            yield f"layer {evidence.layer} {evidence.what}", evidence.value, EXACT
     if isinstance(variant.spec.processing.compatibility_mode, Invalid):
         return
     ours = variant.compatible_logits(batch)
