@@ -30,7 +30,7 @@ check: $(READY)  ## lint, types, and whether generated files are fresh
 	$(BIN)/adaptergen build --check
 	$(BIN)/adaptergen schema | diff specs/schema.json -
 
-bench: $(READY)  ## measure speed beside other tools
+bench: $(READY) .bench/.ready  ## measure speed beside other tools
 	$(BIN)/python tests/bench/bench.py
 
 clean:  ## remove what the other targets made, but for generated/
@@ -40,4 +40,11 @@ $(READY): pyproject.toml constraints.txt
 	@echo "setting up $(VENV): a minute or two the first time"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable ".[dev]" --constraint constraints.txt
+	touch $@
+
+# adaptergen and the tools it is measured beside, in one environment without torch.
+.bench/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .bench
+	.bench/bin/python -m pip install --quiet --editable . --constraint constraints.txt \
+		black datamodel-code-generator pre-commit-hooks yamllint
 	touch $@
