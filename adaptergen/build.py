@@ -286,9 +286,8 @@ def _finish(drafts: Sequence[Draft]) -> dict[str, str]:
     """The drafts formatted, ruff running once for all, and their headers on top; by path."""
     from adaptergen.render import format_all
 
-    bodies = format_all({os.path.basename(draft.path): draft.code for draft in drafts})
-    named = [(draft, bodies[os.path.basename(draft.path)]) for draft in drafts]
-    return {draft.path: draft.stamp.header(body) + body for draft, body in named}
+    bodies = format_all({draft.path: draft.code for draft in drafts})
+    return {d.path: d.stamp.header(bodies[d.path]) + bodies[d.path] for d in drafts}
 
 
 def _state(path: str) -> Stamp | str:

@@ -1,9 +1,10 @@
 """Where a project keeps its files: `[tool.adaptergen]` in pyproject.toml."""
 
 import os
+import re
 from typing import Any, NamedTuple
 
-from adaptergen.errors import Diagnostic, Failure, Unusable, did_you_mean, failure, shown_path
+from adaptergen.errors import Diagnostic, Failure, Unusable, did_you_mean, shown_path
 from adaptergen.spec.files import read_bytes
 
 _KEYS = ("specs", "templates", "output")
@@ -66,13 +67,14 @@ def _read(path: str) -> Project | None:
     import tomllib
 
     try:
-        tools = tomllib.loads(data.decode()).get("tool")
+        text = data.decode()
+        tools = tomllib.loads(text).get("tool")
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise failure(path, f"not valid TOML: {error}") from None
+        raise Failure([_broken(path, str(error))]) from None
     table = tools.get("adaptergen") if isinstance(tools, dict) else None
     if table is None:
         return None
-    if mistakes := _mistakes(path, table):
+    if mistakes := _mistakes(path, text, table):
         raise Failure(mistakes)
     root = os.path.dirname(path)
     folder = {key: os.path.normpath(os.path.join(root, value)) for key, value in table.items()}
@@ -84,15 +86,35 @@ def _read(path: str) -> Project | None:
     )
 
 
-def _mistakes(path: str, table: Any) -> list[Diagnostic]:
+def _broken(path: str, problem: str) -> Diagnostic:
+    """What tomllib says, with the place that it names in words."""
+    place = re.search(r" \(at line (\d+), column (\d+)\)", problem)
+    line, column = (int(place[1]), int(place[2])) if place else (0, 0)
+    problem = problem.removesuffix(place[0]) if place else problem
+    return Diagnostic(path, line, column, f"not valid TOML: {problem}")
+
+
+def _mistakes(path: str, text: str, table: Any) -> list[Diagnostic]:
     if not isinstance(table, dict):
         return [Diagnostic(path, 0, 0, "'tool.adaptergen': expected a table")]
     mistakes = []
     for key, value in table.items():
         if key not in _KEYS:
+            message = f"unknown key 'tool.adaptergen.{key}'"
             hint = did_you_mean(key, _KEYS) or f"allowed: {', '.join(_KEYS)}"
-            mistakes.append(Diagnostic(path, 0, 0, f"unknown key 'tool.adaptergen.{key}'", hint))
+            mistakes.append(_at(path, text, key, message, hint))
         elif not isinstance(value, str):
             message = f"'tool.adaptergen.{key}': expected a folder, as text"
-            mistakes.append(Diagnostic(path, 0, 0, message))
+            mistakes.append(_at(path, text, key, message))
     return mistakes
+
+
+def _at(path: str, text: str, key: str, message: str, hint: str = "") -> Diagnostic:
+    """A diagnostic at the line of a key, which tomllib does not keep."""
+    lines = text.splitlines()
+    inside = False
+    for number, line in enumerate(lines, 1):
+        inside = line.strip() == "[tool.adaptergen]" if line.startswith("[") else inside
+        if inside and re.match(rf"{re.escape(key)}\s*=", line):
+            return Diagnostic(path, number, 1, message, hint, line)
+    return Diagnostic(path, 0, 0, message, hint)

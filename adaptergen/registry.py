@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from adaptergen.errors import Diagnostic, Failure
+from adaptergen.errors import Diagnostic, Failure, shown_path
 from adaptergen.stamp import digest
 
 FILE = "__init__.py"
@@ -63,8 +63,8 @@ def check_unique(entries: Iterable[Entry], specs: Mapping[str, str]) -> None:
         ]
         if shared:
             name, owner = shared[0]
-            message = f"'{name}' is already that of {owner}"
-            hint = "`class_prefix` names the class" if name == entry.class_name else ""
+            message = f"'{name}' is that of {shown_path(specs[owner])} already"
+            hint = "`class_prefix` renames the class" if name == entry.class_name else ""
             clashes.append(Diagnostic(specs[entry.module], 0, 0, message, hint))
     if clashes:
         raise Failure(clashes)

@@ -2,7 +2,7 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter LlamaArchitectureAdapter for LlamaForCausalLM
 # spec llama c437f3678d56
-# generator ac46fffa1b1f
+# generator afd3c9f8b7b6
 # templates c7fc4409eb34
 # body dec75d54dfc2
 """Llama architecture adapter.

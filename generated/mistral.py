@@ -3,7 +3,7 @@
 # adapter MistralArchitectureAdapter for MistralForCausalLM
 # spec mistral bf4b9af3d637
 # spec llama c437f3678d56
-# generator ac46fffa1b1f
+# generator afd3c9f8b7b6
 # templates c7fc4409eb34
 # body 196ea9eb1f0c
 """Mistral architecture adapter.

@@ -3,7 +3,7 @@
 # adapter Qwen2ArchitectureAdapter for Qwen2ForCausalLM
 # spec qwen2 28bc3f4f3660
 # spec llama c437f3678d56
-# generator ac46fffa1b1f
+# generator afd3c9f8b7b6
 # templates c7fc4409eb34
 # body 3643a5109b62
 """Qwen2 architecture adapter.

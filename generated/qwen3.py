@@ -4,7 +4,7 @@
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
 # spec llama c437f3678d56
-# generator ac46fffa1b1f
+# generator afd3c9f8b7b6
 # templates c7fc4409eb34
 # body b0dcd07661d7
 """Qwen3 architecture adapter.

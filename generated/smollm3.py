@@ -3,7 +3,7 @@
 # adapter SmolLM3ArchitectureAdapter for SmolLM3ForCausalLM
 # spec smollm3 2a44c346f29a
 # spec llama c437f3678d56
-# generator ac46fffa1b1f
+# generator afd3c9f8b7b6
 # templates c7fc4409eb34
 # body 7f5e63362bb1
 """SmolLM3 architecture adapter.

@@ -9,7 +9,7 @@ from adaptergen.errors import Diagnostic, Failure
 
 
 def format_all(texts: dict[str, str]) -> dict[str, str]:
-    """Each text formatted; keys are file names without folders.
+    """Each text formatted; keys are paths, and their file names differ.
 
     Raises:
         Failure: if a text is not valid Python; ruff's message says where.
@@ -19,8 +19,9 @@ def format_all(texts: dict[str, str]) -> dict[str, str]:
     from ruff import find_ruff_bin
 
     with tempfile.TemporaryDirectory(prefix="adaptergen-") as folder:
-        for name, text in texts.items():
-            with open(os.path.join(folder, name), "w", encoding="utf-8", newline="\n") as file:
+        staged = {path: os.path.join(folder, os.path.basename(path)) for path in texts}
+        for path, text in texts.items():
+            with open(staged[path], "w", encoding="utf-8", newline="\n") as file:
                 file.write(text)
         command = [find_ruff_bin(), "format", "--isolated", "--no-cache", "--line-length", "100"]
         done = subprocess.run(
@@ -28,7 +29,7 @@ def format_all(texts: dict[str, str]) -> dict[str, str]:
         )
         if done.returncode:
             raise Failure(_diagnose(texts, line) for line in done.stderr.splitlines())
-        return {name: _read(os.path.join(folder, name)) for name in texts}
+        return {path: _read(file) for path, file in staged.items()}
 
 
 def _diagnose(texts: dict[str, str], error: str) -> Diagnostic:
@@ -36,10 +37,11 @@ def _diagnose(texts: dict[str, str], error: str) -> Diagnostic:
     match = re.fullmatch(r"error: Failed to parse (\S+):(\d+):(\d+): (.*)", error)
     if not match:
         return Diagnostic("ruff", 0, 0, error)
-    name, line, column, problem = match[1], int(match[2]), int(match[3]), match[4]
-    lines = texts[name].split("\n")
-    source = lines[line - 1] if line <= len(lines) else ""
-    return Diagnostic(name, line, column, f"the templates render no Python: {problem}", "", source)
+    path = next(path for path in texts if os.path.basename(path) == match[1])
+    line, column = int(match[2]), int(match[3])
+    source = [*texts[path].split("\n"), ""][line - 1]
+    message = f"not Python, as the templates render it: {match[4]}"
+    return Diagnostic(path, line, column, message, "", source)
 
 
 def _read(path: str) -> str:

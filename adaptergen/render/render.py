@@ -41,9 +41,9 @@ class Renderer:
         try:
             return f"{docstring}\n{import_block(code)}\n\n\n{code}"
         except SyntaxError as error:
-            file = self.environment.get_template("adapter.py.j2").filename or "adapter.py.j2"
             message = f"renders what is not Python for {spec.architecture}: {error.msg}"
-            raise Failure([Diagnostic(file, 0, 0, message, (error.text or "").strip())]) from None
+            line = (error.text or "").strip()
+            raise Failure([Diagnostic("adapter.py.j2", 0, 0, message, line)]) from None
 
     def registry(self, entries: Iterable[Entry]) -> str:
         """The module that lists adapters by architecture, unformatted.

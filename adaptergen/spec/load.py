@@ -3,15 +3,17 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import get_args
 
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
 from adaptergen.errors import Diagnostic, Failure, closest, did_you_mean
 from adaptergen.spec.extends import inheritable, merge
 from adaptergen.spec.files import find_parent, read_bytes, same_file, spec_files, spec_name
 from adaptergen.spec.model import Spec
 from adaptergen.spec.tree import Node, parse
-from adaptergen.spec.walk import TAGS, facet_at, key_of
+from adaptergen.spec.walk import TAGS, fields_of, follow
 
 _MAX_PARENTS = 20
 
@@ -84,7 +86,7 @@ class Loader:
             known.discard(spec_name(path))
             other = "other " if name == spec_name(path) else ""
             message = f"'extends': no {other}spec is called '{name}'"
-            hint = did_you_mean(name, known) or f"known: {', '.join(sorted(known))}"
+            hint = did_you_mean(name, known) or "`adaptergen list` shows those that can be extended"
             raise Failure([_at(entry, message, hint)])
         if any(same_file(found, child) for child in chain):
             names = [spec_name(p) for p in (*chain, found)]
@@ -117,23 +119,25 @@ def validate(tree: Node) -> Spec:
 def _diagnose(tree: Node, error: dict[str, object]) -> Diagnostic:
     loc = error["loc"]
     assert isinstance(loc, tuple)
-    path, node = _descend(tree, loc)
-    dotted = ".".join(str(part) for part in path)
-    kind = error["type"]
-    if kind == "extra_forbidden":
-        facet = facet_at(Spec, loc[:-1])
-        known = [key_of(n, f) for n, f in facet.model_fields.items()] if facet else []
-        message = f"unknown key '{dotted}'"
+    path, node = _descend(tree, follow(Spec, loc)[0])
+    dotted = ".".join(map(str, path))
+    if error["type"] == "extra_forbidden":
+        known = [str(key) for key in _fields_at(loc[:-1])]
         hint = did_you_mean(str(loc[-1]), known) or f"allowed: {', '.join(known)}"
-        return _at(node, message, hint, key=True)
-    if kind == "missing":
-        missing = ".".join([*map(str, path), str(loc[-1])])
-        facet = facet_at(Spec, loc[:-1])
-        fields = {key_of(n, f): f for n, f in facet.model_fields.items()} if facet else {}
-        hint = fields[loc[-1]].description or "" if loc[-1] in fields else ""
+        return _at(node, f"unknown key '{dotted}'", hint, key=True)
+    if error["type"] == "missing":
+        field = _fields_at(loc[:-1])[loc[-1]]
+        missing = ".".join(map(str, [*path, loc[-1]]))
+        hint = field.description or f"allowed: {', '.join(get_args(field.annotation))}"
         return _at(node, f"missing key '{missing}'", hint, key=True)
     wrong_key = loc[-1] == "[key]"
     return _at(node, f"'{dotted}': {_message(error)}", _suggestion(node, error), key=wrong_key)
+
+
+def _fields_at(loc: tuple[str | int, ...]) -> dict[str | int, FieldInfo]:
+    facet = follow(Spec, loc)[1]
+    assert facet is not None
+    return {**fields_of(facet), **({} if loc else {"extends": FieldInfo()})}
 
 
 def _message(error: dict[str, object]) -> str:
@@ -166,17 +170,17 @@ def _suggestion(node: Node, error: dict[str, object]) -> str:
     return f"did you mean '{written[match]}'?" if match else ""
 
 
-def _descend(tree: Node, loc: tuple[str | int, ...]) -> tuple[list[str | int], Node]:
-    """The YAML path and node of a pydantic location, whose union tags are no keys."""
+def _descend(tree: Node, keys: Sequence[str | int]) -> tuple[list[str | int], Node]:
+    """The node that keys lead to, and the keys that were there to follow."""
     path: list[str | int] = []
     node = tree
-    for part in loc:
+    for part in keys:
         if isinstance(node.value, dict) and part in node.value:
             node = node.value[str(part)]
         elif isinstance(node.value, list) and isinstance(part, int):
             node = node.value[part]
         else:
-            continue
+            break
         path.append(part)
     return path, node
 

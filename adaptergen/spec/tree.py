@@ -72,6 +72,16 @@ class _Reader:
             Diagnostic(self.file, mark.line + 1, mark.column + 1, message, hint, source)
         )
 
+    def report_broken(self, error: Any) -> None:
+        mark, begun = error.problem_mark, error.context_mark
+        source = self.lines[mark.line] if mark.line < len(self.lines) else ""
+        hint = f"{error.context}, begun on line {begun.line + 1}" if begun else ""
+        if error.problem.startswith("mapping values are not allowed"):
+            hint = "quote text that has a colon in it"
+        elif source[mark.column : mark.column + 1] == "\t":
+            hint = "indent with spaces, not with tabs"
+        self.report(mark, f"not valid YAML: {error.problem}", hint)
+
     def document(self) -> Node | None:
         """The one document of the file, or None where there is none."""
         root = None
@@ -116,7 +126,7 @@ class _Reader:
         while not isinstance(key := next(self.events), yaml.MappingEndEvent):
             mark = key.start_mark
             if not isinstance(key, yaml.ScalarEvent):
-                self.report(mark, "a key is a word")
+                self.report(mark, "expected a word as a key")
                 self.read(key, None, depth + 1)
                 self.read(next(self.events), None, depth + 1)
                 continue
@@ -176,9 +186,7 @@ def parse(file: str, data: bytes) -> Node:
     try:
         tree = reader.document()
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        message = ", ".join(filter(None, [error.context, error.problem]))
-        reader.report(mark, f"not valid YAML: {message}")
+        reader.report_broken(error)
     except yaml.reader.ReaderError as error:
         # The position counts bytes of the text.
         before = text.encode()[: error.position].decode(errors="ignore")
@@ -189,9 +197,9 @@ def parse(file: str, data: bytes) -> Node:
             Diagnostic(file, 0, 0, "the file is empty", "`adaptergen new` starts one")
         )
     if tree is not None and not reader.mistakes and not isinstance(tree.value, dict):
-        reader.mistakes.append(
-            Diagnostic(file, tree.line, tree.column, "expected a mapping of keys to values")
-        )
+        source = reader.lines[tree.line - 1]
+        message = "a spec is a mapping of keys to values"
+        reader.mistakes.append(Diagnostic(file, tree.line, tree.column, message, "", source))
     if tree is None or reader.mistakes:
         raise Failure(reader.mistakes)
     return tree

@@ -9,6 +9,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 _MAX_LENGTH = 2000
+_MAX_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,9 @@ class Matches:
 
     def check(self, value: str) -> str:
         """The value itself, if it matches."""
-        matches = re.fullmatch(self.pattern, value, re.ASCII)
-        if not matches or keyword.iskeyword(value) or len(value) > _MAX_LENGTH:
+        if keyword.iskeyword(value):
+            raise PydanticCustomError("text", "a keyword of Python cannot be a name")
+        if not re.fullmatch(self.pattern, value, re.ASCII) or len(value) > _MAX_NAME:
             raise PydanticCustomError("text", "expected {expected}", {"expected": self.expected})
         return value
 

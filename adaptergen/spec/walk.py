@@ -37,18 +37,25 @@ def tag_of(facet: type[Facet]) -> str:
     return ""
 
 
-def facet_at(root: type[Facet], loc: Sequence[str | int]) -> type[Facet] | None:
-    """The class that a pydantic error location leads to, its union tags included."""
+def follow(
+    root: type[Facet], loc: Sequence[str | int]
+) -> tuple[list[str | int], type[Facet] | None]:
+    """The keys of a pydantic error location, without its union tags, and the class they lead to."""
+    keys: list[str | int] = []
     current: tuple[type[Facet], ...] = (root,)
     for part in loc:
         if len(current) > 1:
             current = tuple(cls for cls in current if tag_of(cls) == part)
             continue
-        if not current:
-            return None
-        fields = {key_of(name, field): field for name, field in current[0].model_fields.items()}
+        keys.append(part)
+        fields = fields_of(current[0]) if current else {}
         current = classes_of(fields[part].annotation) if part in fields else ()
-    return current[0] if len(current) == 1 else None
+    return keys, current[0] if len(current) == 1 else None
+
+
+def fields_of(facet: type[Facet]) -> dict[str | int, FieldInfo]:
+    """The fields of a facet by their YAML keys."""
+    return {key_of(name, field): field for name, field in facet.model_fields.items()}
 
 
 def choice_paths(root: type[Facet], prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
