@@ -1,6 +1,7 @@
 """The command line: arguments in, exit status out. Each verb lives in `adaptergen.commands`."""
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -27,8 +28,11 @@ class ExitStatus(IntEnum):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     arguments = parser().parse_args(argv)
-    run = cast("Callable[[argparse.Namespace], int]", import_module(arguments.verb).run)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What the terminal's encoding lacks is escaped; stderr does so by itself.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
+        run = cast("Callable[[argparse.Namespace], int]", import_module(arguments.verb).run)
         status = run(arguments)
         sys.stdout.flush()
         return status

@@ -1,0 +1,112 @@
+"""What may import what, and what a run of the command line loads."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import adaptergen
+
+PACKAGE = Path(adaptergen.__file__).parent
+HEAVY = {"torch", "transformers", "transformer_lens"}
+PARSERS = {"pydantic", "jinja2", "yaml"}
+
+# Each layer imports from those before it and from itself, never from a later one.
+LAYERS = (
+    ("errors",),
+    ("spec",),
+    ("report", "stamp"),
+    ("project", "registry"),
+    ("render",),
+    ("build", "writing"),
+    ("runtime", "adapters", "verify"),
+    ("commands",),
+    ("cli",),
+    ("__main__",),
+)
+
+
+def layer_of(module: str) -> int:
+    name = module.split(".")[1]
+    return next(index for index, names in enumerate(LAYERS) if name in names)
+
+
+def imports_of(source: str) -> set[str]:
+    """Modules of the package that a source imports."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module == "adaptergen":
+            found |= {f"adaptergen.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+    return {name for name in found if name.startswith("adaptergen.") and name[11:12] != "_"}
+
+
+def upward(module: str, source: str) -> list[str]:
+    """Imports of a module that go against the direction."""
+    return sorted(i for i in imports_of(source) if layer_of(i) > layer_of(module))
+
+
+MODULES = {
+    ".".join(("adaptergen", *path.relative_to(PACKAGE).with_suffix("").parts)): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+    if path.parent != PACKAGE or path.stem != "__init__"
+}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_point_one_way(module: str) -> None:
+    assert upward(module, MODULES[module].read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import adaptergen.cli",
+        "from adaptergen import build",
+        "def f():\n    from adaptergen.render import x",
+    ],
+)
+def test_an_import_against_the_direction_is_found(source: str) -> None:
+    assert upward("adaptergen.spec.load", source)
+
+
+def loaded_by(program: str, cwd: Path) -> set[str]:
+    """Top-level modules that a program loads."""
+    program += "\nimport sys; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=True)
+    return set(done.stdout.splitlines()[-1].split())
+
+
+BUILD = "from adaptergen.cli import main\nmain(['build'])"
+
+
+def test_spec_render_and_build_never_load_torch(project: Path) -> None:
+    (project / "specs" / "tiny.yaml").write_text(
+        "architecture: TinyForCausalLM\nextends: llama\nsummary: Tiny.\n"
+    )
+    first = loaded_by(BUILD, project)
+    assert first & HEAVY == set()
+    assert first >= PARSERS
+
+
+def test_fresh_build_loads_no_parser(project: Path) -> None:
+    (project / "specs" / "tiny.yaml").write_text(
+        "architecture: TinyForCausalLM\nextends: llama\nsummary: Tiny.\n"
+    )
+    loaded_by(BUILD, project)
+    fresh = loaded_by(BUILD, project)
+    assert "adaptergen" in fresh
+    assert fresh & (HEAVY | PARSERS | {"ruff", "difflib", "json", "dataclasses"}) == set()
+
+
+@pytest.mark.parametrize("package", ["spec", "render"])
+def test_no_module_of_the_core_loads_torch(package: str, project: Path) -> None:
+    names = [name for name in MODULES if name.startswith(f"adaptergen.{package}")]
+    program = "\n".join(f"import {name.removesuffix('.__init__')}" for name in names)
+    assert loaded_by(program, project) & HEAVY == set()
