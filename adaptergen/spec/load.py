@@ -1,7 +1,7 @@
 """From a spec's name or file to a validated spec, its parents merged in."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import get_args
 
@@ -45,18 +45,22 @@ class Loader:
         tree, parents = self._resolve(path, ())
         return LoadedSpec(spec_name(path), path, parents, validate(tree), tree)
 
-    def load_all(self, paths: Iterable[str]) -> list[LoadedSpec]:
-        """Load several specs and collect the mistakes of all of them."""
-        loaded: list[LoadedSpec] = []
+    def load_all(self, paths: Iterable[str]) -> Iterator[LoadedSpec]:
+        """Load several specs one by one, so that no more than one need be held in memory.
+
+        Raises:
+            Failure: at the end, with the mistakes of all of them.
+        """
         mistakes: list[Diagnostic] = []
         for path in paths:
             try:
-                loaded.append(self.load(path))
+                loaded = self.load(path)
             except Failure as error:
                 mistakes += error.diagnostics
+                continue
+            yield loaded
         if mistakes:
             raise Failure(mistakes)
-        return loaded
 
     def _resolve(self, path: str, children: tuple[str, ...]) -> tuple[Node, tuple[str, ...]]:
         tree = self._tree(path)
