@@ -2,8 +2,8 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter LlamaArchitectureAdapter for LlamaForCausalLM
 # spec llama c437f3678d56
-# generator afd3c9f8b7b6
-# templates c7fc4409eb34
+# generator 6cd59ae957dc
+# templates 3e2ad66d9537
 # body dec75d54dfc2
 """Llama architecture adapter.
 

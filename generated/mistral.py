@@ -3,8 +3,8 @@
 # adapter MistralArchitectureAdapter for MistralForCausalLM
 # spec mistral bf4b9af3d637
 # spec llama c437f3678d56
-# generator afd3c9f8b7b6
-# templates c7fc4409eb34
+# generator 6cd59ae957dc
+# templates 3e2ad66d9537
 # body 196ea9eb1f0c
 """Mistral architecture adapter.
 

@@ -3,8 +3,8 @@
 # adapter Qwen2ArchitectureAdapter for Qwen2ForCausalLM
 # spec qwen2 28bc3f4f3660
 # spec llama c437f3678d56
-# generator afd3c9f8b7b6
-# templates c7fc4409eb34
+# generator 6cd59ae957dc
+# templates 3e2ad66d9537
 # body 3643a5109b62
 """Qwen2 architecture adapter.
 

@@ -4,8 +4,8 @@
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
 # spec llama c437f3678d56
-# generator afd3c9f8b7b6
-# templates c7fc4409eb34
+# generator 6cd59ae957dc
+# templates 3e2ad66d9537
 # body b0dcd07661d7
 """Qwen3 architecture adapter.
 

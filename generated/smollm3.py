@@ -3,9 +3,9 @@
 # adapter SmolLM3ArchitectureAdapter for SmolLM3ForCausalLM
 # spec smollm3 2a44c346f29a
 # spec llama c437f3678d56
-# generator afd3c9f8b7b6
-# templates c7fc4409eb34
-# body 7f5e63362bb1
+# generator 6cd59ae957dc
+# templates 3e2ad66d9537
+# body 82b95de8c9af
 """SmolLM3 architecture adapter.
 
 Llama-family decoder that skips RoPE on a periodic subset of layers (NoPE).
@@ -56,7 +56,10 @@ class _SmolLM3AttentionBridge(PositionEmbeddingsAttentionBridge):
         )
 
     def _rotates(self) -> bool:
-        """Whether HF rotates on this layer: it does where its `use_rope` is truthy."""
+        """Whether HF rotates on this layer.
+
+        It does where its `use_rope` is truthy.
+        """
         hf_attention: Any = self.original_component
         return bool(hf_attention.use_rope)
 

@@ -1,8 +1,7 @@
 """How values enter Python source: as literals, prose and comments, never as code."""
 
 import json
-import re
-import textwrap
+from unicodedata import east_asian_width
 
 _WIDTH = 100
 
@@ -14,8 +13,8 @@ def literal(value: object) -> str:
 
 def prose(text: str, indent: int = 0, hanging: int = 0) -> str:
     """Text for a docstring, wrapped; the first line's indentation is the template's."""
-    # Of quotes, only those are escaped that could end the docstring.
-    escaped = re.sub('"(?="")|"$', r"\"", text.replace("\\", "\\\\"))
+    # Quotes stay as they are, save those that would end the docstring.
+    escaped = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
     return _wrap(escaped, " " * indent, " " * (indent + hanging))
 
 
@@ -25,8 +24,20 @@ def comment(text: str, indent: int) -> str:
 
 
 def _wrap(text: str, first: str, others: str) -> str:
-    wrapped = textwrap.fill(
-        text, _WIDTH, initial_indent=first, subsequent_indent=others,
-        break_long_words=False, break_on_hyphens=False,
-    )  # fmt: skip
-    return wrapped.removeprefix(first)
+    lines: list[str] = []
+    line, empty = first, True
+    for word in text.split():
+        if empty:
+            line += word
+        elif _width(line) + 1 + _width(word) <= _WIDTH:
+            line += f" {word}"
+        else:
+            lines.append(line)
+            line = others + word
+        empty = False
+    return "\n".join([*lines, line]).removeprefix(first)
+
+
+def _width(text: str) -> int:
+    """Columns that a text takes, as linters count them: two for a wide character."""
+    return len(text) if text.isascii() else sum(1 + (east_asian_width(c) in "WF") for c in text)

@@ -1,0 +1,255 @@
+"""What holds for every spec, whatever it says: nothing in it becomes code, nothing is lost."""
+
+import ast
+import json
+import keyword
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from ruff import find_ruff_bin
+
+from adaptergen.project import bundled
+from adaptergen.registry import Entry
+from adaptergen.render import Renderer, class_name, format_all
+from adaptergen.spec.extends import IDENTITY, inheritable, merge
+from adaptergen.spec.load import validate
+from adaptergen.spec.model import Spec
+from adaptergen.spec.tree import Node, parse
+
+RENDERER = Renderer([bundled("templates")])
+ROOT = Path(bundled("specs")).parent
+
+quick = settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+NASTY = (
+    '"', '""', '"""', "'", "'''", "\\", "\\\\", '\\"', "\\N{BULLET}", "\\x41", "\n", "\r\n", "\t",
+    "{{ 7 * 7 }}", "{% raw %}", "{% endraw %}", "#}", "{#", "# type: ignore", "# noqa", "%s", "{0}",
+    "import os", '"""\nimport os\n"""', "', open('x')", "${HOME}", "`", "---", ": ", "é", "尺",
+    "🙂", "x" * 120,
+)  # fmt: skip
+visible = st.text(st.characters(exclude_categories=["C"]), max_size=20)
+prose = (
+    st.lists(st.sampled_from(NASTY) | visible, min_size=1, max_size=6)
+    .map(" ".join)
+    .filter(str.strip)
+)
+names = st.from_regex(r"[A-Za-z][A-Za-z0-9_]{0,12}", fullmatch=True).filter(
+    lambda name: not keyword.iskeyword(name)
+)
+class_names = st.from_regex(r"[A-Z][A-Za-z0-9_]{0,12}", fullmatch=True).filter(
+    lambda name: not keyword.iskeyword(name) and name != "ForCausalLM"
+)
+paths = st.lists(names, min_size=1, max_size=3).map(".".join)
+decided = st.booleans() | names
+scalars = (
+    st.none() | st.booleans() | st.integers(-(10**18), 10**18) | visible
+    | st.floats(allow_nan=False, allow_infinity=False)
+)  # fmt: skip
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3)
+)
+validity = st.just("valid") | st.fixed_dictionaries({"invalid": prose})
+
+
+def mapping(**keys: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({key.rstrip("_"): strategy for key, strategy in keys.items()})
+
+
+attention = mapping(
+    kind=st.just("reimplemented"),
+    path=paths,
+    projections=mapping(kind=st.just("separate"), q=paths, k=paths, v=paths, o=paths),
+    bias=decided | mapping(q=decided, k=decided, v=decided, o=decided),
+    heads=st.fixed_dictionaries({"query": names, "key_value": names}, optional={"head_dim": names}),
+    qk_norm=st.just("none") | mapping(per_head=mapping(q=names, k=names)),
+    rope=mapping(pairing=st.just("half"), layers=st.just("all") | mapping(flag=names)),
+    window=st.just("none") | mapping(config=names) | mapping(flag=names),
+)  # fmt: skip
+specs = st.fixed_dictionaries(
+    {
+        "architecture": class_names,
+        "summary": prose,
+        "paths": mapping(embed=paths, rotary=paths, blocks=paths, final_norm=paths, unembed=paths),
+        "norm": mapping(kind=st.just("rms")),
+        "block": mapping(topology=st.just("pre"), ln1=names, ln2=names),
+        "attention": attention,
+        "mlp": mapping(
+            kind=st.just("gated"), path=paths, gate=paths, in_=paths, out=paths,
+            bias=decided | mapping(gate=decided, in_=decided, out=decided),
+        ),
+        "tied_embeddings": decided,
+        "processing": mapping(
+            fold_ln=validity, center_writing_weights=validity, compatibility_mode=validity
+        ),
+        "tokenizer": mapping(
+            prepend_bos=st.booleans(), padding_side=st.sampled_from(["left", "right"])
+        ),
+        "tiny": st.dictionaries(names, values, max_size=4),
+    },
+    optional={
+        "aliases": st.lists(class_names, max_size=3),
+        "model_type": names,
+        "class_prefix": class_names,
+        "title": prose,
+        "notes": st.lists(prose, max_size=3),
+    },
+)  # fmt: skip
+
+
+def benign(data: Any, key: str = "") -> Any:
+    """The same spec with harmless text in place of prose and of paths."""
+    if key == "invalid":
+        return "A reason."
+    if key in ("summary", "title"):
+        return "Text."
+    if key == "notes":
+        return ["A note." for _ in data]
+    if key in ("tiny", "architecture", "aliases", "class_prefix", "flag"):
+        return data
+    if isinstance(data, dict):
+        return {inner: benign(value, inner) for inner, value in data.items()}
+    fixed = key in ("kind", "topology", "pairing", "padding_side")
+    fixed = fixed or data in ("all", "none", "valid")
+    return "name" if isinstance(data, str) and not fixed else data
+
+
+def shape(module: str) -> str:
+    """A module's syntax tree, all text blanked."""
+    tree = ast.parse(module)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            node.value = ""
+    return ast.dump(tree)
+
+
+@quick
+@given(specs)
+def test_spec_changes_texts_of_the_module_and_nothing_else(data: dict[str, Any]) -> None:
+    rendered = RENDERER.adapter(Spec.model_validate(data))
+    harmless = RENDERER.adapter(Spec.model_validate(benign(data)))
+    assert shape(rendered) == shape(harmless)
+
+
+def test_code_that_a_template_lets_through_changes_the_shape() -> None:
+    assert shape('"""Text."""\nimport os\n""') != shape('"""Text.\nimport os\n"""')
+
+
+@quick
+@given(specs)
+def test_prose_arrives_in_the_docstring_as_it_was_written(data: dict[str, Any]) -> None:
+    spec = Spec.model_validate(data)
+    docstring = ast.get_docstring(ast.parse(RENDERER.adapter(spec))) or ""
+    words = docstring.split()
+    for text in (spec.summary, *spec.notes):
+        expected = text.split()
+        starts = range(len(words) - len(expected) + 1)
+        assert any(words[start : start + len(expected)] == expected for start in starts)
+
+
+@quick
+@given(specs)
+def test_rendering_is_a_pure_function(data: dict[str, Any]) -> None:
+    spec, same = Spec.model_validate(data), Spec.model_validate(json.loads(json.dumps(data)))
+    assert RENDERER.adapter(spec) == Renderer([bundled("templates")]).adapter(same)
+
+
+def dumped(spec: Spec) -> bytes:
+    """A spec as YAML; JSON is YAML that nothing can misread."""
+    data = spec.model_dump(by_alias=True, exclude_defaults=True)
+    return json.dumps(data, ensure_ascii=False).encode()
+
+
+@quick
+@given(specs)
+def test_spec_that_is_dumped_and_loaded_is_the_same_spec(data: dict[str, Any]) -> None:
+    spec = Spec.model_validate(data)
+    assert validate(parse("dumped.yaml", dumped(spec))) == spec
+
+
+@quick
+@given(specs)
+def test_variant_that_says_nothing_is_its_parent(data: dict[str, Any]) -> None:
+    tree = parse("parent.yaml", json.dumps(data, ensure_ascii=False).encode())
+    assert isinstance(tree.value, dict)
+    identity = {key: node for key, node in tree.value.items() if key in IDENTITY}
+    for silent in ({}, {"attention": {}}, {"mlp": {}, "tiny": {}}):
+        child = parse("child.yaml", json.dumps({"summary": "x", **silent}).encode())
+        assert isinstance(child.value, dict)
+        own = {key: node for key, node in child.value.items() if key != "summary"} | identity
+        merged = merge(inheritable(tree), Node(own, "child.yaml", 1, 1))
+        assert validate(merged) == validate(tree)
+
+
+@quick
+@given(specs, specs)
+def test_variant_that_says_everything_is_itself(
+    parent: dict[str, Any], child: dict[str, Any]
+) -> None:
+    trees = [parse("x.yaml", json.dumps(d, ensure_ascii=False).encode()) for d in (parent, child)]
+    merged = validate(merge(inheritable(trees[0]), trees[1]))
+    # `head_dim` is optional, and `tiny` takes keys of any name: there the parent's remain.
+    expected = json.loads(json.dumps(child))
+    heads = parent["attention"]["heads"]
+    expected["attention"]["heads"] = {**heads, **child["attention"]["heads"]}
+    expected["tiny"] = merge(*(tree.value["tiny"] for tree in trees)).plain()
+    assert merged == Spec.model_validate(expected)
+
+
+@settings(quick, max_examples=8)
+@given(st.lists(specs, min_size=3, max_size=3))
+def test_formatting_changes_no_code_and_leaves_nothing_to_format(
+    batch: list[dict[str, Any]],
+) -> None:
+    rendered = {f"m{i}.py": RENDERER.adapter(Spec.model_validate(d)) for i, d in enumerate(batch)}
+    formatted = format_all(rendered)
+    assert {name: shape(text) for name, text in formatted.items()} == {
+        name: shape(text) for name, text in rendered.items()
+    }
+    assert format_all(formatted) == formatted
+
+
+def test_modules_and_registry_of_odd_specs_pass_the_linter(tmp_path: Path) -> None:
+    llama = parse("llama.yaml", (ROOT / "specs" / "llama.yaml").read_bytes()).plain()
+    entries = []
+    for number, quote in enumerate(('"', '"""', "''' {{ x }} {% y %} #}", "é 尺 🙂")):
+        reason = {"invalid": f"Because of {quote} and more, " + "at some length, " * 8 + "yes."}
+        data = {
+            **llama,
+            "architecture": f"Odd{number}ForCausalLM",
+            "aliases": [f"Alias{number}ForCausalLM"],
+            "title": f"Odd {quote} one",
+            "summary": f"The {quote} decoder {quote}",
+            "notes": [f"It says {quote}. " + "And goes on. " * 12],
+            "processing": {**llama["processing"], "fold_ln": reason},
+        }
+        data["attention"]["rope"]["layers"] = {"flag": "use_" + "rotary_" * 9 + "embeddings"}
+        spec = Spec.model_validate(data)
+        entries.append(Entry(f"odd{number}", class_name(spec), tuple(spec.architectures)))
+        (tmp_path / f"odd{number}.py").write_text(
+            format_all({"odd.py": RENDERER.adapter(spec)})["odd.py"], encoding="utf-8"
+        )
+    registry = format_all({"__init__.py": RENDERER.registry(entries)})["__init__.py"]
+    (tmp_path / "__init__.py").write_text(registry, encoding="utf-8")
+    config = ["--no-cache", "--config", str(ROOT / "pyproject.toml"), str(tmp_path)]
+    for command in (["check"], ["format", "--check"]):
+        done = subprocess.run(
+            [find_ruff_bin(), *command, *config], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "specs").glob("*.yaml")), ids=lambda p: p.stem)
+def test_bundled_spec_that_is_dumped_and_loaded_is_the_same(path: Path) -> None:
+    from adaptergen.spec.load import Loader
+
+    spec = Loader([bundled("specs")]).load(str(path)).spec
+    assert validate(parse("dumped.yaml", dumped(spec))) == spec
