@@ -12,7 +12,7 @@ from adaptergen.cli import main
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 BLOCK = re.compile(
-    r"<!-- (?P<kind>file|output): (?P<what>.*?) -->\n(?P<body>.*?\n)(?=\n)", re.DOTALL
+    r"<!-- (?P<kind>file|output): (?P<what>.*?) -->\n(?P<body>.*?)<!-- end -->", re.DOTALL
 )
 NUMBER = re.compile(r"\d\.\de[-+]\d\d")
 
@@ -25,7 +25,8 @@ def derived(kind: str, what: str, output: Callable[[str], str]) -> str:
         if part:
             start = text.index(f"class {part}(")
             text = text[start : text.index("\n\n\n", start)] + "\n"
-        return f"```{'yaml' if name.endswith('.yaml') else 'python'}\n{text}```\n"
+        language = {".yaml": "yaml", ".py": "python"}.get(Path(name).suffix, "")
+        return f"```{language}\n{text}```\n"
     text = output(what)
     return text if text.startswith("|") else f"```\n$ {what}\n{text}```\n"
 
@@ -52,7 +53,8 @@ def test_examples_and_tables_are_fresh(output, request) -> None:
     for block in blocks:
         body = derived(block["kind"], block["what"], output)
         if NUMBER.sub("N", body) != NUMBER.sub("N", block["body"]):
-            fresh = fresh.replace(block[0], block[0].replace(block["body"], body))
+            marker = block[0].partition("\n")[0]
+            fresh = fresh.replace(block[0], f"{marker}\n{body}<!-- end -->")
     if request.config.getoption("--update-cases"):
         README.write_text(fresh)
     assert fresh == text, "run pytest --update-cases and look at the difference"
