@@ -8,12 +8,12 @@ from typing import Any
 from adaptergen.errors import did_you_mean, failure
 from adaptergen.spec.load import LoadedSpec
 from adaptergen.spec.model import Spec
-from adaptergen.verify.check import Check, NotApplicableError, failed, judge, skipped
+from adaptergen.verify.check import Check, Evidence, Fact, NotApplicableError, judge, skipped, wrong
 from adaptergen.verify.checks import ALL
 from adaptergen.verify.hf import hf_class
 from adaptergen.verify.once import UnavailableError, one_line
 from adaptergen.verify.precision import comparable
-from adaptergen.verify.record import CheckResult, Problem, Record
+from adaptergen.verify.record import CheckResult, Record
 from adaptergen.verify.subject import Subject
 
 
@@ -57,19 +57,19 @@ def run_checks(
 
 
 def _run_one(subject: Subject, check: Check, blamed: dict[str, str]) -> CheckResult:
+    gathered: list[Evidence] = []
     try:
-        return judge(check, check.examine(subject))
+        gathered.extend(check.examine(subject))
     except NotApplicableError as reason:
         return skipped(check, str(reason))
     except UnavailableError as error:
-        if error.what in blamed:
+        if error.what in blamed and not wrong(check, gathered):
             return skipped(check, f"needs {error.what}, see {blamed[error.what]}")
-        blamed[error.what] = check.name
-        message = f"{error.what} failed: {error.reason}"
+        blamed.setdefault(error.what, check.name)
+        gathered.append(Fact(False, f"{error.what} failed: {error.reason}"))
     except Exception as error:
-        message = f"raised {one_line(error, subject.module_path)}"
-    said = f"{message}; contradicts {check.claim}" if check.claim else message
-    return failed(check, [Problem(said, claim=check.claim)])
+        gathered.append(Fact(False, f"raised {one_line(error, subject.module_path)}"))
+    return judge(check, gathered)
 
 
 def _refuse_unknown(path: str, spec: Spec, overrides: dict[str, Any]) -> None:

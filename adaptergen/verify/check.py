@@ -1,7 +1,7 @@
 """A check: a small named unit that examines a subject and gathers evidence."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -87,27 +87,27 @@ def largest_difference(ours: Tensor, theirs: Tensor) -> float:
     return math.inf if math.isnan(worst) else worst
 
 
-def judge(check: Check, evidence: Iterable[Evidence]) -> CheckResult:
+def wrong(check: Check, gathered: Sequence[Evidence]) -> list[Problem]:
+    """What the evidence says is wrong."""
+    return [problem for evidence in gathered if (problem := _problem(check, evidence))]
+
+
+def judge(check: Check, gathered: Sequence[Evidence]) -> CheckResult:
     """The result that the evidence leads to. A check that found nothing to examine has failed."""
-    gathered = list(evidence)
-    problems = [p for e in gathered if (p := _problem(check, e))]
-    if not gathered:
-        problems = [Problem("found nothing to examine", claim=check.claim)]
+    problems = wrong(check, gathered or [Fact(False, "found nothing to examine")])
     worst = max((e.value for e in gathered if isinstance(e, Difference)), default=None)
-    measured = worst is not None
-    if not problems:
-        tolerance = check.tolerance if measured else None
-        return CheckResult(check.name, check.group, Status.PASSED, worst=worst, tolerance=tolerance)
-    return failed(check, problems, worst)
-
-
-def failed(check: Check, problems: list[Problem], worst: float | None = None) -> CheckResult:
-    """The result of a check that found problems, the first of which speaks for it."""
-    first = problems[0]
+    first = problems[0] if problems else Problem("")
     return CheckResult(
-        check.name, check.group, Status.FAILED, first.message, first.layer, first.claim,
-        worst, None if worst is None else check.tolerance, tuple(problems),
-    )  # fmt: skip
+        check=check.name,
+        group=check.group,
+        status=Status.FAILED if problems else Status.PASSED,
+        message=first.message,
+        layer=first.layer,
+        claim=first.claim,
+        worst=worst,
+        tolerance=None if worst is None else check.tolerance,
+        problems=tuple(problems),
+    )
 
 
 def skipped(check: Check, reason: str) -> CheckResult:

@@ -10,7 +10,7 @@ import transformers
 from torch import Tensor, nn
 
 from adaptergen.verify.amplify import amplify
-from adaptergen.verify.once import Once
+from adaptergen.verify.once import MissingError, Once
 
 _SEED = 7
 _BATCH = 2
@@ -90,11 +90,11 @@ def hf_class(architecture: str) -> Any:
     """The HF class of that name.
 
     Raises:
-        LookupError: if the installed transformers has none.
+        MissingError: if the installed transformers has none.
     """
     found = getattr(transformers, architecture, None)
     if found is None:
-        raise LookupError(f"transformers {transformers.__version__} has no {architecture}")
+        raise MissingError(f"transformers {transformers.__version__} has no {architecture}")
     return found
 
 
@@ -157,7 +157,7 @@ class HfModel:
         Raises:
             UnavailableError: if there is none.
         """
-        return self.once.get(f"HF's {path}", lambda: self._find(path))
+        return self.once.get(f"HF's module {path}", lambda: self._find(path))
 
     @property
     def _modules(self) -> dict[str, nn.Module]:
@@ -173,7 +173,7 @@ class HfModel:
             return self._modules[path]
         siblings = [n for n, _ in self._modules[parent].named_children()]
         listed = ", ".join(siblings[:8]) or "no modules"
-        raise LookupError(f"HF's {parent or 'model'} has no '{name}', only: {listed}")
+        raise MissingError(f"HF's {parent or 'model'} has no '{name}', only: {listed}")
 
     @property
     def length(self) -> int:
@@ -199,7 +199,7 @@ class HfModel:
 
     def _called(self, path: str) -> Call:
         if path not in self.seen.calls:
-            raise LookupError("HF does not run this module")
+            raise MissingError(f"HF does not run {path}")
         return self.seen.calls[path]
 
     def observe(self, batch: Batch) -> Observation:

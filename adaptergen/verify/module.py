@@ -7,6 +7,8 @@ import sys
 
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 
+from adaptergen.verify.once import MissingError
+
 _counter = itertools.count()
 
 
@@ -14,14 +16,14 @@ def load_adapter(path: str) -> type[ArchitectureAdapter]:
     """The one `ArchitectureAdapter` subclass that the file defines; the file is run.
 
     Raises:
-        LookupError: if the file defines none, or more than one.
+        MissingError: if the file defines none, or more than one.
         Exception: whatever running the file raises.
     """
     # A name of its own for each load: the same file may be loaded again after an edit.
     name = f"_adaptergen_verified_{next(_counter)}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise LookupError(f"{os.path.basename(path)} is not a Python file")
+        raise MissingError(f"{os.path.basename(path)} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -37,5 +39,5 @@ def load_adapter(path: str) -> type[ArchitectureAdapter]:
     ]
     if len(found) != 1:
         names = ", ".join(cls.__name__ for cls in found) or "none"
-        raise LookupError(f"expected one ArchitectureAdapter class in the file, found {names}")
+        raise MissingError(f"expected one ArchitectureAdapter class in the file, found {names}")
     return found[0]

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-_WIDTH = 300
+_WIDTH = 240
 
 
 class UnavailableError(Exception):
@@ -16,6 +16,10 @@ class UnavailableError(Exception):
         self.what = what
         self.reason = reason
         super().__init__(f"{what}: {reason}")
+
+
+class MissingError(LookupError):
+    """Something that should be there is not; the message says so in full."""
 
 
 class Once:
@@ -46,7 +50,9 @@ class Once:
 
 def one_line(error: BaseException, source: str = "") -> str:
     """An exception in one line, with the last line of the file `source` that it passed through."""
-    text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    text = " ".join(str(error).split())
+    if isinstance(error, MissingError):
+        return text
     message = f"{type(error).__name__}: {text}" if text else type(error).__name__
     message = message if len(message) <= _WIDTH else f"{message[:_WIDTH]}..."
     frames = traceback.extract_tb(error.__traceback__)

@@ -51,19 +51,22 @@ def attend(hf: HfModel, attention: str, edits: Mapping[str, Edit]) -> tuple[Tens
 
     The outputs of the modules named by `edits` pass through them on the way.
     """
-    with torch.no_grad(), ExitStack() as stack:
-        for path, edit in edits.items():
-            stack.enter_context(edited(hf.module(path), edit))
-        output, pattern, *_ = hf.rerun(attention, hf.call(attention)).output
+    output, pattern, *_ = _rerun_edited(hf, attention, edits).output
     return output, pattern
 
 
 def run_edited(hf: HfModel, path: str, edits: Mapping[str, Edit]) -> Tensor:
     """What a module returns in the main pass while the modules inside it are edited."""
+    return _rerun_edited(hf, path, edits).value
+
+
+def _rerun_edited(hf: HfModel, path: str, edits: Mapping[str, Edit]) -> Call:
+    # Asked for first: the main pass, if it has not run yet, must not run edited.
+    call = hf.call(path)
     with torch.no_grad(), ExitStack() as stack:
         for inner, edit in edits.items():
             stack.enter_context(edited(hf.module(inner), edit))
-        return hf.rerun(path, hf.call(path)).value
+        return hf.rerun(path, call)
 
 
 def times(factor: float) -> Edit:

@@ -19,6 +19,7 @@ from adaptergen.verify.checks import (
 )
 
 ALL: tuple[Check, ...] = (
+    claims_paths.architecture,
     claims_paths.model_type,
     claims_paths.paths,
     claims_paths.blocks,
@@ -38,6 +39,7 @@ ALL: tuple[Check, ...] = (
     boot.mapping,
     boot.bridge,
     config.flags,
+    config.processing,
     config.sizes,
     forward.logits,
     forward.residual,

@@ -25,7 +25,7 @@ def projections(subject: Subject) -> Iterator[Evidence]:
     for number, path in subject.below(spec.path):
         for role, name in spec.projections.modules.items():
             found = _part_played(subject, path, f"{path}.{name}")
-            text = f"HF's {name} plays the part of {found or 'none of them'}, not of {role}"
+            text = f"HF's {name} plays the part of {found or 'none of them'}, the spec says {role}"
             yield Fact(found == role, text, number, f"attention.projections.{role}")
 
 
@@ -59,7 +59,7 @@ def qk_norm(subject: Subject) -> Iterator[Evidence]:
         for role in ("q", "k"):
             name = spec.projections.modules[role]
             found = _norm_behind(subject, path, f"{path}.{name}", size)
-            text = f"HF has {found} behind {name}, not {wanted}"
+            text = f"HF has {found} behind {name}, the spec says {wanted}"
             yield Fact(found == wanted, text, number)
 
 

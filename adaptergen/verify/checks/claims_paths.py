@@ -8,8 +8,23 @@ from torch import nn
 from adaptergen.spec.attention import PerHeadQKNorm
 from adaptergen.spec.model import Spec
 from adaptergen.verify.check import EXACT, Evidence, Fact, check, largest_difference
+from adaptergen.verify.hf import HfModel
+from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.structure import Structure, structures
 from adaptergen.verify.subject import Subject
+
+
+@check(
+    "claims.architecture",
+    "HF has the class, and builds the tiny model and runs it.",
+    claim="architecture",
+)
+def architecture(subject: Subject) -> Iterator[Evidence]:
+    """Building it raises where something is wrong."""
+    name = type(subject.hf.model).__name__
+    yield Fact(name == subject.spec.architecture, f"HF's class is {name}")
+    finite = bool(subject.hf.seen.logits.isfinite().all())
+    yield Fact(finite, "HF's logits are not finite numbers", claim="tiny")
 
 
 @check("claims.model_type", "HF's config class has the spec's model type.", claim="model_type")
@@ -23,21 +38,22 @@ def model_type(subject: Subject) -> Iterator[Evidence]:
 def paths(subject: Subject) -> Iterator[Evidence]:
     """Blocks are counted, and each part is looked up in every block."""
     hf, spec = subject.hf, subject.spec
+    assert hf.model is not None
     top = spec.paths
-    embeddings = hf.module(top.embed)
-    yield _kind(embeddings, nn.Embedding, top.embed, "paths.embed")
-    yield _kind(hf.module(top.unembed), nn.Linear, top.unembed, "paths.unembed")
-    yield _kind(hf.module(top.blocks), nn.ModuleList, top.blocks, "paths.blocks")
+    yield _kind(hf, top.embed, nn.Embedding, "paths.embed")
+    yield _kind(hf, top.unembed, nn.Linear, "paths.unembed")
+    yield _kind(hf, top.blocks, nn.ModuleList, "paths.blocks")
+    yield _norm_like(hf, top.final_norm, "paths.final_norm")
+    yield _kind(hf, top.rotary, nn.Module, "paths.rotary")
     rotary = hf.call(top.rotary).output
     is_pair = isinstance(rotary, tuple) and len(rotary) == 2
     yield Fact(is_pair, f"{top.rotary} does not return cosines and sines", claim="paths.rotary")
-    yield _norm_like(hf.module(top.final_norm), hf.dim, top.final_norm, "paths.final_norm")
     for role, name in spec.block.norms.items():
         for number, path in subject.below(name):
-            yield _norm_like(hf.module(path), hf.dim, name, f"block.{role}", number)
+            yield _norm_like(hf, path, f"block.{role}", number)
     for claim, name in projections(spec).items():
         for number, path in subject.below(name):
-            yield _kind(hf.module(path), nn.Linear, name, claim, number)
+            yield _kind(hf, path, nn.Linear, claim, number)
 
 
 @check("claims.blocks", "HF runs the blocks once, in order, between embedding and final norm.")
@@ -142,15 +158,21 @@ def _accusation(
 
 
 def _kind(
-    module: nn.Module, kind: type[nn.Module], name: str, claim: str, layer: int | None = None
+    hf: HfModel, path: str, kind: type[nn.Module], claim: str, layer: int | None = None
 ) -> Fact:
-    text = f"HF's {name} is a {type(module).__name__}, not a {kind.__name__}"
+    try:
+        module = hf.module(path)
+    except UnavailableError as error:
+        return Fact(False, error.reason, layer, claim)
+    text = f"HF's {path} is of class {type(module).__name__}, not {kind.__name__}"
     return Fact(isinstance(module, kind), text, layer, claim)
 
 
-def _norm_like(
-    module: nn.Module, width: int, name: str, claim: str, layer: int | None = None
-) -> Fact:
+def _norm_like(hf: HfModel, path: str, claim: str, layer: int | None = None) -> Fact:
+    found = _kind(hf, path, nn.Module, claim, layer)
+    if not found.holds:
+        return found
+    module, width = hf.module(path), hf.dim
     shapes = {key: tuple(value.shape) for key, value in module.named_parameters()}
     is_norm = shapes.get("weight") == (width,) and not list(module.children())
-    return Fact(is_norm, f"HF's {name} has no weight of {width} numbers", layer, claim)
+    return Fact(is_norm, f"HF's {path} has no weight of {width} numbers", layer, claim)

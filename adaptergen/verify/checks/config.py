@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from adaptergen.spec.processing import Invalid
 from adaptergen.verify import probe
 from adaptergen.verify.check import Evidence, Fact, check
 from adaptergen.verify.stages import head_dim
@@ -21,6 +22,16 @@ def flags(subject: Subject) -> Iterator[Evidence]:
     ):
         found = getattr(config, flag, None)
         yield Fact(found == expected, f"cfg.{flag} is {found!r}, not {expected!r}", claim=claim)
+
+
+@check("config.processing", "The adapter allows the processing steps that the spec calls valid.")
+def processing(subject: Subject) -> Iterator[Evidence]:
+    """TL leaves out the steps that an adapter does not allow."""
+    for step in type(subject.spec.processing).model_fields:
+        valid = not isinstance(getattr(subject.spec.processing, step), Invalid)
+        allowed = getattr(subject.bridge.adapter, f"supports_{step}", True)
+        text = f"the adapter's supports_{step} is {allowed}, not {valid}"
+        yield Fact(allowed == valid, text, claim=f"processing.{step}")
 
 
 @check("config.sizes", "TL's config has HF's sizes.")

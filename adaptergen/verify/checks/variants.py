@@ -1,6 +1,7 @@
 """Is the adapter also right one config key away from the tiny model?"""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from adaptergen.spec.model import Spec
@@ -13,6 +14,7 @@ from adaptergen.verify.check import (
     NotApplicableError,
     check,
     largest_difference,
+    wrong,
 )
 from adaptergen.verify.checks import weights
 from adaptergen.verify.checks.claims_config import head_settings
@@ -41,13 +43,15 @@ def flags(subject: Subject) -> Iterator[Evidence]:
 
 @check(
     "variants.heads",
-    "With other head counts and head sizes, the adapter is right too.",
+    "With other head counts and head sizes, biases included, the adapter is right too.",
     claim="attention.heads",
     tolerance=weights.PROCESSED,
 )
 def heads(subject: Subject) -> Iterator[Evidence]:
-    """As many key and value heads as queries, fewer, and one."""
+    """As many key and value heads as queries, fewer, and one; biases are split by head too."""
     _require_right(subject)
+    bias_keys = {value for _, value in biases(subject.spec).values() if isinstance(value, str)}
+    biased = dict.fromkeys(sorted(bias_keys), True)
     for changes in head_settings(subject.spec):
         try:
             structure(subject.hf, changes)
@@ -55,7 +59,7 @@ def heads(subject: Subject) -> Iterator[Evidence]:
             # HF refuses some combinations; they are no model that an adapter could meet.
             continue
         if changes:
-            yield from _right_with(subject, changes, "attention.heads")
+            yield from _right_with(subject, {**changes, **biased}, "attention.heads")
 
 
 def claimed_keys(spec: Spec) -> dict[str, str]:
@@ -71,33 +75,38 @@ def claimed_keys(spec: Spec) -> dict[str, str]:
 
 def _require_right(subject: Subject) -> None:
     """What is wrong without any change says nothing about the keys that are changed."""
-    if any(difference > tolerance for _, difference, tolerance in _measured(subject)):
+    if wrong(weights.compatibility, list(_examined(subject))):
         raise NotApplicableError("the adapter is wrong without any change already, see above")
 
 
 def _right_with(subject: Subject, changes: dict[str, Any], claim: str) -> Iterator[Evidence]:
     """A cheap pass over another config: what the adapter does wrong is blamed on `claim`."""
     shown = "with " + ", ".join(f"{key}={value}" for key, value in changes.items())
-    variant = subject.variant(**changes)
     try:
-        for what, difference, tolerance in _measured(variant):
-            yield Difference(f"{shown}, {what}", difference, claim=claim, tolerance=tolerance)
+        for evidence in _examined(subject.variant(**changes)):
+            if isinstance(evidence, Fact):
+                yield replace(evidence, message=f"{shown}, {evidence.message}", claim=claim)
+            else:
+                yield replace(evidence, what=f"{shown}, {evidence.what}", claim=claim)
     except UnavailableError as error:
         yield Fact(False, f"{shown}, {error.what} failed: {error.reason}", claim=claim)
     except Exception as error:
         yield Fact(False, f"{shown}, raised {one_line(error, subject.module_path)}", claim=claim)
 
 
-def _measured(variant: Subject) -> Iterator[tuple[str, float, float]]:
-    """What was compared, the difference, and its tolerance."""
+def _examined(variant: Subject) -> Iterator[Evidence]:
+    """Logits, weights, conversions and, where valid, compatibility mode."""
     batch = variant.hf.batch(variant.hf.length)
     theirs = variant.hf.logits(batch)
-    yield "the output", largest_difference(variant.logits(batch), theirs), EXACT
-    for evidence in weights.attention.examine(variant):
-        if isinstance(evidence, Difference):
-            yield f"layer {evidence.layer} {evidence.what}", evidence.value, EXACT
+    difference = largest_difference(variant.logits(batch), theirs)
+    yield Difference("the output", difference, tolerance=EXACT)
+    for part in (weights.attention, weights.conversions):
+        for evidence in part.examine(variant):
+            if isinstance(evidence, Difference):
+                evidence = replace(evidence, tolerance=part.tolerance)
+            yield evidence
     if isinstance(variant.spec.processing.compatibility_mode, Invalid):
         return
     ours = variant.compatible_logits(batch)
     difference = largest_difference(ours.log_softmax(-1), theirs.log_softmax(-1))
-    yield "log-probability in compatibility mode", difference, weights.PROCESSED
+    yield Difference("log-probability in compatibility mode", difference)

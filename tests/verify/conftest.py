@@ -1,0 +1,66 @@
+"""Specs and modules to verify, whole and broken. HF models are built once per session."""
+
+import copy
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adaptergen.spec.load import LoadedSpec, Loader
+from adaptergen.spec.model import Spec
+from adaptergen.verify.hf import HfModel
+
+ROOT = Path(__file__).parents[2]
+
+Replacements = tuple[tuple[str, str], ...]
+
+
+@cache
+def load(name: str) -> LoadedSpec:
+    """A spec of the project."""
+    return Loader([str(ROOT / "specs")]).load(str(ROOT / "specs" / f"{name}.yaml"))
+
+
+def module_of(name: str) -> str:
+    """The generated module of a spec."""
+    return str(ROOT / "generated" / f"{name}.py")
+
+
+def changed(name: str, changes: dict[str, Any]) -> Spec:
+    """A spec with other values at some dotted paths."""
+    tree: Any = copy.deepcopy(load(name).tree.plain())
+    for path, value in changes.items():
+        *parents, key = path.split(".")
+        facet = tree
+        for parent in parents:
+            facet = facet[parent]
+        assert facet.get(key) != value
+        facet[key] = value
+    return Spec.model_validate(tree)
+
+
+@cache
+def hf_model(name: str) -> HfModel:
+    """The tiny HF model of a spec, which broken adapters share."""
+    spec = load(name).spec
+    return HfModel(spec.architecture, spec.tiny)
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Callable[[str, Replacements], str]:
+    """Writes a copy of a generated module with texts replaced, all of them at once."""
+
+    def write(name: str, replacements: Replacements) -> str:
+        text = Path(module_of(name)).read_text(encoding="utf-8")
+        for number, (old, _) in enumerate(replacements):
+            assert old in text, f"{name}.py no longer has: {old}"
+            text = text.replace(old, f"\0{number}\0")
+        for number, (_, new) in enumerate(replacements):
+            text = text.replace(f"\0{number}\0", new)
+        path = tmp_path / f"{name}.py"
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+    return write

@@ -1,0 +1,129 @@
+"""Records as a table and as JSON."""
+
+import json
+import math
+
+import pytest
+
+from adaptergen.verify.check import Check, Difference, Fact, judge, skipped
+from adaptergen.verify.record import CheckResult, Problem, Record, Status, versions
+from adaptergen.verify.report import table, to_json
+
+CHECK = Check("forward.logits", "Logits equal HF's.", "attention.heads", 1e-9, lambda _: ())
+PASSED = CheckResult("claims.bias", "claims", Status.PASSED)
+MEASURED = CheckResult("forward.logits", "forward", Status.PASSED, worst=2e-16, tolerance=1e-9)
+
+
+def record(*results: CheckResult) -> Record:
+    return Record("llama", "LlamaForCausalLM", "llama.py", {}, results, 1.5)
+
+
+def test_difference_above_tolerance_names_layer_size_and_claim() -> None:
+    result = judge(CHECK, [Difference("resid_post", 1.3, 3, "attention.rope.layers")])
+    assert result.status is Status.FAILED
+    assert result.message == (
+        "layer 3 resid_post differs from HF by 1.3e+00 (tolerance 1e-09);"
+        " contradicts attention.rope.layers"
+    )
+    assert (result.layer, result.claim, result.worst) == (3, "attention.rope.layers", 1.3)
+    assert result.problems == (Problem(result.message, 3, "attention.rope.layers", 1.3),)
+
+
+def test_difference_that_is_no_number_is_a_failure() -> None:
+    result = judge(CHECK, [Difference("the output", math.inf)])
+    assert result.message.startswith("the output differs from HF in shape or is not a number")
+
+
+def test_worst_difference_is_kept_of_a_check_that_passed() -> None:
+    result = judge(CHECK, [Difference("a", 1e-12), Difference("b", 3e-12)])
+    assert (result.status, result.worst) == (Status.PASSED, 3e-12)
+
+
+def test_own_tolerance_of_a_difference_counts() -> None:
+    assert judge(CHECK, [Difference("a", 1e-6, tolerance=1e-5)]).status is Status.PASSED
+
+
+def test_check_without_evidence_has_failed() -> None:
+    result = judge(CHECK, [])
+    assert result.message == "found nothing to examine; contradicts attention.heads"
+
+
+def test_table_of_records_that_passed() -> None:
+    lines = table([record(PASSED, MEASURED)]).splitlines()
+    assert lines == [
+        "architecture  group    checks  worst difference  verdict",
+        "------------  -------  ------  ----------------  -------",
+        "llama         claims   1                         ok",
+        "              forward  1       2.0e-16           ok",
+        "",
+        "llama (LlamaForCausalLM): verified, 2 checks",
+    ]
+
+
+def test_table_lists_failures_and_gathers_consequences() -> None:
+    facts = [Fact(False, f"parameter {n} is reached by no path", claim="paths") for n in range(5)]
+    cause = Difference("attn.hook_rot_q", 5.0, 3, "attention.rope.layers")
+    effect = Difference("the output", 0.3, follows="blocks.3.attn.hook_rot_q")
+    hooks = Check("hooks.rotation", "", "", 1e-9, lambda _: ())
+    claims = Check("claims.parameters", "", "", 1e-9, lambda _: ())
+    results = (judge(claims, facts), judge(CHECK, [effect]), judge(hooks, [cause, effect]))
+    lines = table([record(*results)]).splitlines()
+    assert lines[5:] == [
+        "",
+        "llama (LlamaForCausalLM): 3 of 3 checks failed, llama.py",
+        "  claims.parameters: parameter 0 is reached by no path; contradicts paths",
+        "  claims.parameters: parameter 1 is reached by no path; contradicts paths",
+        "  claims.parameters: parameter 2 is reached by no path; contradicts paths",
+        "  claims.parameters: and 2 more",
+        "  hooks.rotation: layer 3 attn.hook_rot_q differs from HF by 5.0e+00 (tolerance 1e-09);"
+        " contradicts attention.rope.layers",
+        "  hooks.rotation: and 1 more",
+        "  following from blocks.3.attn.hook_rot_q: forward.logits 3.0e-01",
+    ]
+
+
+def test_table_counts_what_was_skipped() -> None:
+    lines = table([record(PASSED, skipped(CHECK, "no window"))]).splitlines()
+    assert lines[3] == "              forward  0, 1 skipped                    skipped"
+
+
+def test_table_in_colour_only_if_asked() -> None:
+    assert "\033[" not in table([record(MEASURED)])
+    assert "\033[32m" in table([record(MEASURED)], colour=True)
+    failed = judge(CHECK, [Difference("the output", 1.0)])
+    assert "\033[31m" in table([record(failed)], colour=True)
+
+
+def test_json_has_every_field_and_is_strict() -> None:
+    failed = judge(CHECK, [Difference("the output", math.inf, 2)])
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    (found,) = json.loads(to_json([record(PASSED, failed)]), parse_constant=refuse)
+    assert found["architecture"] == "LlamaForCausalLM"
+    assert set(found["versions"]) >= {"torch", "transformers", "transformer_lens", "adaptergen"}
+    result = found["results"][1]
+    assert (result["check"], result["group"], result["status"], result["layer"]) == (
+        "forward.logits", "forward", "failed", 2,
+    )  # fmt: skip
+    assert (result["worst"], result["tolerance"], result["claim"]) == (
+        "inf", 1e-9, "attention.heads",
+    )  # fmt: skip
+    assert result["message"] == result["problems"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("results", "passed"),
+    [((), False), ((PASSED,), True), ((skipped(CHECK, "why"),), False), ((PASSED, MEASURED), True)],
+)
+def test_a_record_passes_if_something_ran_and_nothing_failed(
+    results: tuple[CheckResult, ...], passed: bool
+) -> None:
+    assert record(*results).passed is passed
+
+
+def test_versions_are_those_installed() -> None:
+    from importlib.metadata import version
+
+    assert versions()["transformer_lens"] == version("transformer_lens")
