@@ -201,12 +201,10 @@ class Build:
         return Stamp(registry.SOURCE, "", (listed, *self._common))
 
     def _why_registry_stale(self, entries: list[Entry]) -> str:
-        if not entries:
-            return ""
         found = _state(self._registry_path)
-        return (
-            found if isinstance(found, str) else _difference(found, self._registry_stamp(entries))
-        )
+        if isinstance(found, str):
+            return found
+        return _difference(found, self._registry_stamp(entries))
 
     def _refuse_file_as_output(self) -> None:
         output = self.project.output

@@ -281,6 +281,14 @@ def test_diff_shows_each_change_and_writes_nothing(built: Path, run) -> None:
     assert snapshot(built) == before
 
 
+def test_diff_of_a_module_that_is_missing_is_all_of_it(built: Path, run) -> None:
+    module = built / "generated" / "tiny.py"
+    text = module.read_text()
+    module.unlink()
+    _, _, *added = run("build", "--diff").out.splitlines()
+    assert added[1:] == [f"+{line}" for line in text.splitlines()]
+
+
 def test_diff_of_what_is_fresh_is_empty(built: Path, run) -> None:
     outcome = run("build", "--diff", "--quiet")
     assert (outcome.status, outcome.out) == (0, "")

@@ -23,8 +23,9 @@ def test_nearest_table_wins_and_its_paths_are_relative_to_it(tmp_path: Path) -> 
     )
     root = str(tmp_path / "a")
     assert find_project(str(inner)) == Project(root, f"{root}/t", root, "/abs")
-    (tmp_path / "a" / "pyproject.toml").write_text("[tool.other]\n# no adaptergen here\n")
-    assert find_project(str(inner)).specs == str(tmp_path / "outer")
+    for text in ("[tool.other]\n", "[tool.other]\nname = 'adaptergen'\n"):
+        (tmp_path / "a" / "pyproject.toml").write_text(text)
+        assert find_project(str(inner)).specs == str(tmp_path / "outer")
 
 
 @pytest.mark.parametrize(

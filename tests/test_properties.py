@@ -24,7 +24,7 @@ RENDERER = Renderer([bundled("templates")])
 ROOT = Path(bundled("specs")).parent
 
 quick = settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -189,7 +189,7 @@ def test_variant_that_says_nothing_is_its_parent(data: dict[str, Any]) -> None:
         assert validate(merged) == validate(tree)
 
 
-@quick
+@settings(quick, max_examples=20)
 @given(specs, specs)
 def test_variant_that_says_everything_is_itself(
     parent: dict[str, Any], child: dict[str, Any]
