@@ -320,7 +320,7 @@ def _difference(found: Stamp, expected: Stamp) -> str:
     ]
     if changed:
         return f"{', '.join(changed)} changed"
-    return "" if found == expected else f"made from {found.source}"
+    return "" if found.source == expected.source else f"made from {found.source}"
 
 
 def _modules(folder: str) -> list[str]:

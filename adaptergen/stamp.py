@@ -64,7 +64,12 @@ class Stamp(NamedTuple):
         lines = [f"{_FIRST}{self.source}{_DO_NOT_EDIT}", _ADVICE]
         lines += [f"# adapter {self.adapter}"] if self.adapter else []
         lines += [" ".join(["#", *filter(None, entry)]) for entry in self.inputs]
-        return "\n".join([*lines, f"# body {_body_digest(self.adapter, body)}"]) + "\n"
+        return "\n".join([*lines, f"# body {self._body_digest(body)}"]) + "\n"
+
+    def _body_digest(self, body: str) -> str:
+        """Covers what the header names too: a parent struck out would never be looked at again."""
+        names = [f"{kind} {name}" for kind, name, _ in self.inputs]
+        return digest(part.encode() for part in (self.adapter, *names, body))
 
 
 class Stamped(NamedTuple):
@@ -81,21 +86,16 @@ def read_stamp(path: str) -> Stamped | None:
     if not (first.startswith(_FIRST) and first.endswith(_DO_NOT_EDIT)):
         return None
     source = first[len(_FIRST) : -len(_DO_NOT_EDIT)]
-    adapter, inputs, body = "", [], ""
+    adapter, inputs = "", []
     while rest.startswith("# "):
         line, _, rest = rest.partition("\n")
         kind, _, value = line[2:].partition(" ")
         if kind == "adapter":
             adapter = value
         elif kind == "body":
-            body = value
             break
         elif line != _ADVICE:
             name, _, hexadecimal = value.rpartition(" ")
             inputs.append((kind, name, hexadecimal))
     stamp = Stamp(source, adapter, tuple(inputs))
-    return Stamped(stamp, text == stamp.header(rest) + rest and bool(body))
-
-
-def _body_digest(adapter: str, body: str) -> str:
-    return digest([adapter.encode(), body.encode()])
+    return Stamped(stamp, text == stamp.header(rest) + rest)

@@ -3,7 +3,7 @@
 # adapters 2b1e83eab669
 # generator 6cd59ae957dc
 # templates 3e2ad66d9537
-# body 5c0ac45102ea
+# body 9b815fdc1bcf
 """Generated TransformerLens adapters, by the name of the HF class that each is for."""
 
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter

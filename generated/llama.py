@@ -4,7 +4,7 @@
 # spec llama c437f3678d56
 # generator 6cd59ae957dc
 # templates 3e2ad66d9537
-# body dec75d54dfc2
+# body 8949d1351bf7
 """Llama architecture adapter.
 
 Pre-norm decoder with grouped-query attention, rotary positions and a gated MLP.

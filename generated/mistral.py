@@ -5,7 +5,7 @@
 # spec llama c437f3678d56
 # generator 6cd59ae957dc
 # templates 3e2ad66d9537
-# body 196ea9eb1f0c
+# body 9fb388ff5dbf
 """Mistral architecture adapter.
 
 Llama-family decoder without biases whose layers see a sliding window.

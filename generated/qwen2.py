@@ -5,7 +5,7 @@
 # spec llama c437f3678d56
 # generator 6cd59ae957dc
 # templates 3e2ad66d9537
-# body 3643a5109b62
+# body 1ab9c08b3aff
 """Qwen2 architecture adapter.
 
 Llama-family decoder with biases on queries, keys and values only.

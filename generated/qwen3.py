@@ -6,7 +6,7 @@
 # spec llama c437f3678d56
 # generator 6cd59ae957dc
 # templates 3e2ad66d9537
-# body b0dcd07661d7
+# body 425a30f08507
 """Qwen3 architecture adapter.
 
 Llama-family decoder that normalises the queries and keys of each head.

@@ -5,7 +5,7 @@
 # spec llama c437f3678d56
 # generator 6cd59ae957dc
 # templates 3e2ad66d9537
-# body 82b95de8c9af
+# body 236ac4d4da99
 """SmolLM3 architecture adapter.
 
 Llama-family decoder that skips RoPE on a periodic subset of layers (NoPE).
