@@ -1,6 +1,8 @@
 """Loads the adapter class that a generated file defines."""
 
+import contextlib
 import importlib.util
+import io
 import itertools
 import os
 import sys
@@ -27,7 +29,9 @@ def load_adapter(path: str) -> type[ArchitectureAdapter]:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        # What a module prints must not get into the table.
+        with contextlib.redirect_stdout(io.StringIO()):
+            spec.loader.exec_module(module)
     finally:
         del sys.modules[name]
     found = [

@@ -106,8 +106,9 @@ def gated_by(hf: HfModel, mlp: str, gate: str, up: str) -> bool:
     """Whether an MLP's output is linear in what `up` returns and not in what `gate` returns."""
 
     def error_of_linearity(path: str) -> float:
-        none, once, twice = (run_edited(hf, mlp, {path: times(by)}) for by in (0.0, 1.0, 2.0))
-        return float((twice - 2 * once + none).abs().max())
+        # These factors tell linear from odd functions (tanh) and from positive parts (relu) too.
+        none, once, back = (run_edited(hf, mlp, {path: times(by)}) for by in (0.0, 1.0, -2.0))
+        return float((back + 2 * once - 3 * none).abs().max())
 
     return error_of_linearity(up) < NOISE < error_of_linearity(gate)
 

@@ -89,7 +89,8 @@ class Subject:
 
     @property
     def trace(self) -> Trace:
-        """The bridge's main forward pass, on the tokens of HF's."""
+        """The bridge's main forward pass, on the tokens of HF's, which must have succeeded."""
+        assert self.hf.seen is not None
         bridge, batch = self.bridge, self.hf.batch(self.hf.length)
         return self.once.get(
             "the bridge's forward pass", lambda: bridges.trace(bridge, batch), self.module_path

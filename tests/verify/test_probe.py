@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from adaptergen.verify import probe
 from adaptergen.verify.amplify import amplify
 from adaptergen.verify.check import largest_difference
+from adaptergen.verify.hf import HfModel
 from adaptergen.verify.once import MissingError, Once, UnavailableError, one_line
 from adaptergen.verify.precision import comparable
 from adaptergen.verify.stages import rotated
@@ -59,12 +60,15 @@ def test_layers_of_smollm3() -> None:
     with comparable():
         assert [probe.rotates(hf, layer) for layer in layers] == [True, True, True, False]
         assert [probe.reach(hf, layer, hf.call(layer)) for layer in layers] == [24, 24, 24, 8]
-        assert probe.gated_by(hf, "model.layers.0.mlp", *_mlp("gate_proj", "up_proj"))
-        assert not probe.gated_by(hf, "model.layers.0.mlp", *_mlp("up_proj", "gate_proj"))
 
 
-def _mlp(*names: str) -> list[str]:
-    return [f"model.layers.0.mlp.{name}" for name in names]
+@pytest.mark.parametrize("activation", ["silu", "relu", "tanh", "gelu"])
+def test_gate_and_input(activation: str) -> None:
+    hf = HfModel("LlamaForCausalLM", {**hf_model("llama").settings, "hidden_act": activation})
+    mlp = "model.layers.0.mlp"
+    with comparable():
+        assert probe.gated_by(hf, mlp, f"{mlp}.gate_proj", f"{mlp}.up_proj")
+        assert not probe.gated_by(hf, mlp, f"{mlp}.up_proj", f"{mlp}.gate_proj")
 
 
 @pytest.mark.parametrize(("first", "second", "same"), [(0, 8, True), (0, 1, False)])

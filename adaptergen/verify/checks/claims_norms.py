@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+from adaptergen.spec.attention import PerHeadQKNorm
 from adaptergen.verify import probe
 from adaptergen.verify.check import EXACT, Evidence, Fact, check, largest_difference
+from adaptergen.verify.stages import head_dim
 from adaptergen.verify.subject import Subject
 
 
@@ -11,16 +13,27 @@ from adaptergen.verify.subject import Subject
 def norm(subject: Subject) -> Iterator[Evidence]:
     """By behaviour: RMSNorm does not care about scale, LayerNorm about shift neither."""
     spec, hf = subject.spec, subject.hf
-    places: list[tuple[int | None, str]] = [(None, spec.paths.final_norm)]
-    for name in spec.block.norms.values():
-        places += subject.below(name)
-    for number, path in places:
+    for number, path, width in _places(subject):
         module, shown = hf.module(path), path.rpartition(".")[2]
-        kind = probe.norm_kind(module, hf.dim)
+        kind = probe.norm_kind(module, width)
         text = f"HF's {shown} behaves like {kind}, not {spec.norm.normalization_type}"
         yield Fact(kind == spec.norm.normalization_type, text, number)
-        rest = probe.norm_without_weight(module, hf.dim).abs().max()
+        rest = probe.norm_without_weight(module, width).abs().max()
         yield Fact(float(rest) == 0.0, f"HF's {shown} has an offset or a bias", number)
+
+
+def _places(subject: Subject) -> Iterator[tuple[int | None, str, int]]:
+    """Layer, path and width of every norm."""
+    spec, hf = subject.spec, subject.hf
+    yield None, spec.paths.final_norm, hf.dim
+    for name in spec.block.norms.values():
+        for number, path in subject.below(name):
+            yield number, path, hf.dim
+    norms = spec.attention.qk_norm
+    if isinstance(norms, PerHeadQKNorm):
+        for name in (norms.per_head.q, norms.per_head.k):
+            for number, path in subject.below(f"{spec.attention.path}.{name}"):
+                yield number, path, head_dim(hf, spec, subject.layers[number])
 
 
 @check("claims.block", "Norms, attention and MLP of a block read and write as its topology says.")

@@ -97,7 +97,7 @@ def _right_with(subject: Subject, changes: dict[str, Any], claim: str) -> Iterat
 def _examined(variant: Subject) -> Iterator[Evidence]:
     """Logits, weights, conversions and, where valid, compatibility mode."""
     batch = variant.hf.batch(variant.hf.length)
-    theirs = variant.hf.logits(batch)
+    theirs = variant.hf.seen.logits
     difference = largest_difference(variant.logits(batch), theirs)
     yield Difference("the output", difference, tolerance=EXACT)
     for part in (weights.attention, weights.conversions):
