@@ -2,7 +2,7 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter LlamaArchitectureAdapter for LlamaForCausalLM
 # spec llama c437f3678d56
-# generator 6cd59ae957dc
+# generator c5eb756d4474
 # templates 3e2ad66d9537
 # body 8949d1351bf7
 """Llama architecture adapter.

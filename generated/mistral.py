@@ -3,7 +3,7 @@
 # adapter MistralArchitectureAdapter for MistralForCausalLM
 # spec mistral bf4b9af3d637
 # spec llama c437f3678d56
-# generator 6cd59ae957dc
+# generator c5eb756d4474
 # templates 3e2ad66d9537
 # body 9fb388ff5dbf
 """Mistral architecture adapter.

@@ -3,7 +3,7 @@
 # adapter Qwen2ArchitectureAdapter for Qwen2ForCausalLM
 # spec qwen2 28bc3f4f3660
 # spec llama c437f3678d56
-# generator 6cd59ae957dc
+# generator c5eb756d4474
 # templates 3e2ad66d9537
 # body 1ab9c08b3aff
 """Qwen2 architecture adapter.

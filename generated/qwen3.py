@@ -4,7 +4,7 @@
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
 # spec llama c437f3678d56
-# generator 6cd59ae957dc
+# generator c5eb756d4474
 # templates 3e2ad66d9537
 # body 425a30f08507
 """Qwen3 architecture adapter.

@@ -3,7 +3,7 @@
 # adapter SmolLM3ArchitectureAdapter for SmolLM3ForCausalLM
 # spec smollm3 2a44c346f29a
 # spec llama c437f3678d56
-# generator 6cd59ae957dc
+# generator c5eb756d4474
 # templates 3e2ad66d9537
 # body 236ac4d4da99
 """SmolLM3 architecture adapter.

@@ -10,6 +10,7 @@ from adaptergen.spec.mlp import GatedMlp
 from adaptergen.spec.norm import PreNorm, RmsNorm
 from adaptergen.spec.processing import Processing
 from adaptergen.spec.values import ClassName, Decided, Name, Path, Prose
+from adaptergen.spec.verification import Verification
 
 
 class Paths(Facet):
@@ -59,6 +60,9 @@ class Spec(Facet):
     tokenizer: Tokenizer = Field(description="Tokenizer defaults.")
     tiny: dict[Name, JsonValue] = Field(
         description="HF config of the tiny random model that verification builds."
+    )
+    verification: Verification = Field(
+        default=Verification(), description="What verification has to be told."
     )
 
     @property

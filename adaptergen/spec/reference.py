@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
+from pydantic import JsonValue
 from pydantic.fields import FieldInfo
 
 from adaptergen.spec.facet import Choice, Facet, Word
@@ -82,6 +83,7 @@ def _scalar(annotation: Any, metadata: list[Any]) -> str:
     if get_origin(annotation) is list:
         return f"list of: {_scalar(get_args(annotation)[0], [])}"
     if get_origin(annotation) is dict:
-        return "mapping of HF config keys to values"
+        key, value = get_args(annotation)
+        return f"mapping of: {_scalar(key, [])} to {'values' if value is JsonValue else 'text'}"
     options = [arg for arg in get_args(annotation) if arg is not type(None)]
     return _scalar(options[0], []) if options else "true or false"

@@ -99,5 +99,8 @@ Name: TypeAlias = Annotated[str, Matches(_NAME, "a name of letters, digits and u
 Path: TypeAlias = Annotated[
     str, Matches(rf"{_NAME}(\.[A-Za-z0-9_]+)*", "a dotted path such as model.layers")
 ]
+MutantName: TypeAlias = Annotated[
+    str, Matches(r"[a-z0-9_.-]+", "a mutant's name such as flags.gated_mlp")
+]
 Prose: TypeAlias = Annotated[str, _Prose()]
 Decided: TypeAlias = Annotated[bool | str, _Decided()]

@@ -54,6 +54,51 @@ class CheckResult:
 
 
 @dataclass(frozen=True)
+class VariantResult:
+    """The adapter on another config: what was changed, how it went, and the worst difference.
+
+    A setting that HF itself refuses is skipped, and `message` says so.
+    """
+
+    setting: str
+    status: Status
+    worst: float | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class MutantResult:
+    """An adapter made wrong on purpose, and the checks that noticed.
+
+    `equivalent` is the spec's reason why none can, if it gives one.
+    """
+
+    name: str
+    description: str
+    killed_by: tuple[str, ...]
+    equivalent: str = ""
+
+    @property
+    def expected(self) -> bool:
+        """Killed, or survived for a reason that the spec gives."""
+        return bool(self.killed_by) != bool(self.equivalent)
+
+
+@dataclass(frozen=True)
+class LayerFacts:
+    """What the spec claims of one layer and what probing HF's model found.
+
+    A window is how many tokens the layer sees, None for all.
+    """
+
+    number: int
+    rotates_claimed: bool
+    rotates_found: bool
+    window_claimed: int | None
+    window_found: int | None
+
+
+@dataclass(frozen=True)
 class Record:
     """Everything that verification found out about one architecture."""
 
@@ -63,13 +108,18 @@ class Record:
     overrides: dict[str, Any]
     results: tuple[CheckResult, ...]
     seconds: float
+    layers: tuple[LayerFacts, ...] = ()
+    variants: tuple[VariantResult, ...] = ()
+    mutants: tuple[MutantResult, ...] = ()
     versions: dict[str, str] = field(default_factory=lambda: versions())
 
     @property
     def passed(self) -> bool:
-        """Whether no check failed, and at least one ran."""
+        """Whether nothing failed, at least one check ran, and all mutants went as expected."""
         statuses = [result.status for result in self.results]
-        return Status.PASSED in statuses and Status.FAILED not in statuses
+        statuses += [variant.status for variant in self.variants]
+        mutants = all(mutant.expected for mutant in self.mutants)
+        return Status.PASSED in statuses and Status.FAILED not in statuses and mutants
 
     @property
     def failures(self) -> list[CheckResult]:
