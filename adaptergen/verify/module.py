@@ -1,4 +1,4 @@
-"""Loads the adapter class that a generated file defines."""
+"""Loads the adapter class under test: from a generated file, or from TL's own."""
 
 import contextlib
 import importlib.util
@@ -7,20 +7,38 @@ import itertools
 import os
 import sys
 
+from transformer_lens.factories.architecture_adapter_factory import SUPPORTED_ARCHITECTURES
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 
 from adaptergen.verify.once import MissingError
 
+# What comes before the architecture's name for an adapter that TL ships.
+SHIPPED = "transformer_lens:"
+
 _counter = itertools.count()
 
 
-def load_adapter(path: str) -> type[ArchitectureAdapter]:
-    """The one `ArchitectureAdapter` subclass that the file defines; the file is run.
+def load_adapter(source: str) -> type[ArchitectureAdapter]:
+    """The adapter class at `source`: a file, or `transformer_lens:` and an architecture's name.
 
     Raises:
-        MissingError: if the file defines none, or more than one.
+        MissingError: if TL ships none of that name, or the file defines none or more than one.
         Exception: whatever running the file raises.
     """
+    if source.startswith(SHIPPED):
+        return _shipped(source.removeprefix(SHIPPED))
+    return _defined_in(source)
+
+
+def _shipped(architecture: str) -> type[ArchitectureAdapter]:
+    found: type[ArchitectureAdapter] | None = SUPPORTED_ARCHITECTURES.get(architecture)
+    if found is None:
+        raise MissingError(f"TransformerLens ships no adapter for {architecture}")
+    return found
+
+
+def _defined_in(path: str) -> type[ArchitectureAdapter]:
+    """The one `ArchitectureAdapter` subclass that the file defines; the file is run."""
     # A name of its own for each load: the same file may be loaded again after an edit.
     name = f"_adaptergen_verified_{next(_counter)}"
     spec = importlib.util.spec_from_file_location(name, path)

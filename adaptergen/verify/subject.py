@@ -30,20 +30,25 @@ class Subject:
         overrides: Mapping[str, Any] | None = None,
         hf: HfModel | None = None,
     ) -> None:
-        self.spec = spec
+        self._spec = spec
         self.module_path = module_path
         self.overrides = dict(overrides or {})
         self.hf = hf or HfModel(spec.architecture, self.settings)
         self.once = Once()
 
     @property
+    def spec(self) -> Spec:
+        """What the adapter is held against."""
+        return self._spec
+
+    @property
     def settings(self) -> dict[str, Any]:
         """HF config keys of the tiny model."""
-        return {**self.spec.tiny, **self.overrides}
+        return {**self._spec.tiny, **self.overrides}
 
     def variant(self, **changes: Any) -> "Subject":
         """The same spec and adapter on another HF config."""
-        return Subject(self.spec, self.module_path, {**self.overrides, **changes})
+        return Subject(self._spec, self.module_path, {**self.overrides, **changes})
 
     @property
     def layers(self) -> dict[int, str]:
