@@ -106,8 +106,20 @@ def judge(check: Check, gathered: Sequence[Evidence]) -> CheckResult:
         claim=first.claim,
         worst=worst,
         tolerance=None if worst is None else check.tolerance,
+        by_layer=_by_layer(gathered),
         problems=tuple(problems),
     )
+
+
+def _by_layer(gathered: Sequence[Evidence]) -> tuple[tuple[int | None, float], ...]:
+    """The largest difference of each layer in order; that of the model as a whole comes last."""
+    worst: dict[int | None, float] = {}
+    for evidence in gathered:
+        if isinstance(evidence, Difference):
+            worst[evidence.layer] = max(evidence.value, worst.get(evidence.layer, 0.0))
+    numbered = sorted(layer for layer in worst if layer is not None)
+    order = [*numbered, *([None] if None in worst else [])]
+    return tuple((layer, worst[layer]) for layer in order)
 
 
 def skipped(check: Check, reason: str) -> CheckResult:

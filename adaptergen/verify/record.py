@@ -37,8 +37,9 @@ class Problem:
 class CheckResult:
     """How one check ended.
 
-    `worst` is the largest difference measured, also of a check that passed. `message` says what
-    is wrong first, or why the check was skipped; `problems` is everything that is wrong.
+    `worst` is the largest difference measured, also of a check that passed, and `by_layer` that of
+    each layer, with None for the model as a whole. `message` says what is wrong first, or why the
+    check was skipped; `problems` is everything that is wrong.
     """
 
     check: str
@@ -49,6 +50,7 @@ class CheckResult:
     claim: str = ""
     worst: float | None = None
     tolerance: float | None = None
+    by_layer: tuple[tuple[int | None, float], ...] = ()
     problems: tuple[Problem, ...] = ()
     seconds: float = 0.0
 

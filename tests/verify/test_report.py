@@ -39,6 +39,13 @@ def test_worst_difference_is_kept_of_a_check_that_passed() -> None:
     assert (result.status, result.worst) == (Status.PASSED, 3e-12)
 
 
+def test_largest_difference_is_kept_by_layer() -> None:
+    seen = [(1, 2.0), (None, 5.0), (0, 0.0), (1, 3.0), (None, 4.0)]
+    result = judge(CHECK, [Difference("a", value, layer) for layer, value in seen])
+    assert result.by_layer == ((0, 0.0), (1, 3.0), (None, 5.0))
+    assert judge(CHECK, [Fact(True, "no difference")]).by_layer == ()
+
+
 def test_own_tolerance_of_a_difference_counts() -> None:
     assert judge(CHECK, [Difference("a", 1e-6, tolerance=1e-5)]).status is Status.PASSED
 
