@@ -11,6 +11,7 @@ from adaptergen.spec.model import Spec
 from adaptergen.verify.check import Check, Evidence, Fact, NotApplicableError, judge, skipped, wrong
 from adaptergen.verify.checks import ALL
 from adaptergen.verify.hf import hf_class
+from adaptergen.verify.layers import layer_facts
 from adaptergen.verify.once import UnavailableError, one_line
 from adaptergen.verify.precision import comparable
 from adaptergen.verify.record import CheckResult, Record
@@ -33,8 +34,12 @@ def run(
         progress(f"{loaded.name}: {check.name}")
 
     results = run_checks(subject, ALL, announce)
+    with comparable():
+        layers = layer_facts(subject)
     seconds = round(time.perf_counter() - started, 3)
-    return Record(loaded.name, spec.architecture, module_path, overrides, tuple(results), seconds)
+    return Record(
+        loaded.name, spec.architecture, module_path, overrides, tuple(results), seconds, layers
+    )
 
 
 def run_checks(

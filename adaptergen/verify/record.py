@@ -90,7 +90,7 @@ class MutantResult:
 class LayerFacts:
     """What the spec claims of one layer and what probing HF's model found.
 
-    A window is how many tokens the layer sees, None for all.
+    A window is how many tokens the layer sees, None for all that it is given.
     """
 
     number: int
@@ -98,6 +98,14 @@ class LayerFacts:
     rotates_found: bool
     window_claimed: int | None
     window_found: int | None
+
+    @property
+    def agree(self) -> bool:
+        """Whether the spec says what HF does."""
+        return (self.rotates_claimed, self.window_claimed) == (
+            self.rotates_found,
+            self.window_found,
+        )
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from adaptergen.errors import Failure
 from adaptergen.verify import verify
 from adaptergen.verify.battery import run_checks
 from adaptergen.verify.checks import ALL
+from adaptergen.verify.layers import layer_facts
 from adaptergen.verify.record import CheckResult, Record, Status
 from adaptergen.verify.subject import Subject
-from tests.verify.conftest import load, module_of
+from tests.verify.conftest import changed, load, module_of
 
 SPECS = ("llama", "mistral", "qwen2", "qwen3", "smollm3")
 RAW, PROCESSED = 1e-12, 5e-6
@@ -30,6 +31,8 @@ def test_spec_passes(name: str) -> None:
     assert record.passed
     assert announced[0] == f"{name}: claims.architecture"
     assert len(announced) == len(record.results)
+    assert len(record.layers) == load(name).spec.tiny["num_hidden_layers"]
+    assert all(layer.agree for layer in record.layers)
     for result in record.results:
         processed = result.check == "weights.compatibility" or result.group == "variants"
         assert (result.worst or 0.0) <= (PROCESSED if processed else RAW), result.check
@@ -55,6 +58,22 @@ def test_smollm3_passes_on_other_configs(overrides: dict[str, Any], skips: set[s
     assert record.failures == []
     assert set(_skips(record)) == skips
     assert record.overrides == overrides
+
+
+def test_layers_as_claimed_and_as_probed() -> None:
+    right = layer_facts(Subject(load("smollm3").spec, module_of("smollm3")))
+    assert [layer.rotates_found for layer in right] == [True, True, True, False]
+    assert [layer.window_found for layer in right] == [None, None, None, 8]
+    spec = changed("smollm3", {"attention.rope.layers": "all", "attention.window": "none"})
+    wrong = layer_facts(Subject(spec, module_of("smollm3")))
+    assert [layer.agree for layer in wrong] == [True, True, True, False]
+    assert (wrong[3].rotates_claimed, wrong[3].rotates_found) == (True, False)
+    assert (wrong[3].window_claimed, wrong[3].window_found) == (None, 8)
+
+
+def test_layers_of_a_spec_that_does_not_fit_are_unknown() -> None:
+    spec = changed("smollm3", {"paths.blocks": "model.blocks"})
+    assert layer_facts(Subject(spec, module_of("smollm3"))) == ()
 
 
 def test_a_config_key_that_hf_ignores_is_refused() -> None:

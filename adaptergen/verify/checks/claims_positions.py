@@ -1,7 +1,6 @@
 """Does each layer rotate and see as far as the spec says?"""
 
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 
@@ -10,6 +9,12 @@ from adaptergen.spec.window import ConfigWindow, FlaggedWindow
 from adaptergen.verify import probe
 from adaptergen.verify.check import Evidence, Fact, NotApplicableError, check
 from adaptergen.verify.hf import HfModel, window_settings
+from adaptergen.verify.layers import (
+    reach_found,
+    rotation_claimed,
+    rotation_found,
+    windows_claimed,
+)
 from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.stages import head_dim, readers_of_rotation
 from adaptergen.verify.subject import Subject
@@ -23,17 +28,15 @@ from adaptergen.verify.subject import Subject
 def rope_layers(subject: Subject) -> Iterator[Evidence]:
     """A layer rotates if its output depends on the cosines and sines that it is handed."""
     policy = subject.spec.attention.rope.layers
-    found = {n: probe.rotates(subject.hf, path) for n, path in subject.layers.items()}
-    flags = found
+    found, claimed = rotation_found(subject), rotation_claimed(subject)
     if isinstance(policy, FlaggedLayers):
         yield from _has_attribute(subject, policy.flag)
-        flags = {n: bool(value) for n, value in _flag(subject, policy.flag).items()}
         both = len(set(found.values())) == 2
         yield from _exercised(subject, both, "rotating and NoPE layers")
     for number, rotates in found.items():
-        claimed = flags[number] if isinstance(policy, FlaggedLayers) else True
         does = "rotates" if rotates else "does not rotate"
-        yield Fact(rotates == claimed, f"{does} in HF, against the policy '{policy.word}'", number)
+        text = f"{does} in HF, against the policy '{policy.word}'"
+        yield Fact(rotates == claimed[number], text, number)
 
 
 @check(
@@ -62,17 +65,14 @@ def rope_pairing(subject: Subject) -> Iterator[Evidence]:
 def window(subject: Subject) -> Iterator[Evidence]:
     """The gradient at the last position shows which tokens it depends on."""
     hf, claimed = subject.hf, subject.spec.attention.window
-    found = {n: probe.reach(hf, path, hf.call(path)) for n, path in subject.layers.items()}
-    windows: dict[int, int | None] = dict.fromkeys(found)
+    found, windows = reach_found(subject), windows_claimed(subject)
     if isinstance(claimed, ConfigWindow):
         known = hasattr(hf.config, claimed.config)
         yield Fact(known, f"HF's config has no key '{claimed.config}'")
-        windows = dict.fromkeys(found, getattr(hf.config, claimed.config, None))
         some = min(found.values()) < hf.length
         yield from _exercised(subject, some, "layers that do not see everything")
     elif isinstance(claimed, FlaggedWindow):
         yield from _has_attribute(subject, claimed.flag)
-        windows = {n: value or None for n, value in _flag(subject, claimed.flag).items()}
         both = len({seen == hf.length for seen in found.values()}) == 2
         yield from _exercised(subject, both, "layers with and without a window")
     else:
@@ -81,12 +81,6 @@ def window(subject: Subject) -> Iterator[Evidence]:
         expected = min(windows[number] or hf.length, hf.length)
         text = f"sees {seen} of {hf.length} tokens in HF, not {expected}"
         yield Fact(seen == expected, text, number)
-
-
-def _flag(subject: Subject, name: str) -> dict[int, Any]:
-    """An attribute of each layer's attention module; None where it is missing."""
-    path = subject.spec.attention.path
-    return {n: getattr(subject.hf.module(p), name, None) for n, p in subject.below(path)}
 
 
 def _has_attribute(subject: Subject, name: str) -> Iterator[Evidence]:

@@ -1,0 +1,63 @@
+"""Per-layer policies: what the spec claims of each layer, and what probing HF's model finds."""
+
+from typing import Any
+
+from adaptergen.spec.rope import FlaggedLayers
+from adaptergen.spec.window import ConfigWindow, FlaggedWindow
+from adaptergen.verify import probe
+from adaptergen.verify.record import LayerFacts
+from adaptergen.verify.subject import Subject
+
+
+def flag_of_layers(subject: Subject, name: str) -> dict[int, Any]:
+    """An attribute of each layer's attention module; None where it is missing."""
+    path = subject.spec.attention.path
+    return {n: getattr(subject.hf.module(p), name, None) for n, p in subject.below(path)}
+
+
+def rotation_claimed(subject: Subject) -> dict[int, bool]:
+    """Which layers rotate, by the spec."""
+    policy = subject.spec.attention.rope.layers
+    if isinstance(policy, FlaggedLayers):
+        return {n: bool(value) for n, value in flag_of_layers(subject, policy.flag).items()}
+    return dict.fromkeys(subject.layers, True)
+
+
+def rotation_found(subject: Subject) -> dict[int, bool]:
+    """Which layers rotate, by what they compute."""
+    return {n: probe.rotates(subject.hf, path) for n, path in subject.layers.items()}
+
+
+def windows_claimed(subject: Subject) -> dict[int, int | None]:
+    """How many tokens each layer sees by the spec, None for all."""
+    claimed = subject.spec.attention.window
+    if isinstance(claimed, ConfigWindow):
+        return dict.fromkeys(subject.layers, getattr(subject.hf.config, claimed.config, None))
+    if isinstance(claimed, FlaggedWindow):
+        return {n: value or None for n, value in flag_of_layers(subject, claimed.flag).items()}
+    return dict.fromkeys(subject.layers)
+
+
+def reach_found(subject: Subject) -> dict[int, int]:
+    """How many tokens the last position of each layer sees in the main pass."""
+    hf = subject.hf
+    return {n: probe.reach(hf, path, hf.call(path)) for n, path in subject.layers.items()}
+
+
+def layer_facts(subject: Subject) -> tuple[LayerFacts, ...]:
+    """Claims and findings of every layer; nothing where HF's model does not get that far."""
+    try:
+        rotates, rotating = rotation_claimed(subject), rotation_found(subject)
+        windows, reached = windows_claimed(subject), reach_found(subject)
+    except Exception:
+        # A probe that fails here has failed in the claims checks too, which say why.
+        return ()
+    length = subject.hf.length
+
+    def limited(tokens: int | None) -> int | None:
+        return None if tokens is None or tokens >= length else tokens
+
+    return tuple(
+        LayerFacts(n, rotates[n], rotating[n], limited(windows[n]), limited(reached[n]))
+        for n in subject.layers
+    )
