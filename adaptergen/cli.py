@@ -103,6 +103,12 @@ def _verify(verb: argparse.ArgumentParser) -> None:
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
         help="HF config value of the tiny model, such as attention_bias=true",
     )  # fmt: skip
+    for flag, help_ in (("--only", "run these checks only"), ("--skip", "leave these checks out")):
+        verb.add_argument(
+            flag, action="append", default=[], metavar="PATTERN",
+            help=f"{help_}: names or groups, such as `hooks.*` or `forward`; repeatable",
+        )  # fmt: skip
+    verb.add_argument("--list-checks", action="store_true", help="show what is checked, and end")
     verb.add_argument("--json", metavar="FILE", help="write the records to a file")
     verb.add_argument("--quiet", action="store_true", help="no progress on stderr")
 

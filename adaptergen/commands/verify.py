@@ -22,6 +22,8 @@ _NEEDED = {"torch": "torch", "transformers": "transformers", "transformer_lens":
 def run(arguments: Namespace) -> int:
     """Verify adapters against HF and print a table; 1 if one of them fails."""
     _require_libraries()
+    if arguments.list_checks:
+        return _list_checks()
     project = find_project()
     names = arguments.specs or select_specs(project, [])
     if arguments.module and len(names) != 1:
@@ -33,14 +35,24 @@ def run(arguments: Namespace) -> int:
     ]
     from adaptergen.verify import verify
     from adaptergen.verify.report import table, to_json
+    from adaptergen.verify.select import Selection
 
     progress = _progress(arguments.quiet)
-    records = [verify(spec, module, overrides, progress) for spec, module in work]
+    select = Selection(tuple(arguments.only), tuple(arguments.skip))
+    records = [verify(spec, module, overrides, progress, select) for spec, module in work]
     progress("")
     if arguments.json:
         write_all({arguments.json: to_json(records)})
     sys.stdout.write(table(records, wants_colour(sys.stdout)))
     return 0 if all(record.passed for record in records) else 1
+
+
+def _list_checks() -> int:
+    from adaptergen.verify.checks import ALL
+    from adaptergen.verify.select import listing
+
+    sys.stdout.write(listing(ALL))
+    return 0
 
 
 def _require_libraries() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from adaptergen.spec.load import LoadedSpec
 from adaptergen.verify.record import Record
+from adaptergen.verify.select import EVERYTHING, Selection
 
 # Tiny models need no hub, and a look-up that cannot succeed retries for minutes.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -16,16 +17,19 @@ def verify(
     module_path: str,
     overrides: Mapping[str, Any] | None = None,
     progress: Callable[[str], None] = lambda line: None,
+    select: Selection = EVERYTHING,
 ) -> Record:
-    """Run every check on the adapter in `module_path` against HF's own model.
+    """Run the checks on the adapter in `module_path` against HF's own model.
 
     `overrides` are HF config keys on top of the spec's tiny config. `progress` gets a short line
-    before each check. Whatever the adapter does wrong, exceptions included, is in the record.
+    before each check, and `select` says which checks run. Whatever the adapter does wrong,
+    exceptions included, is in the record.
 
     Raises:
         Failure: if HF does not know an overridden config key.
+        Unusable: if `select` names a check that does not exist.
     """
     # Imported late: whoever only reads or prints records needs no torch.
     from adaptergen.verify.battery import run
 
-    return run(loaded, module_path, dict(overrides or {}), progress)
+    return run(loaded, module_path, dict(overrides or {}), progress, select)

@@ -15,6 +15,7 @@ from adaptergen.verify.layers import layer_facts
 from adaptergen.verify.once import UnavailableError, one_line
 from adaptergen.verify.precision import comparable
 from adaptergen.verify.record import CheckResult, Record
+from adaptergen.verify.select import Selection
 from adaptergen.verify.subject import Subject
 
 
@@ -23,17 +24,18 @@ def run(
     module_path: str,
     overrides: dict[str, Any],
     progress: Callable[[str], None],
+    select: Selection,
 ) -> Record:
-    """The record of the whole battery; see `adaptergen.verify.verify`."""
+    """The record of the battery; see `adaptergen.verify.verify`."""
     started = time.perf_counter()
-    spec = loaded.spec
+    spec, chosen = loaded.spec, select.of(ALL)
     _refuse_unknown(loaded.path, spec, overrides)
     subject = Subject(spec, module_path, overrides)
 
     def announce(check: Check) -> None:
         progress(f"{loaded.name}: {check.name}")
 
-    results = run_checks(subject, ALL, announce)
+    results = run_checks(subject, chosen, announce)
     with comparable():
         layers = layer_facts(subject)
     seconds = round(time.perf_counter() - started, 3)
