@@ -2,8 +2,8 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter MistralArchitectureAdapter for MistralForCausalLM
 # spec mistral bf4b9af3d637
-# spec llama c437f3678d56
-# generator c5eb756d4474
+# spec llama 6eaca02dac19
+# generator 548e38bf6bf6
 # templates 3e2ad66d9537
 # body 9fb388ff5dbf
 """Mistral architecture adapter.

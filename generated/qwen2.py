@@ -2,8 +2,8 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter Qwen2ArchitectureAdapter for Qwen2ForCausalLM
 # spec qwen2 28bc3f4f3660
-# spec llama c437f3678d56
-# generator c5eb756d4474
+# spec llama 6eaca02dac19
+# generator 548e38bf6bf6
 # templates 3e2ad66d9537
 # body 1ab9c08b3aff
 """Qwen2 architecture adapter.

@@ -3,8 +3,8 @@
 # adapter Qwen3ArchitectureAdapter for Qwen3ForCausalLM
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
-# spec llama c437f3678d56
-# generator c5eb756d4474
+# spec llama 6eaca02dac19
+# generator 548e38bf6bf6
 # templates 3e2ad66d9537
 # body 425a30f08507
 """Qwen3 architecture adapter.

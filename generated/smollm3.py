@@ -2,8 +2,8 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter SmolLM3ArchitectureAdapter for SmolLM3ForCausalLM
 # spec smollm3 2a44c346f29a
-# spec llama c437f3678d56
-# generator c5eb756d4474
+# spec llama 6eaca02dac19
+# generator 548e38bf6bf6
 # templates 3e2ad66d9537
 # body 236ac4d4da99
 """SmolLM3 architecture adapter.

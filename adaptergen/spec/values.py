@@ -102,5 +102,8 @@ Path: TypeAlias = Annotated[
 MutantName: TypeAlias = Annotated[
     str, Matches(r"[a-z0-9_.-]+", "a mutant's name such as flags.gated_mlp")
 ]
+SettingName: TypeAlias = Annotated[
+    str, Matches(r"[A-Za-z][A-Za-z0-9_]*=\S[ -~]*", "a setting such as hidden_act=tanh")
+]
 Prose: TypeAlias = Annotated[str, _Prose()]
 Decided: TypeAlias = Annotated[bool | str, _Decided()]

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from adaptergen.spec.facet import Facet
-from adaptergen.spec.values import MutantName, Name, Prose
+from adaptergen.spec.values import MutantName, Name, Prose, SettingName
 
 
 class Verification(Facet):
@@ -18,4 +18,9 @@ class Verification(Facet):
         default={},
         description="Mutants that behave as the adapter does, with the reason why none of the"
         " checks can tell them apart.",
+    )
+    limits: dict[SettingName, Prose] = Field(
+        default={},
+        description="Variants, as `verify --variants` names them, under which the adapter is known"
+        " to be wrong, with the reason. One that turns out right fails.",
     )

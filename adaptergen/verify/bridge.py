@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
@@ -47,9 +48,8 @@ def boot(adapter: type[ArchitectureAdapter], hf: HfModel) -> TransformerBridge:
     return bridge
 
 
-def boot_compatible(adapter: type[ArchitectureAdapter], hf: HfModel) -> TransformerBridge:
-    """A bridge in compatibility mode, its weights folded and centred."""
-    bridge = boot(adapter, hf)
+def made_compatible(bridge: TransformerBridge) -> TransformerBridge:
+    """The same bridge in compatibility mode, its weights folded and centred."""
     with contextlib.redirect_stdout(io.StringIO()):
         bridge.enable_compatibility_mode(disable_warnings=True)
     return bridge
@@ -60,6 +60,14 @@ def logits(bridge: TransformerBridge, batch: Batch) -> Tensor:
     with torch.no_grad():
         found: Tensor = bridge(batch.ids, attention_mask=batch.mask)
     return found
+
+
+def edited_logits(
+    bridge: TransformerBridge, batch: Batch, hook: str, edit: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """Logits [batch, pos, vocab] while the value of one hook passes through an edit."""
+    with bridge.hooks(fwd_hooks=[(hook, lambda value, hook: edit(value))]):
+        return logits(bridge, batch)
 
 
 def trace(bridge: TransformerBridge, batch: Batch) -> Trace:

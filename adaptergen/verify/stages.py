@@ -184,7 +184,8 @@ def head_dim(hf: HfModel, spec: Spec, layer: str) -> int:
 
 def rotated(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotate [batch, pos, head, d_head] in the planes of elements i and i + d_head/2."""
-    first, second = heads.chunk(2, dim=-1)
+    half = heads.shape[-1] // 2
+    first, second = heads[..., :half], heads[..., half:]
     turned = torch.cat((-second, first), dim=-1)
     return heads * cos.unsqueeze(2) + turned * sin.unsqueeze(2)
 

@@ -29,10 +29,13 @@ class Subject:
         module_path: str,
         overrides: Mapping[str, Any] | None = None,
         hf: HfModel | None = None,
+        thrifty: bool = False,
     ) -> None:
+        """A `thrifty` subject has one bridge: once `compatible` was asked for, `bridge` is it."""
         self._spec = spec
         self.module_path = module_path
         self.overrides = dict(overrides or {})
+        self.thrifty = thrifty
         self.hf = hf or HfModel(spec.architecture, self.settings)
         self.once = Once()
 
@@ -47,8 +50,8 @@ class Subject:
         return {**self._spec.tiny, **self.overrides}
 
     def variant(self, **changes: Any) -> "Subject":
-        """The same spec and adapter on another HF config."""
-        return Subject(self._spec, self.module_path, {**self.overrides, **changes})
+        """The same spec and adapter on another HF config, with one bridge for everything."""
+        return Subject(self._spec, self.module_path, {**self.overrides, **changes}, thrifty=True)
 
     @property
     def layers(self) -> dict[int, str]:
@@ -84,21 +87,25 @@ class Subject:
 
     @property
     def compatible(self) -> TransformerBridge:
-        """Another bridge, in compatibility mode."""
-        assert self.bridge is not None
-        return self.once.get(
-            "the bridge in compatibility mode",
-            lambda: bridges.boot_compatible(self.adapter, self.hf),
-            self.module_path,
-        )
+        """A bridge in compatibility mode; another one than `bridge`, unless thrifty."""
+        booted = self.bridge
+
+        def make() -> TransformerBridge:
+            if self.thrifty:
+                return bridges.made_compatible(booted)
+            return bridges.made_compatible(bridges.boot(self.adapter, self.hf))
+
+        return self.once.get("the bridge in compatibility mode", make, self.module_path)
 
     @property
     def trace(self) -> Trace:
         """The bridge's main forward pass, on the tokens of HF's, which must have succeeded."""
         assert self.hf.seen is not None
-        bridge, batch = self.bridge, self.hf.batch(self.hf.length)
+        bridge = self.bridge
         return self.once.get(
-            "the bridge's forward pass", lambda: bridges.trace(bridge, batch), self.module_path
+            "the bridge's forward pass",
+            lambda: bridges.trace(bridge, self.hf.batch(self.hf.length)),
+            self.module_path,
         )
 
     @property

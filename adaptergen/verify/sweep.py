@@ -1,0 +1,175 @@
+"""The adapter on every HF config one step away: each field moved alone, and some of them together.
+
+An adapter that is right for the tiny config is often wrong one config field away.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from adaptergen.verify.check import EXACT, Check, largest_difference
+from adaptergen.verify.checks import forward, hooks, weights
+from adaptergen.verify.hf import HfModel
+from adaptergen.verify.once import UnavailableError
+from adaptergen.verify.perturb import perturbations
+from adaptergen.verify.record import CheckResult, Status, VariantResult
+from adaptergen.verify.subject import Subject
+
+Runner = Callable[[Subject, Sequence[Check]], list[CheckResult]]
+
+# The last one changes the bridge, which the others look at.
+CHECKS: tuple[Check, ...] = (
+    forward.logits,
+    hooks.inventory,
+    hooks.identities,
+    weights.attention,
+    weights.conversions,
+    weights.compatibility,
+)
+_HEADS = ("num_attention_heads", "n_head", "num_heads")
+_KEY_VALUE_HEADS = ("num_key_value_heads", "num_kv_heads")
+# Of what TL computes in float32, the same on two configs, nothing but rounding may differ.
+_ROUNDING = 1e-5
+
+
+@dataclass(frozen=True)
+class Variant:
+    """How the checks ended on one config, or why HF has no such model.
+
+    `moved` is how far the adapter's output moved from that on the base config although HF's did
+    not move at all; None where HF's did.
+    """
+
+    changes: Mapping[str, Any]
+    results: tuple[CheckResult, ...] = ()
+    refused: str = ""
+    moved: float | None = None
+
+    @property
+    def setting(self) -> str:
+        """The changes in a line, such as `attention_bias=True, num_key_value_heads=1`."""
+        return shown(self.changes)
+
+    @property
+    def failures(self) -> list[CheckResult]:
+        """The checks that failed."""
+        return [result for result in self.results if result.status is Status.FAILED]
+
+    @property
+    def complaint(self) -> str:
+        """What is wrong, or nothing."""
+        if self.failures:
+            return f"{self.failures[0].check}: {self.failures[0].message}"
+        if (self.moved or 0.0) > _ROUNDING:
+            return f"HF ignores the setting, the adapter's output moves by {self.moved:.1e}"
+        return ""
+
+    @property
+    def worst(self) -> float | None:
+        """The largest difference among the checks that failed, else among all."""
+        results = self.failures or self.results
+        return max((r.worst for r in results if r.worst is not None), default=self.moved)
+
+
+def shown(changes: Mapping[str, Any]) -> str:
+    """Config changes in a line."""
+    return ", ".join(f"{key}={_value(value)}" for key, value in changes.items())
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_value(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_value(inner) for inner in value) + "]"
+    return str(value)
+
+
+def settings(hf: HfModel) -> list[dict[str, Any]]:
+    """Config changes to try: each field alone, head counts, and head counts with each bias."""
+    found = [changes for _, changes in perturbations(hf.config)]
+    counts = list(_head_counts(hf.config))
+    biases = [key for key, value in hf.config.to_dict().items() if value is False and "bias" in key]
+    for changes in [*counts, *({**count, bias: True} for bias in biases for count in counts)]:
+        if changes not in found:
+            found.append(changes)
+    return found
+
+
+def _head_counts(config: Any) -> Iterator[dict[str, Any]]:
+    """As many heads of keys and values as of queries, half as many, and one."""
+    query = next((getattr(config, key) for key in _HEADS if hasattr(config, key)), None)
+    for key in _KEY_VALUE_HEADS:
+        if isinstance(query, int) and hasattr(config, key):
+            yield from ({key: count} for count in sorted({query, max(query // 2, 1), 1}))
+
+
+def variants(subject: Subject, checks: Sequence[Check], run: Runner) -> Iterator[Variant]:
+    """One for each setting. Nothing else is kept, so that hundreds of models fit in memory."""
+    for changes in settings(subject.hf):
+        yield examine(subject, changes, checks, run)
+
+
+def examine(
+    subject: Subject, changes: Mapping[str, Any], checks: Sequence[Check], run: Runner
+) -> Variant:
+    """Run the checks with some config keys changed."""
+    variant = subject.variant(**changes)
+    refused = _refusal(variant.hf)
+    if refused:
+        return Variant(changes, refused=refused)
+    results = tuple(run(variant, checks))
+    return Variant(changes, results, moved=_moved(subject, variant))
+
+
+def _refusal(hf: HfModel) -> str:
+    """Why HF has no model under a config; nothing if it has one that two runs agree on."""
+    try:
+        if hf.dim == 1:
+            return "a residual stream one number wide is lost in rounding"
+        logits = hf.seen.logits
+    except UnavailableError as error:
+        return f"HF refuses it: {error.reason}"
+    if not bool(logits.isfinite().all()):
+        return "HF's own logits are not finite"
+    again = largest_difference(hf.logits(hf.batch(hf.length)), logits)
+    return f"HF differs from itself by {again:.1e} in a second run" if again > EXACT else ""
+
+
+def _moved(base: Subject, variant: Subject) -> float | None:
+    one, other = base.hf.seen.logits, variant.hf.seen.logits
+    if not torch.equal(one, other):
+        return None
+    try:
+        moved = largest_difference(variant.trace.logits, base.trace.logits)
+    except UnavailableError:
+        # The checks have said so.
+        return None
+    return moved
+
+
+def sweep(
+    subject: Subject,
+    run: Runner,
+    limits: Mapping[str, str],
+    checks: Sequence[Check] = CHECKS,
+) -> list[VariantResult]:
+    """A line for each setting; what a limit explains is no failure, unless it does not occur."""
+    found = [_result(v, limits.get(v.setting, "")) for v in variants(subject, checks, run)]
+    unknown = limits.keys() - {result.setting for result in found}
+    text = "the spec has a limit for it, but no such setting is tried"
+    return [*found, *(VariantResult(name, Status.FAILED, None, text) for name in sorted(unknown))]
+
+
+def _result(variant: Variant, limit: str) -> VariantResult:
+    setting, complaint, worst = variant.setting, variant.complaint, variant.worst
+    if variant.refused:
+        return VariantResult(setting, Status.SKIPPED, None, variant.refused)
+    if complaint and limit:
+        return VariantResult(setting, Status.SKIPPED, worst, f"limit: {limit} ({complaint})")
+    if limit:
+        text = "the spec has a limit for it, but nothing is wrong"
+        return VariantResult(setting, Status.FAILED, worst, text)
+    status = Status.FAILED if complaint else Status.PASSED
+    return VariantResult(setting, status, worst, complaint)
