@@ -39,6 +39,37 @@ def appended(code: str) -> tuple[tuple[str, str], ...]:
     return ((END, END + code),)
 
 
+# A hook point that shows the value and throws edits of it away, and parts that have one.
+DEAF = """\
+from transformer_lens.hook_points import HookPoint
+
+
+class _Deaf(HookPoint):
+    def __call__(self, x):
+        super().__call__(x.clone())
+        return x
+
+
+class _DeafLinear(LinearBridge):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.hook_in = _Deaf()
+
+
+class _DeafNorm(RMSNormalizationBridge):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.hook_in = _Deaf()
+
+
+"""
+
+
+def deaf(old: str, new: str) -> tuple[tuple[str, str], ...]:
+    """Replacements that put in a part which is deaf to edits."""
+    return (("class _SmolLM3AttentionBridge", f"{DEAF}class _SmolLM3AttentionBridge"), (old, new))
+
+
 MODULES = [
     Case(
         "NoPE handling removed",
@@ -154,6 +185,36 @@ MODULES = [
         replace=((KV, "n_heads = 4\n        n_key_value_heads = 2"),),
     ),
     Case(
+        "edits between attention and MLP lost",
+        {"interventions.stream": "layer 0 the output with hook_resid_mid edited differs"},
+        replace=deaf(
+            'RMSNormalizationBridge(name="post_attention', '_DeafNorm(name="post_attention'
+        ),
+        layer=0,
+    ),
+    Case(
+        "edits of head outputs lost",
+        {"interventions.attention": "layer 0 the output with attn.hook_z edited differs"},
+        replace=deaf('LinearBridge(name="o_proj")', '_DeafLinear(name="o_proj")'),
+        layer=0,
+    ),
+    Case(
+        "edits of patterns lost",
+        {"interventions.pattern": "layer 0 the output with attn.hook_pattern edited differs"},
+        replace=deaf(
+            "    rope_optional = True\n",
+            "    rope_optional = True\n\n    def __init__(self, *args, **kwargs):\n"
+            "        super().__init__(*args, **kwargs)\n        self.hook_pattern = _Deaf()\n",
+        ),
+        layer=0,
+    ),
+    Case(
+        "edits of hidden activations lost",
+        {"interventions.mlp": "layer 0 the output with mlp.hook_post edited differs"},
+        replace=deaf('LinearBridge(name="down_proj")', '_DeafLinear(name="down_proj")'),
+        layer=0,
+    ),
+    Case(
         "no rotary embedding",
         {"hooks.inventory": "has no hook 'rotary_emb.hook_cos'; contradicts paths.rotary"},
         replace=(
@@ -198,6 +259,29 @@ MODULES = [
             "weights.folding": "was not folded",
         },
         replace=appended("        self.supports_fold_ln = False\n"),
+    ),
+    Case(
+        "blocks without config",
+        {"settings.hooks": "set_use_hook_mlp_in(True) writes into HF's config"},
+        replace=(('name="model.layers",\n                config=self.cfg,', 'name="model.layers",'),),
+    ),
+    Case(
+        "NoPE layers not announced",
+        {"settings.warnings": "TL warns: _SmolLM3AttentionBridge(self_attn) reconstructed"},
+        replace=(("rope_optional = True", "rope_optional = False"),),
+    ),
+    Case(
+        "a flag of other architectures",
+        {"settings.foreign": "cfg.parallel_attn_mlp is True; contradicts block.topology"},
+        replace=((FLAGS, f"{FLAGS}\n        self.cfg.parallel_attn_mlp = True"),),
+    ),
+    Case(
+        "a linear layer taken for a transposed one",
+        {"boot.kinds": "blocks.attn.q is a Conv1DBridge around HF's Linear"},
+        replace=(
+            ('LinearBridge(name="q_proj")', 'Conv1DBridge(name="q_proj")'),
+            ("    BlockBridge,\n", "    BlockBridge,\n    Conv1DBridge,\n"),
+        ),
     ),
     Case(
         "no adapter in the file",
@@ -377,6 +461,11 @@ SPECS = [
         {"claims.projections": "HF's v_proj plays the part of v, the spec says k"},
         change={"attention.projections.k": "v_proj", "attention.projections.v": "k_proj"},
         layer=0,
+    ),
+    Case(
+        "folding called invalid for no reason",
+        {"claims.processing": "fold_ln keeps the log-probabilities, the spec calls it invalid"},
+        change={"processing.fold_ln": {"invalid": "An error."}},
     ),
     Case(
         "a projection left out",
