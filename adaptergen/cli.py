@@ -109,8 +109,43 @@ def _verify(verb: argparse.ArgumentParser) -> None:
             help=f"{help_}: names or groups, such as `hooks.*` or `forward`; repeatable",
         )  # fmt: skip
     verb.add_argument("--list-checks", action="store_true", help="show what is checked, and end")
-    verb.add_argument("--json", metavar="FILE", help="write the records to a file")
     verb.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    report = verb.add_argument_group("report")
+    report.add_argument("--json", metavar="FILE", help="write the records for programs")
+    report.add_argument(
+        "--resume", action="store_true",
+        help="skip what the --json file holds already, found with the same inputs and versions",
+    )  # fmt: skip
+    process = verb.add_argument_group("processes", "Each architecture has one of its own.")
+    process.add_argument(
+        "--jobs", type=_positive, default=1, metavar="N", help="how many at once (default 1)"
+    )
+    process.add_argument(
+        "--timeout", type=_limit, default=300, metavar="SECONDS",
+        help="stop what takes longer and record that it failed (default 300; 0: never)",
+    )  # fmt: skip
+    process.add_argument(
+        "--memory", type=_limit, default=4, metavar="GB",
+        help="what each may take on top of the libraries (default 4; 0: any; Linux only)",
+    )  # fmt: skip
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+def _limit(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise ValueError
+    return number
+
+
+# What argparse calls a value that these refuse.
+_positive.__name__, _limit.__name__ = "positive number", "number"
 
 
 def _show(verb: argparse.ArgumentParser) -> None:

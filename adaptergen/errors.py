@@ -29,6 +29,10 @@ class Failure(Exception):
         self.diagnostics = sorted(set(diagnostics))
         super().__init__("; ".join(f"{d.location}: {d.message}" for d in self.diagnostics))
 
+    def __reduce__(self) -> "tuple[type[Failure], tuple[list[Diagnostic]]]":
+        # By default an exception is pickled with its message for an argument.
+        return Failure, (self.diagnostics,)
+
 
 class Unusable(Exception):
     """The command line or the environment does not allow what was asked for."""

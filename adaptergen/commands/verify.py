@@ -3,18 +3,23 @@
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from importlib.util import find_spec as find_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adaptergen.build import Build, select_specs
+from adaptergen.commands.progress import progress
 from adaptergen.commands.show import load
 from adaptergen.errors import Failure, Unusable, failure, shown_path
 from adaptergen.project import Project, bundled, find_project
 from adaptergen.report import wants_colour
 from adaptergen.spec.load import LoadedSpec
 from adaptergen.spec.tree import parse
-from adaptergen.writing import write_all
+from adaptergen.verify.report import Report
+
+if TYPE_CHECKING:
+    from adaptergen.verify.jobs import Job
 
 _NEEDED = {"torch": "torch", "transformers": "transformers", "transformer_lens": "transformer-lens"}
 
@@ -24,27 +29,59 @@ def run(arguments: Namespace) -> int:
     _require_libraries()
     if arguments.list_checks:
         return _list_checks()
+    if arguments.resume and not arguments.json:
+        raise Unusable("--resume needs --json FILE, where finished records are")
+    jobs = _jobs(arguments)
+    from adaptergen.verify.jobs import Limits, run_jobs
+    from adaptergen.verify.table import table
+
+    limits = Limits(arguments.jobs, arguments.timeout, arguments.memory)
+    report = Report(jobs, arguments.json)
+    if arguments.resume:
+        report.resume()
+    watcher = progress(sys.stderr, len(report.missing), arguments.quiet)
+    try:
+        for job, record in run_jobs(report.missing, limits, watcher):
+            report.add(job, record)
+    finally:
+        # After Ctrl-C too: what is done is reported.
+        watcher.close()
+        if report.records:
+            sys.stdout.write(table(report.records, wants_colour(sys.stdout)))
+    return 0 if all(record.passed for record in report.records) else 1
+
+
+def _jobs(arguments: Namespace) -> "list[Job]":
     project = find_project()
     names = arguments.specs or select_specs(project, [])
     if arguments.module and len(names) != 1:
         raise Unusable("--module needs exactly one spec")
     overrides = _overrides(arguments.overrides)
-    work = [
-        (spec, _module(project, spec, arguments.module))
-        for spec in (load(project, n) for n in names)
-    ]
-    from adaptergen.verify import verify
-    from adaptergen.verify.report import table, to_json
+    options = _options(arguments)
+    specs = [load(project, name) for name in names]
+    work = [(spec, _module(project, spec, arguments.module)) for spec in specs]
+    return [_job(spec, module, overrides, options) for spec, module in work]
+
+
+def _options(arguments: Namespace) -> dict[str, Any]:
+    """What `adaptergen.verify.verify` is told beyond the spec, the module and the config."""
     from adaptergen.verify.select import Selection
 
-    progress = _progress(arguments.quiet)
-    select = Selection(tuple(arguments.only), tuple(arguments.skip))
-    records = [verify(spec, module, overrides, progress, select) for spec, module in work]
-    progress("")
-    if arguments.json:
-        write_all({arguments.json: to_json(records)})
-    sys.stdout.write(table(records, wants_colour(sys.stdout)))
-    return 0 if all(record.passed for record in records) else 1
+    return {"select": Selection(tuple(arguments.only), tuple(arguments.skip))}
+
+
+def _job(
+    spec: LoadedSpec, module: str, overrides: dict[str, Any], options: dict[str, Any]
+) -> "Job":
+    from adaptergen.verify import verify
+    from adaptergen.verify.inputs import hash_inputs
+    from adaptergen.verify.jobs import Job
+    from adaptergen.verify.record import Record
+
+    settings = {"overrides": overrides, **options}
+    inputs = hash_inputs([spec.path, *spec.parents, module], settings)
+    blank = Record(spec.name, spec.spec.architecture, module, overrides, (), 0.0, inputs=inputs)
+    return Job(partial(verify, spec, module, overrides, **options), blank)
 
 
 def _list_checks() -> int:
@@ -97,20 +134,3 @@ def _overrides(settings: Sequence[str]) -> dict[str, Any]:
         except Failure as error:
             raise Unusable(f"--set {setting}: {error.diagnostics[0].message}") from None
     return overrides
-
-
-def _progress(quiet: bool) -> Callable[[str], None]:
-    """Shows what is being done on stderr: on a terminal in one line that is rewritten."""
-    if quiet:
-        return lambda line: None
-    if sys.stderr.isatty():
-        return lambda line: print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
-    seen: set[str] = set()
-
-    def once_a_spec(line: str) -> None:
-        name = line.partition(":")[0]
-        if name and name not in seen:
-            seen.add(name)
-            print(f"verifying {name}", file=sys.stderr)
-
-    return once_a_spec

@@ -110,7 +110,11 @@ class LayerFacts:
 
 @dataclass(frozen=True)
 class Record:
-    """Everything that verification found out about one architecture."""
+    """Everything that verification found out about one architecture.
+
+    `stopped` says why it did not come to an end, if it did not. `inputs` is a hash of everything
+    that the outcome depends on, but for the versions.
+    """
 
     spec: str
     architecture: str
@@ -122,10 +126,14 @@ class Record:
     variants: tuple[VariantResult, ...] = ()
     mutants: tuple[MutantResult, ...] = ()
     versions: dict[str, str] = field(default_factory=lambda: versions())
+    stopped: str = ""
+    inputs: str = ""
 
     @property
     def passed(self) -> bool:
-        """Whether nothing failed, at least one check ran, and all mutants went as expected."""
+        """Whether it ended, nothing failed, something ran, and all mutants went as expected."""
+        if self.stopped:
+            return False
         statuses = [result.status for result in self.results]
         statuses += [variant.status for variant in self.variants]
         mutants = all(mutant.expected for mutant in self.mutants)

@@ -6,8 +6,9 @@ import math
 import pytest
 
 from adaptergen.verify.check import Check, Difference, Fact, judge, skipped
+from adaptergen.verify.document import to_json
 from adaptergen.verify.record import CheckResult, Problem, Record, Status, versions
-from adaptergen.verify.report import table, to_json
+from adaptergen.verify.table import table
 
 CHECK = Check("forward.logits", "Logits equal HF's.", "attention.heads", 1e-9, lambda _: ())
 PASSED = CheckResult("claims.bias", "claims", Status.PASSED)
@@ -107,7 +108,8 @@ def test_json_has_every_field_and_is_strict() -> None:
     def refuse(constant: str) -> None:
         raise AssertionError(constant)
 
-    (found,) = json.loads(to_json([record(PASSED, failed)]), parse_constant=refuse)
+    document = json.loads(to_json([record(PASSED, failed)]), parse_constant=refuse)
+    (found,) = document["records"]
     assert found["architecture"] == "LlamaForCausalLM"
     assert set(found["versions"]) >= {"torch", "transformers", "transformer_lens", "adaptergen"}
     result = found["results"][1]

@@ -1,0 +1,26 @@
+"""A hash of everything that an outcome depends on: the same hash, the same outcome."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import adaptergen
+from adaptergen.spec.files import read_bytes
+from adaptergen.stamp import digest, digest_folders
+
+
+def hash_inputs(files: Sequence[str], settings: Mapping[str, Any]) -> str:
+    """Over the bytes of files, the settings of the run, and adaptergen's own code.
+
+    Versions of libraries are not in it: records hold them in full.
+    """
+    told = json.dumps(settings, sort_keys=True, default=repr).encode()
+    return digest([_own_code().encode(), told, *map(read_bytes, files)])
+
+
+@cache
+def _own_code() -> str:
+    # Between releases the version stays as it is while checks change.
+    return digest_folders([os.path.dirname(adaptergen.__file__)], ".py")

@@ -1,0 +1,219 @@
+"""Runs verifications side by side, each in a process of its own with limits."""
+
+import multiprocessing
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
+from typing import Any, Protocol
+
+from adaptergen.verify.record import Record
+from adaptergen.verify.worker import (
+    PRELOADED,
+    Doing,
+    Done,
+    Message,
+    Ready,
+    Task,
+    end_group,
+    work,
+)
+
+# Where processes start from scratch, each imports torch first; that is no fault of the adapter.
+_IMPORTING = 120.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """A task, and what its record says if the task does not live to make one.
+
+    The task and what it returns travel between processes, so both can be pickled.
+    """
+
+    task: Task
+    blank: Record
+
+    @property
+    def name(self) -> str:
+        """The name of the spec."""
+        return self.blank.spec
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How many processes at once, and what each may take: seconds and gigabytes, 0 for any."""
+
+    processes: int = 1
+    seconds: float = 0.0
+    gigabytes: float = 0.0
+
+
+class Watcher(Protocol):
+    """Hears what is going on."""
+
+    def started(self, job: Job) -> None:
+        """A job begins."""
+
+    def doing(self, job: Job, what: str) -> None:
+        """A job says what it is about to do."""
+
+    def ended(self, job: Job, record: Record) -> None:
+        """A job has its record."""
+
+
+@dataclass
+class _Running:
+    job: Job
+    process: BaseProcess
+    pipe: Connection
+    seconds: float
+    doing: str = ""
+    began: float = field(default_factory=time.monotonic)
+    ready: bool = False
+
+    @property
+    def deadline(self) -> float:
+        if not self.seconds:
+            return float("inf")
+        return self.began + (self.seconds if self.ready else max(self.seconds, _IMPORTING))
+
+    def hears(self, message: Message) -> Done | None:
+        """The end of the job, if the message is that."""
+        match message:
+            case Ready():
+                self.began, self.ready = time.monotonic(), True
+            case Doing(what):
+                self.doing = what
+            case Done():
+                return message
+        return None
+
+    def stopped(self, reason: str) -> Done:
+        """The end of a job that did not end by itself."""
+        at = self.doing.removeprefix(f"{self.job.name}: ")
+        return Done(stopped=f"{reason}, in {at}" if at else reason)
+
+
+def run_jobs(jobs: Sequence[Job], limits: Limits, watcher: Watcher) -> Iterator[tuple[Job, Record]]:
+    """Each job with its record, in the order in which they end.
+
+    Whatever stops a job is in its record, and leaves the others alone. No process is left behind,
+    however the iteration ends.
+
+    Raises:
+        Failure: if a job meets a user's mistake.
+        Unusable: likewise.
+    """
+    waiting, running = deque(jobs), list[_Running]()
+    context = _context()
+    try:
+        with _ended_by_signals():
+            while waiting or running:
+                while waiting and len(running) < limits.processes:
+                    watcher.started(waiting[0])
+                    running.append(_start(context, waiting.popleft(), limits))
+                _wait(running)
+                for one in list(running):
+                    done = _heard(one, watcher)
+                    if done:
+                        running.remove(one)
+                        _end(one)
+                        record = _record(one, done)
+                        watcher.ended(one.job, record)
+                        yield one.job, record
+    finally:
+        for one in running:
+            _end(one)
+
+
+def _context() -> BaseContext:
+    """How processes are made: forked from one that has imported torch and done nothing else."""
+    if sys.platform != "linux":
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([PRELOADED])
+    return context
+
+
+def _start(context: Any, job: Job, limits: Limits) -> _Running:
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=work, args=(job.task, limits.gigabytes, theirs), daemon=True)
+    process.start()
+    theirs.close()
+    return _Running(job, process, ours, limits.seconds)
+
+
+def _wait(running: Sequence[_Running]) -> None:
+    """Until a job has something to say, ends, or has no time left."""
+    events = [event for one in running for event in (one.pipe, one.process.sentinel)]
+    left = min(one.deadline for one in running) - time.monotonic()
+    wait(events, None if left == float("inf") else max(0.0, left))
+
+
+def _heard(one: _Running, watcher: Watcher) -> Done | None:
+    """The end of a job, if it has come."""
+    # Asked first: what it said before it ended is still to be read.
+    alive = one.process.is_alive()
+    try:
+        while one.pipe.poll():
+            done = one.hears(one.pipe.recv())
+            if done:
+                return done
+            watcher.doing(one.job, one.doing)
+    except (EOFError, OSError):
+        alive = False
+    if not alive:
+        one.process.join(timeout=1)
+        return one.stopped(_how(one.process.exitcode))
+    if time.monotonic() >= one.deadline:
+        return one.stopped(f"stopped after {time.monotonic() - one.began:.0f} s")
+    return None
+
+
+def _how(exitcode: int | None) -> str:
+    if exitcode is not None and exitcode < 0:
+        with suppress(ValueError):
+            return f"the process was killed by {signal.Signals(-exitcode).name}"
+    return f"the process ended with exit status {exitcode}"
+
+
+def _record(one: _Running, done: Done) -> Record:
+    if done.mistake:
+        raise done.mistake
+    if done.record:
+        return done.record
+    seconds = round(time.monotonic() - one.began, 3)
+    return replace(one.job.blank, stopped=done.stopped, seconds=seconds)
+
+
+def _end(one: _Running) -> None:
+    if one.process.pid is not None:
+        end_group(one.process.pid)
+    one.process.kill()
+    one.process.join()
+    one.pipe.close()
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """A request to terminate ends the run as Ctrl-C does."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:
+        # Signals belong to the main thread.
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
