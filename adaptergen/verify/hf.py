@@ -1,5 +1,6 @@
 """The oracle: a tiny HF model, and what it computes. It knows nothing of specs or adapters."""
 
+import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -99,8 +100,9 @@ def hf_class(architecture: str) -> Any:
 
 
 def hf_config(architecture: str, settings: Mapping[str, Any]) -> Any:
-    """The HF config of the architecture's class, with eager attention."""
-    return hf_class(architecture).config_class(**{**settings, "attn_implementation": "eager"})
+    """The HF config of the architecture's class, with eager attention and experts."""
+    eager = {"attn_implementation": "eager", "experts_implementation": "eager"}
+    return hf_class(architecture).config_class(**{**settings, **eager})
 
 
 def window_settings(config: Any) -> dict[str, Any]:
@@ -220,11 +222,22 @@ class HfModel:
         ]
         try:
             with torch.no_grad():
-                output = self.model(**batch.arguments, output_attentions=True, use_cache=False)
+                output = self.model(
+                    **self._arguments(batch, output_attentions=True, use_cache=False)
+                )
         finally:
             for handle in handles:
                 handle.remove()
-        return Observation(output.logits, output.attentions, calls, frozenset(repeated))
+        patterns = getattr(output, "attentions", None) or ()
+        return Observation(output.logits, patterns, calls, frozenset(repeated))
+
+    def _arguments(self, batch: Batch, **options: bool) -> dict[str, Any]:
+        """A batch and options as arguments, without those that the model does not take."""
+        parameters = inspect.signature(self.model.forward).parameters
+        given = {**batch.arguments, **options}
+        if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+            return given
+        return {name: value for name, value in given.items() if name in parameters}
 
     def padded(self, side: str) -> Batch:
         """A batch whose rows have different amounts of padding on that side, the first none."""
@@ -238,7 +251,7 @@ class HfModel:
     def logits(self, batch: Batch) -> Tensor:
         """Logits [batch, pos, vocab]."""
         with torch.no_grad():
-            found: Tensor = self.model(**batch.arguments, use_cache=False).logits
+            found: Tensor = self.model(**self._arguments(batch, use_cache=False)).logits
         return found
 
     def rerun(self, path: str, call: Call) -> Call:
