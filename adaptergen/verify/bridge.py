@@ -34,15 +34,19 @@ class Trace:
 
 def boot(adapter: type[ArchitectureAdapter], hf: HfModel) -> TransformerBridge:
     """A bridge around a copy of the HF model, which it modifies in place."""
-    model = copy.deepcopy(hf.model)
-    registered = {hf.architecture: adapter}
+    return wrap(adapter, hf.architecture, copy.deepcopy(hf.model))
+
+
+def wrap(adapter: type[ArchitectureAdapter], architecture: str, model: Any) -> TransformerBridge:
+    """A bridge around an HF model, which it modifies in place."""
+    registered = {architecture: adapter}
     # The factory knows adapters by class name; TL's own one for this name must come back.
     with (
         patch.dict(ArchitectureAdapterFactory._adapters, registered),
         contextlib.redirect_stdout(io.StringIO()),
     ):
         bridge = build_bridge_from_module(
-            model, hf.architecture, hf_config=copy.deepcopy(model.config), model_name="tiny"
+            model, architecture, hf_config=copy.deepcopy(model.config), model_name="tiny"
         )
     bridge.eval()
     return bridge

@@ -194,7 +194,10 @@ MODULES = [
     ),
     Case(
         "edits of head outputs lost",
-        {"interventions.attention": "layer 0 the output with attn.hook_z edited differs"},
+        {
+            "interventions.attention": "layer 0 the output with attn.hook_z edited differs",
+            "gradient.hooks": "layer 0 no gradient arrives at attn.hook_z",
+        },
         replace=deaf('LinearBridge(name="o_proj")', '_DeafLinear(name="o_proj")'),
         layer=0,
     ),
@@ -213,6 +216,17 @@ MODULES = [
         {"interventions.mlp": "layer 0 the output with mlp.hook_post edited differs"},
         replace=deaf('LinearBridge(name="down_proj")', '_DeafLinear(name="down_proj")'),
         layer=0,
+    ),
+    Case(
+        "a parameter left out of training",
+        {
+            "gradient.parameters": "HF's parameter model.norm.weight has a gradient in HF only;"
+            " contradicts paths.final_norm"
+        },
+        replace=appended(
+            "\n    def prepare_model(self, hf_model: Any) -> None:\n"
+            "        hf_model.model.norm.weight.requires_grad_(False)\n"
+        ),
     ),
     Case(
         "no rotary embedding",

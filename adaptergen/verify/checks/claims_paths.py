@@ -84,7 +84,7 @@ def parameters(subject: Subject) -> Iterator[Evidence]:
     """On the tiny model, and with each boolean config key flipped."""
     reported: set[str] = set()
     for built in structures(subject.hf):
-        declared = _declared(subject, built)
+        declared = claims_of_parameters(subject, built)
         for name in [*built.shapes, *declared]:
             pattern = re.sub(r"\.\d+\.", ".{i}.", name)
             holds = name in declared and name in built.shapes
@@ -125,7 +125,7 @@ def is_set(built: Structure, decided: bool | str) -> bool:
     return decided if isinstance(decided, bool) else bool(getattr(built.config, decided, False))
 
 
-def _declared(subject: Subject, built: Structure) -> dict[str, str]:
+def claims_of_parameters(subject: Subject, built: Structure) -> dict[str, str]:
     """Names of all parameters that the spec leads to, with the claims that do."""
     spec = subject.spec
     top = spec.paths

@@ -1,0 +1,121 @@
+"""Do gradients flow through the bridge as they do through HF's model?"""
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from adaptergen.verify import bridge as bridges
+from adaptergen.verify.check import Difference, Evidence, Fact, check, largest_difference
+from adaptergen.verify.checks.claims_paths import claims_of_parameters
+from adaptergen.verify.hf import Batch
+from adaptergen.verify.stages import head_dim
+from adaptergen.verify.structure import structure
+from adaptergen.verify.subject import Subject
+
+
+@check("gradient.parameters", "The gradient of the loss for every parameter of HF equals HF's.")
+def parameters(subject: Subject) -> Iterator[Evidence]:
+    """Needs no claim: a bridge wraps HF's parameters, and they are recognised as the same objects.
+
+    A parameter without gradient on one side only is left out of training, or replaced.
+    """
+    hf = subject.hf
+    batch, model = hf.batch(hf.length), copy.deepcopy(hf.model)
+    # Under HF's names, before the bridge renames and perhaps replaces them.
+    wrapped = dict(model.named_parameters())
+    bridge = bridges.wrap(subject.adapter, hf.architecture, model)
+    ours = _gradients(_loss(bridge(batch.ids), batch), wrapped)
+    own = dict(hf.model.named_parameters())
+    theirs = _gradients(_loss(hf.model(**batch.arguments, use_cache=False).logits, batch), own)
+    claims = claims_of_parameters(subject, structure(hf, {}))
+    for name, expected in theirs.items():
+        found, claim = ours[name], claims.get(name, "")
+        if expected is not None and found is not None:
+            difference = largest_difference(found, expected)
+            yield Difference(f"the gradient of {name}", difference, claim=claim)
+        else:
+            side = "HF" if found is None else "the bridge"
+            text = f"HF's parameter {name} has a gradient in {side} only"
+            yield Fact(found is expected, text, claim=claim)
+
+
+@check("gradient.hooks", "The gradient of the loss at the hooks of each layer equals HF's.")
+def hooks(subject: Subject) -> Iterator[Evidence]:
+    """At the residual stream before each layer, and at the head outputs (z)."""
+    hf, spec = subject.hf, subject.spec.attention
+    batch = hf.batch(hf.length)
+    places: dict[str, tuple[int, str, str]] = {}
+    for number, layer in subject.layers.items():
+        output = f"{layer}.{spec.path}.{spec.projections.o}"
+        places[f"blocks.{number}.hook_resid_pre"] = number, layer, "paths.blocks"
+        places[f"blocks.{number}.attn.hook_z"] = number, output, "attention.heads"
+    existing = subject.bridge.hook_dict
+    theirs = _gradients_of_inputs(subject, batch, [path for _, path, _ in places.values()])
+    ours = _gradients_at_hooks(subject, batch, [name for name in places if name in existing])
+    for name, (number, path, claim) in places.items():
+        hook = name.removeprefix(f"blocks.{number}.")
+        text = f"no gradient arrives at {hook}"
+        yield Fact(name in ours, text, number, claim)
+        if name in ours:
+            expected = theirs[path]
+            if hook == "attn.hook_z":
+                size = head_dim(hf, subject.spec, subject.layers[number])
+                expected = expected.reshape(*expected.shape[:-1], -1, size)
+            difference = largest_difference(ours[name], expected)
+            yield Difference(f"the gradient at {hook}", difference, number, claim)
+
+
+def _loss(logits: Tensor, batch: Batch) -> Tensor:
+    """Cross entropy of the next token."""
+    return nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), batch.ids[:, 1:].flatten())
+
+
+def _gradients(loss: Tensor, named: dict[str, Tensor]) -> dict[str, Tensor | None]:
+    """The gradient for each tensor; None for one that the loss does not depend on."""
+    trained = {name: tensor for name, tensor in named.items() if tensor.requires_grad}
+    found = torch.autograd.grad(loss, list(trained.values()), allow_unused=True)
+    return {**dict.fromkeys(named), **dict(zip(trained, found, strict=True))}
+
+
+def _gradients_of_inputs(subject: Subject, batch: Batch, paths: list[str]) -> dict[str, Tensor]:
+    """The gradients for what HF's modules at these paths take."""
+    hf = subject.hf
+    taken: dict[str, Tensor] = {}
+
+    def recorder(path: str) -> Any:
+        def record(_: nn.Module, args: Any, kwargs: Any) -> None:
+            taken[path] = args[0] if args else kwargs["hidden_states"]
+
+        return record
+
+    handles = [
+        hf.module(path).register_forward_pre_hook(recorder(path), with_kwargs=True)
+        for path in paths
+    ]
+    try:
+        loss = _loss(hf.model(**batch.arguments, use_cache=False).logits, batch)
+    finally:
+        for handle in handles:
+            handle.remove()
+    found = torch.autograd.grad(loss, list(taken.values()))
+    return dict(zip(taken, found, strict=True))
+
+
+def _gradients_at_hooks(subject: Subject, batch: Batch, names: list[str]) -> dict[str, Tensor]:
+    """The gradients that arrive at TL's hooks."""
+    assert subject.trace is not None
+    found: dict[str, Tensor] = {}
+
+    def recorder(name: str) -> Any:
+        def record(value: Tensor, hook: Any) -> None:
+            found[name] = value
+
+        return record
+
+    bridge = subject.bridge
+    with bridge.hooks(bwd_hooks=[(name, recorder(name)) for name in names]):
+        _gradients(_loss(bridge(batch.ids), batch), dict(bridge.named_parameters()))
+    return found
