@@ -229,6 +229,20 @@ MODULES = [
         ),
     ),
     Case(
+        "cache ignored",
+        {
+            "cache.prefill": "the output in chunks differs",
+            "cache.padding": "the output in chunks, left-padded, differs",
+            "cache.generate": "row 0 of a batch is continued with tokens [",
+        },
+        replace=(
+            (
+                "return super().forward(",
+                'kwargs.pop("past_key_values", None)\n        return super().forward(',
+            ),
+        ),
+    ),
+    Case(
         "no rotary embedding",
         {"hooks.inventory": "has no hook 'rotary_emb.hook_cos'; contradicts paths.rotary"},
         replace=(
@@ -275,9 +289,9 @@ MODULES = [
         replace=appended("        self.supports_fold_ln = False\n"),
     ),
     Case(
-        "blocks without config",
-        {"settings.hooks": "set_use_hook_mlp_in(True) writes into HF's config"},
-        replace=(('name="model.layers",\n                config=self.cfg,', 'name="model.layers",'),),
+        "hooks that cannot be switched on",
+        {"settings.hooks": "raised NotImplementedError: use_split_qkv_input / use_attn_in"},
+        replace=((FLAGS, f"{FLAGS}\n        self.cfg.gated_q_proj = True"),),
     ),
     Case(
         "NoPE layers not announced",

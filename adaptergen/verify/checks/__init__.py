@@ -6,6 +6,7 @@ Claims come first, since they say whether the spec's paths may be trusted.
 from adaptergen.verify.check import Check
 from adaptergen.verify.checks import (
     boot,
+    cache,
     claims_attention,
     claims_config,
     claims_norms,
@@ -69,6 +70,9 @@ ALL: tuple[Check, ...] = (
     interventions.mlp,
     gradient.parameters,
     gradient.hooks,
+    cache.prefill,
+    cache.padding,
+    cache.generate,
     weights.attention,
     weights.mlp,
     weights.embedding,

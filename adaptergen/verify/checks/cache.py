@@ -1,0 +1,60 @@
+"""Does the bridge work with HF's cache of keys and values, as generation does?"""
+
+from collections.abc import Iterator
+
+from adaptergen.verify.check import Evidence, Fact, check, largest_difference
+from adaptergen.verify.decoding import (
+    bridge_continuation,
+    bridge_in_chunks,
+    hf_continuation,
+    hf_in_chunks,
+)
+from adaptergen.verify.divergence import first_divergence, traced
+from adaptergen.verify.hf import Batch
+from adaptergen.verify.subject import Subject
+
+_NEW_TOKENS = 8
+
+
+@check("cache.prefill", "A text given in chunks, with a cache, gets the logits that HF gives it.")
+def prefill(subject: Subject) -> Iterator[Evidence]:
+    """Chunks of different lengths, the last one a single token; windows reach over the borders.
+
+    HF is given the same chunks: for a few architectures the whole at once is something else.
+    """
+    yield from _in_chunks(subject, subject.hf.batch(subject.hf.length), "in chunks")
+
+
+@check("cache.padding", "So does a left-padded batch.")
+def padding(subject: Subject) -> Iterator[Evidence]:
+    """Positions in the later chunks follow from the mask of all of them."""
+    yield from _in_chunks(subject, subject.hf.padded("left"), "in chunks, left-padded,")
+
+
+@check("cache.generate", "Greedy generation continues texts with the tokens that HF chooses.")
+def generate(subject: Subject) -> Iterator[Evidence]:
+    """A batch without padding and a left-padded one, each longer than the windows."""
+    hf = subject.hf
+    assert subject.trace is not None
+    cause = first_divergence(subject)
+    claim = cause.claim if cause else ""
+    for what, batch in (("a batch", hf.batch(hf.length)), ("a padded batch", hf.padded("left"))):
+        theirs = hf_continuation(hf.model, batch, _NEW_TOKENS, pad_token_id=0).tolist()
+        ours = bridge_continuation(subject.bridge, batch, _NEW_TOKENS).tolist()
+        for row, (found, expected) in enumerate(zip(ours, theirs, strict=True)):
+            text = f"row {row} of {what} is continued with tokens {found}, HF's are {expected}"
+            yield Fact(found == expected, text, claim=claim)
+
+
+def _in_chunks(subject: Subject, batch: Batch, how: str) -> Iterator[Evidence]:
+    assert subject.trace is not None
+    borders = _borders(batch)
+    ours = bridge_in_chunks(subject.bridge, batch, borders)
+    theirs = hf_in_chunks(subject.hf, batch, borders)
+    difference = largest_difference(ours[batch.real], theirs[batch.real])
+    yield traced(subject, f"the output {how}", difference)
+
+
+def _borders(batch: Batch) -> tuple[int, ...]:
+    length = batch.ids.shape[1]
+    return 0, length // 2, length // 2 + 3, length - 1, length
