@@ -1,0 +1,340 @@
+"""Wrong modules: a generated adapter with one thing in its syntax tree dropped, swapped or changed.
+
+Each function breaks a tree in place, yields a name and a description of what is wrong, and mends
+the tree when it is asked for the next one.
+"""
+
+import ast
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import combinations
+from typing import Any, NamedTuple, TypeAlias
+
+Wrong: TypeAlias = Iterator[tuple[str, str]]
+
+_COMPONENTS = "transformer_lens.model_bridge.generalized_components"
+
+# Bridges that an author could take for each other.
+_MISTAKABLE = {
+    "BlockBridge": ("ParallelBlockBridge",),
+    "EmbeddingBridge": ("PosEmbedBridge",),
+    "GatedMLPBridge": ("MLPBridge",),
+    "LinearBridge": ("Conv1DBridge",),
+    "PositionEmbeddingsAttentionBridge": ("AttentionBridge",),
+    "RMSNormalizationBridge": ("NormalizationBridge",),
+    "UnembeddingBridge": ("LinearBridge",),
+}
+
+# Wrong values of flags, by the right one; booleans are negated.
+_OTHER_VALUES = {
+    "RMS": "LN",
+    "LN": "RMS",
+    "rotary": "standard",
+    "right": "left",
+    "left": "right",
+    "eager": "sdpa",
+}
+
+# Flags of TL's config that describe other architectures, with a value that belongs to those.
+_FOREIGN_FLAGS = {
+    "gated_q_proj": True,
+    "output_logits_soft_cap": 2.0,
+    "parallel_attn_mlp": True,
+    "qk_norm_after_rope": True,
+    "rmsnorm_uses_offset": True,
+    "rotary_adjacent_pairs": True,
+    "rotary_interleaved_cos_sin": True,
+}
+
+
+class _Entry(NamedTuple):
+    """One component of the mapping: its dotted name, the call that makes it, its siblings."""
+
+    name: str
+    call: ast.Call
+    siblings: ast.Dict
+    place: int
+
+    @property
+    def bridge(self) -> str:
+        return ast.unparse(self.call.func)
+
+    def keyword(self, name: str) -> ast.keyword | None:
+        return next((k for k in self.call.keywords if k.arg == name), None)
+
+
+def broken(code: str) -> Iterator[tuple[str, str, str]]:
+    """Name, description and text of each wrong module that can be made of a right one."""
+    tree = ast.parse(code)
+    for breaks in _BREAKS:
+        for name, description in breaks(tree):
+            yield name.lower(), description, ast.unparse(tree)
+
+
+@contextmanager
+def _without(items: list[Any], index: int) -> Iterator[None]:
+    item = items.pop(index)
+    empty = not items and isinstance(item, ast.stmt)
+    items += [ast.Pass()] if empty else []
+    yield
+    if empty:
+        items.clear()
+    items.insert(index, item)
+
+
+@contextmanager
+def _with(items: list[Any], index: int, item: Any) -> Iterator[None]:
+    items.insert(index, item)
+    yield
+    del items[index]
+
+
+@contextmanager
+def _changed(node: Any, attribute: str, value: object) -> Iterator[None]:
+    before = getattr(node, attribute)
+    setattr(node, attribute, value)
+    yield
+    setattr(node, attribute, before)
+
+
+def _components_dropped(tree: ast.Module) -> Wrong:
+    for entry in _entries(tree):
+        keys, values = entry.siblings.keys, entry.siblings.values
+        with _without(keys, entry.place), _without(values, entry.place):
+            yield f"mapping.{entry.name}.dropped", f"no component {entry.name}"
+
+
+def _components_swapped(tree: ast.Module) -> Wrong:
+    for one, other in combinations(_entries(tree), 2):
+        first, second = one.keyword("name"), other.keyword("name")
+        if one.siblings is not other.siblings or one.bridge != other.bridge:
+            continue
+        if first and second:
+            role = other.name.rpartition(".")[2]
+            with _changed(first, "value", second.value), _changed(second, "value", first.value):
+                yield f"mapping.{one.name}-{role}.swapped", f"{one.name} and {role} are swapped"
+
+
+def _bridges_mistaken(tree: ast.Module) -> Wrong:
+    bases = {node.name: [ast.unparse(base) for base in node.bases] for node in _classes(tree)}
+    for entry in _entries(tree):
+        for other in (*_MISTAKABLE.get(entry.bridge, ()), *bases.get(entry.bridge, ())):
+            name = ast.Name(other)
+            imported = ast.ImportFrom(_COMPONENTS, [ast.alias(other)], 0)
+            with _changed(entry.call, "func", name), _with(tree.body, 1, imported):
+                short = other.removesuffix("Bridge")
+                yield f"mapping.{entry.name}.as_{short}", f"{entry.name} is a {other}"
+
+
+def _arguments_dropped(tree: ast.Module) -> Wrong:
+    for entry in _entries(tree):
+        for index, keyword in enumerate(entry.call.keywords):
+            if keyword.arg in ("name", "submodules"):
+                continue
+            name = f"mapping.{entry.name}.{keyword.arg}"
+            with _without(entry.call.keywords, index):
+                yield f"{name}.dropped", f"{entry.name} is not given {keyword.arg}"
+            if isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, bool):
+                other = not keyword.value.value
+                with _changed(keyword.value, "value", other):
+                    yield f"{name}.{other}", f"{entry.name} is given {keyword.arg}={other}"
+
+
+def _flags_dropped(tree: ast.Module) -> Wrong:
+    for body, index, flag, _ in _flags(tree):
+        with _without(body, index):
+            yield f"flags.{flag}.dropped", f"cfg.{flag} is not set"
+
+
+def _flags_changed(tree: ast.Module) -> Wrong:
+    for _, _, flag, constant in _flags(tree):
+        value = constant.value
+        other = not value if isinstance(value, bool) else _OTHER_VALUES.get(str(value))
+        if other is not None:
+            with _changed(constant, "value", other):
+                yield f"flags.{flag}.{other}", f"cfg.{flag} is {other!r}, not {value!r}"
+
+
+def _flags_added(tree: ast.Module) -> Wrong:
+    flags = list(_flags(tree))
+    known = {flag for _, _, flag, _ in flags}
+    body, index, *_ = flags[0]
+    for flag, value in _FOREIGN_FLAGS.items():
+        if flag not in known:
+            statement = ast.parse(f"self.cfg.{flag} = {value!r}").body[0]
+            with _with(body, index, statement):
+                yield f"flags.{flag}.added", f"cfg.{flag} is set to {value!r}"
+
+
+def _steps_changed(tree: ast.Module) -> Wrong:
+    """A weight-processing step that the adapter forbids or allows against the spec."""
+    (adapter,) = [node for node in _classes(tree) if node.name.endswith("Adapter")]
+    for step in ("fold_ln", "center_writing_weights", "compatibility_mode"):
+        attribute = f"supports_{step}"
+        found = [n for n in adapter.body if ast.unparse(n).startswith(f"{attribute} =")]
+        for statement in found:
+            with _without(adapter.body, adapter.body.index(statement)):
+                yield f"steps.{step}.allowed", f"{attribute} is not False"
+        if not found:
+            statement = ast.parse(f"{attribute} = False").body[0]
+            with _with(adapter.body, 1, statement):
+                yield f"steps.{step}.forbidden", f"{attribute} is False"
+
+
+def _conversions_dropped(tree: ast.Module) -> Wrong:
+    found = _assigned(tree, "self.weight_processing_conversions")
+    for key, index in _conversions(found):
+        with _without(found.keys, index), _without(found.values, index):
+            yield f"conversions.{key}.dropped", f"no conversion of {key}"
+    with _changed(found, "keys", []), _changed(found, "values", []):
+        yield "conversions.dropped", "no conversions at all"
+
+
+def _conversions_changed(tree: ast.Module) -> Wrong:
+    found = _assigned(tree, "self.weight_processing_conversions")
+    for key, index in _conversions(found):
+        for node in ast.walk(found.values[index]):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield from _patterns_changed(key, node)
+            if isinstance(node, ast.keyword) and node.arg == "n":
+                right = ast.unparse(node.value)
+                wrong = "n_heads" if right == "n_key_value_heads" else "n_key_value_heads"
+                with _changed(node, "value", ast.Name(wrong)):
+                    yield f"conversions.{key}.{wrong}", f"{key} is split by {wrong}"
+
+
+def _patterns_changed(key: str, pattern: ast.Constant) -> Wrong:
+    right = pattern.value
+    assert isinstance(right, str)
+    source, arrow, target = right.partition(" -> ")
+    axes = target.split()
+    others = {
+        "interleaved": right.replace("(n h)", "(h n)"),
+        "transposed": source + arrow + " ".join([axes[0], *reversed(axes[1:])]),
+        "heads_last": source + arrow + " ".join([*axes[1:], axes[0]]),
+    }
+    for word, wrong in others.items():
+        if wrong != right:
+            with _changed(pattern, "value", wrong):
+                yield f"conversions.{key}.{word}", f"{key} is rearranged by '{wrong}'"
+
+
+def _alternatives_dropped(tree: ast.Module) -> Wrong:
+    """`one or other` with only one of them left."""
+    for statement in ast.walk(tree):
+        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.BoolOp):
+            target = ast.unparse(statement.targets[0])
+            for word, value in zip(("first", "second"), statement.value.values, strict=False):
+                with _changed(statement, "value", value):
+                    yield f"{target}.{word}_only", f"{target} is {ast.unparse(value)}"
+
+
+def _bridge_class_changed(tree: ast.Module) -> Wrong:
+    """The module's own bridge class without one of its parts."""
+    for node in _classes(tree):
+        if node.name.endswith("Adapter"):
+            continue
+        for index, statement in enumerate(node.body):
+            part = _name_of(statement)
+            if part:
+                with _without(node.body, index):
+                    yield f"bridge.{part}.dropped", f"{node.name} has no {part}"
+        for inner in ast.walk(node):
+            yield from _part_changed(inner)
+
+
+def _part_changed(node: ast.AST) -> Wrong:
+    if isinstance(node, ast.Return) and ast.unparse(node).startswith("return bool("):
+        assert node.value is not None
+        with _changed(node, "value", ast.UnaryOp(ast.Not(), node.value)):
+            yield "bridge.policy.negated", "layers rotate where they should not and the reverse"
+        with _changed(node, "value", ast.Constant(False)):
+            yield "bridge.policy.never", "no layer rotates"
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "super().forward":
+        for index, keyword in enumerate(node.keywords):
+            word = keyword.arg or "kwargs"
+            with _without(node.keywords, index):
+                yield f"bridge.forward.{word}.dropped", f"attention is not handed {word}"
+
+
+def _base_uninitialised(tree: ast.Module) -> Wrong:
+    for node in [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]:
+        for index, statement in enumerate(node.body):
+            if ast.unparse(statement) == "super().__init__(cfg)":
+                with _without(node.body, index):
+                    yield "init.dropped", "the base class is not initialised"
+
+
+_BREAKS: tuple[Callable[[ast.Module], Wrong], ...] = (
+    _components_dropped,
+    _components_swapped,
+    _bridges_mistaken,
+    _arguments_dropped,
+    _flags_dropped,
+    _flags_changed,
+    _flags_added,
+    _steps_changed,
+    _conversions_dropped,
+    _conversions_changed,
+    _alternatives_dropped,
+    _bridge_class_changed,
+    _base_uninitialised,
+)
+
+
+def _entries(tree: ast.Module) -> list[_Entry]:
+    """Every component of the mapping, parents before their parts."""
+    return list(_below("", _assigned(tree, "self.component_mapping")))
+
+
+def _below(prefix: str, components: ast.Dict) -> Iterator[_Entry]:
+    for index, (key, call) in enumerate(zip(components.keys, components.values, strict=True)):
+        assert isinstance(key, ast.Constant)
+        assert isinstance(key.value, str)
+        assert isinstance(call, ast.Call)
+        entry = _Entry(f"{prefix}{key.value}", call, components, index)
+        yield entry
+        parts = entry.keyword("submodules")
+        if parts and isinstance(parts.value, ast.Dict):
+            yield from _below(f"{entry.name}.", parts.value)
+
+
+def _conversions(found: ast.Dict) -> Iterator[tuple[str, int]]:
+    """Short name and index of each conversion, such as `attn.q.weight`."""
+    for index, key in enumerate(found.keys):
+        assert isinstance(key, ast.Constant)
+        assert isinstance(key.value, str)
+        yield key.value.removeprefix("blocks.{i}."), index
+
+
+def _flags(tree: ast.Module) -> Iterator[tuple[list[ast.stmt], int, str, ast.Constant]]:
+    """Where each flag of the config is set, its name and its value."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        for index, statement in enumerate(node.body):
+            if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant):
+                target = ast.unparse(statement.targets[0])
+                if target.startswith("self.cfg."):
+                    flag = target.removeprefix("self.cfg.")
+                    yield node.body, index, flag, statement.value
+
+
+def _assigned(tree: ast.Module, target: str) -> ast.Dict:
+    """The dictionary assigned to a target."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == target:
+            assert isinstance(node.value, ast.Dict)
+            return node.value
+    return ast.Dict([], [])
+
+
+def _classes(tree: ast.Module) -> list[ast.ClassDef]:
+    return [node for node in tree.body if isinstance(node, ast.ClassDef)]
+
+
+def _name_of(statement: ast.stmt) -> str:
+    """What a statement of a class body defines; nothing for a docstring."""
+    if isinstance(statement, ast.Assign):
+        return ast.unparse(statement.targets[0])
+    return statement.name if isinstance(statement, ast.FunctionDef) else ""
