@@ -165,7 +165,8 @@ def _heard(one: _Running, watcher: Watcher) -> Done | None:
             done = one.hears(one.pipe.recv())
             if done:
                 return done
-            watcher.doing(one.job, one.doing)
+            if one.doing:
+                watcher.doing(one.job, one.doing)
     except (EOFError, OSError):
         alive = False
     if not alive:

@@ -1,0 +1,159 @@
+"""Each verification in a process of its own: whatever happens to one, the others go on."""
+
+import os
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adaptergen.commands.progress import Quiet
+from adaptergen.errors import Failure, Unusable
+from adaptergen.verify import verify
+from adaptergen.verify.jobs import Job, Limits, run_jobs
+from adaptergen.verify.record import Record
+from adaptergen.verify.select import Selection
+from tests.verify.conftest import load, module_of
+
+BOOT = Selection(only=("boot.module",))
+
+MakeJob = Callable[..., Job]
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> MakeJob:
+    """A job on llama's module with some code after it."""
+
+    def make(code: str = "", overrides: dict[str, Any] | None = None, **options: Any) -> Job:
+        path = tmp_path / f"llama{len(list(tmp_path.iterdir()))}.py"
+        path.write_text(f"{Path(module_of('llama')).read_text()}\n{code}\n")
+        loaded, overrides = load("llama"), overrides or {}
+        blank = Record("llama", loaded.spec.architecture, str(path), overrides, (), 0.0)
+        options = {"select": BOOT, **options}
+        return Job(partial(verify, loaded, str(path), overrides, **options), blank)
+
+    return make
+
+
+def records(*jobs: Job, **limits: Any) -> list[Record]:
+    """The records in the order of the jobs."""
+    found = {id(job): record for job, record in run_jobs(jobs, Limits(**limits), Quiet())}
+    return [found[id(job)] for job in jobs]
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("import os; os._exit(3)", "the process ended with exit status 3"),
+        ("import os; os._exit(0)", "the process ended with exit status 0"),
+        ("import os; os.kill(os.getpid(), 11)", "the process was killed by SIGSEGV"),
+        ("import os; os.abort()", "the process was killed by SIGABRT"),
+    ],
+)
+def test_a_crash_is_a_record_and_the_others_go_on(job: MakeJob, code: str, reason: str) -> None:
+    crashed, whole = records(job(code), job())
+    assert crashed.stopped == f"{reason}, in boot.module"
+    assert not crashed.passed
+    assert crashed.architecture == "LlamaForCausalLM"
+    assert whole.passed
+
+
+def test_a_hang_is_stopped(job: MakeJob) -> None:
+    hung, whole = records(job("while True: pass"), job(), processes=2, seconds=1)
+    assert hung.stopped == "stopped after 1 s, in boot.module"
+    assert hung.seconds >= 1
+    assert whole.passed
+
+
+def test_what_a_hanging_module_has_started_ends_with_it(job: MakeJob, tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    code = (
+        "import subprocess, time; sleeper = subprocess.Popen(['sleep', '600'])\n"
+        f"open({str(note)!r}, 'w').write(str(sleeper.pid)); time.sleep(600)"
+    )
+    records(job(code), seconds=1)
+    assert not is_running(int(note.read_text()))
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process is there, zombies apart, after a moment to end."""
+    for _ in range(50):
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return False
+        except FileNotFoundError:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="memory is limited on Linux")
+def test_memory_is_limited_beyond_what_the_libraries_take(job: MakeJob) -> None:
+    (greedy,) = records(job("x = bytearray(3 * 2**30)"), gigabytes=1)
+    (failed,) = greedy.failures
+    assert "MemoryError" in failed.message
+    assert records(job("x = bytearray(2**29)"), gigabytes=1)[0].passed
+    assert records(job("x = bytearray(3 * 2**30)"))[0].passed
+
+
+def test_what_a_module_prints_goes_nowhere(job: MakeJob, capfd: pytest.CaptureFixture[str]) -> None:
+    code = "import os; os.write(1, b'noise'); os.write(2, b'noise'); os.system('echo noise')"
+    assert records(job(code))[0].passed
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_users_mistake_ends_the_run_with_its_place(job: MakeJob) -> None:
+    with pytest.raises(Failure) as caught:
+        records(job(overrides={"no_such_key": 1}), job())
+    (diagnostic,) = caught.value.diagnostics
+    assert "'no_such_key' is no config key" in diagnostic.message
+    assert diagnostic.file == load("llama").path
+    with pytest.raises(Unusable, match="no check or group of checks matches 'nonsense'"):
+        records(job(select=Selection(only=("nonsense",))))
+
+
+def test_leaving_early_ends_what_runs(job: MakeJob, tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    code = f"import os; open({str(note)!r}, 'w').write(str(os.getpid()))\nwhile True: pass"
+    run = run_jobs([job(code), job()], Limits(processes=2), Quiet())
+    assert next(run)[1].passed
+    while not (note.exists() and note.read_text()):
+        time.sleep(0.05)
+    run.close()
+    assert not is_running(int(note.read_text()))
+
+
+def test_records_are_those_of_a_run_in_this_process(job: MakeJob) -> None:
+    one = job(select=Selection(only=("claims", "forward")))
+    (apart,) = records(one)
+    here = one.task(progress=lambda line: None)
+
+    def told(record: Record) -> list[Any]:
+        return [(r.check, r.status, r.worst, r.by_layer) for r in record.results]
+
+    assert told(apart) == told(here)
+    assert apart.layers == here.layers
+
+
+def test_watcher_hears_of_everything(job: MakeJob) -> None:
+    heard: list[tuple[str, str]] = []
+
+    class Watcher(Quiet):
+        def started(self, job: Job) -> None:
+            heard.append(("started", job.blank.module))
+
+        def doing(self, job: Job, what: str) -> None:
+            heard.append(("doing", what))
+
+        def ended(self, job: Job, record: Record) -> None:
+            heard.append(("ended", record.module))
+
+    first, second = job(), job()
+    list(run_jobs([first, second], Limits(), Watcher()))
+    assert heard == [
+        event
+        for module in (first.blank.module, second.blank.module)
+        for event in (("started", module), ("doing", "llama: boot.module"), ("ended", module))
+    ]
