@@ -243,6 +243,27 @@ MODULES = [
         ),
     ),
     Case(
+        "another BOS policy",
+        {
+            "checkpoint.tokens": "becomes tokens [[261, 257, ",
+            "config.flags": "cfg.default_prepend_bos is True, not False",
+        },
+        replace=(("default_prepend_bos = False", "default_prepend_bos = True"),),
+    ),
+    Case(
+        "another config while loading",
+        {"checkpoint.logits": "the output for 1 strings differs from HF by"},
+        replace=appended(
+            "\n    def prepare_loading(self, model_name: str, model_kwargs: Any) -> None:\n"
+            '        model_kwargs["config"].rms_norm_eps = 1e-2\n'
+        ),
+    ),
+    Case(
+        "other end tokens",
+        {"checkpoint.generate": "generates 'the cat sat in the hat, naïve"},
+        replace=((FLAGS, f"{FLAGS}\n        self.cfg.eos_token_id = list(range(256))"),),
+    ),
+    Case(
         "no rotary embedding",
         {"hooks.inventory": "has no hook 'rotary_emb.hook_cos'; contradicts paths.rotary"},
         replace=(

@@ -7,6 +7,7 @@ from adaptergen.verify.check import Check
 from adaptergen.verify.checks import (
     boot,
     cache,
+    checkpoint,
     claims_attention,
     claims_config,
     claims_norms,
@@ -73,6 +74,9 @@ ALL: tuple[Check, ...] = (
     cache.prefill,
     cache.padding,
     cache.generate,
+    checkpoint.tokens,
+    checkpoint.logits,
+    checkpoint.generate,
     weights.attention,
     weights.mlp,
     weights.embedding,

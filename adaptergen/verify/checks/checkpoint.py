@@ -1,0 +1,97 @@
+"""Does the adapter work the way users load models: from a checkpoint on disk, strings in?"""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+
+from adaptergen.verify import checkpoint
+from adaptergen.verify.check import Difference, Evidence, Fact, check, largest_difference
+from adaptergen.verify.checkpoint import Checkpoint
+from adaptergen.verify.decoding import hf_continuation
+from adaptergen.verify.divergence import first_divergence
+from adaptergen.verify.hf import Batch
+from adaptergen.verify.subject import Subject
+
+_TEXT = "the cat sat in the hat, naïve"
+_SHORT = "then"
+_NEW_TOKENS = 8
+
+
+@check("checkpoint.tokens", "Strings become HF's tokens, with BOS and padding as the spec says.")
+def tokens(subject: Subject) -> Iterator[Evidence]:
+    """A tiny checkpoint with a byte-pair tokenizer is saved, and loaded by HF and by TL."""
+    loaded, spec = _load(subject), subject.spec.tokenizer
+    bridge = loaded.bridge
+    for texts, prepend_bos, padding_side, claim in (
+        ([_TEXT], False, "right", ""),
+        ([_TEXT], spec.prepend_bos, "right", "tokenizer.prepend_bos"),
+        ([_TEXT, _SHORT], spec.prepend_bos, spec.padding_side, "tokenizer.padding_side"),
+    ):
+        expected = _batch(loaded, texts, prepend_bos, padding_side).ids.tolist()
+        given = texts if len(texts) > 1 else texts[0]
+        # What the spec decides must be TL's default.
+        found = bridge.to_tokens(given, prepend_bos=None if claim else prepend_bos).tolist()
+        text = f"{given!r} becomes tokens {found}, HF's are {expected}"
+        yield Fact(found == expected, text, claim=claim)
+
+
+@check("checkpoint.logits", "Logits of strings are HF's, from the checkpoint that both loaded.")
+def logits(subject: Subject) -> Iterator[Evidence]:
+    """One string, and two of different lengths; only what TL does while loading is new here."""
+    loaded, spec = _load(subject), subject.spec.tokenizer
+    claim = _known_cause(subject)
+    for texts in ([_TEXT], [_TEXT, _SHORT]):
+        batch = _batch(loaded, texts, spec.prepend_bos, spec.padding_side)
+        with torch.no_grad():
+            ours = loaded.bridge(texts if len(texts) > 1 else texts[0])
+            theirs = loaded.model(**batch.arguments, use_cache=False).logits
+        difference = float("inf")
+        if ours.shape == theirs.shape:
+            difference = largest_difference(ours[batch.real], theirs[batch.real])
+        yield Difference(f"the output for {len(texts)} strings", difference, claim=claim)
+
+
+@check("checkpoint.generate", "Strings are continued as HF continues them, up to its end token.")
+def generate(subject: Subject) -> Iterator[Evidence]:
+    """One string, and two of different lengths, which generation pads on the left."""
+    loaded, spec = _load(subject), subject.spec.tokenizer
+    tokenizer, claim = loaded.tokenizer, _known_cause(subject)
+    ends = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
+    for texts in ([_TEXT], [_TEXT, _SHORT]):
+        batch = _batch(loaded, texts, spec.prepend_bos, "left")
+        added = hf_continuation(loaded.model, batch, _NEW_TOKENS, **ends)
+        whole = torch.cat((batch.ids, added), dim=1)
+        expected = tokenizer.batch_decode(whole, skip_special_tokens=True)
+        found = loaded.bridge.generate(
+            texts if len(texts) > 1 else texts[0],
+            max_new_tokens=_NEW_TOKENS, do_sample=False, verbose=False,
+        )  # fmt: skip
+        for one, other in zip([found] if isinstance(found, str) else found, expected, strict=True):
+            yield Fact(one == other, f"generates {one!r}, HF {other!r}", claim=claim)
+
+
+def _load(subject: Subject) -> Checkpoint:
+    assert subject.bridge is not None
+
+    def make() -> Checkpoint:
+        variant = subject.variant(**checkpoint.settings())
+        return checkpoint.load(subject.adapter, variant.hf)
+
+    return subject.once.get("loading a checkpoint from disk", make, subject.module_path)
+
+
+def _batch(loaded: Checkpoint, texts: Sequence[str], prepend_bos: bool, padding_side: str) -> Batch:
+    """HF's tokens of strings, with a mask where there are several."""
+    tokenizer = loaded.tokenizer
+    start = tokenizer.bos_token if prepend_bos else ""
+    found = tokenizer(
+        [start + text for text in texts],
+        padding=True, padding_side=padding_side, return_tensors="pt",
+    )  # fmt: skip
+    return Batch(found.input_ids, found.attention_mask if len(texts) > 1 else None)
+
+
+def _known_cause(subject: Subject) -> str:
+    """The claim that a difference follows from, if the bridge is wrong without a checkpoint too."""
+    cause = first_divergence(subject) if subject.trace else None
+    return cause.claim if cause else ""
