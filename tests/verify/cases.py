@@ -264,6 +264,21 @@ MODULES = [
         replace=((FLAGS, f"{FLAGS}\n        self.cfg.eos_token_id = list(range(256))"),),
     ),
     Case(
+        "8 bits where others have 16",
+        {
+            "precision.bfloat16": "the output in bfloat16, in units of HF's own error of",
+            "precision.float16": "the padded output in float16, in units of HF's own error of",
+        },
+        replace=appended(
+            "\n    def prepare_model(self, hf_model: Any) -> None:\n"
+            "        def lose_bits(module: Any, given: Any, out: torch.Tensor) -> torch.Tensor:\n"
+            "            if out.dtype is torch.float64:\n"
+            "                return out\n"
+            "            return out.to(torch.float8_e5m2).to(out.dtype)\n\n"
+            "        hf_model.lm_head.register_forward_hook(lose_bits)\n"
+        ),
+    ),
+    Case(
         "no rotary embedding",
         {"hooks.inventory": "has no hook 'rotary_emb.hook_cos'; contradicts paths.rotary"},
         replace=(
