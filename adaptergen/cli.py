@@ -112,6 +112,7 @@ def _verify(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--quiet", action="store_true", help="no progress on stderr")
     report = verb.add_argument_group("report")
     report.add_argument("--json", metavar="FILE", help="write the records for programs")
+    report.add_argument("--html", metavar="FILE", help="draw the records as one page for people")
     report.add_argument(
         "--resume", action="store_true",
         help="skip what the --json file holds already, found with the same inputs and versions",

@@ -36,7 +36,7 @@ def run(arguments: Namespace) -> int:
     from adaptergen.verify.table import table
 
     limits = Limits(arguments.jobs, arguments.timeout, arguments.memory)
-    report = Report(jobs, arguments.json)
+    report = Report(jobs, arguments.json, arguments.html)
     if arguments.resume:
         report.resume()
     watcher = progress(sys.stderr, len(report.missing), arguments.quiet)
@@ -46,6 +46,7 @@ def run(arguments: Namespace) -> int:
     finally:
         # After Ctrl-C too: what is done is reported.
         watcher.close()
+        report.close()
         if report.records:
             sys.stdout.write(table(report.records, wants_colour(sys.stdout)))
     return 0 if all(record.passed for record in report.records) else 1

@@ -13,11 +13,17 @@ if TYPE_CHECKING:
 
 
 class Report:
-    """The records of a run in the order of its jobs, written to a JSON file as they come."""
+    """The records of a run in the order of its jobs, written to a JSON file as they come.
 
-    def __init__(self, jobs: "Sequence[Job]", json_path: str | None = None) -> None:
+    The page is drawn once, at the end.
+    """
+
+    def __init__(
+        self, jobs: "Sequence[Job]", json_path: str | None = None, html_path: str | None = None
+    ) -> None:
         self.jobs = jobs
         self.json_path = json_path
+        self.html_path = html_path
         self._found: dict[int, Record] = {}
         self._texts: dict[int, str] = {}
 
@@ -53,10 +59,17 @@ class Report:
         """Keep a record, and write the file."""
         number = next(i for i, other in enumerate(self.jobs) if other is job)
         self._keep(number, replace(record, inputs=job.blank.inputs))
-        self.save()
+        self._write_json()
 
-    def save(self) -> None:
-        """Write the file."""
+    def close(self) -> None:
+        """Write both files, of whatever is there by now."""
+        self._write_json()
+        if self.html_path:
+            from adaptergen.verify.page import page
+
+            write_all({self.html_path: page(self.records, complete=not self.missing)})
+
+    def _write_json(self) -> None:
         if self.json_path:
             texts = [self._texts[i] for i in sorted(self._texts)]
             write_all({self.json_path: assembled(texts, complete=not self.missing)})

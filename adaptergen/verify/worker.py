@@ -59,6 +59,8 @@ def work(task: Task, gigabytes: float, pipe: Connection) -> None:
 def _outcome(task: Task, gigabytes: float, pipe: Connection) -> Done:
     try:
         import_module(PRELOADED)
+        # By default progress bars share a semaphore between processes; killed ones would leak it.
+        import_module("tqdm").tqdm.set_lock(threading.RLock())
         _limit_memory(gigabytes)
         pipe.send(Ready())
         return Done(task(progress=lambda line: pipe.send(Doing(line))))

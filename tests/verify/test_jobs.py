@@ -91,11 +91,11 @@ def is_running(pid: int) -> bool:
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="memory is limited on Linux")
 def test_memory_is_limited_beyond_what_the_libraries_take(job: MakeJob) -> None:
-    (greedy,) = records(job("x = bytearray(3 * 2**30)"), gigabytes=1)
+    (greedy,) = records(job("x = bytearray(2**30)"), gigabytes=0.5)
     (failed,) = greedy.failures
     assert "MemoryError" in failed.message
-    assert records(job("x = bytearray(2**29)"), gigabytes=1)[0].passed
-    assert records(job("x = bytearray(3 * 2**30)"))[0].passed
+    assert records(job("x = bytearray(2**28)"), gigabytes=0.5)[0].passed
+    assert records(job("x = bytearray(2**30)"))[0].passed
 
 
 def test_what_a_module_prints_goes_nowhere(job: MakeJob, capfd: pytest.CaptureFixture[str]) -> None:
