@@ -2,7 +2,7 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter MistralArchitectureAdapter for MistralForCausalLM
 # spec mistral bf4b9af3d637
-# spec llama 6eaca02dac19
+# spec llama 704da28a7963
 # generator 548e38bf6bf6
 # templates 3e2ad66d9537
 # body 9fb388ff5dbf

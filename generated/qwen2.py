@@ -2,7 +2,7 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter Qwen2ArchitectureAdapter for Qwen2ForCausalLM
 # spec qwen2 28bc3f4f3660
-# spec llama 6eaca02dac19
+# spec llama 704da28a7963
 # generator 548e38bf6bf6
 # templates 3e2ad66d9537
 # body 1ab9c08b3aff

@@ -3,7 +3,7 @@
 # adapter Qwen3ArchitectureAdapter for Qwen3ForCausalLM
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
-# spec llama 6eaca02dac19
+# spec llama 704da28a7963
 # generator 548e38bf6bf6
 # templates 3e2ad66d9537
 # body 425a30f08507

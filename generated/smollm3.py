@@ -2,7 +2,7 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter SmolLM3ArchitectureAdapter for SmolLM3ForCausalLM
 # spec smollm3 2a44c346f29a
-# spec llama 6eaca02dac19
+# spec llama 704da28a7963
 # generator 548e38bf6bf6
 # templates 3e2ad66d9537
 # body 236ac4d4da99

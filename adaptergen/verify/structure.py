@@ -26,6 +26,12 @@ class Structure:
         """Whether two names stand for the same parameter."""
         return self.identities.get(one, -1) == self.identities.get(other, -2)
 
+    def layers(self, blocks: str) -> int:
+        """How many blocks at that path have parameters."""
+        start = f"{blocks}."
+        below = [name.removeprefix(start) for name in self.shapes if name.startswith(start)]
+        return len({name.partition(".")[0] for name in below})
+
     @property
     def setting(self) -> str:
         """The changes in words, such as ` with attention_bias=True`."""

@@ -386,6 +386,35 @@ MODULES = [
 
 SPECS = [
     Case(
+        "config keys that nothing accounts for",
+        {
+            "claims.config": "HF's output changes with hidden_act=gelu, and no claim names"
+            " 'hidden_act', nor does verification.config waive it"
+        },
+        change={"verification.config": {}},
+    ),
+    Case(
+        "a window that no claim explains",
+        {"claims.config": "HF's output changes with sliding_window=9, and no claim names"},
+        spec="mistral",
+        change={"attention.window": "none"},
+    ),
+    Case(
+        "waivers out of date",
+        {"claims.config": "'initializer_range' is waived, and changes nothing in HF"},
+        change={"verification.config": {"initializer_range": "why not"}},
+    ),
+    Case(
+        "a waiver of no key",
+        {"claims.config": "'hidden_axt' is waived, and HF's config has no such key"},
+        change={"verification.config": {"hidden_axt": "why not"}},
+    ),
+    Case(
+        "a waiver of a key that a claim names",
+        {"claims.config": "'mlp_bias' is waived, and mlp.bias.gate names it"},
+        change={"verification.config": {"mlp_bias": "why not"}},
+    ),
+    Case(
         "RoPE on every layer",
         {"claims.rope.layers": "layer 3 does not rotate in HF, against the policy 'all'"},
         change={"attention.rope.layers": "all"},

@@ -56,7 +56,7 @@ def heads(subject: Subject) -> Iterator[Evidence]:
                 raise
             # HF refuses some combinations; they are no model that an adapter could meet.
             continue
-        yield from _width_facts(subject, built)
+        yield from width_facts(subject, built)
 
 
 def head_settings(spec: Spec) -> list[dict[str, Any]]:
@@ -70,9 +70,10 @@ def head_settings(spec: Spec) -> list[dict[str, Any]]:
     return settings
 
 
-def _width_facts(subject: Subject, built: Structure) -> Iterator[Evidence]:
+def width_facts(subject: Subject, built: Structure) -> Iterator[Fact]:
+    """Whether each projection is as wide as the head counts of a config make it."""
     spec = subject.spec.attention
-    config, dim = built.config, subject.hf.dim
+    config, dim = built.config, built.shapes[f"{subject.spec.paths.embed}.weight"][-1]
     query = getattr(config, spec.heads.query)
     key_value = getattr(config, spec.heads.key_value)
     head_dim = getattr(config, spec.heads.head_dim or "", None) or dim // query
@@ -81,7 +82,8 @@ def _width_facts(subject: Subject, built: Structure) -> Iterator[Evidence]:
         claim = f"attention.heads.{'key_value' if role in 'kv' else 'query'}"
         wanted = (count * head_dim, dim) if role != "o" else (dim, count * head_dim)
         name = spec.projections.modules[role]
-        for number, path in subject.below(f"{spec.path}.{name}.weight"):
+        for number in range(built.layers(subject.spec.paths.blocks)):
+            path = f"{subject.spec.paths.blocks}.{number}.{spec.path}.{name}.weight"
             found = built.shapes.get(path)
             text = f"HF's {name} is {found}, not {wanted} ({count} heads of {head_dim})"
             yield Fact(found == wanted, f"{text}{built.setting}", number, claim)
