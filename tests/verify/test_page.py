@@ -173,10 +173,11 @@ FAINT = """
   for (const element of document.querySelectorAll("body *")) {
     const own = [...element.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
     if (!own || !element.checkVisibility()) continue;
-    const behind = ["white"];
+    const behind = [];
     for (let e = element; e; e = e.parentElement) {
       behind.unshift(getComputedStyle(e).backgroundColor);
     }
+    behind.unshift("white");
     const back = luminance(paint(behind));
     const text = luminance(paint([...behind, getComputedStyle(element).color]));
     const ratio = (Math.max(back, text) + 0.05) / (Math.min(back, text) + 0.05);
