@@ -1,0 +1,183 @@
+"""Runs of the command line that are interrupted, killed and resumed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Run
+from tests.verify.test_document import check
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+REPORT = ("--json", "report.json", "--html", "report.html")
+
+
+@pytest.fixture
+def three(project: Path, run: Run) -> Path:
+    """A project with three specs; the modules of the last two never end."""
+    for name, parent in (("a", "Llama"), ("b", "Mistral"), ("c", "Qwen2")):
+        (project / "specs" / f"{name}.yaml").write_text(
+            f"architecture: {parent}ForCausalLM\nextends: {parent.lower()}\nsummary: {name}.\n"
+        )
+    assert run("build").status == 0
+    for name in ("b", "c"):
+        with (project / "generated" / f"{name}.py").open("a") as module:
+            module.write("\nwhile True: pass\n")
+    return project
+
+
+class Started:
+    """A run in the background, whose processes are known by a mark in their environment."""
+
+    def __init__(self, project: Path, *arguments: str) -> None:
+        self.mark = f"ADAPTERGEN_TEST_MARK={uuid.uuid4()}"
+        self.report = project / "report.json"
+        name, _, value = self.mark.partition("=")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "adaptergen", "verify", "--only", "boot.module", *arguments],
+            cwd=project, env={**os.environ, name: value}, start_new_session=True, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+    def wait_until_two_hang(self) -> None:
+        """Until a is recorded and both processes are busy with b and c."""
+        assert self.process.stderr
+        while "verifying c" not in self.process.stderr.readline():
+            assert self.process.poll() is None
+        time.sleep(1)
+        assert len(self.left) >= 3
+
+    @property
+    def left(self) -> list[int]:
+        """The processes of this run that are there now."""
+        found = []
+        for folder in Path("/proc").iterdir():
+            try:
+                environment = (folder / "environ").read_bytes()
+            except OSError:
+                continue
+            if folder.name.isdigit() and self.mark.encode() in environment:
+                found.append(int(folder.name))
+        return found
+
+    def none_left(self) -> bool:
+        """Whether all processes have ended, after some seconds to do so."""
+        for _ in range(100):
+            if not self.left:
+                return True
+            time.sleep(0.1)
+        return False
+
+
+@pytest.fixture
+def started(three: Path) -> Iterator[Started]:
+    run = Started(three, "--jobs", "2", *REPORT)
+    yield run
+    for pid in run.left:
+        os.kill(pid, signal.SIGKILL)
+    run.process.communicate()
+
+
+@pytest.mark.parametrize(
+    "how", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.full)]
+)
+def test_interrupted_run_reports_what_is_done_and_leaves_nothing_behind(
+    started: Started, three: Path, how: signal.Signals
+) -> None:
+    started.wait_until_two_hang()
+    # As a terminal does: to every process in the foreground.
+    os.killpg(started.process.pid, how)
+    out, err = started.process.communicate(timeout=20)
+    assert started.process.returncode == 2
+    assert err == "interrupted\n"
+    assert "a (LlamaForCausalLM): verified, 1 checks" in out
+    text = (three / "report.json").read_text()
+    check(text)
+    tree = json.loads(text)
+    assert tree["complete"] is False
+    assert [(found["spec"], found["passed"]) for found in tree["records"]] == [("a", True)]
+    assert "Incomplete" in (three / "report.html").read_text()
+    assert started.none_left()
+
+
+@pytest.mark.full
+def test_killed_run_leaves_no_process_and_a_whole_file(started: Started, three: Path) -> None:
+    started.wait_until_two_hang()
+    started.process.kill()
+    assert started.none_left()
+    check((three / "report.json").read_text())
+
+
+def test_resuming_verifies_what_is_missing_or_has_changed(three: Path, run: Run) -> None:
+    verify = ("verify", "--only", "boot.module", "--json", "report.json", "--resume")
+    first = run(*verify, "--timeout", "1", "--jobs", "2")
+    assert first.status == 1
+    assert "b (MistralForCausalLM): not verified, stopped after 1 s, in boot.module" in first.out
+    assert json.loads((three / "report.json").read_text())["complete"] is True
+
+    def end(name: str) -> None:
+        path = three / "generated" / f"{name}.py"
+        path.write_text(path.read_text().replace("while True: pass", ""))
+
+    end("b")
+    end("c")
+    second = run(*verify)
+    assert second.status == 0
+    assert "verifying a" not in second.err
+    assert "verifying b" in second.err
+    assert "a (LlamaForCausalLM): verified, 1 checks" in second.out
+
+    before = (three / "report.json").read_text()
+    third = run(*verify)
+    assert "verifying" not in third.err
+    assert (three / "report.json").read_text() == before
+
+    with (three / "specs" / "a.yaml").open("a") as spec:
+        spec.write("# changed\n")
+    with (three / "generated" / "b.py").open("a") as module:
+        module.write("# changed\n")
+    fourth = run(*verify)
+    assert [line for line in fourth.err.splitlines() if line.startswith("verifying")] == [
+        "verifying a", "verifying b",
+    ]  # fmt: skip
+    assert "verifying c" in run(*verify, "--set", "rms_norm_eps=0.001").err
+
+
+def test_resuming_without_a_file_is_wrong_usage(three: Path, run: Run) -> None:
+    found = run("verify", "--resume")
+    assert (found.status, found.err) == (
+        2, "adaptergen: --resume needs --json FILE, where finished records are\n",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--jobs", "0"), "argument --jobs: invalid positive number value: '0'"),
+        (("--timeout", "-1"), "argument --timeout: invalid number value: '-1'"),
+        (("--memory", "much"), "argument --memory: invalid number value: 'much'"),
+    ],
+)
+def test_limits_are_numbers(run: Run, capsys, arguments: tuple[str, ...], message: str) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run("verify", *arguments)
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.full
+def test_process_that_waits_needs_no_torch(three: Path) -> None:
+    program = (
+        "import sys; from adaptergen.cli import main;"
+        "main(['verify', 'a', '--only', 'boot.module', '--json', 'r.json', '--html', 'r.html']);"
+        "print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "False", done.stderr
