@@ -87,7 +87,7 @@ def _variants(record: Record) -> list[str]:
     ran = len(record.variants) - counts[Status.SKIPPED]
     summary = f"  variants: {counts[Status.PASSED]} of {ran} agree with HF, worst {worst:.1e}"
     if counts[Status.SKIPPED]:
-        summary += f"; {counts[Status.SKIPPED]} that HF refuses skipped"
+        summary += f"; {counts[Status.SKIPPED]} skipped"
     failed = [v for v in record.variants if v.status is Status.FAILED]
     return [summary, *(f"  {v.setting}: {visible(v.message)}" for v in failed)]
 

@@ -2,13 +2,19 @@
 
 import json
 import math
+from dataclasses import replace
+from io import StringIO
 
 import pytest
 
+from adaptergen.commands.progress import progress
+from adaptergen.verify import verify
 from adaptergen.verify.check import Check, Difference, Fact, judge, skipped
 from adaptergen.verify.document import to_json
-from adaptergen.verify.record import CheckResult, Problem, Record, Status, versions
+from adaptergen.verify.jobs import Job
+from adaptergen.verify.record import CheckResult, MutantResult, Problem, Record, Status, versions
 from adaptergen.verify.table import table
+from tests.verify.samples import GREEN, RED, STOPPED
 
 CHECK = Check("forward.logits", "Logits equal HF's.", "attention.heads", 1e-9, lambda _: ())
 PASSED = CheckResult("claims.bias", "claims", Status.PASSED)
@@ -93,6 +99,90 @@ def test_table_lists_failures_and_gathers_consequences() -> None:
 def test_table_counts_what_was_skipped() -> None:
     lines = table([record(PASSED, skipped(CHECK, "no window"))]).splitlines()
     assert lines[3] == "              forward  0, 1 skipped                    skipped"
+
+
+def test_table_sums_up_variants_and_mutants() -> None:
+    lines = table([GREEN]).splitlines()
+    assert lines[-3:] == [
+        "smollm3 (SmolLM3ForCausalLM): verified, 3 checks",
+        "  variants: 1 of 1 agree with HF, worst 1.0e-06; 1 skipped",
+        "  mutants: 1 of 2 killed; 1 equivalent, as the spec says",
+    ]
+
+
+def test_table_names_variants_that_fail_and_mutants_that_survive() -> None:
+    lines = table([RED]).splitlines()
+    at = lines.index("  variants: 1 of 2 agree with HF, worst inf; 1 skipped")
+    assert lines[at + 1].startswith("  num_key_value_heads=1: </style>")
+    assert lines[at + 2] == "  mutants: 1 of 3 killed; 1 equivalent, as the spec says"
+    assert lines[at + 3].startswith("  mapping.drop: SURVIVED (</style>")
+
+
+def test_table_of_checks_that_passed_and_mutants_that_did_not() -> None:
+    killed = MutantResult("flags.gated_mlp", "flag left out", ("forward.logits",), "unread")
+    lines = table([replace(record(PASSED), mutants=(killed,))], colour=True).splitlines()
+    assert "llama (LlamaForCausalLM): not verified, 1 checks passed, llama.py" in lines[-3]
+    assert "\033[31m" in lines[-3]
+    assert lines[-1] == (
+        "  flags.gated_mlp: killed by forward.logits, though listed as equivalent (flag left out)"
+    )
+
+
+def test_table_says_why_a_verification_stopped() -> None:
+    lines = table([STOPPED], colour=True).splitlines()
+    assert lines[2].startswith("\033[31mqwen3")
+    assert "STOPPED" in lines[2]
+    assert "qwen3 (Qwen3ForCausalLM): not verified, stopped after 300 s" in lines[-1]
+
+
+def test_what_a_module_says_cannot_steer_the_terminal() -> None:
+    steering = replace(STOPPED, stopped="\033[2J")
+    failed = judge(CHECK, [Fact(False, "\033[2J")])
+    text = table([steering, record(failed)])
+    assert "\033" not in text
+    assert "\\x1b[2J" in text
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_in_a_log_is_a_line_per_architecture() -> None:
+    log = StringIO()
+    watcher = progress(log, 2, quiet=False)
+    for job in (Job(verify, GREEN), Job(verify, RED)):
+        watcher.started(job)
+        watcher.doing(job, f"{job.name}: claims.paths")
+        watcher.ended(job, job.blank)
+    watcher.close()
+    assert log.getvalue() == "verifying smollm3\nverifying llama\n"
+
+
+def test_progress_on_a_terminal_is_one_line_that_goes_away(monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    terminal = Terminal()
+    watcher = progress(terminal, 3, quiet=False)
+    first, second = Job(verify, RED), Job(verify, GREEN)
+    watcher.started(first)
+    watcher.started(second)
+    watcher.ended(first, RED)
+    watcher.doing(second, "smollm3: hooks.pattern")
+    watcher.close()
+    *_, last, gone = terminal.getvalue().split("\r\033[K")
+    assert last == "0 s  1 of 3 done  1 failed  smollm3: hooks.pattern"
+    assert gone == ""
+    assert "\n" not in terminal.getvalue()
+    watcher.doing(second, "x" * 99)
+    assert max(map(len, terminal.getvalue().split("\r\033[K"))) < 60
+
+
+def test_progress_can_be_left_out() -> None:
+    terminal = Terminal()
+    watcher = progress(terminal, 1, quiet=True)
+    watcher.started(Job(verify, GREEN))
+    watcher.close()
+    assert terminal.getvalue() == ""
 
 
 def test_table_in_colour_only_if_asked() -> None:
