@@ -100,6 +100,10 @@ def _verify(verb: argparse.ArgumentParser) -> None:
         "--module", metavar="FILE", help="verify this module instead of the generated one"
     )
     verb.add_argument(
+        "--adapter", metavar="transformer_lens:CLASS", type=_shipped,
+        help="verify the adapter that TransformerLens ships for this HF class, with a spec or not",
+    )  # fmt: skip
+    verb.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
         help="HF config value of the tiny model, such as attention_bias=true",
     )  # fmt: skip
@@ -108,6 +112,10 @@ def _verify(verb: argparse.ArgumentParser) -> None:
             flag, action="append", default=[], metavar="PATTERN",
             help=f"{help_}: names or groups, such as `hooks.*` or `forward`; repeatable",
         )  # fmt: skip
+    verb.add_argument(
+        "--variants", action="store_true",
+        help="also check each config that is one field away from the tiny model's",
+    )  # fmt: skip
     verb.add_argument("--list-checks", action="store_true", help="show what is checked, and end")
     verb.add_argument("--quiet", action="store_true", help="no progress on stderr")
     report = verb.add_argument_group("report")
@@ -145,8 +153,16 @@ def _limit(text: str) -> float:
     return number
 
 
+def _shipped(text: str) -> str:
+    origin, _, name = text.partition(":")
+    if origin != "transformer_lens" or not name.isidentifier():
+        raise ValueError
+    return name
+
+
 # What argparse calls a value that these refuse.
 _positive.__name__, _limit.__name__ = "positive number", "number"
+_shipped.__name__ = "adapter, such as transformer_lens:LlamaForCausalLM,"
 
 
 def _show(verb: argparse.ArgumentParser) -> None:

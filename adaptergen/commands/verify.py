@@ -14,6 +14,7 @@ from adaptergen.commands.show import load
 from adaptergen.errors import Failure, Unusable, failure, shown_path
 from adaptergen.project import Project, bundled, find_project
 from adaptergen.report import wants_colour
+from adaptergen.spec.files import spec_files
 from adaptergen.spec.load import LoadedSpec
 from adaptergen.spec.tree import parse
 from adaptergen.verify.report import Report
@@ -54,6 +55,8 @@ def run(arguments: Namespace) -> int:
 
 def _jobs(arguments: Namespace) -> "list[Job]":
     project = find_project()
+    if arguments.adapter:
+        return [_shipped_job(project, arguments)]
     names = arguments.specs or select_specs(project, [])
     if arguments.module and len(names) != 1:
         raise Unusable("--module needs exactly one spec")
@@ -68,7 +71,44 @@ def _options(arguments: Namespace) -> dict[str, Any]:
     """What `adaptergen.verify.verify` is told beyond the spec, the module and the config."""
     from adaptergen.verify.select import Selection
 
-    return {"select": Selection(tuple(arguments.only), tuple(arguments.skip))}
+    select = Selection(tuple(arguments.only), tuple(arguments.skip))
+    return {"select": select, "with_variants": arguments.variants}
+
+
+def _shipped_job(project: Project, arguments: Namespace) -> "Job":
+    """Verifies TransformerLens' own adapter, against the spec of its architecture if there is one.
+
+    The names of specs may be given to choose among several.
+    """
+    from adaptergen.verify.foreign import check_architecture, verify_foreign
+    from adaptergen.verify.inputs import hash_inputs
+    from adaptergen.verify.jobs import Job
+    from adaptergen.verify.module import SHIPPED
+    from adaptergen.verify.record import Record
+
+    name, module = arguments.adapter, f"{SHIPPED}{arguments.adapter}"
+    if arguments.module:
+        raise Unusable("--adapter and --module exclude each other")
+    check_architecture(name)
+    overrides, options = _overrides(arguments.overrides), _options(arguments)
+    spec = _spec_of(project, name, arguments.specs)
+    if spec:
+        return _job(spec, module, overrides, options)
+    inputs = hash_inputs([], {"adapter": name, "overrides": overrides, **options})
+    blank = Record(name, name, module, overrides, (), 0.0, inputs=inputs)
+    return Job(partial(verify_foreign, name, overrides, **options), blank)
+
+
+def _spec_of(project: Project, architecture: str, names: Sequence[str]) -> LoadedSpec | None:
+    """The spec of an architecture: one of those named, else the project's or a bundled one."""
+    paths = names or [path for folder in project.spec_folders() for path in spec_files(folder)]
+    for path in paths:
+        spec = load(project, path)
+        if architecture in spec.spec.architectures:
+            return spec
+    if names:
+        raise Unusable(f"no spec among {', '.join(names)} is of {architecture}")
+    return None
 
 
 def _job(
@@ -80,7 +120,8 @@ def _job(
     from adaptergen.verify.record import Record
 
     settings = {"overrides": overrides, **options}
-    inputs = hash_inputs([spec.path, *spec.parents, module], settings)
+    files = [spec.path, *spec.parents, *([module] if os.path.isfile(module) else [])]
+    inputs = hash_inputs(files, {"module": module, **settings})
     blank = Record(spec.name, spec.spec.architecture, module, overrides, (), 0.0, inputs=inputs)
     return Job(partial(verify, spec, module, overrides, **options), blank)
 

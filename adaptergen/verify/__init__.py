@@ -18,12 +18,13 @@ def verify(
     overrides: Mapping[str, Any] | None = None,
     progress: Callable[[str], None] = lambda line: None,
     select: Selection = EVERYTHING,
+    with_variants: bool = False,
 ) -> Record:
     """Run the checks on the adapter in `module_path` against HF's own model.
 
     `overrides` are HF config keys on top of the spec's tiny config. `progress` gets a short line
-    before each check, and `select` says which checks run. Whatever the adapter does wrong,
-    exceptions included, is in the record.
+    before each check, and `select` says which checks run. `with_variants` adds the sweep over
+    configs one step away. Whatever the adapter does wrong, exceptions included, is in the record.
 
     Raises:
         Failure: if HF does not know an overridden config key.
@@ -32,4 +33,4 @@ def verify(
     # Imported late: whoever only reads or prints records needs no torch.
     from adaptergen.verify.battery import run
 
-    return run(loaded, module_path, dict(overrides or {}), progress, select)
+    return run(loaded, module_path, dict(overrides or {}), progress, select, with_variants)

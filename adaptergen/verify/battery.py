@@ -14,9 +14,10 @@ from adaptergen.verify.hf import hf_class
 from adaptergen.verify.layers import layer_facts
 from adaptergen.verify.once import UnavailableError, one_line
 from adaptergen.verify.precision import comparable
-from adaptergen.verify.record import CheckResult, Record
+from adaptergen.verify.record import CheckResult, Record, VariantResult
 from adaptergen.verify.select import Selection
 from adaptergen.verify.subject import Subject
+from adaptergen.verify.sweep import sweep
 
 
 def run(
@@ -25,6 +26,7 @@ def run(
     overrides: dict[str, Any],
     progress: Callable[[str], None],
     select: Selection,
+    with_variants: bool = False,
 ) -> Record:
     """The record of the battery; see `adaptergen.verify.verify`."""
     started = time.perf_counter()
@@ -38,10 +40,22 @@ def run(
     results = run_checks(subject, chosen, announce)
     with comparable():
         layers = layer_facts(subject)
+        variants = _variants(subject, progress) if with_variants else []
     seconds = round(time.perf_counter() - started, 3)
     return Record(
-        loaded.name, spec.architecture, module_path, overrides, tuple(results), seconds, layers
+        loaded.name,
+        spec.architecture,
+        module_path,
+        overrides,
+        tuple(results),
+        seconds,
+        layers,
+        tuple(variants),
     )
+
+
+def _variants(subject: Subject, progress: Callable[[str], None]) -> list[VariantResult]:
+    return sweep(subject, run_checks, subject.spec.verification.limits, progress=progress)
 
 
 def run_checks(

@@ -112,11 +112,17 @@ def window_settings(config: Any) -> dict[str, Any]:
 
 
 class HfModel:
-    """A tiny HF model in float64 with amplified weights, built from its config alone."""
+    """A tiny HF model, in float64 with amplified weights, built from its config alone."""
 
-    def __init__(self, architecture: str, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        architecture: str,
+        settings: Mapping[str, Any],
+        dtype: torch.dtype = torch.float64,
+    ) -> None:
         self.architecture = architecture
         self.settings = dict(settings)
+        self.dtype = dtype
         self.once = Once()
 
     @property
@@ -138,7 +144,7 @@ class HfModel:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_SEED)
             model = hf_class(self.architecture)(hf_config(self.architecture, self.settings))
-        model.eval().double()
+        model.eval().to(self.dtype)
         amplify(model)
         built: nn.Module = model
         return built

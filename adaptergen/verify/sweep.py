@@ -105,9 +105,14 @@ def _head_counts(config: Any) -> Iterator[dict[str, Any]]:
             yield from ({key: count} for count in sorted({query, max(query // 2, 1), 1}))
 
 
-def variants(subject: Subject, checks: Sequence[Check], run: Runner) -> Iterator[Variant]:
+def variants(
+    subject: Subject,
+    checks: Sequence[Check],
+    run: Runner,
+    wanted: Callable[[Mapping[str, Any]], bool] = lambda changes: True,
+) -> Iterator[Variant]:
     """One for each setting. Nothing else is kept, so that hundreds of models fit in memory."""
-    for changes in settings(subject.hf):
+    for changes in filter(wanted, settings(subject.hf)):
         yield examine(subject, changes, checks, run)
 
 
@@ -154,9 +159,13 @@ def sweep(
     run: Runner,
     limits: Mapping[str, str],
     checks: Sequence[Check] = CHECKS,
+    progress: Callable[[str], None] = lambda line: None,
 ) -> list[VariantResult]:
     """A line for each setting; what a limit explains is no failure, unless it does not occur."""
-    found = [_result(v, limits.get(v.setting, "")) for v in variants(subject, checks, run)]
+    found = []
+    for variant in variants(subject, checks, run):
+        found.append(_result(variant, limits.get(variant.setting, "")))
+        progress(f"{subject.hf.architecture}: variant {len(found)}, {variant.setting}")
     unknown = limits.keys() - {result.setting for result in found}
     text = "the spec has a limit for it, but no such setting is tried"
     return [*found, *(VariantResult(name, Status.FAILED, None, text) for name in sorted(unknown))]

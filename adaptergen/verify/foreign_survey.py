@@ -1,0 +1,109 @@
+"""What an adapter that TL ships does wrong on its tiny model and one config field away from it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from adaptergen.verify.battery import run_checks
+from adaptergen.verify.check import Check
+from adaptergen.verify.foreign import ALL, SWEPT, ForeignSubject, distrust
+from adaptergen.verify.hf import HfModel
+from adaptergen.verify.precision import comparable
+from adaptergen.verify.record import CheckResult, Status
+from adaptergen.verify.sweep import variants
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check that fails under one setting; an empty setting is the tiny model as it is.
+
+    `in_float32` is what the same check says in float32, as users run models.
+    """
+
+    setting: str
+    changes: Mapping[str, Any]
+    check: str
+    message: str
+    worst: float | None
+    in_float32: str = ""
+
+    @property
+    def silent(self) -> bool:
+        """Whether wrong numbers come out; otherwise an exception does."""
+        return self.worst is not None or "off by" in self.message or "moves by" in self.message
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The findings of one architecture, with what was run and what could not be."""
+
+    architecture: str
+    settings: Mapping[str, Any]
+    distrust: str = ""
+    skipped: tuple[tuple[str, str], ...] = ()
+    tried: int = 0
+    refused: int = 0
+    findings: tuple[Finding, ...] = ()
+
+
+def survey(architecture: str) -> Survey:
+    """Run the spec-less battery and the sweep."""
+    with comparable():
+        subject = ForeignSubject(architecture)
+        doubt = distrust(subject.hf)
+        if doubt:
+            return Survey(architecture, subject.settings, doubt)
+        results = run_checks(subject, ALL)
+        skipped = tuple((r.check, r.message) for r in results if r.status is Status.SKIPPED)
+        found = [
+            Finding("", {}, r.check, r.message, r.worst, in_float32(subject, r.check))
+            for r in results
+            if r.status is Status.FAILED
+        ]
+        # What is wrong everywhere is one finding, not one for each setting.
+        known = {finding.check for finding in found}
+        tried = refused = 0
+        for variant in variants(subject, SWEPT, run_checks, _telling):
+            tried += 1
+            refused += bool(variant.refused)
+            new = [r for r in variant.failures if r.check not in known]
+            found += list(_of_variant(subject, variant.setting, variant.changes, new))
+            if variant.complaint and not variant.failures:
+                args = (variant.setting, variant.changes, "ignored", variant.complaint)
+                found.append(Finding(*args, variant.moved))
+        return Survey(architecture, subject.settings, "", skipped, tried, refused, tuple(found))
+
+
+def _telling(changes: Mapping[str, Any]) -> bool:
+    """Leaves out what only costs time: ids of special tokens, initialisation, sizes of one."""
+    return not any(
+        key.endswith("_token_id")
+        or key in ("initializer_range", "use_cache")
+        or (value == 1 and type(value) is int and "heads" not in key)
+        for key, value in changes.items()
+    )
+
+
+def _of_variant(
+    subject: ForeignSubject, setting: str, changes: Mapping[str, Any], failed: Sequence[CheckResult]
+) -> Iterator[Finding]:
+    """The first failure of each kind; one failure in the forward pass explains the others."""
+    for result in failed[:1]:
+        confirmed = in_float32(subject.variant(**changes), result.check)
+        yield Finding(setting, changes, result.check, result.message, result.worst, confirmed)
+
+
+def in_float32(subject: ForeignSubject, name: str) -> str:
+    """What a check says of the same config in float32."""
+    hf = HfModel(subject.architecture, subject.settings, torch.float32)
+    again = ForeignSubject(subject.architecture, subject.overrides, hf)
+    (result,) = run_checks(again, [check for check in _every() if check.name == name])
+    if result.worst is not None:
+        return f"{result.worst:.1e}"
+    return "the same" if result.status is Status.FAILED else result.status.value
+
+
+def _every() -> list[Check]:
+    return list({check.name: check for check in (*ALL, *SWEPT)}.values())

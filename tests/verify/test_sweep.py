@@ -1,0 +1,122 @@
+"""The sweep over configs one step away."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from adaptergen.verify import sweep
+from adaptergen.verify.battery import run_checks
+from adaptergen.verify.precision import comparable
+from adaptergen.verify.record import CheckResult, Status
+from adaptergen.verify.subject import Subject
+from adaptergen.verify.sweep import CHECKS, Variant, examine, settings
+from tests.verify.conftest import hf_model, load, module_of
+
+SPECS = ("llama", "mistral", "qwen2", "qwen3", "smollm3")
+
+
+def _subject(name: str) -> Subject:
+    return Subject(load(name).spec, module_of(name), hf=hf_model(name))
+
+
+def _examined(name: str, **changes: Any) -> Variant:
+    with comparable():
+        return examine(_subject(name), changes, CHECKS, run_checks)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", SPECS)
+def test_spec_is_right_one_step_away(name: str) -> None:
+    with comparable():
+        found = sweep.sweep(_subject(name), run_checks, load(name).spec.verification.limits)
+    assert len(found) > 60
+    assert [result for result in found if result.status is Status.FAILED] == []
+    skipped = {r.setting: r.message for r in found if r.status is Status.SKIPPED}
+    assert skipped["hidden_act=tanh"].startswith("limit: ")
+    assert (next(r for r in found if r.setting == "hidden_act=tanh").worst or 0.0) > 0.1
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("llama", {"num_key_value_heads": 1, "attention_bias": True}),
+        ("smollm3", {"no_rope_layers": [0, 1, 0, 1]}),
+        ("qwen3", {"rope_parameters": {"rope_type": "linear", "rope_theta": 1e4, "factor": 2.0}}),
+    ],
+    ids=str,
+)
+def test_right_variant(name: str, changes: dict[str, Any]) -> None:
+    variant = _examined(name, **changes)
+    assert (variant.refused, variant.complaint) == ("", "")
+    assert [result.check for result in variant.results] == [check.name for check in CHECKS]
+
+
+def test_activation_that_transformer_lens_does_not_know() -> None:
+    variant = _examined("llama", hidden_act="mish")
+    assert variant.setting == "hidden_act=mish"
+    assert [failure.check for failure in variant.failures] == ["weights.compatibility"]
+    assert (variant.worst or 0.0) > 0.1
+
+
+def test_setting_that_hf_refuses() -> None:
+    variant = _examined("llama", num_key_value_heads=3)
+    assert variant.refused.startswith("HF refuses it: ")
+    assert variant.results == ()
+
+
+def test_setting_that_hf_ignores_is_held_against_the_adapter_itself() -> None:
+    variant = _examined("llama", initializer_range=0.5)
+    assert variant.moved == 0.0
+    assert Variant({"a": 1}, moved=0.5).complaint == (
+        "HF ignores the setting, the adapter's output moves by 5.0e-01"
+    )
+
+
+def test_settings_cover_heads_with_biases_and_every_scaling_type() -> None:
+    found = [sweep.shown(changes) for changes in settings(hf_model("smollm3"))]
+    assert len(set(found)) == len(found)
+    for expected in (
+        "num_key_value_heads=1, attention_bias=True",
+        "no_rope_layers=[0, 0, 0, 0]",
+        "tie_word_embeddings=False",
+    ):
+        assert expected in found
+    for kind in ("linear", "dynamic", "yarn", "llama3", "longrope"):
+        assert any(f"rope_type: {kind}" in text for text in found)
+
+
+def _result(status: Status) -> CheckResult:
+    return CheckResult("forward.logits", "forward", status, worst=0.5, message="is off")
+
+
+@pytest.mark.parametrize(
+    ("variant", "limit", "status", "message"),
+    [
+        (Variant({"a": 1}, (_result(Status.PASSED),)), "", Status.PASSED, ""),
+        (Variant({"a": 1}, (_result(Status.FAILED),)), "", Status.FAILED, "is off"),
+        (Variant({"a": 1}, (_result(Status.FAILED),)), "Why.", Status.SKIPPED, "limit: Why. ("),
+        (Variant({"a": 1}, (_result(Status.PASSED),)), "Why.", Status.FAILED, "nothing is wrong"),
+        (Variant({"a": 1}, refused="No."), "", Status.SKIPPED, "No."),
+    ],
+)
+def test_limits_explain_what_is_wrong_and_nothing_else(
+    variant: Variant, limit: str, status: Status, message: str
+) -> None:
+    result = sweep._result(variant, limit)
+    assert (result.setting, result.status) == ("a=1", status)
+    assert message in result.message
+
+
+def test_a_limit_of_no_setting_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep, "settings", lambda hf: [])
+    (result,) = sweep.sweep(_subject("llama"), run_checks, {"hidden_act=swash": "Why."})
+    assert result.status is Status.FAILED
+    assert "no such setting is tried" in result.message
+
+
+def test_a_model_that_differs_from_itself_is_no_oracle(monkeypatch: pytest.MonkeyPatch) -> None:
+    hf = hf_model("llama")
+    noisy = lambda batch: hf.seen.logits + torch.rand(1)  # noqa: E731
+    monkeypatch.setattr(hf, "logits", noisy)
+    assert "HF differs from itself" in sweep._refusal(hf)
