@@ -7,11 +7,13 @@ import sys
 from collections.abc import Callable, Sequence
 from enum import IntEnum
 from importlib import import_module
-from typing import cast
+from typing import TypeAlias, cast
 
 from adaptergen import __version__
 from adaptergen.errors import Failure, Unusable
 from adaptergen.report import FORMATS, print_failures, visible
+
+Group: TypeAlias = "argparse._ArgumentGroup"
 
 
 class ExitStatus(IntEnum):
@@ -93,49 +95,61 @@ def _build(verb: argparse.ArgumentParser) -> None:
 
 
 def _verify(verb: argparse.ArgumentParser) -> None:
+    verb.usage = "adaptergen verify [options] [NAME|SPEC ...]"
     verb.add_argument(
         "specs", nargs="*", metavar="NAME|SPEC", help="what to verify; without any, all"
     )
-    verb.add_argument(
-        "--module", metavar="FILE", help="verify this module instead of the generated one"
-    )
+    verb.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    verb.add_argument("--module", metavar="FILE", help="a module instead of the generated one")
     verb.add_argument(
         "--adapter", metavar="transformer_lens:CLASS", type=_shipped,
-        help="verify the adapter that TransformerLens ships for this HF class, with a spec or not",
+        help="the adapter that TransformerLens ships for a HF class, with a spec or without",
     )  # fmt: skip
     verb.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
-        help="HF config value of the tiny model, such as attention_bias=true",
+        help="HF config of the tiny model, such as attention_bias=true; repeatable",
     )  # fmt: skip
-    for flag, help_ in (("--only", "run these checks only"), ("--skip", "leave these checks out")):
-        verb.add_argument(
-            flag, action="append", default=[], metavar="PATTERN",
-            help=f"{help_}: names or groups, such as `hooks.*` or `forward`; repeatable",
-        )  # fmt: skip
-    verb.add_argument(
-        "--variants", action="store_true",
-        help="also check each config that is one field away from the tiny model's",
+    _verify_checks(verb.add_argument_group("checks"))
+    _verify_report(verb.add_argument_group("report"))
+    _verify_processes(verb.add_argument_group("processes, one for each architecture"))
+
+
+def _verify_checks(group: Group) -> None:
+    for flag, help_ in (
+        ("--only", "run no others: names or groups, such as `hooks.*` or `forward`; repeatable"),
+        ("--skip", "leave these out; repeatable"),
+    ):
+        group.add_argument(flag, action="append", default=[], metavar="PATTERN", help=help_)
+    group.add_argument(
+        "--variants", action="store_true", help="also check each config that is one field away"
+    )
+    group.add_argument(
+        "--mutants", action="store_true",
+        help="also break each adapter that passes in many ways; the checks must notice each",
     )  # fmt: skip
-    verb.add_argument("--list-checks", action="store_true", help="show what is checked, and end")
-    verb.add_argument("--quiet", action="store_true", help="no progress on stderr")
-    report = verb.add_argument_group("report")
-    report.add_argument("--json", metavar="FILE", help="write the records for programs")
-    report.add_argument("--html", metavar="FILE", help="draw the records as one page for people")
-    report.add_argument(
+    group.add_argument("--list-checks", action="store_true", help="show what is checked, and end")
+
+
+def _verify_report(group: Group) -> None:
+    group.add_argument("--json", metavar="FILE", help="write the records for programs")
+    group.add_argument("--html", metavar="FILE", help="draw the records as one page for people")
+    group.add_argument(
         "--resume", action="store_true",
-        help="skip what the --json file holds already, found with the same inputs and versions",
+        help="skip what the --json file holds on the same inputs and versions",
     )  # fmt: skip
-    process = verb.add_argument_group("processes", "Each architecture has one of its own.")
-    process.add_argument(
+
+
+def _verify_processes(group: Group) -> None:
+    group.add_argument(
         "--jobs", type=_positive, default=1, metavar="N", help="how many at once (default 1)"
     )
-    process.add_argument(
+    group.add_argument(
         "--timeout", type=_limit, default=300, metavar="SECONDS",
-        help="stop what takes longer and record that it failed (default 300; 0: never)",
+        help="what takes longer is stopped and has failed (default 300; 0: never)",
     )  # fmt: skip
-    process.add_argument(
+    group.add_argument(
         "--memory", type=_limit, default=4, metavar="GB",
-        help="what each may take on top of the libraries (default 4; 0: any; Linux only)",
+        help="allowed on top of the libraries (default 4; 0: any; Linux only)",
     )  # fmt: skip
 
 
