@@ -2,7 +2,7 @@
 # Edit the spec, then run `adaptergen build`.
 # adapters 2b1e83eab669
 # generator 548e38bf6bf6
-# templates 3e2ad66d9537
+# templates 2bd8f581d541
 # body 9b815fdc1bcf
 """Generated TransformerLens adapters, by the name of the HF class that each is for."""
 

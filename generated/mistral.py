@@ -2,10 +2,10 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter MistralArchitectureAdapter for MistralForCausalLM
 # spec mistral bf4b9af3d637
-# spec llama 704da28a7963
+# spec llama 746709374e0e
 # generator 548e38bf6bf6
-# templates 3e2ad66d9537
-# body 9fb388ff5dbf
+# templates 2bd8f581d541
+# body 47e5871eeadf
 """Mistral architecture adapter.
 
 Llama-family decoder without biases whose layers see a sliding window.
@@ -119,8 +119,6 @@ class MistralArchitectureAdapter(ArchitectureAdapter):
                             "v": LinearBridge(name="v_proj"),
                             "o": LinearBridge(name="o_proj"),
                         },
-                        requires_attention_mask=True,
-                        requires_position_embeddings=True,
                     ),
                     "mlp": GatedMLPBridge(
                         name="mlp",

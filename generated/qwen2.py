@@ -2,10 +2,10 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter Qwen2ArchitectureAdapter for Qwen2ForCausalLM
 # spec qwen2 28bc3f4f3660
-# spec llama 704da28a7963
+# spec llama 746709374e0e
 # generator 548e38bf6bf6
-# templates 3e2ad66d9537
-# body 1ab9c08b3aff
+# templates 2bd8f581d541
+# body 184bbdb3365a
 """Qwen2 architecture adapter.
 
 Llama-family decoder with biases on queries, keys and values only.
@@ -117,8 +117,6 @@ class Qwen2ArchitectureAdapter(ArchitectureAdapter):
                             "v": LinearBridge(name="v_proj"),
                             "o": LinearBridge(name="o_proj"),
                         },
-                        requires_attention_mask=True,
-                        requires_position_embeddings=True,
                     ),
                     "mlp": GatedMLPBridge(
                         name="mlp",

@@ -3,10 +3,10 @@
 # adapter Qwen3ArchitectureAdapter for Qwen3ForCausalLM
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
-# spec llama 704da28a7963
+# spec llama 746709374e0e
 # generator 548e38bf6bf6
-# templates 3e2ad66d9537
-# body 425a30f08507
+# templates 2bd8f581d541
+# body 4fd9d691a192
 """Qwen3 architecture adapter.
 
 Llama-family decoder that normalises the queries and keys of each head.
@@ -123,8 +123,6 @@ class Qwen3ArchitectureAdapter(ArchitectureAdapter):
                             "q_norm": RMSNormalizationBridge(name="q_norm", config=self.cfg),
                             "k_norm": RMSNormalizationBridge(name="k_norm", config=self.cfg),
                         },
-                        requires_attention_mask=True,
-                        requires_position_embeddings=True,
                     ),
                     "mlp": GatedMLPBridge(
                         name="mlp",

@@ -2,10 +2,10 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter SmolLM3ArchitectureAdapter for SmolLM3ForCausalLM
 # spec smollm3 2a44c346f29a
-# spec llama 704da28a7963
+# spec llama 746709374e0e
 # generator 548e38bf6bf6
-# templates 3e2ad66d9537
-# body 236ac4d4da99
+# templates 2bd8f581d541
+# body 97e12fee1d25
 """SmolLM3 architecture adapter.
 
 Llama-family decoder that skips RoPE on a periodic subset of layers (NoPE).
@@ -157,8 +157,6 @@ class SmolLM3ArchitectureAdapter(ArchitectureAdapter):
                             "v": LinearBridge(name="v_proj"),
                             "o": LinearBridge(name="o_proj"),
                         },
-                        requires_attention_mask=True,
-                        requires_position_embeddings=True,
                     ),
                     "mlp": GatedMLPBridge(
                         name="mlp",
