@@ -62,6 +62,8 @@ def _jobs(arguments: Namespace) -> "list[Job]":
         raise Unusable("--module needs exactly one spec")
     overrides = _overrides(arguments.overrides)
     options = _options(arguments)
+    if arguments.mutants:
+        options["mutants_from"] = project.template_folders()
     specs = [load(project, name) for name in names]
     work = [(spec, _module(project, spec, arguments.module)) for spec in specs]
     return [_job(spec, module, overrides, options) for spec, module in work]
@@ -89,6 +91,8 @@ def _shipped_job(project: Project, arguments: Namespace) -> "Job":
     name, module = arguments.adapter, f"{SHIPPED}{arguments.adapter}"
     if arguments.module:
         raise Unusable("--adapter and --module exclude each other")
+    if arguments.mutants:
+        raise Unusable("--mutants breaks generated adapters, not those that TransformerLens ships")
     check_architecture(name)
     overrides, options = _overrides(arguments.overrides), _options(arguments)
     spec = _spec_of(project, name, arguments.specs)

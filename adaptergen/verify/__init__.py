@@ -1,7 +1,7 @@
 """Is the adapter in a file right? It is if it agrees with HF in everything that its spec claims."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from adaptergen.spec.load import LoadedSpec
@@ -19,18 +19,23 @@ def verify(
     progress: Callable[[str], None] = lambda line: None,
     select: Selection = EVERYTHING,
     with_variants: bool = False,
+    mutants_from: Sequence[str] = (),
 ) -> Record:
     """Run the checks on the adapter in `module_path` against HF's own model.
 
     `overrides` are HF config keys on top of the spec's tiny config. `progress` gets a short line
     before each check, and `select` says which checks run. `with_variants` adds the sweep over
-    configs one step away. Whatever the adapter does wrong, exceptions included, is in the record.
+    configs one step away. With folders of templates in `mutants_from`, an adapter that passes is
+    also broken in many ways, some by rendering wrong specs, and the checks must notice each.
+    Whatever the adapter does wrong, exceptions included, is in the record.
 
     Raises:
-        Failure: if HF does not know an overridden config key.
+        Failure: if HF does not know an overridden config key, or a mutant that the spec lists as
+            equivalent does not exist.
         Unusable: if `select` names a check that does not exist.
     """
     # Imported late: whoever only reads or prints records needs no torch.
     from adaptergen.verify.battery import run
 
-    return run(loaded, module_path, dict(overrides or {}), progress, select, with_variants)
+    changes = dict(overrides or {})
+    return run(loaded, module_path, changes, progress, select, with_variants, mutants_from)

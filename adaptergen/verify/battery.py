@@ -12,9 +12,10 @@ from adaptergen.verify.check import Check, Evidence, Fact, NotApplicableError, j
 from adaptergen.verify.checks import ALL
 from adaptergen.verify.hf import hf_class
 from adaptergen.verify.layers import layer_facts
+from adaptergen.verify.mutants import run_mutants
 from adaptergen.verify.once import UnavailableError, one_line
 from adaptergen.verify.precision import comparable
-from adaptergen.verify.record import CheckResult, Record, VariantResult
+from adaptergen.verify.record import CheckResult, MutantResult, Record, Status, VariantResult
 from adaptergen.verify.select import Selection
 from adaptergen.verify.subject import Subject
 from adaptergen.verify.sweep import sweep
@@ -27,6 +28,7 @@ def run(
     progress: Callable[[str], None],
     select: Selection,
     with_variants: bool = False,
+    mutants_from: Sequence[str] = (),
 ) -> Record:
     """The record of the battery; see `adaptergen.verify.verify`."""
     started = time.perf_counter()
@@ -41,6 +43,11 @@ def run(
     with comparable():
         layers = layer_facts(subject)
         variants = _variants(subject, progress) if with_variants else []
+    # The mutants of an adapter that is wrong itself say nothing.
+    right = all(result.status is not Status.FAILED for result in results)
+    mutants: tuple[MutantResult, ...] = ()
+    if right and mutants_from:
+        mutants = run_mutants(loaded, subject, mutants_from, chosen, run_checks, progress)
     seconds = round(time.perf_counter() - started, 3)
     return Record(
         loaded.name,
@@ -51,6 +58,7 @@ def run(
         seconds,
         layers,
         tuple(variants),
+        mutants,
     )
 
 

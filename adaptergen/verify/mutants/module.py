@@ -211,7 +211,6 @@ def _patterns_changed(key: str, pattern: ast.Constant) -> Wrong:
     others = {
         "interleaved": right.replace("(n h)", "(h n)"),
         "transposed": source + arrow + " ".join([axes[0], *reversed(axes[1:])]),
-        "heads_last": source + arrow + " ".join([*axes[1:], axes[0]]),
     }
     for word, wrong in others.items():
         if wrong != right:

@@ -1,7 +1,5 @@
 """Makes all mutants of an adapter, and finds out which checks notice each."""
 
-import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,17 +9,13 @@ from adaptergen.render import Renderer
 from adaptergen.spec.load import LoadedSpec
 from adaptergen.spec.model import Spec
 from adaptergen.spec.tree import Node
-from adaptergen.verify.battery import run_checks
 from adaptergen.verify.check import Check
-from adaptergen.verify.checks import ALL
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.mutants import module, spec
+from adaptergen.verify.mutants.court import Court, Runner
 from adaptergen.verify.mutants.mutant import Mutant, meaning
-from adaptergen.verify.record import MutantResult, Status
+from adaptergen.verify.record import MutantResult
 from adaptergen.verify.subject import Subject
-
-# Groups whose checks take milliseconds once the bridge is there: a mutant meets all of these.
-_CHEAP = ("boot", "config", "forward", "hooks", "weights")
 
 
 def mutants(original: Spec, code: str, hf: HfModel, templates: Sequence[str]) -> list[Mutant]:
@@ -56,72 +50,52 @@ def _distinct(candidates: Sequence[Mutant], seen: set[str]) -> Iterator[Mutant]:
 
 def run_mutants(
     loaded: LoadedSpec,
-    module_path: str,
-    hf: HfModel,
+    subject: Subject,
     templates: Sequence[str],
-    overrides: Mapping[str, Any] | None = None,
+    checks: Sequence[Check],
+    run_checks: Runner,
     progress: Callable[[str], None] = lambda line: None,
 ) -> tuple[MutantResult, ...]:
-    """Verify every mutant of an adapter that has passed; all share HF's side.
+    """Judge every mutant of an adapter that has passed; all share HF's side with it.
 
     Raises:
         Failure: if the spec lists a mutant as equivalent that does not exist.
     """
-    made = mutants(loaded.spec, Path(module_path).read_text(encoding="utf-8"), hf, templates)
-    refuse_unknown(loaded, [mutant.name for mutant in made])
-    listed = loaded.spec.verification.equivalent
+    code = Path(subject.module_path).read_text(encoding="utf-8")
+    made = mutants(loaded.spec, code, subject.hf, templates)
+    own = _listed(loaded)
+    _refuse_unknown(own, [mutant.name for mutant in made])
+    inherited = loaded.spec.verification.equivalent
+    court = Court(loaded.spec, subject.hf, subject.overrides, checks, run_checks)
     results = []
-    with tempfile.TemporaryDirectory(prefix="adaptergen-") as folder:
-        for number, mutant in enumerate(made, 1):
-            progress(f"{loaded.name}: mutant {number} of {len(made)}, {mutant.name}")
-            path = os.path.join(folder, f"{number}.py")
-            Path(path).write_text(mutant.code, encoding="utf-8")
-            subject = Subject(mutant.spec, path, overrides, hf=hf)
-            killers = tuple(killed_by(subject, judged_alone=mutant.spec is loaded.spec))
-            reason = listed.get(mutant.name, "")
-            results.append(MutantResult(mutant.name, mutant.description, killers, reason))
+    for number, mutant in enumerate(made, 1):
+        progress(f"{loaded.name}: mutant {number} of {len(made)}, {mutant.name}")
+        killers = tuple(court.killers(mutant))
+        # What a parent says of its mutants is allowed here, and need not hold here.
+        listed = mutant.name in own or not killers
+        reason = inherited.get(mutant.name, "") if listed else ""
+        results.append(MutantResult(mutant.name, mutant.description, killers, reason))
     return tuple(results)
 
 
-def killed_by(subject: Subject, *, judged_alone: bool = False) -> Iterator[str]:
-    """Names of the checks that fail.
-
-    Claims see nothing of the module, so that only a wrong spec meets them. A mutant meets all
-    checks of a round; the expensive ones come last, one by one, until one fails.
-    """
-    for checks in _rounds(judged_alone):
-        failed = [r.check for r in run_checks(subject, checks) if r.status is Status.FAILED]
-        yield from failed
-        if failed:
-            return
+def _listed(loaded: LoadedSpec) -> Mapping[str, Node]:
+    """The mutants that the spec's own file calls equivalent, by name."""
+    node: Node | None = loaded.tree
+    for key in ("verification", "equivalent"):
+        node = node.value.get(key) if node and isinstance(node.value, dict) else None
+    entries: dict[str, Any] = node.value if node and isinstance(node.value, dict) else {}
+    return {name: entry for name, entry in entries.items() if entry.file == loaded.path}
 
 
-def _rounds(judged_alone: bool) -> Iterator[list[Check]]:
-    if not judged_alone:
-        yield [check for check in ALL if check.group == "claims"]
-    yield [check for check in ALL if check.group in _CHEAP]
-    yield from ([check] for check in ALL if check.group not in ("claims", *_CHEAP))
-
-
-def refuse_unknown(loaded: LoadedSpec, known: Sequence[str]) -> None:
-    """A name that the spec's own file lists must be a mutant's; an inherited one need not be.
-
-    Raises:
-        Failure: with every name that is none.
-    """
+def _refuse_unknown(listed: Mapping[str, Node], known: Sequence[str]) -> None:
     mistakes = []
-    for name, node in _listed(loaded.tree, "verification", "equivalent").items():
-        if node.file == loaded.path and name not in known:
+    for name, node in listed.items():
+        if name not in known:
             message = f"'verification.equivalent.{name}': no mutant is called so"
-            hint = did_you_mean(name, known) or "`verify --mutants --json FILE` lists them"
-            mistakes.append(Diagnostic(node.file, node.key_line, node.key_column, message, hint))
+            hint = did_you_mean(name, known) or "`verify --mutants --json FILE` names them all"
+            lines = Path(node.file).read_text(encoding="utf-8-sig").splitlines()
+            source = lines[node.key_line - 1]
+            at = (node.file, node.key_line, node.key_column)
+            mistakes.append(Diagnostic(*at, message, hint, source))
     if mistakes:
         raise Failure(mistakes)
-
-
-def _listed(tree: Node, *keys: str) -> dict[str, Node]:
-    """The entries of the mapping that keys lead to."""
-    node: Node | None = tree
-    for key in keys:
-        node = node.value.get(key) if node and isinstance(node.value, dict) else None
-    return node.value if node and isinstance(node.value, dict) else {}

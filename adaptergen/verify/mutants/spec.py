@@ -140,7 +140,7 @@ def _changes_of(facet: Facet, prefix: str, world: World) -> Iterator[Change]:
     for name, field in type(facet).model_fields.items():
         key, value = key_of(name, field), getattr(facet, name)
         for word, other in _others(field, value, world):
-            shown = other if isinstance(other, str | bool | None) else word
+            shown = word if isinstance(other, dict) else other
             text = f"{prefix}{key} is {shown}, not {_shown(value)}"
             yield _inside(prefix, Change(f"{key}.{word}", text, {key: other}))
         if isinstance(value, Facet) and not isinstance(value, Verification):
@@ -170,7 +170,7 @@ def _others(field: FieldInfo, value: object, world: World) -> Iterator[tuple[str
         for other in (True, False, *_deciding_keys(world)):
             yield str(other), other
     elif field.annotation is bool:
-        yield str(not value), not value
+        yield "flipped", not value
     elif get_origin(field.annotation) is Literal:
         for other in get_args(field.annotation):
             yield str(other), other

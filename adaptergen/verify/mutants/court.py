@@ -1,0 +1,95 @@
+"""Finds out which checks notice a mutant."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from adaptergen.spec.model import Spec
+from adaptergen.verify.check import Check
+from adaptergen.verify.hf import HfModel
+from adaptergen.verify.mutants.mutant import Mutant
+from adaptergen.verify.record import CheckResult, Status
+from adaptergen.verify.subject import Subject
+
+Runner = Callable[[Subject, Sequence[Check]], list[CheckResult]]
+
+# Groups whose checks take milliseconds once the bridge is there, in rounds. Compatibility mode,
+# which the last one needs, takes longest.
+_ROUNDS = (("claims",), ("boot", "config"), ("forward", "hooks"), ("weights",))
+_EXPENSIVE = ("claims.config",)
+
+
+class _Suspect(Subject):
+    """A mutant under verification; the HF models of variants are shared with other mutants."""
+
+    def __init__(
+        self, mutant: Mutant, path: str, court: "Court", changes: dict[str, Any] | None = None,
+        *, thrifty: bool = False,
+    ) -> None:  # fmt: skip
+        self._mutant, self._court, self._changes = mutant, court, dict(changes or {})
+        overrides = {**court.overrides, **self._changes}
+        super().__init__(mutant.spec, path, overrides, court.model(self._changes), thrifty)
+
+    def variant(self, **changes: Any) -> Subject:
+        changed = {**self._changes, **changes}
+        return _Suspect(self._mutant, self.module_path, self._court, changed, thrifty=True)
+
+
+@dataclass
+class Court:
+    """Judges mutants of one adapter, with HF's side made once for all of them."""
+
+    spec: Spec
+    hf: HfModel
+    overrides: dict[str, Any]
+    checks: Sequence[Check]
+    run_checks: Runner
+    _models: dict[str, HfModel] = field(default_factory=dict)
+
+    def model(self, changes: Mapping[str, Any]) -> HfModel:
+        """The HF model with some config keys changed."""
+        if not changes:
+            return self.hf
+        key = repr(sorted(changes.items()))
+        if key not in self._models:
+            settings = {**self.hf.settings, **changes}
+            self._models[key] = HfModel(self.hf.architecture, settings)
+        return self._models[key]
+
+    def killers(self, mutant: Mutant) -> Iterator[str]:
+        """Names of the checks that fail, all of one round.
+
+        A mutant meets all checks of a round; the first round with a failure is the last one held.
+        Claims say nothing of a module, so that only a wrong spec meets them.
+        """
+        wrong_spec = mutant.spec is not self.spec
+        with tempfile.TemporaryDirectory(prefix="adaptergen-") as folder:
+            path = os.path.join(folder, "mutant.py")
+            Path(path).write_text(mutant.code, encoding="utf-8")
+            cheap = _Suspect(mutant, path, self, thrifty=True)
+            # Compatibility mode changes the bridge of a thrifty subject.
+            fresh = _Suspect(mutant, path, self)
+            rounds = [(cheap, checks) for checks in self._cheap(wrong_spec)]
+            rounds += [(fresh, [check]) for check in self._expensive(wrong_spec)]
+            for subject, checks in rounds:
+                results = self.run_checks(subject, checks)
+                failed = [r.check for r in results if r.status is Status.FAILED]
+                yield from failed
+                if failed:
+                    return
+
+    def _cheap(self, wrong_spec: bool) -> Iterator[list[Check]]:
+        """Rounds of checks that take milliseconds each."""
+        cheap = [check for check in self.checks if check.name not in _EXPENSIVE]
+        for groups in _ROUNDS if wrong_spec else _ROUNDS[1:]:
+            yield [check for check in cheap if check.group in groups]
+
+    def _expensive(self, wrong_spec: bool) -> Iterator[Check]:
+        """All the others, each a round of its own."""
+        cheap = {check.name for checks in self._cheap(wrong_spec=True) for check in checks}
+        for check in self.checks:
+            if check.name not in cheap and (wrong_spec or check.group != "claims"):
+                yield check
