@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from adaptergen.spec.model import Spec
-from adaptergen.verify.hf import Batch, HfModel
+from adaptergen.verify.hf import HfModel
 
 Edit = Callable[[Tensor], Tensor]
 Place = Literal["input", "output", "scores", "pattern"]
@@ -85,16 +85,19 @@ def of_mlp(spec: Spec) -> Iterator[Intervention]:
     yield Intervention("hook_mlp_out", "mlp.path", mlp.path, "output", edit)
 
 
-def hf_logits(
-    hf: HfModel, block: str, intervention: Intervention, head_size: int, batch: Batch
-) -> Tensor:
-    """HF's logits [batch, pos, vocab] with the edit."""
-    path = f"{block}.{intervention.path}" if intervention.path else block
-    edit = intervention.edit
+def hf_logits(hf: HfModel, block: str, intervention: Intervention, head_size: int) -> Tensor:
+    """HF's logits [batch, pos, vocab] on its main batch with the edit."""
+    path, place = f"{block}.{intervention.path}".rstrip("."), intervention.place
+    edit, module = intervention.edit, hf.module(path)
     if intervention.by_head:
         edit = partial(_by_head, head_size, edit)
-    with _edited(hf.module(path), intervention.place, edit):
-        return hf.logits(batch)
+
+    def run() -> Tensor:
+        with _edited(module, place, edit):
+            return hf.logits(hf.batch(hf.length))
+
+    what = f"HF's output with {place} of {path} edited as {intervention.hook}, heads of {head_size}"
+    return hf.once.get(what, run)
 
 
 def _at_head(number: int, change: Edit, value: Tensor, axis: int = 2) -> Tensor:

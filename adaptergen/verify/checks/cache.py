@@ -1,6 +1,7 @@
 """Does the bridge work with HF's cache of keys and values, as generation does?"""
 
 from collections.abc import Iterator
+from functools import partial
 
 from adaptergen.verify.check import Evidence, Fact, check, largest_difference
 from adaptergen.verify.decoding import (
@@ -10,7 +11,7 @@ from adaptergen.verify.decoding import (
     hf_in_chunks,
 )
 from adaptergen.verify.divergence import first_divergence, traced
-from adaptergen.verify.hf import Batch
+from adaptergen.verify.hf import Batch, HfModel
 from adaptergen.verify.subject import Subject
 
 _NEW_TOKENS = 8
@@ -39,18 +40,24 @@ def generate(subject: Subject) -> Iterator[Evidence]:
     cause = first_divergence(subject)
     claim = cause.claim if cause else ""
     for what, batch in (("a batch", hf.batch(hf.length)), ("a padded batch", hf.padded("left"))):
-        theirs = hf_continuation(hf.model, batch, _NEW_TOKENS, pad_token_id=0).tolist()
+        theirs = hf.once.get(f"HF's continuation of {what}", partial(_continued, hf, batch))
         ours = bridge_continuation(subject.bridge, batch, _NEW_TOKENS).tolist()
         for row, (found, expected) in enumerate(zip(ours, theirs, strict=True)):
             text = f"row {row} of {what} is continued with tokens {found}, HF's are {expected}"
             yield Fact(found == expected, text, claim=claim)
 
 
+def _continued(hf: HfModel, batch: Batch) -> list[list[int]]:
+    found: list[list[int]] = hf_continuation(hf.model, batch, _NEW_TOKENS, pad_token_id=0).tolist()
+    return found
+
+
 def _in_chunks(subject: Subject, batch: Batch, how: str) -> Iterator[Evidence]:
     assert subject.trace is not None
     borders = _borders(batch)
     ours = bridge_in_chunks(subject.bridge, batch, borders)
-    theirs = hf_in_chunks(subject.hf, batch, borders)
+    hf = subject.hf
+    theirs = hf.once.get(f"HF's output {how}", partial(hf_in_chunks, hf, batch, borders))
     difference = largest_difference(ours[batch.real], theirs[batch.real])
     yield traced(subject, f"the output {how}", difference)
 

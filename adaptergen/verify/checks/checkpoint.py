@@ -37,11 +37,11 @@ def tokens(subject: Subject) -> Iterator[Evidence]:
 
 @check("checkpoint.logits", "Logits of strings are HF's, from the checkpoint that both loaded.")
 def logits(subject: Subject) -> Iterator[Evidence]:
-    """One string, and two of different lengths; only what TL does while loading is new here."""
-    loaded, spec = _load(subject), subject.spec.tokenizer
-    claim = _known_cause(subject)
+    """One string, and two of different lengths, with the adapter's own policies for tokens."""
+    loaded, claim = _load(subject), _known_cause(subject)
+    side = loaded.bridge.tokenizer.padding_side
     for texts in ([_TEXT], [_TEXT, _SHORT]):
-        batch = _batch(loaded, texts, spec.prepend_bos, spec.padding_side)
+        batch = _batch(loaded, texts, loaded.bridge.cfg.default_prepend_bos, side)
         with torch.no_grad():
             ours = loaded.bridge(texts if len(texts) > 1 else texts[0])
             theirs = loaded.model(**batch.arguments, use_cache=False).logits
@@ -54,11 +54,11 @@ def logits(subject: Subject) -> Iterator[Evidence]:
 @check("checkpoint.generate", "Strings are continued as HF continues them, up to its end token.")
 def generate(subject: Subject) -> Iterator[Evidence]:
     """One string, and two of different lengths, which generation pads on the left."""
-    loaded, spec = _load(subject), subject.spec.tokenizer
-    tokenizer, claim = loaded.tokenizer, _known_cause(subject)
+    loaded, claim = _load(subject), _known_cause(subject)
+    tokenizer = loaded.tokenizer
     ends = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
     for texts in ([_TEXT], [_TEXT, _SHORT]):
-        batch = _batch(loaded, texts, spec.prepend_bos, "left")
+        batch = _batch(loaded, texts, loaded.bridge.cfg.default_prepend_bos, "left")
         added = hf_continuation(loaded.model, batch, _NEW_TOKENS, **ends)
         whole = torch.cat((batch.ids, added), dim=1)
         expected = tokenizer.batch_decode(whole, skip_special_tokens=True)
@@ -72,12 +72,13 @@ def generate(subject: Subject) -> Iterator[Evidence]:
 
 def _load(subject: Subject) -> Checkpoint:
     assert subject.bridge is not None
-
-    def make() -> Checkpoint:
-        variant = subject.variant(**checkpoint.settings())
-        return checkpoint.load(subject.adapter, variant.hf)
-
-    return subject.once.get("loading a checkpoint from disk", make, subject.module_path)
+    hf = subject.hf.once.get(
+        "HF's model for a checkpoint", lambda: subject.variant(**checkpoint.settings()).hf
+    )
+    assert hf.model is not None
+    return subject.once.get(
+        "loading a checkpoint", lambda: checkpoint.load(subject.adapter, hf), subject.module_path
+    )
 
 
 def _batch(loaded: Checkpoint, texts: Sequence[str], prepend_bos: bool, padding_side: str) -> Batch:

@@ -1,21 +1,21 @@
 """Does the spec know every key of HF's config that matters?"""
 
+import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from adaptergen.spec.model import Spec
 from adaptergen.spec.rope import FlaggedLayers
 from adaptergen.spec.window import ConfigWindow, FlaggedWindow
 from adaptergen.verify import probe
-from adaptergen.verify.check import Evidence, Fact, check
+from adaptergen.verify.check import Evidence, Fact, NotApplicableError, check
 from adaptergen.verify.checks.claims_config import width_facts
 from adaptergen.verify.checks.claims_paths import biases, claims_of_parameters
-from adaptergen.verify.hf import HfModel, hf_class, hf_config
+from adaptergen.verify.checks.claims_positions import rope_layers, window
+from adaptergen.verify.hf import HfModel
+from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.perturb import perturbations
 from adaptergen.verify.structure import Structure, structure
 from adaptergen.verify.subject import Subject
@@ -27,11 +27,13 @@ _CLAIM = "verification.config"
 def config(subject: Subject) -> Iterator[Evidence]:
     """Moves each key alone, keeps the weights, and compares HF's logits with HF's.
 
-    A key needs no name if it acts through an attribute of HF's attention that a claim reads, or
-    if it is a size: parameters change shape, and still lie where the paths say, projections as
-    wide as the head counts make them. Settings that HF refuses say nothing. A waiver of a key that
-    changes nothing is out of date.
+    A key needs no name if it acts through an attribute of HF's attention that a claim reads, and
+    layers still rotate and see as claimed; nor if it is a size: parameters change shape, and still
+    lie where the paths say, projections as wide as the head counts make them. Settings that HF
+    refuses say nothing. A waiver of a key that changes nothing is out of date.
     """
+    for _, path in subject.below(subject.spec.attention.path):
+        subject.hf.module(path)
     named, waived = named_keys(subject.spec), subject.spec.verification.config
     moves = groupby(perturbations(subject.hf.config), key=lambda move: move[0])
     settings = {key: [changes for _, changes in group] for key, group in moves}
@@ -56,12 +58,12 @@ def config(subject: Subject) -> Iterator[Evidence]:
 
 def named_keys(spec: Spec) -> dict[str, str]:
     """The config keys that claims name, each with one of these claims."""
-    heads, window = spec.attention.heads, spec.attention.window
+    heads, reach = spec.attention.heads, spec.attention.window
     decided: dict[str, object] = {claim: value for claim, (_, value) in biases(spec).items()}
     decided["tied_embeddings"] = spec.tied_embeddings
     decided |= {f"attention.heads.{role}": key for role, key in heads.model_dump().items()}
-    if isinstance(window, ConfigWindow):
-        decided["attention.window"] = window.config
+    if isinstance(reach, ConfigWindow):
+        decided["attention.window"] = reach.config
     keys: dict[str, str] = {}
     for claim, key in decided.items():
         if isinstance(key, str):
@@ -76,20 +78,43 @@ def _effect(subject: Subject, changes: Mapping[str, Any]) -> str:
     try:
         built = structure(hf, changes)
         if built.shapes != structure(hf, {}).shapes:
-            return "" if _sizes_only(subject, built) else f"with {shown} HF's parameters change"
-        model = _with_same_weights(hf, changes)
-        with torch.no_grad():
-            logits: Tensor = model(**hf.batch(hf.length).arguments, use_cache=False).logits
-    except Exception:
+            described = _described(subject, built) or not _described(subject, structure(hf, {}))
+            return "" if described else f"with {shown} HF's parameters change"
+        moved, batch = _moved(subject, changes), hf.batch(hf.length)
+        logits = hf.once.get(f"HF's output with {shown}", lambda: moved.hf.logits(batch))
+    except UnavailableError:
         # HF refuses this config while building the model, or later while running it.
         return ""
-    explained = _flags(subject, model) != _flags(subject, hf.model)
-    if explained or not probe.changed(logits, before):
+    if not probe.changed(logits, before):
         return ""
-    return f"HF's output changes with {shown}"
+    explained = _flags(moved) != _flags(subject) and _positions_as_claimed(moved)
+    return "" if explained else f"HF's output changes with {shown}"
 
 
-def _sizes_only(subject: Subject, built: Structure) -> bool:
+def _moved(subject: Subject, changes: Mapping[str, Any]) -> Subject:
+    """The subject under another config. Its weights are the same where their shapes are."""
+    hf, shown = subject.hf, dict(changes)
+    settings = {**hf.settings, **changes}
+    other = hf.once.get(f"HF's model under {shown}", lambda: HfModel(hf.architecture, settings))
+    return Subject(subject.spec, subject.module_path, {**subject.overrides, **changes}, other)
+
+
+def _positions_as_claimed(moved: Subject) -> bool:
+    """Whether layers still rotate and see what the claims say, by the attributes they name."""
+    facts = list(window.examine(moved))
+    with contextlib.suppress(NotApplicableError):
+        facts += rope_layers.examine(moved)
+    return all(isinstance(fact, Fact) and fact.holds for fact in facts)
+
+
+def _described(subject: Subject, built: Structure) -> bool:
+    """Whether the claims lead to all parameters of a model, with projections as wide as they say.
+
+    Where they do not on the tiny model itself, other checks say so.
+    """
+    heads = subject.spec.attention.heads
+    if not all(hasattr(built.config, key) for key in (heads.query, heads.key_value)):
+        return False
     found = {_pattern(name) for name in built.shapes}
     declared = {_pattern(name) for name in claims_of_parameters(subject, built)}
     return found == declared and all(fact.holds for fact in width_facts(subject, built))
@@ -99,21 +124,10 @@ def _pattern(name: str) -> str:
     return re.sub(r"\.\d+\.", ".{i}.", name)
 
 
-def _flags(subject: Subject, model: Any) -> list[object]:
+def _flags(subject: Subject) -> list[object]:
     """What the claims read off HF's attention, layer by layer."""
     attention = subject.spec.attention
-    layers, window = attention.rope.layers, attention.window
-    flags = [
-        claim.flag for claim in (layers, window) if isinstance(claim, FlaggedLayers | FlaggedWindow)
-    ]
-    modules = [model.get_submodule(path) for _, path in subject.below(attention.path)]
+    claims = (attention.rope.layers, attention.window)
+    flags = [claim.flag for claim in claims if isinstance(claim, FlaggedLayers | FlaggedWindow)]
+    modules = [subject.hf.module(path) for _, path in subject.below(attention.path)]
     return [getattr(module, flag, None) for flag in flags for module in modules]
-
-
-def _with_same_weights(hf: HfModel, changes: Mapping[str, Any]) -> Any:
-    """A model under another config, its parameters those of the tiny model by name."""
-    with torch.random.fork_rng(devices=[]):
-        made = hf_config(hf.architecture, {**hf.settings, **changes})
-        model = hf_class(hf.architecture)(made).double().eval()
-    model.load_state_dict(hf.model.state_dict())
-    return model

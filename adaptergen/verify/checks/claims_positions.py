@@ -26,14 +26,21 @@ from adaptergen.verify.subject import Subject
     claim="attention.rope.layers",
 )
 def rope_layers(subject: Subject) -> Iterator[Evidence]:
-    """A layer rotates if its output depends on the cosines and sines that it is handed."""
+    """A layer rotates if its output depends on the cosines and sines that it is handed.
+
+    One that sees a single token attends to it in any case, and shows nothing.
+    """
     policy = subject.spec.attention.rope.layers
     found, claimed = rotation_found(subject), rotation_claimed(subject)
     if isinstance(policy, FlaggedLayers):
         yield from _has_attribute(subject, policy.flag)
         both = len(set(found.values())) == 2
         yield from _exercised(subject, both, "rotating and NoPE layers")
-    for number, rotates in found.items():
+    seen = reach_found(subject)
+    telling = {n: rotates for n, rotates in found.items() if seen[n] > 1}
+    if not telling:
+        raise NotApplicableError("every layer of HF sees a single token with this config")
+    for number, rotates in telling.items():
         does = "rotates" if rotates else "does not rotate"
         text = f"{does} in HF, against the policy '{policy.word}'"
         yield Fact(rotates == claimed[number], text, number)

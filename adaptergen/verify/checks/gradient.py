@@ -8,9 +8,16 @@ import torch
 from torch import Tensor, nn
 
 from adaptergen.verify import bridge as bridges
-from adaptergen.verify.check import Difference, Evidence, Fact, check, largest_difference
+from adaptergen.verify.check import (
+    Difference,
+    Evidence,
+    Fact,
+    NotApplicableError,
+    check,
+    largest_difference,
+)
 from adaptergen.verify.checks.claims_paths import claims_of_parameters
-from adaptergen.verify.hf import Batch
+from adaptergen.verify.hf import Batch, HfModel
 from adaptergen.verify.stages import head_dim
 from adaptergen.verify.structure import structure
 from adaptergen.verify.subject import Subject
@@ -28,9 +35,8 @@ def parameters(subject: Subject) -> Iterator[Evidence]:
     wrapped = dict(model.named_parameters())
     bridge = bridges.wrap(subject.adapter, hf.architecture, model)
     ours = _gradients(_loss(bridge(batch.ids), batch), wrapped)
-    own = dict(hf.model.named_parameters())
-    theirs = _gradients(_loss(hf.model(**batch.arguments, use_cache=False).logits, batch), own)
-    claims = claims_of_parameters(subject, structure(hf, {}))
+    theirs = hf.once.get("HF's gradients", lambda: _own_gradients(hf, batch))
+    claims = _claims(subject)
     for name, expected in theirs.items():
         found, claim = ours[name], claims.get(name, "")
         if expected is not None and found is not None:
@@ -66,6 +72,19 @@ def hooks(subject: Subject) -> Iterator[Evidence]:
                 expected = expected.reshape(*expected.shape[:-1], -1, size)
             difference = largest_difference(ours[name], expected)
             yield Difference(f"the gradient at {hook}", difference, number, claim)
+
+
+def _claims(subject: Subject) -> dict[str, str]:
+    """Claims by name of parameter, where there is a spec."""
+    try:
+        return claims_of_parameters(subject, structure(subject.hf, {}))
+    except NotApplicableError:
+        return {}
+
+
+def _own_gradients(hf: HfModel, batch: Batch) -> dict[str, Tensor | None]:
+    logits = hf.model(**batch.arguments, use_cache=False).logits
+    return _gradients(_loss(logits, batch), dict(hf.model.named_parameters()))
 
 
 def _loss(logits: Tensor, batch: Batch) -> Tensor:

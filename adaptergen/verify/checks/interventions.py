@@ -67,7 +67,7 @@ def _acts_alike(subject: Subject, number: int, edits: Iterable[Intervention]) ->
         if name not in subject.trace.existing:
             yield Fact(False, f"has no hook '{hook}' to edit", number, claim)
             continue
-        theirs = hf_logits(hf, path, intervention, size, batch)
+        theirs = hf_logits(hf, path, intervention, size)
         matters = probe.changed(theirs, hf.seen.logits)
         yield Fact(matters, f"editing {hook} changes nothing in HF", number, claim)
         ours = bridges.edited_logits(subject.bridge, batch, name, intervention.edit)

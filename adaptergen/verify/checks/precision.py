@@ -8,9 +8,11 @@ and differences are given in units of HF's error.
 
 import copy
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from adaptergen.verify import bridge as bridges
 from adaptergen.verify.check import Difference, Evidence, check, largest_difference
@@ -36,15 +38,12 @@ def float16(subject: Subject) -> Iterator[Evidence]:
 def _compared(subject: Subject, dtype: torch.dtype) -> Iterator[Evidence]:
     hf = subject.hf
     cause = first_divergence(subject) if subject.trace else None
-    rounded = _rounded(hf.model, dtype)
-    exact = copy.deepcopy(rounded).double()
-    bridge = bridges.wrap(subject.adapter, hf.architecture, copy.deepcopy(rounded))
     name = str(dtype).removeprefix("torch.")
+    rounded = hf.once.get(f"HF's model in {name}", partial(_rounded, hf.model, dtype))
+    bridge = bridges.wrap(subject.adapter, hf.architecture, copy.deepcopy(rounded))
     for what, batch in (("output", hf.batch(hf.length)), ("padded output", hf.padded("left"))):
-        theirs = _logits(rounded, batch)
-        error = largest_difference(theirs[batch.real], _logits(exact, batch)[batch.real])
-        ours = bridges.logits(bridge, batch)
-        difference = largest_difference(ours[batch.real], theirs[batch.real])
+        theirs, error = hf.once.get(f"HF's {what} in {name}", partial(_run, rounded, batch))
+        difference = largest_difference(bridges.logits(bridge, batch)[batch.real], theirs)
         text = f"the {what} in {name}, in units of HF's own error of {error:.1e},"
         # Where HF makes no error, there is no room for any difference.
         errors = difference / (error or torch.finfo(torch.float64).tiny)
@@ -59,7 +58,11 @@ def _rounded(model: Any, dtype: torch.dtype) -> Any:
     return found
 
 
-def _logits(model: Any, batch: Batch) -> torch.Tensor:
+def _run(rounded: Any, batch: Batch) -> tuple[Tensor, float]:
+    """Logits [token, vocab] of real tokens, and the largest error in them."""
     with torch.no_grad():
-        found: torch.Tensor = model(**batch.arguments, use_cache=False).logits
-    return found
+        one, exact = (
+            model(**batch.arguments, use_cache=False).logits[batch.real]
+            for model in (rounded, copy.deepcopy(rounded).double())
+        )
+    return one, largest_difference(one, exact)

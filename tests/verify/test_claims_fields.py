@@ -1,0 +1,42 @@
+"""Which config keys the claims name, and what an unnamed one leads to."""
+
+from typing import Any
+
+import pytest
+
+from adaptergen.verify.battery import run_checks
+from adaptergen.verify.checks import claims_fields
+from adaptergen.verify.checks.claims_fields import named_keys
+from adaptergen.verify.subject import Subject
+from tests.verify.conftest import changed, hf_model, load, module_of
+
+
+def test_named_keys_are_those_that_claims_name() -> None:
+    assert set(named_keys(load("smollm3").spec)) == {
+        "attention_bias", "mlp_bias", "tie_word_embeddings",
+        "num_attention_heads", "num_key_value_heads", "head_dim",
+    }  # fmt: skip
+    assert named_keys(load("mistral").spec)["sliding_window"] == "attention.window"
+    assert hf_model("mistral").config.sliding_window == 8
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "accused"),
+    [
+        ("llama", {}, []),
+        ("smollm3", {"attention.rope.layers": "all"}, ["no_rope_layers", "no_rope_layer_interval"]),
+        ("qwen2", {"attention.window": "none"}, ["use_sliding_window", "sliding_window"]),
+        ("llama", {"attention.bias": False}, ["attention_bias"]),
+        ("llama", {"tied_embeddings": False}, ["tie_word_embeddings"]),
+    ],
+)
+def test_a_key_that_loses_its_claim_is_accused(
+    name: str, change: dict[str, Any], accused: list[str]
+) -> None:
+    subject = Subject(changed(name, change), module_of(name), hf=hf_model(name))
+    (result,) = run_checks(subject, [claims_fields.config])
+    named = [
+        problem.message.split("no claim names ")[1].split(",")[0] for problem in result.problems
+    ]
+    assert set(accused) <= {name.strip("'") for name in named}
+    assert bool(named) == bool(accused)
