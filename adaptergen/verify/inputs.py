@@ -11,16 +11,20 @@ from adaptergen.spec.files import read_bytes
 from adaptergen.stamp import digest, digest_folders
 
 
-def hash_inputs(files: Sequence[str], settings: Mapping[str, Any]) -> str:
-    """Over the bytes of files, the settings of the run, and adaptergen's own code.
+def hash_inputs(
+    files: Sequence[str], settings: Mapping[str, Any], templates: Sequence[str] = ()
+) -> str:
+    """Over the bytes of files, the settings of the run, template folders, and adaptergen's code.
 
     Versions of libraries are not in it: records hold them in full.
     """
     told = json.dumps(settings, sort_keys=True, default=repr).encode()
-    return digest([_own_code().encode(), told, *map(read_bytes, files)])
+    folders = [_own_code(), digest_folders(templates, ".j2")]
+    return digest([*map(str.encode, folders), told, *map(read_bytes, files)])
 
 
 @cache
 def _own_code() -> str:
     # Between releases the version stays as it is while checks change.
-    return digest_folders([os.path.dirname(adaptergen.__file__)], ".py")
+    package = [os.path.dirname(adaptergen.__file__)]
+    return digest_folders(package, ".py") + digest_folders(package, ".yaml")

@@ -143,6 +143,10 @@ def test_inputs_are_files_settings_and_our_own_code(tmp_path: Path, monkeypatch)
         hashes.append(hash_inputs(files, settings))
     hashes.append(hash_inputs(files, {**settings, "overrides": {"attention_bias": False}}))
     hashes.append(hash_inputs(files, {**settings, "select": Selection(only=("boot",))}))
+    (tmp_path / "adapter.py.j2").write_text("a template")
+    hashes.append(hash_inputs(files, settings, [str(tmp_path)]))
+    (tmp_path / "adapter.py.j2").write_text("another")
+    hashes.append(hash_inputs(files, settings, [str(tmp_path)]))
     monkeypatch.setattr("adaptergen.verify.inputs._own_code", lambda: "other code")
     hashes.append(hash_inputs(files, settings))
-    assert len(set(hashes)) == len(hashes) == 7
+    assert len(set(hashes)) == len(hashes) == 9
