@@ -10,7 +10,7 @@ from functools import cache
 
 import jinja2
 
-from adaptergen.verify.record import CheckResult, LayerFacts, Problem, Record, Status
+from adaptergen.verify.record import CheckResult, LayerFacts, Problem, Record, Status, VariantResult
 
 _FOLDER = os.path.join(os.path.dirname(__file__), "html")
 # The colours of the heat map go from one to the other.
@@ -184,6 +184,12 @@ class Card:
             if values:
                 rows.append(Row(result, tuple(cells)))
         return rows
+
+    @property
+    def variants(self) -> list[VariantResult]:
+        """Other configs, those that say the most first."""
+        order = [Status.FAILED, Status.SKIPPED, Status.PASSED]
+        return sorted(self.record.variants, key=lambda variant: order.index(variant.status))
 
     @property
     def killers(self) -> list[str]:
