@@ -125,7 +125,8 @@ def _job(
 
     settings = {"overrides": overrides, **options}
     files = [spec.path, *spec.parents, *([module] if os.path.isfile(module) else [])]
-    inputs = hash_inputs(files, {"module": module, **settings})
+    templates = options.get("mutants_from", ())
+    inputs = hash_inputs(files, {"module": module, **settings}, templates)
     blank = Record(spec.name, spec.spec.architecture, module, overrides, (), 0.0, inputs=inputs)
     return Job(partial(verify, spec, module, overrides, **options), blank)
 
