@@ -1,5 +1,6 @@
 """The sweep over configs one step away."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -117,6 +118,10 @@ def test_a_limit_of_no_setting_fails(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_model_that_differs_from_itself_is_no_oracle(monkeypatch: pytest.MonkeyPatch) -> None:
     hf = hf_model("llama")
-    noisy = lambda batch: hf.seen.logits + torch.rand(1)  # noqa: E731
-    monkeypatch.setattr(hf, "logits", noisy)
+    logits = hf.seen.logits
+
+    def noisy(ids: torch.Tensor) -> SimpleNamespace:
+        return SimpleNamespace(logits=logits + torch.rand(1))
+
+    monkeypatch.setattr(hf.model, "forward", noisy)
     assert "HF differs from itself" in sweep._refusal(hf)
