@@ -28,10 +28,11 @@ from adaptergen.verify.check import (
     largest_difference,
     skipped,
 )
-from adaptergen.verify.checks import boot, forward, hooks
+from adaptergen.verify.checks import boot, cache, forward, gradient, hooks, weights
+from adaptergen.verify.decoding import hf_continuation, hf_in_chunks
 from adaptergen.verify.hf import Batch, HfModel, hf_class
 from adaptergen.verify.module import SHIPPED
-from adaptergen.verify.once import MissingError, Once, UnavailableError
+from adaptergen.verify.once import MissingError, Once, UnavailableError, one_line
 from adaptergen.verify.precision import comparable
 from adaptergen.verify.record import CheckResult, Record, VariantResult
 from adaptergen.verify.select import EVERYTHING, Selection
@@ -197,6 +198,47 @@ def _loosely(compared: Check) -> Check:
     return replace(compared, tolerance=_FLOAT32, claim="")
 
 
+def _if_hf_can(compared: Check, attempt: Callable[[HfModel], object], side: str = "") -> Check:
+    """The check, skipped where HF's model itself cannot do what it asks for.
+
+    With a `side` the check pads there: where that moves HF's own output, it says nothing either.
+    """
+
+    def examine(subject: Subject) -> Iterator[Evidence]:
+        try:
+            attempt(subject.hf)
+        except Exception as error:
+            raise NotApplicableError(f"HF itself cannot: {one_line(error)}") from None
+        moved = padding_moves(subject.hf, side) if side else 0.0
+        if moved > _FLOAT32:
+            raise NotApplicableError(f"padding alone moves HF's own logits by {moved:.1e}")
+        yield from compared.examine(subject)
+
+    return replace(_loosely(compared), examine=examine)
+
+
+def _in_chunks(hf: HfModel) -> object:
+    return hf_in_chunks(hf, hf.batch(hf.length), (0, 5, hf.length))
+
+
+def _in_padded_chunks(hf: HfModel) -> object:
+    return hf_in_chunks(hf, hf.padded("left"), (0, 5, hf.length))
+
+
+def _continued(hf: HfModel) -> object:
+    """Raises also where HF's cache changes what HF generates."""
+    batch, count = hf.padded("left"), 4
+    found = hf_continuation(hf.model, batch, count, pad_token_id=0)
+    ids, mask = batch.ids, batch.mask
+    for _ in range(count):
+        chosen = hf.logits(Batch(ids, mask))[:, -1:].argmax(-1)
+        ids = torch.cat((ids, chosen), dim=1)
+        mask = None if mask is None else torch.cat((mask, torch.ones_like(chosen)), dim=1)
+    if not torch.equal(ids[:, -count:], found):
+        raise MissingError("with its cache it generates other tokens than without")
+    return found
+
+
 # The last one changes the bridge of a thrifty subject, which the others look at.
 SWEPT: tuple[Check, ...] = (
     boot.bridge,
@@ -210,10 +252,16 @@ ALL: tuple[Check, ...] = (
     boot.bridge,
     _loosely(forward.logits),
     _loosely(residual),
+    _loosely(forward.final_norm),
     _loosely(forward.unembed),
     _loosely(padding_left),
     _loosely(padding_right),
     identities,
+    _if_hf_can(gradient.parameters, lambda hf: hf.seen),
+    _if_hf_can(cache.prefill, _in_chunks),
+    _if_hf_can(cache.padding, _in_padded_chunks, "left"),
+    _if_hf_can(cache.generate, _continued, "left"),
+    _loosely(weights.embedding),
     compatibility,
 )
 

@@ -55,13 +55,7 @@ def survey(architecture: str) -> Survey:
         doubt = distrust(subject.hf)
         if doubt:
             return Survey(architecture, subject.settings, doubt)
-        results = run_checks(subject, ALL)
-        skipped = tuple((r.check, r.message) for r in results if r.status is Status.SKIPPED)
-        found = [
-            Finding("", {}, r.check, r.message, r.worst, in_float32(subject, r.check))
-            for r in results
-            if r.status is Status.FAILED
-        ]
+        found, skipped = base(subject)
         # What is wrong everywhere is one finding, not one for each setting.
         known = {finding.check for finding in found}
         tried = refused = 0
@@ -74,6 +68,17 @@ def survey(architecture: str) -> Survey:
                 args = (variant.setting, variant.changes, "ignored", variant.complaint)
                 found.append(Finding(*args, variant.moved))
         return Survey(architecture, subject.settings, "", skipped, tried, refused, tuple(found))
+
+
+def base(subject: ForeignSubject) -> tuple[list[Finding], tuple[tuple[str, str], ...]]:
+    """What is wrong with the tiny model as it is, and the checks that say nothing, with reasons."""
+    results = run_checks(subject, ALL)
+    found = [
+        Finding("", {}, r.check, r.message, r.worst, in_float32(subject, r.check))
+        for r in results
+        if r.status is Status.FAILED
+    ]
+    return found, tuple((r.check, r.message) for r in results if r.status is Status.SKIPPED)
 
 
 def _telling(changes: Mapping[str, Any]) -> bool:

@@ -118,7 +118,8 @@ def _completed(config: Any, scaling: dict[str, Any]) -> dict[str, Any]:
         longest = getattr(config, "max_position_embeddings", 128)
         found["original_max_position_embeddings"] = max(int(longest / _FACTOR), 1)
     if kind == "longrope":
-        planes = (getattr(config, "head_dim", None) or 16) // 2
+        # Asked of the whole, a field that differs by layer raises.
+        planes = (config.to_dict().get("head_dim") or 16) // 2
         found["short_factor"] = [1.0 + 0.05 * i for i in range(planes)]
         found["long_factor"] = [1.0 + 0.5 * i for i in range(planes)]
     return found
