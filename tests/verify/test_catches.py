@@ -44,7 +44,10 @@ def test_broken_module(case: Case, broken: Callable[[str, Replacements], str]) -
 @pytest.mark.parametrize("case", SPECS, ids=lambda case: case.name)
 def test_broken_spec(case: Case) -> None:
     subject = Subject(changed(case.spec, case.change), module_of(case.spec))
-    _assert_caught(case, run_checks(subject, _of_group("claims")))
+    # This one builds dozens of models.
+    left_out = {"claims.config"} - case.expected.keys()
+    checks = [check for check in _of_group("claims") if check.name not in left_out]
+    _assert_caught(case, run_checks(subject, checks))
 
 
 def test_every_check_catches_something() -> None:
