@@ -55,6 +55,13 @@ def test_wheel_is_typed_and_licensed(wheel: Path) -> None:
     assert not [name for name in names if name.startswith("tests")]
 
 
+def test_wheel_holds_what_the_report_is_drawn_with(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    for name in ("html/page.html.jinja", "html/style.css", "html/script.js", "record.schema.json"):
+        assert f"adaptergen/verify/{name}" in names
+
+
 def test_environment_has_no_torch(installed: Path, tmp_path: Path) -> None:
     found = call(installed / "python", "-c", "import torch", cwd=tmp_path)
     assert "ModuleNotFoundError: No module named 'torch'" in found.stderr
