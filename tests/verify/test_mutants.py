@@ -1,0 +1,200 @@
+"""Mutants: there are many, none is the adapter itself, and each ends as the spec says."""
+
+import ast
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adaptergen.errors import Failure
+from adaptergen.project import bundled
+from adaptergen.spec.facet import Choice, Facet, Word
+from adaptergen.spec.load import LoadedSpec, Loader
+from adaptergen.spec.model import Spec
+from adaptergen.spec.walk import classes_of
+from adaptergen.verify import verify
+from adaptergen.verify.battery import run_checks
+from adaptergen.verify.check import Check
+from adaptergen.verify.checks import ALL
+from adaptergen.verify.mutants import Mutant, module, mutants, run, run_mutants
+from adaptergen.verify.mutants.court import Court
+from adaptergen.verify.mutants.mutant import meaning
+from adaptergen.verify.mutants.spec import INSTEAD
+from adaptergen.verify.record import MutantResult
+from adaptergen.verify.subject import Subject
+from tests.verify.conftest import ROOT, hf_model, load, module_of
+
+SPECS = ("llama", "mistral", "qwen2", "qwen3", "smollm3")
+TEMPLATES = [bundled("templates")]
+
+
+def code_of(name: str) -> str:
+    return Path(module_of(name)).read_text(encoding="utf-8")
+
+
+@cache
+def made(name: str) -> dict[str, Mutant]:
+    found = mutants(load(name).spec, code_of(name), hf_model(name), TEMPLATES)
+    by_name = {mutant.name: mutant for mutant in found}
+    assert len(by_name) == len(found)
+    return by_name
+
+
+def judged(name: str, mutant: Mutant, checks: Sequence[Check] = ALL) -> list[str]:
+    return list(Court(load(name).spec, hf_model(name), {}, checks, run_checks).killers(mutant))
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_there_are_many_and_each_is_wrong_python(name: str) -> None:
+    right, spec = meaning(code_of(name)), load(name).spec
+    kinds = [mutant.partition(".")[0] for mutant in made(name)]
+    assert min(kinds.count(kind) for kind in ("spec", "build", "module")) >= 40
+    for mutant in made(name).values():
+        ast.parse(mutant.code)
+        assert mutant.spec != spec or meaning(mutant.code) != right, mutant.name
+        assert mutant.name == mutant.name.lower()
+        assert "\n" not in mutant.description
+
+
+def test_making_them_twice_gives_the_same() -> None:
+    again = mutants(load("smollm3").spec, code_of("smollm3"), hf_model("smollm3"), TEMPLATES)
+    assert again == list(made("smollm3").values())
+
+
+def test_breaking_a_tree_leaves_it_whole() -> None:
+    code = code_of("smollm3")
+    last = [text for *_, text in module.broken(code)][-1]
+    assert last == ast.unparse(ast.parse(code)).replace("        super().__init__(cfg)\n", "")
+
+
+def test_every_value_that_takes_an_argument_has_wrong_ones() -> None:
+    def reachable(facet: type[Facet]) -> set[type[Facet]]:
+        found: set[type[Facet]] = set()
+        for field in facet.model_fields.values():
+            classes = classes_of(field.annotation)
+            found |= set(classes) if len(classes) > 1 else set()
+            found |= {below for cls in classes for below in reachable(cls)}
+        return found
+
+    choices = {cls for cls in reachable(Spec) if not issubclass(cls, Word)}
+    assert choices == set(INSTEAD)
+    assert any(issubclass(cls, Choice) for cls in choices)
+
+
+@pytest.mark.parametrize(
+    ("name", "killer"),
+    [
+        ("spec.attention.rope.layers.all", "claims.rope.layers"),
+        ("build.attention.rope.layers.all", "hooks.rotation"),
+        ("spec.block.ln1-ln2.swapped", "claims.block"),
+        ("build.block.ln1-ln2.swapped", "hooks.norms"),
+        ("build.attention.projections.k-v.swapped", "hooks.attention"),
+        ("build.mlp.gate-in.swapped", "hooks.mlp"),
+        ("spec.mlp.bias.gate.false", "claims.bias"),
+        ("spec.attention.window.none", "claims.window"),
+        ("spec.attention.heads.query-key_value.swapped", "claims.heads"),
+        ("spec.tied_embeddings.false", "claims.tied"),
+        ("spec.processing.fold_ln.invalid.needlessly", "claims.processing"),
+        ("build.tokenizer.padding_side.left", "config.flags"),
+        ("module.flags.gated_mlp.false", "config.flags"),
+        ("module.conversions.attn.k.weight.n_heads", "weights.conversions"),
+        ("module.mapping.blocks.mlp.as_mlp", "hooks.inventory"),
+        ("module.mapping.blocks.attn.config.dropped", "boot.mapping"),
+        ("module.bridge.policy.never", "hooks.rotation"),
+        ("module.bridge.rope_optional.dropped", "settings.warnings"),
+        ("module.bridge.forward.kwargs.dropped", "cache.prefill"),
+        ("module.flags.parallel_attn_mlp.added", "settings.foreign"),
+    ],
+)
+def test_killed_by(name: str, killer: str) -> None:
+    assert killer in judged("smollm3", made("smollm3")[name])
+
+
+def results(
+    tmp_path: Path,
+    listed: dict[str, str],
+    checks: Sequence[Check],
+    monkeypatch: Any,
+    chosen: Mutant,
+) -> tuple[MutantResult, ...]:
+    """Judge one mutant of a child of llama that lists some as equivalent."""
+    path = tmp_path / "child.yaml"
+    entries = "".join(f"    {name}: {reason}\n" for name, reason in listed.items())
+    head = "architecture: LlamaForCausalLM\nextends: llama\nsummary: A child.\n"
+    tail = f"verification:\n  equivalent:\n{entries}" if listed else ""
+    path.write_text(head + tail, encoding="utf-8")
+    loaded: LoadedSpec = Loader([str(ROOT / "specs")]).load(str(path))
+    subject = Subject(loaded.spec, module_of("llama"), hf=hf_model("llama"))
+
+    def only(spec: Spec, *_: object) -> list[Mutant]:
+        return [replace(chosen, spec=spec)]
+
+    monkeypatch.setattr(run, "mutants", only)
+    return run_mutants(loaded, subject, TEMPLATES, checks, run_checks)
+
+
+BOOT = [check for check in ALL if check.group == "boot"]
+FLAG = "module.flags.gated_mlp.false"
+
+
+def flag() -> Mutant:
+    return made("llama")[FLAG]
+
+
+def test_a_survivor_is_not_expected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (result,) = results(tmp_path, {}, BOOT, monkeypatch, flag())
+    assert (result.killed_by, result.expected) == ((), False)
+
+
+def test_a_survivor_with_a_reason_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (result,) = results(tmp_path, {FLAG: "for a test"}, BOOT, monkeypatch, flag())
+    assert (result.equivalent, result.expected) == ("for a test", True)
+
+
+def test_a_listed_mutant_that_is_killed_is_not_expected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (result,) = results(tmp_path, {FLAG: "for a test"}, ALL, monkeypatch, flag())
+    assert "config.flags" in result.killed_by
+    assert not result.expected
+
+
+def test_what_a_parent_lists_may_be_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    equivalent = made("llama")["module.flags.attn_only.dropped"]
+    (result,) = results(tmp_path, {}, BOOT, monkeypatch, equivalent)
+    assert result.equivalent
+    killed = replace(flag(), name=equivalent.name)
+    (result,) = results(tmp_path, {}, ALL, monkeypatch, killed)
+    assert result.killed_by
+    assert result.expected
+
+
+def test_a_listed_name_that_is_no_mutant_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(Failure) as caught:
+        results(tmp_path, {"module.flags.gated_mlp.fals": "x"}, BOOT, monkeypatch, flag())
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.line == 6
+    assert "no mutant is called so" in diagnostic.message
+    assert diagnostic.hint == f"did you mean '{FLAG}'?"
+
+
+def test_an_adapter_that_fails_is_not_mutated(tmp_path: Path) -> None:
+    path = tmp_path / "llama.py"
+    path.write_text(code_of("llama").replace('"RMS"', '"LN"'), encoding="utf-8")
+    record = verify(load("llama"), str(path), mutants_from=TEMPLATES)
+    assert record.failures
+    assert record.mutants == ()
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", SPECS)
+def test_every_mutant_ends_as_the_spec_says(name: str) -> None:
+    record = verify(load(name), module_of(name), mutants_from=TEMPLATES)
+    assert [m for m in record.mutants if not m.expected] == []
+    assert len(record.mutants) >= 40
+    assert record.passed
