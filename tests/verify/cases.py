@@ -336,7 +336,7 @@ MODULES = [
     ),
     Case(
         "a flag of other architectures",
-        {"settings.foreign": "cfg.parallel_attn_mlp is True; contradicts block.topology"},
+        {"config.foreign": "cfg.parallel_attn_mlp is True; contradicts block.topology"},
         replace=((FLAGS, f"{FLAGS}\n        self.cfg.parallel_attn_mlp = True"),),
     ),
     Case(

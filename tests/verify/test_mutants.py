@@ -106,7 +106,7 @@ def test_every_value_that_takes_an_argument_has_wrong_ones() -> None:
         ("module.bridge.policy.never", "hooks.rotation"),
         ("module.bridge.rope_optional.dropped", "settings.warnings"),
         ("module.bridge.forward.kwargs.dropped", "cache.prefill"),
-        ("module.flags.parallel_attn_mlp.added", "settings.foreign"),
+        ("module.flags.parallel_attn_mlp.added", "config.foreign"),
     ],
 )
 def test_killed_by(name: str, killer: str) -> None:

@@ -95,7 +95,7 @@ def _is_ours(subject: Subject, warning: warnings.WarningMessage) -> bool:
     return warning.filename == subject.module_path or "transformer_lens" in warning.filename
 
 
-@check("settings.foreign", "TL's config claims nothing that belongs to other architectures.")
+@check("config.foreign", "TL's config claims nothing that belongs to other architectures.")
 def foreign(subject: Subject) -> Iterator[Evidence]:
     """Some of these flags change nothing for this model, and still say what is not so."""
     config = subject.bridge.cfg
