@@ -43,7 +43,7 @@ from adaptergen.verify.tiny import tiny_settings
 
 # HF computes norms, positions and routing in float32 here and there, in another order than TL.
 _FLOAT32 = 1e-5
-# Folding adds to that; what is wrong costs a thousand times as much.
+# Folding and padding add to that; what is wrong costs a thousand times as much.
 _PROCESSED = 1e-4
 
 
@@ -131,18 +131,36 @@ def compatibility(subject: Subject) -> Iterator[Evidence]:
     yield Difference("log-probability in compatibility mode", difference)
 
 
+def _require_layers(subject: Subject) -> None:
+    try:
+        assert subject.layers
+    except UnavailableError as error:
+        raise NotApplicableError(error.reason) from None
+
+
 @check("forward.residual", "The residual stream before and after each layer equals HF's.")
 def residual(subject: Subject) -> Iterator[Evidence]:
     """Where the blocks have the hooks of one residual stream."""
+    _require_layers(subject)
     found = list(forward.residual.examine(subject))
     if not found:
         raise NotApplicableError("the blocks do not have the hooks")
     yield from found
 
 
+@check("forward.final_norm", "The final norm's output equals what HF's unembedding is given.")
+def final_norm(subject: Subject) -> Iterator[Evidence]:
+    """Where the adapter maps one."""
+    found = list(forward.final_norm.examine(subject))
+    if not found:
+        raise NotApplicableError("the adapter maps no final norm")
+    yield from found
+
+
 @check("hooks.identities", "Each layer's residual hooks add up.")
 def identities(subject: Subject) -> Iterator[Evidence]:
     """In a parallel block both outputs at once, elsewhere one after the other."""
+    _require_layers(subject)
     values = subject.trace.values
     found = list(hooks.identities.examine(subject))
     for number in subject.layers:
@@ -210,7 +228,7 @@ def _if_hf_can(compared: Check, attempt: Callable[[HfModel], object], side: str 
         except Exception as error:
             raise NotApplicableError(f"HF itself cannot: {one_line(error)}") from None
         moved = padding_moves(subject.hf, side) if side else 0.0
-        if moved > _FLOAT32:
+        if moved > _PROCESSED:
             raise NotApplicableError(f"padding alone moves HF's own logits by {moved:.1e}")
         yield from compared.examine(subject)
 
@@ -252,7 +270,7 @@ ALL: tuple[Check, ...] = (
     boot.bridge,
     _loosely(forward.logits),
     _loosely(residual),
-    _loosely(forward.final_norm),
+    _loosely(final_norm),
     _loosely(forward.unembed),
     _loosely(padding_left),
     _loosely(padding_right),

@@ -29,11 +29,6 @@ class Finding:
     worst: float | None
     in_float32: str = ""
 
-    @property
-    def silent(self) -> bool:
-        """Whether wrong numbers come out; otherwise an exception does."""
-        return self.worst is not None or "off by" in self.message or "moves by" in self.message
-
 
 @dataclass(frozen=True)
 class Survey:
@@ -74,7 +69,7 @@ def base(subject: ForeignSubject) -> tuple[list[Finding], tuple[tuple[str, str],
     """What is wrong with the tiny model as it is, and the checks that say nothing, with reasons."""
     results = run_checks(subject, ALL)
     found = [
-        Finding("", {}, r.check, r.message, r.worst, in_float32(subject, r.check))
+        Finding("", {}, r.check, r.message, _measured(r), in_float32(subject, r.check))
         for r in results
         if r.status is Status.FAILED
     ]
@@ -97,7 +92,7 @@ def _of_variant(
     """The first failure of each kind; one failure in the forward pass explains the others."""
     for result in failed[:1]:
         confirmed = in_float32(subject.variant(**changes), result.check)
-        yield Finding(setting, changes, result.check, result.message, result.worst, confirmed)
+        yield Finding(setting, changes, result.check, result.message, _measured(result), confirmed)
 
 
 def in_float32(subject: ForeignSubject, name: str) -> str:
@@ -105,9 +100,16 @@ def in_float32(subject: ForeignSubject, name: str) -> str:
     hf = HfModel(subject.architecture, subject.settings, torch.float32)
     again = ForeignSubject(subject.architecture, subject.overrides, hf)
     (result,) = run_checks(again, [check for check in _every() if check.name == name])
-    if result.worst is not None:
-        return f"{result.worst:.1e}"
+    measured = _measured(result)
+    if measured is not None:
+        return f"{measured:.1e}"
     return "the same" if result.status is Status.FAILED else result.status.value
+
+
+def _measured(result: CheckResult) -> float | None:
+    """The largest difference; none if something else than a difference is wrong."""
+    failed = result.status is Status.FAILED
+    return None if failed and result.problems[0].difference is None else result.worst
 
 
 def _every() -> list[Check]:

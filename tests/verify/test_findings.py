@@ -1,0 +1,100 @@
+"""The page of findings: what it says, and that it says all of what was measured."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+
+from adaptergen.verify.foreign_survey import Survey, survey
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.fixture(scope="module")
+def findings() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("findings", DOCS / "findings.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _finding(**changes: Any) -> dict[str, Any]:
+    return {
+        "setting": "act=tanh",
+        "check": "forward.logits",
+        "message": "the output differs",
+        "worst": 0.5,
+        "in_float32": "5.0e-01",
+        **changes,
+    }
+
+
+def _survey(name: str, *found: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    blank = {"distrust": "", "skipped": [], "tried": 9, "refused": 2}
+    return {"architecture": name, "findings": list(found), **blank, **changes}
+
+
+def test_page_groups_findings_by_cause(findings: ModuleType) -> None:
+    causes = [
+        findings.Cause("Lost activation", "Because.", settings=("act=*",)),
+        findings.Cause("Refused", "On purpose.", checks=("boot.*",), defect=False),
+    ]
+    text = findings.page(
+        [
+            _survey("A", _finding(), _finding(setting="act=relu")),
+            _survey("B", _finding(setting="", check="boot.bridge", worst=None, in_float32="same")),
+            _survey("C", skipped=[("cache.prefill", "no cache")]),
+            _survey("D", distrust="differs from itself", tried=0, refused=0),
+            _survey("E", _finding(setting="other=1")),
+            _survey("F", _finding(worst=float("inf"), in_float32="1.0e-06")),
+        ],
+        causes,
+        "libraries",
+    )
+    assert "1 defects, 1 of them" in text
+    assert "## 1. Lost activation\n\nBecause.\n" in text
+    assert "| A | `act=tanh` and 1 more | forward.logits | 5.0e-01 | 5.0e-01 | silent |" in text
+    assert "### Refused" in text
+    assert "| B | `the tiny model as it is` | boot.bridge |" in text
+    assert "## Unexplained" in text
+    assert "| E | `other=1` |" in text
+    assert "C (7), F (7)." in text
+    assert "- C, cache.prefill: no cache" in text
+    assert "- D: differs from itself" in text
+    assert "- F, forward.logits: `act=tanh`: in float64 only" in text
+
+
+def test_committed_page_explains_everything_with_causes_that_occur() -> None:
+    text = (DOCS / "findings.md").read_text(encoding="utf-8")
+    titles = [cause["title"] for cause in yaml.safe_load((DOCS / "causes.yaml").read_text())]
+    assert len(set(titles)) == len(titles)
+    assert [title for title in titles if f" {title}\n" not in text] == []
+    assert "Unexplained" not in text
+
+
+def test_architectures_are_decoders_of_both_libraries(findings: ModuleType) -> None:
+    names = findings.architectures()
+    assert len(names) > 80
+    assert {"GPT2LMHeadModel", "LlamaForCausalLM", "MixtralForCausalLM"} <= set(names)
+    assert not {"BertLMHeadModel", "T5ForConditionalGeneration"} & set(names)
+
+
+def test_a_model_that_cannot_be_built_is_distrusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adaptergen.verify.foreign.tiny_settings", lambda name: {"n_embd": 7})
+    found = survey("GPT2LMHeadModel")
+    assert isinstance(found, Survey)
+    assert "HF model failed" in found.distrust
+
+
+@pytest.mark.full
+def test_survey_finds_what_gpt2_does_wrong() -> None:
+    found = survey("GPT2LMHeadModel")
+    assert (found.distrust, found.tried > 30) == ("", True)
+    silent = {f.setting: f for f in found.findings if f.check == "forward.logits"}
+    assert (silent["scale_attn_weights=False"].worst or 0.0) > 0.1
+    assert float(silent["scale_attn_weights=False"].in_float32) > 0.1
