@@ -16,7 +16,6 @@ from transformer_lens.factories.architecture_adapter_factory import SUPPORTED_AR
 
 from adaptergen.errors import Unusable, did_you_mean
 from adaptergen.spec.model import Spec
-from adaptergen.verify.battery import run_checks
 from adaptergen.verify.check import (
     EXACT,
     Check,
@@ -35,6 +34,7 @@ from adaptergen.verify.module import SHIPPED
 from adaptergen.verify.once import MissingError, Once, UnavailableError, one_line
 from adaptergen.verify.precision import comparable
 from adaptergen.verify.record import CheckResult, Record, VariantResult
+from adaptergen.verify.running import run_checks
 from adaptergen.verify.select import EVERYTHING, Selection
 from adaptergen.verify.stages import Stage
 from adaptergen.verify.subject import Subject
@@ -334,7 +334,7 @@ def verify_foreign(
             results = [skipped(check, doubt) for check in chosen]
             return _record(subject, results, [], started)
         results = run_checks(subject, chosen, lambda c: progress(f"{architecture}: {c.name}"))
-        found = sweep(subject, run_checks, {}, SWEPT, progress) if with_variants else []
+        found = sweep(subject, {}, SWEPT, progress) if with_variants else []
     return _record(subject, results, found, started)
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import torch
 
-from adaptergen.verify.battery import run_checks
 from adaptergen.verify.check import Check
 from adaptergen.verify.foreign import ALL, SWEPT, ForeignSubject, distrust
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.precision import comparable
 from adaptergen.verify.record import CheckResult, Status
+from adaptergen.verify.running import run_checks
 from adaptergen.verify.sweep import variants
 
 
@@ -54,7 +54,7 @@ def survey(architecture: str) -> Survey:
         # What is wrong everywhere is one finding, not one for each setting.
         known = {finding.check for finding in found}
         tried = refused = 0
-        for variant in variants(subject, SWEPT, run_checks, _telling):
+        for variant in variants(subject, SWEPT, _telling):
             tried += 1
             refused += bool(variant.refused)
             new = [r for r in variant.failures if r.check not in known]

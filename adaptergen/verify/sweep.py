@@ -15,9 +15,8 @@ from adaptergen.verify.hf import HfModel
 from adaptergen.verify.once import UnavailableError, one_line
 from adaptergen.verify.perturb import perturbations
 from adaptergen.verify.record import CheckResult, Status, VariantResult
+from adaptergen.verify.running import run_checks
 from adaptergen.verify.subject import Subject
-
-Runner = Callable[[Subject, Sequence[Check]], list[CheckResult]]
 
 # The last one changes the bridge, which the others look at.
 CHECKS: tuple[Check, ...] = (
@@ -108,23 +107,20 @@ def _head_counts(config: Any) -> Iterator[dict[str, Any]]:
 def variants(
     subject: Subject,
     checks: Sequence[Check],
-    run: Runner,
     wanted: Callable[[Mapping[str, Any]], bool] = lambda changes: True,
 ) -> Iterator[Variant]:
     """One for each setting. Nothing else is kept, so that hundreds of models fit in memory."""
     for changes in filter(wanted, settings(subject.hf)):
-        yield examine(subject, changes, checks, run)
+        yield examine(subject, changes, checks)
 
 
-def examine(
-    subject: Subject, changes: Mapping[str, Any], checks: Sequence[Check], run: Runner
-) -> Variant:
+def examine(subject: Subject, changes: Mapping[str, Any], checks: Sequence[Check]) -> Variant:
     """Run the checks with some config keys changed."""
     variant = subject.variant(**changes)
     refused = _refusal(variant.hf)
     if refused:
         return Variant(changes, refused=refused)
-    results = tuple(run(variant, checks))
+    results = tuple(run_checks(variant, checks))
     return Variant(changes, results, moved=_moved(subject, variant))
 
 
@@ -162,14 +158,13 @@ def _moved(base: Subject, variant: Subject) -> float | None:
 
 def sweep(
     subject: Subject,
-    run: Runner,
     limits: Mapping[str, str],
     checks: Sequence[Check] = CHECKS,
     progress: Callable[[str], None] = lambda line: None,
 ) -> list[VariantResult]:
     """A line for each setting; what a limit explains is no failure, unless it does not occur."""
     found = []
-    for variant in variants(subject, checks, run):
+    for variant in variants(subject, checks):
         found.append(_result(variant, limits.get(variant.setting, "")))
         progress(f"{subject.hf.architecture}: variant {len(found)}, {variant.setting}")
     unknown = limits.keys() - {result.setting for result in found}

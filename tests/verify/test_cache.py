@@ -1,8 +1,8 @@
 """The cache checks where HF's own cache does not work, and the batches that they use."""
 
-from adaptergen.verify.battery import run_checks
 from adaptergen.verify.checks import cache
 from adaptergen.verify.record import Status
+from adaptergen.verify.running import run_checks
 from adaptergen.verify.subject import Subject
 from tests.verify.conftest import load, module_of
 

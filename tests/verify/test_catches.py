@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from adaptergen.verify.battery import run_checks
 from adaptergen.verify.check import Check
 from adaptergen.verify.checks import ALL
 from adaptergen.verify.record import CheckResult, Status
+from adaptergen.verify.running import run_checks
 from adaptergen.verify.subject import Subject
 from tests.verify.cases import MODULES, SPECS, Case
 from tests.verify.conftest import Replacements, changed, hf_model, load, module_of

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from adaptergen.verify.battery import run_checks
 from adaptergen.verify.checks import claims_fields
 from adaptergen.verify.checks.claims_fields import named_keys
+from adaptergen.verify.running import run_checks
 from adaptergen.verify.subject import Subject
 from tests.verify.conftest import changed, hf_model, load, module_of
 

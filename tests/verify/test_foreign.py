@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from adaptergen.verify.battery import run_checks
 from adaptergen.verify.foreign import ALL, SWEPT, ForeignSubject, layers_of, verify_foreign
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.precision import comparable
@@ -16,7 +15,7 @@ from tests.conftest import Run
 
 def _complaint(architecture: str, changes: dict[str, Any]) -> str:
     with comparable():
-        return examine(ForeignSubject(architecture), changes, SWEPT, run_checks).complaint
+        return examine(ForeignSubject(architecture), changes, SWEPT).complaint
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from transformer_lens.factories.architecture_adapter_factory import Architecture
 
 from adaptergen.errors import Failure
 from adaptergen.verify import verify
-from adaptergen.verify.battery import run_checks
 from adaptergen.verify.checks import ALL
 from adaptergen.verify.layers import layer_facts
 from adaptergen.verify.record import CheckResult, Record, Status
+from adaptergen.verify.running import run_checks
 from adaptergen.verify.subject import Subject
 from tests.verify.conftest import changed, load, module_of
 

@@ -16,7 +16,6 @@ from adaptergen.spec.load import LoadedSpec, Loader
 from adaptergen.spec.model import Spec
 from adaptergen.spec.walk import classes_of
 from adaptergen.verify import verify
-from adaptergen.verify.battery import run_checks
 from adaptergen.verify.check import Check
 from adaptergen.verify.checks import ALL
 from adaptergen.verify.mutants import Mutant, module, mutants, run, run_mutants
@@ -44,7 +43,7 @@ def made(name: str) -> dict[str, Mutant]:
 
 
 def judged(name: str, mutant: Mutant, checks: Sequence[Check] = ALL) -> list[str]:
-    return list(Court(load(name).spec, hf_model(name), {}, checks, run_checks).killers(mutant))
+    return list(Court(load(name).spec, hf_model(name), {}, checks).killers(mutant))
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -133,7 +132,7 @@ def results(
         return [replace(chosen, spec=spec)]
 
     monkeypatch.setattr(run, "mutants", only)
-    return run_mutants(loaded, subject, TEMPLATES, checks, run_checks)
+    return run_mutants(loaded, subject, TEMPLATES, checks)
 
 
 BOOT = [check for check in ALL if check.group == "boot"]

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from adaptergen.verify import sweep
-from adaptergen.verify.battery import run_checks
 from adaptergen.verify.precision import comparable
 from adaptergen.verify.record import CheckResult, Status
 from adaptergen.verify.subject import Subject
@@ -23,14 +22,14 @@ def _subject(name: str) -> Subject:
 
 def _examined(name: str, **changes: Any) -> Variant:
     with comparable():
-        return examine(_subject(name), changes, CHECKS, run_checks)
+        return examine(_subject(name), changes, CHECKS)
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("name", SPECS)
 def test_spec_is_right_one_step_away(name: str) -> None:
     with comparable():
-        found = sweep.sweep(_subject(name), run_checks, load(name).spec.verification.limits)
+        found = sweep.sweep(_subject(name), load(name).spec.verification.limits)
     assert len(found) > 60
     assert [result for result in found if result.status is Status.FAILED] == []
     skipped = {r.setting: r.message for r in found if r.status is Status.SKIPPED}
@@ -111,7 +110,7 @@ def test_limits_explain_what_is_wrong_and_nothing_else(
 
 def test_a_limit_of_no_setting_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweep, "settings", lambda hf: [])
-    (result,) = sweep.sweep(_subject("llama"), run_checks, {"hidden_act=swash": "Why."})
+    (result,) = sweep.sweep(_subject("llama"), {"hidden_act=swash": "Why."})
     assert result.status is Status.FAILED
     assert "no such setting is tried" in result.message
 

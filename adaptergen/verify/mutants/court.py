@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,9 @@ from adaptergen.spec.model import Spec
 from adaptergen.verify.check import Check
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.mutants.mutant import Mutant
-from adaptergen.verify.record import CheckResult, Status
+from adaptergen.verify.record import Status
+from adaptergen.verify.running import run_checks
 from adaptergen.verify.subject import Subject
-
-Runner = Callable[[Subject, Sequence[Check]], list[CheckResult]]
 
 # Groups whose checks take milliseconds once the bridge is there, in rounds. Compatibility mode,
 # which the last one needs, takes longest.
@@ -46,7 +45,6 @@ class Court:
     hf: HfModel
     overrides: dict[str, Any]
     checks: Sequence[Check]
-    run_checks: Runner
     _models: dict[str, HfModel] = field(default_factory=dict)
 
     def model(self, changes: Mapping[str, Any]) -> HfModel:
@@ -75,7 +73,7 @@ class Court:
             rounds = [(cheap, checks) for checks in self._cheap(wrong_spec)]
             rounds += [(fresh, [check]) for check in self._expensive(wrong_spec)]
             for subject, checks in rounds:
-                results = self.run_checks(subject, checks)
+                results = run_checks(subject, checks)
                 failed = [r.check for r in results if r.status is Status.FAILED]
                 yield from failed
                 if failed:

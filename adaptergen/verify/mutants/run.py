@@ -12,7 +12,7 @@ from adaptergen.spec.tree import Node
 from adaptergen.verify.check import Check
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.mutants import module, spec
-from adaptergen.verify.mutants.court import Court, Runner
+from adaptergen.verify.mutants.court import Court
 from adaptergen.verify.mutants.mutant import Mutant, meaning
 from adaptergen.verify.record import MutantResult
 from adaptergen.verify.subject import Subject
@@ -53,7 +53,6 @@ def run_mutants(
     subject: Subject,
     templates: Sequence[str],
     checks: Sequence[Check],
-    run_checks: Runner,
     progress: Callable[[str], None] = lambda line: None,
 ) -> tuple[MutantResult, ...]:
     """Judge every mutant of an adapter that has passed; all share HF's side with it.
@@ -66,7 +65,7 @@ def run_mutants(
     own = _listed(loaded)
     _refuse_unknown(own, [mutant.name for mutant in made])
     inherited = loaded.spec.verification.equivalent
-    court = Court(loaded.spec, subject.hf, subject.overrides, checks, run_checks)
+    court = Court(loaded.spec, subject.hf, subject.overrides, checks)
     results = []
     for number, mutant in enumerate(made, 1):
         progress(f"{loaded.name}: mutant {number} of {len(made)}, {mutant.name}")

@@ -1,0 +1,46 @@
+"""Runs checks on a subject, and goes on whatever a broken adapter does."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from adaptergen.verify.check import Check, Evidence, Fact, NotApplicableError, judge, skipped, wrong
+from adaptergen.verify.once import UnavailableError, one_line
+from adaptergen.verify.precision import comparable
+from adaptergen.verify.record import CheckResult
+from adaptergen.verify.subject import Subject
+
+
+def run_checks(
+    subject: Subject, checks: Sequence[Check], announce: Callable[[Check], None] = lambda _: None
+) -> list[CheckResult]:
+    """One result per check, in order.
+
+    What several checks need and cannot have is the failure of the first of them; the others are
+    skipped and refer to it.
+    """
+    blamed: dict[str, str] = {}
+    results = []
+    with comparable():
+        for check in checks:
+            announce(check)
+            started = time.perf_counter()
+            result = _run_one(subject, check, blamed)
+            results.append(replace(result, seconds=round(time.perf_counter() - started, 4)))
+    return results
+
+
+def _run_one(subject: Subject, check: Check, blamed: dict[str, str]) -> CheckResult:
+    gathered: list[Evidence] = []
+    try:
+        gathered.extend(check.examine(subject))
+    except NotApplicableError as reason:
+        return skipped(check, str(reason))
+    except UnavailableError as error:
+        if error.what in blamed and not wrong(check, gathered):
+            return skipped(check, f"needs {error.what}, see {blamed[error.what]}")
+        blamed.setdefault(error.what, check.name)
+        gathered.append(Fact(False, f"{error.what} failed: {error.reason}"))
+    except Exception as error:
+        gathered.append(Fact(False, f"raised {one_line(error, subject.module_path)}"))
+    return judge(check, gathered)
