@@ -2,10 +2,10 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter Qwen2ArchitectureAdapter for Qwen2ForCausalLM
 # spec qwen2 28bc3f4f3660
-# spec llama 746709374e0e
-# generator 548e38bf6bf6
-# templates 2bd8f581d541
-# body 184bbdb3365a
+# spec llama 4683862de495
+# generator 8ec32aa42b90
+# templates 7c6c0b93934c
+# body 4c77d4a3a0e8
 """Qwen2 architecture adapter.
 
 Llama-family decoder with biases on queries, keys and values only.
@@ -37,7 +37,7 @@ class Qwen2ArchitectureAdapter(ArchitectureAdapter):
     - Heads: `config.num_attention_heads` query heads share `config.num_key_value_heads` key and
       value heads (grouped-query attention where there are fewer).
     - Query and key norms: none.
-    - RoPE: element i rotates with element i + d_head/2, on every layer.
+    - RoPE: element i rotates with element i + half of those that rotate, on every layer.
     - Window: a layer sees the last `sliding_window` tokens where its HF attention sets that
       attribute, in HF's mask.
     - MLP: gated, `down_proj(act(gate_proj(x)) * up_proj(x))`.
@@ -49,6 +49,7 @@ class Qwen2ArchitectureAdapter(ArchitectureAdapter):
     - blocks.{i}.mlp.b_gate: never present
     - blocks.{i}.mlp.b_in: never present
     - blocks.{i}.mlp.b_out: never present
+    - unembed.b: never present
     - blocks.{i}.ln1.b: RMSNorm has no bias
     - blocks.{i}.ln2.b: RMSNorm has no bias
     - ln_final.b: RMSNorm has no bias

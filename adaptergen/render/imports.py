@@ -3,6 +3,8 @@
 import ast
 import sys
 from collections import defaultdict
+from collections.abc import Mapping
+from types import MappingProxyType
 
 _COMPONENTS = "transformer_lens.model_bridge.generalized_components"
 
@@ -10,33 +12,48 @@ _COMPONENTS = "transformer_lens.model_bridge.generalized_components"
 PUBLIC_API = {
     "Any": "typing",
     "ArchitectureAdapter": "transformer_lens.model_bridge.architecture_adapter",
+    "AttentionBridge": _COMPONENTS,
     "BlockBridge": _COMPONENTS,
+    "DelegatedAttentionBlockBridge": _COMPONENTS,
     "EmbeddingBridge": _COMPONENTS,
     "GatedMLPBridge": _COMPONENTS,
+    "GeneralizedComponent": f"{_COMPONENTS}.base",
+    "JointGateUpMLPBridge": _COMPONENTS,
     "LinearBridge": _COMPONENTS,
+    "MLAAttentionBridge": _COMPONENTS,
+    "MLABlockBridge": _COMPONENTS,
+    "MLPBridge": _COMPONENTS,
+    "MoEBridge": _COMPONENTS,
+    "MoERouterBridge": _COMPONENTS,
+    "NormalizationBridge": _COMPONENTS,
+    "ParallelBlockBridge": _COMPONENTS,
     "ParamProcessingConversion": "transformer_lens.conversion_utils.param_processing_conversion",
     "PositionEmbeddingsAttentionBridge": _COMPONENTS,
     "RMSNormalizationBridge": _COMPONENTS,
     "RearrangeTensorConversion": "transformer_lens.conversion_utils.conversion_steps",
     "RotaryEmbeddingBridge": _COMPONENTS,
+    "ScaledResidualBlockBridge": _COMPONENTS,
     "UnembeddingBridge": _COMPONENTS,
     "torch": "torch",
 }
 
 
-def import_block(code: str) -> str:
+def import_block(code: str, others: Mapping[str, str] = MappingProxyType({})) -> str:
     """Import statements for `code`, the standard library first, in ruff's order.
+
+    `others` are modules of further names that it may use.
 
     Raises:
         SyntaxError: if `code` is not Python.
     """
     used = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
     names: dict[str, list[str]] = defaultdict(list)
-    for name in sorted(used & PUBLIC_API.keys()):
-        names[PUBLIC_API[name]].append(name)
+    sources = {**PUBLIC_API, **others}
+    for name in sorted(used & sources.keys()):
+        names[sources[name]].append(name)
     standard = [_statement(m, names[m]) for m in sorted(names) if m in sys.stdlib_module_names]
-    others = [_statement(m, names[m]) for m in sorted(names) if m not in sys.stdlib_module_names]
-    return "\n\n".join("\n".join(block) for block in (standard, others) if block)
+    rest = [_statement(m, names[m]) for m in sorted(names) if m not in sys.stdlib_module_names]
+    return "\n\n".join("\n".join(block) for block in (standard, rest) if block)
 
 
 def _statement(module: str, names: list[str]) -> str:

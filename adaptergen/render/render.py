@@ -15,12 +15,20 @@ from adaptergen.spec.model import Spec
 
 
 class Renderer:
-    """Renders specs through the templates found in `folders`, the first that has one winning."""
+    """Renders specs through the templates found in `folders`, the first that has one winning.
+
+    A template can extend the one of the last folder that it hides, as `bundled/NAME`.
+    """
 
     def __init__(self, folders: Sequence[str]) -> None:
         self.folders = folders
         self.environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(folders),
+            loader=jinja2.ChoiceLoader(
+                [
+                    jinja2.FileSystemLoader(folders),
+                    jinja2.PrefixLoader({"bundled": jinja2.FileSystemLoader(folders[-1])}),
+                ]
+            ),
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
@@ -39,7 +47,8 @@ class Renderer:
         code = self._render("adapter.py.j2", view)
         docstring = self._render("docstring.py.j2", view)
         try:
-            return f"{docstring}\n{import_block(code)}\n\n\n{code}"
+            others = spec.hatch.imported if spec.hatch else {}
+            return f"{docstring}\n{import_block(code, others)}\n\n\n{code}"
         except SyntaxError as error:
             message = f"renders what is not Python for {spec.architecture}: {error.msg}"
             line = (error.text or "").strip()

@@ -3,8 +3,27 @@
 from dataclasses import dataclass
 from typing import Any
 
+from adaptergen.spec.attention import Attention, ReimplementedAttention
+from adaptergen.spec.block import Block
+from adaptergen.spec.hatch import Hatch
 from adaptergen.spec.model import Spec
-from adaptergen.spec.processing import Invalid
+from adaptergen.spec.processing import Invalid, InvalidWhere
+from adaptergen.spec.projections import FusedProjections
+
+_ATTENTION_BRIDGES = {
+    "reimplemented": "PositionEmbeddingsAttentionBridge",
+    "delegated": "AttentionBridge",
+    "latent": "MLAAttentionBridge",
+}
+_MLP_BRIDGES = {
+    "gated": "GatedMLPBridge",
+    "plain": "MLPBridge",
+    "fused_gated": "JointGateUpMLPBridge",
+    "moe": "MoEBridge",
+}
+
+# Blocks without hooks on the inputs of queries, keys and values.
+_BLOCK_BRIDGES = {"delegated": "DelegatedAttentionBlockBridge", "latent": "MLABlockBridge"}
 
 _STEPS = {
     "fold_ln": "supports_fold_ln",
@@ -29,6 +48,13 @@ class InvalidStep:
     reason: str
 
 
+@dataclass(frozen=True)
+class ConditionalStep(InvalidStep):
+    """A step that TL must leave out where an HF config key is set."""
+
+    key: str
+
+
 def class_name(spec: Spec) -> str:
     """Name of the generated adapter class, such as `SmolLM3ArchitectureAdapter`."""
     return f"{spec.prefix}ArchitectureAdapter"
@@ -36,8 +62,9 @@ def class_name(spec: Spec) -> str:
 
 def adapter_view(spec: Spec) -> dict[str, Any]:
     """Every name that the adapter's templates use."""
-    custom = not spec.attention.rope.layers.every_layer
-    bridge = f"_{spec.prefix}AttentionBridge" if custom else "PositionEmbeddingsAttentionBridge"
+    hatch = spec.hatch or Hatch(reason="None.")
+    custom = hatch.attention is None and _has_own_attention_bridge(spec.attention)
+    own = f"_{spec.prefix}AttentionBridge" if custom else _ATTENTION_BRIDGES[spec.attention.kind]
     return {
         "title": spec.name,
         "class_name": class_name(spec),
@@ -46,15 +73,88 @@ def adapter_view(spec: Spec) -> dict[str, Any]:
         "facts": _facts(spec),
         "optional_parameters": _optional_parameters(spec),
         "invalid_steps": _invalid_steps(spec),
+        "conditional_steps": _conditional_steps(spec),
         "flags": _flags(spec),
         "paths": spec.paths,
         "norm": spec.norm,
         "block": spec.block,
+        "block_bridge": _name(hatch.block) or _block_bridge(spec, spec.block),
+        "layouts": _layouts(spec),
+        "multipliers": spec.multipliers,
         "attention": spec.attention,
-        "attention_bridge": bridge,
+        "attention_bridge": _name(hatch.attention) or own,
         "custom_attention_bridge": custom,
+        "splits_projections": isinstance(
+            getattr(spec.attention, "projections", None), FusedProjections
+        ),
         "mlp": spec.mlp,
+        "mlp_bridge": _name(hatch.mlp) or _mlp_bridge(spec),
+        "copies_mlp": _copies_mlp(spec),
+        "refused": spec.refused,
+        "prepare": _name(hatch.prepare_model),
+        "side_mlp": spec.side_mlp,
+        "copied_settings": _copied_settings(spec),
     }
+
+
+def _name(imported: str | None) -> str:
+    """The name that an `ImportedName` brings in; empty for none."""
+    return imported.partition(":")[2] if imported else ""
+
+
+def _copies_mlp(spec: Spec) -> bool:
+    return bool(getattr(spec.mlp, "overwritten", False))
+
+
+def _mlp_bridge(spec: Spec) -> str:
+    return f"_{spec.prefix}MLPBridge" if _copies_mlp(spec) else _MLP_BRIDGES[spec.mlp.kind]
+
+
+def _has_own_attention_bridge(attention: Attention) -> bool:
+    """Whether TL's bridge does not do as it is."""
+    if not isinstance(attention, ReimplementedAttention):
+        return False
+    rope = attention.rope
+    return not rope.layers.every_layer or rope.backward or attention.norm_before_o is not None
+
+
+# HF config keys that TL's own config takes over as its number of experts.
+_COUNTS_OF_EXPERTS = ("num_experts", "num_local_experts")
+
+
+def _copied_settings(spec: Spec) -> dict[str, str]:
+    """TL config fields that TL does not fill by itself, with the HF config keys that have them."""
+    count = getattr(spec.mlp, "count", None)
+    copied = {"num_experts": count} if count not in (None, *_COUNTS_OF_EXPERTS) else {}
+    # What the heads return is split by it.
+    size, width = getattr(spec.attention, "value_head_dim", None), getattr(spec.mlp, "width", None)
+    known = {"d_head": size, "d_mlp": width}
+    return copied | {field: key for field, key in known.items() if key is not None}
+
+
+@dataclass(frozen=True)
+class BlockLayout:
+    """A block, the bridge that wraps it, and the config key under which it is there, if any."""
+
+    when: str | None
+    block: Block
+    bridge: str
+
+
+def _layouts(spec: Spec) -> list[BlockLayout]:
+    """All layouts of an architecture that has several, the one without condition last."""
+    if not spec.layouts:
+        return []
+    blocks = [*((layout.when, layout.block) for layout in spec.layouts), (None, spec.block)]
+    return [BlockLayout(when, block, _block_bridge(spec, block)) for when, block in blocks]
+
+
+def _block_bridge(spec: Spec, block: Block) -> str:
+    if spec.multipliers.residual is not None:
+        return "ScaledResidualBlockBridge"
+    if block.parallel:
+        return "ParallelBlockBridge"
+    return _BLOCK_BRIDGES.get(spec.attention.kind, "BlockBridge")
 
 
 def _facts(spec: Spec) -> list[str]:
@@ -62,11 +162,16 @@ def _facts(spec: Spec) -> list[str]:
     return [
         f"Norms: {spec.norm.title}.",
         spec.block.fact,
-        attention.heads.fact,
-        attention.qk_norm.fact,
-        attention.rope.fact,
-        attention.window.fact,
+        *(
+            other.block.fact.replace("Block:", f"Block where `config.{other.when}` is set:")
+            for other in spec.layouts
+        ),
+        *attention.facts,
         spec.mlp.fact,
+        *([spec.side_mlp.fact] if spec.side_mlp else []),
+        *spec.multipliers.facts,
+        *([spec.hatch.fact] if spec.hatch else []),
+        *(f"Refused where `config.{key}` is set: {why}" for key, why in spec.refused.items()),
         _tying(spec.tied_embeddings),
     ]
 
@@ -81,12 +186,14 @@ def _tying(tied: bool | str) -> str:
 
 
 def _flags(spec: Spec) -> dict[str, Any]:
-    """TL config flags; all are set, since TL's defaults describe GPT-2."""
+    """TL config flags; all are set that TL's defaults, which describe GPT-2, could get wrong."""
     return {
         "normalization_type": spec.norm.normalization_type,
         "uses_rms_norm": spec.norm.normalization_type == "RMS",
         "final_rms": spec.norm.normalization_type == "RMS",
-        "positional_embedding_type": "rotary",
+        **_set({"rmsnorm_uses_offset": spec.norm.weight == "offset"}),
+        "positional_embedding_type": "rotary" if spec.attention.rotary else "none",
+        **_set({**spec.attention.flags, "parallel_attn_mlp": spec.block.parallel}),
         "gated_mlp": spec.mlp.gated_mlp,
         "attn_only": False,
         "default_prepend_bos": spec.tokenizer.prepend_bos,
@@ -95,24 +202,42 @@ def _flags(spec: Spec) -> dict[str, Any]:
     }
 
 
+def _set(flags: dict[str, bool]) -> dict[str, bool]:
+    """The flags that hold: what describes other architectures is left alone."""
+    return {flag: value for flag, value in flags.items() if value}
+
+
 def _optional_parameters(spec: Spec) -> list[OptionalParameter]:
-    bias = spec.attention.bias
-    biases = {
-        "blocks.{i}.attn.b_Q": bias.q,
-        "blocks.{i}.attn.b_K": bias.k,
-        "blocks.{i}.attn.b_V": bias.v,
-        "blocks.{i}.attn.b_O": bias.o,
-        **{f"blocks.{{i}}.mlp.b_{role}": decided for role, decided in spec.mlp.biases.items()},
-    }
-    parameters = [
-        OptionalParameter(
-            name, f"`config.{decided}` decides" if isinstance(decided, str) else "never present"
-        )
-        for name, decided in biases.items()
-        if decided is not True
+    found = [
+        *(_optional(f"blocks.{{i}}.attn.b_{role.upper()}", decided)
+          for role, decided in spec.attention.biases.items()),
+        *(_optional(f"blocks.{{i}}.mlp.b_{role}", decided)
+          for role, decided in spec.mlp.biases.items()),
+        _optional("unembed.b", spec.unembed_bias),
+    ]  # fmt: skip
+    absent = [] if spec.norm.bias else ["b"]
+    absent += ["w"] if spec.norm.weight == "none" else []
+    norms = [*(f"blocks.{{i}}.{role}" for role in spec.block.norms), "ln_final"]
+    said = "has no weight and no bias" if len(absent) == 2 else "has no bias"
+    reason = f"{'RMSNorm' if spec.norm.kind == 'rms' else 'this LayerNorm'} {said}"
+    return [parameter for parameter in found if parameter] + [
+        OptionalParameter(f"{norm}.{name}", reason) for norm in norms for name in absent
     ]
-    norms = [*(f"blocks.{{i}}.{role}.b" for role in spec.block.norms), "ln_final.b"]
-    return parameters + [OptionalParameter(n, f"{spec.norm.title} has no bias") for n in norms]
+
+
+def _optional(name: str, decided: bool | str) -> OptionalParameter | None:
+    if decided is True:
+        return None
+    key = f"`config.{decided}` decides" if isinstance(decided, str) else "never present"
+    return OptionalParameter(name, key)
+
+
+def _conditional_steps(spec: Spec) -> list[ConditionalStep]:
+    return [
+        ConditionalStep(attribute, where.invalid_where.reason, where.invalid_where.key)
+        for step, attribute in _STEPS.items()
+        if isinstance(where := getattr(spec.processing, step), InvalidWhere)
+    ]
 
 
 def _invalid_steps(spec: Spec) -> list[InvalidStep]:

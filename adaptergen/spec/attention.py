@@ -1,92 +1,168 @@
-"""Attention: projections, biases, heads, query and key norms, positions, window."""
+"""Attention: computed by TL step by step, computed by HF, or through latents."""
 
-from typing import Annotated, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from adaptergen.spec.bias import AttentionBias
-from adaptergen.spec.facet import Choice, Facet, OneOf, Word
+from adaptergen.spec.facet import Facet
+from adaptergen.spec.projections import FusedProjections, Heads, SeparateProjections
+from adaptergen.spec.qk_norm import NoQKNorm, QKNorm
 from adaptergen.spec.rope import Rope
-from adaptergen.spec.values import Name, Path
+from adaptergen.spec.values import Decided, Name, Path, Prose
 from adaptergen.spec.window import Window
 
-
-class SeparateProjections(Facet):
-    """Queries, keys, values and output are four linear layers."""
-
-    kind: Literal["separate"]
-    q: Path = Field(description="Query projection.")
-    k: Path = Field(description="Key projection.")
-    v: Path = Field(description="Value projection.")
-    o: Path = Field(description="Output projection.")
-
-    @property
-    def modules(self) -> dict[str, str]:
-        """TL's names of the projections, with the HF name of each."""
-        return {"q": self.q, "k": self.k, "v": self.v, "o": self.o}
-
-
-class Heads(Facet):
-    """HF config keys of the head counts; MHA, GQA and MQA differ in these numbers only."""
-
-    query: Name = Field(description="Config key of the number of query heads.")
-    key_value: Name = Field(description="Config key of the number of key and value heads.")
-    head_dim: Name | None = Field(
-        default=None,
-        description="Config key of the head size; where it is missing or null, the hidden size"
-        " divided by the number of query heads.",
-    )
-
-    @property
-    def fact(self) -> str:
-        """The facet in a sentence of the docstring."""
-        return (
-            f"Heads: `config.{self.query}` query heads share `config.{self.key_value}` key and"
-            " value heads (grouped-query attention where there are fewer)."
-        )
-
-
-class NoQKNorm(Word):
-    """Queries and keys are used as projected."""
-
-    word: ClassVar[str] = "none"
-    fact: ClassVar[str] = "Query and key norms: none."
-
-
-class QKNormNames(Facet):
-    """The norms of queries and keys."""
-
-    q: Name = Field(description="Norm of the queries.")
-    k: Name = Field(description="Norm of the keys.")
-
-
-class PerHeadQKNorm(Choice):
-    """Each head's queries and keys are normalised over d_head, before rotation."""
-
-    word: ClassVar[str] = "per_head"
-
-    per_head: QKNormNames = Field(description="HF names of the two norms.")
-
-    @property
-    def fact(self) -> str:
-        """The facet in a sentence of the docstring."""
-        return (
-            f"Query and key norms: `{self.per_head.q}` and `{self.per_head.k}` normalise each head"
-            " over d_head, before rotation."
-        )
-
-
-QKNorm: TypeAlias = Annotated[NoQKNorm | PerHeadQKNorm, OneOf(NoQKNorm, PerHeadQKNorm)]
+_PATH = Field(description="Attention module, seen from the block.")
+_BIAS = Field(description="Which projections have a bias.")
+_HEADS = Field(description="Where the head counts come from.")
+_WINDOW = Field(description="Which earlier tokens a layer sees.")
+_OPAQUE: Any = Field(
+    default=[],
+    description="Modules and parameters that HF computes with besides, which no hook shows.",
+)
 
 
 class ReimplementedAttention(Facet):
     """TL computes attention step by step from HF's projections, so that every hook fires."""
 
+    rotary: ClassVar[bool] = True
+
     kind: Literal["reimplemented"]
-    path: Path = Field(description="Attention module, seen from the block.")
-    projections: SeparateProjections = Field(description="How q, k, v and o are projected.")
-    bias: AttentionBias = Field(description="Which projections have a bias.")
-    heads: Heads = Field(description="Where the head counts come from.")
+    path: Path = _PATH
+    projections: SeparateProjections | FusedProjections = Field(
+        discriminator="kind", description="How q, k, v and o are projected."
+    )
+    bias: AttentionBias = _BIAS
+    heads: Heads = _HEADS
     qk_norm: QKNorm = Field(description="Whether queries and keys are normalised.")
     rope: Rope = Field(description="Rotary positions.")
-    window: Window = Field(description="Which earlier tokens a layer sees.")
+    window: Window = _WINDOW
+    sinks: Name | None = Field(
+        default=None,
+        description="Parameter with a logit for each head that takes part in the softmax, and"
+        " nothing else.",
+    )
+    gate: Path | None = Field(
+        default=None,
+        description="Projection of the residual whose sigmoid multiplies what the heads return.",
+    )
+    norm_before_o: Name | None = Field(
+        default=None, description="Norm of what the heads return, before the output projection."
+    )
+
+    @property
+    def flags(self) -> dict[str, bool]:
+        """Flags of TL's config that say how attention computes."""
+        after = self.qk_norm.norms is not None and self.qk_norm.norms.after_rope
+        return {
+            "rotary_adjacent_pairs": self.rope.pairing == "adjacent",
+            "rotary_interleaved_cos_sin": self.rope.pairing == "interleaved",
+            "qk_norm_after_rope": after,
+        }
+
+    @property
+    def biases(self) -> dict[str, bool | str]:
+        """What decides each bias, by TL's name of the projection."""
+        return self.bias.by_role
+
+    @property
+    def facts(self) -> list[str]:
+        """The facet in sentences of the docstring."""
+        gate = f"Gate: the sigmoid of `{self.gate}` multiplies what the heads return."
+        norm = f"Norm: `{self.norm_before_o}` norms what the heads return."
+        return [
+            *self.projections.facts,
+            self.heads.fact,
+            self.qk_norm.fact,
+            self.rope.fact,
+            self.window.fact,
+            *([gate] if self.gate else []),
+            *([norm] if self.norm_before_o else []),
+        ]
+
+
+class DelegatedAttention(Facet):
+    """HF computes attention, since TL cannot; hooks inside of it do not fire.
+
+    There are hooks on its input, its projections, what the heads return (z) and its output. There
+    are none on scores, rotated queries and keys, and the input of single heads, and an edited
+    pattern changes nothing.
+    """
+
+    kind: Literal["delegated"]
+    reason: Prose = Field(description="What TL's attention would have to compute and does not.")
+    path: Path = _PATH
+    projections: SeparateProjections = Field(description="How q, k, v and o are projected.")
+    bias: AttentionBias = _BIAS
+    heads: Heads = _HEADS
+    window: Window = _WINDOW
+    rotary: bool = Field(description="Whether positions are rotary.")
+    opaque: list[Path] = _OPAQUE
+
+    qk_norm: ClassVar[NoQKNorm] = NoQKNorm()
+    sinks: ClassVar[None] = None
+    flags: ClassVar[dict[str, bool]] = {}
+
+    @property
+    def biases(self) -> dict[str, bool | str]:
+        """What decides each bias, by TL's name of the projection."""
+        return self.bias.by_role
+
+    @property
+    def facts(self) -> list[str]:
+        """The facet in sentences of the docstring."""
+        return [
+            self.heads.fact,
+            self.window.fact,
+            f"Attention is HF's own: {self.reason} Hooks on scores, rotated queries and keys and"
+            " the input of single heads do not fire; edits of the pattern change nothing.",
+        ]
+
+
+class LatentAttention(Facet):
+    """Multi-head latent attention (MLA): queries, keys and values are decompressed from latents."""
+
+    kind: Literal["latent"]
+    path: Path = _PATH
+    q: Path = Field(description="Query projection, where queries are not compressed.")
+    q_a: Path = Field(description="Projection of the residual to the queries' latent.")
+    q_norm: Name = Field(description="Norm of the queries' latent.")
+    q_b: Path = Field(description="Projection of that latent to queries.")
+    kv_a: Path = Field(description="Projection of the residual to the latent of keys and values.")
+    kv_norm: Name = Field(description="Norm of the latent of keys and values.")
+    kv_b: Path = Field(description="Projection of that latent to keys and values.")
+    o: Path = Field(description="Output projection.")
+    compressed: Name = Field(
+        description="HF config key of the size of the queries' latent; null, and there is none."
+    )
+    bias: Decided = Field(description="Whether the projections to latents and the output have one.")
+    query_heads: Name = Field(description="Config key of the number of heads.")
+    value_head_dim: Name = Field(description="Config key of the size of a head's values.")
+    window: Window = _WINDOW
+
+    rotary: ClassVar[bool] = True
+    qk_norm: ClassVar[NoQKNorm] = NoQKNorm()
+    sinks: ClassVar[None] = None
+    flags: ClassVar[dict[str, bool]] = {}
+    biases: ClassVar[dict[str, bool | str]] = {}
+
+    @property
+    def modules(self) -> dict[str, str]:
+        """The linear layers that every config has, by key."""
+        names = ("kv_a", "kv_b", "o")
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def facts(self) -> list[str]:
+        """The facet in sentences of the docstring."""
+        return [
+            f"Attention: latent (MLA), `config.{self.query_heads}` heads; queries through"
+            f" `{self.q_a}` and `{self.q_b}` where `config.{self.compressed}` is set, otherwise"
+            f" `{self.q}`; keys and values through `{self.kv_a}` and `{self.kv_b}`.",
+            self.window.fact,
+        ]
+
+
+Attention = ReimplementedAttention | DelegatedAttention | LatentAttention
+# Kinds that project queries, keys and values for each head.
+HeadedAttention = ReimplementedAttention | DelegatedAttention

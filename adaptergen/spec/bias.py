@@ -27,6 +27,11 @@ class Biases(Facet):
         one = next(iter(record["properties"].values()))
         return {"anyOf": [{"anyOf": one["anyOf"]}, record]}
 
+    @property
+    def by_role(self) -> dict[str, bool | str]:
+        """What decides each bias, by TL's name of the projection."""
+        return self.model_dump(by_alias=True)
+
 
 class AttentionBias(Biases):
     """Which attention projections have a bias; one value stands for all four."""
@@ -37,9 +42,23 @@ class AttentionBias(Biases):
     o: Decided = Field(description="Bias of the output projection.")
 
 
+class PlainMlpBias(Biases):
+    """Which projections of an MLP have a bias; one value stands for both."""
+
+    in_: Decided = Field(alias="in", description="Bias of the input projection.")
+    out: Decided = Field(description="Bias of the output projection.")
+
+
 class GatedMlpBias(Biases):
     """Which projections of a gated MLP have a bias; one value stands for all three."""
 
     gate: Decided = Field(description="Bias of the gate projection.")
     in_: Decided = Field(alias="in", description="Bias of the input projection.")
+    out: Decided = Field(description="Bias of the output projection.")
+
+
+class FusedMlpBias(Biases):
+    """Which projections of an MLP with a fused gate have a bias; one value stands for both."""
+
+    gate_in: Decided = Field(description="Bias of the fused projection.")
     out: Decided = Field(description="Bias of the output projection.")

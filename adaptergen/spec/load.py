@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import get_args
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
@@ -13,7 +13,7 @@ from adaptergen.spec.extends import inheritable, merge
 from adaptergen.spec.files import find_parent, read_bytes, same_file, spec_files, spec_name
 from adaptergen.spec.model import Spec
 from adaptergen.spec.tree import Node, parse
-from adaptergen.spec.walk import TAGS, fields_of, follow
+from adaptergen.spec.walk import TAGS, fields_of, follow, tag_of
 
 _MAX_PARENTS = 20
 
@@ -27,6 +27,13 @@ class LoadedSpec:
     parents: tuple[str, ...]
     spec: Spec
     tree: Node
+
+    def entries(self, *path: str) -> dict[str, Node]:
+        """What the mapping at a path of keys holds, with its places; empty where there is none."""
+        node: Node | None = self.tree
+        for key in path:
+            node = node.value.get(key) if node and isinstance(node.value, dict) else None
+        return node.value if node and isinstance(node.value, dict) else {}
 
 
 @dataclass
@@ -83,7 +90,9 @@ class Loader:
     def _find_parent(self, entry: Node, path: str, chain: tuple[str, ...]) -> str:
         name = entry.value
         if not isinstance(name, str) or not name.isidentifier():
-            raise Failure([_at(entry, "'extends': expected the name of a spec, such as llama")])
+            raise Failure(
+                [diagnostic_at(entry, "'extends': expected the name of a spec, such as llama")]
+            )
         found = find_parent(name, path, self.folders)
         if found is None:
             known = {spec_name(f) for folder in self.folders for f in spec_files(folder)}
@@ -91,13 +100,13 @@ class Loader:
             other = "other " if name == spec_name(path) else ""
             message = f"'extends': no {other}spec is called '{name}'"
             hint = did_you_mean(name, known) or "`adaptergen list` shows those that can be extended"
-            raise Failure([_at(entry, message, hint)])
+            raise Failure([diagnostic_at(entry, message, hint)])
         if any(same_file(found, child) for child in chain):
             names = [spec_name(p) for p in (*chain, found)]
             message = f"'extends': specs extend each other in a circle: {' -> '.join(names)}"
-            raise Failure([_at(entry, message)])
+            raise Failure([diagnostic_at(entry, message)])
         if len(chain) > _MAX_PARENTS:
-            raise Failure([_at(entry, f"'extends': more than {_MAX_PARENTS} parents")])
+            raise Failure([diagnostic_at(entry, f"'extends': more than {_MAX_PARENTS} parents")])
         return found
 
 
@@ -110,47 +119,71 @@ def validate(tree: Node) -> Spec:
     try:
         return Spec.model_validate(tree.plain())
     except ValidationError as error:
-        errors = error.errors(include_url=False)
+        errors = [_at_tag(dict(e)) for e in error.errors(include_url=False)]
     # Of a facet whose kind is wrong, nothing else can be said.
     wrong = [e["loc"] for e in errors if e["type"] == "literal_error" and e["loc"][-1] in TAGS]
     raise Failure(
-        _diagnose(tree, dict(e))
+        _diagnose(tree, e)
         for e in errors
         if e["loc"] in wrong or not any(e["loc"][: len(loc) - 1] == loc[:-1] for loc in wrong)
     )
 
 
-def _diagnose(tree: Node, error: dict[str, object]) -> Diagnostic:
+def _at_tag(error: dict[str, Any]) -> dict[str, Any]:
+    """The error at the key of a tag, where pydantic accuses the facet: no class has this tag."""
+    kinds = {"union_tag_invalid": "literal_error", "union_tag_not_found": "missing"}
+    if error["type"] not in kinds:
+        return error
+    ctx = error["ctx"]
+    key = ctx["discriminator"].strip("'")
+    found = {"type": kinds[error["type"]], "loc": (*error["loc"], key)}
+    return {**error, **found, "ctx": {"expected": ctx.get("expected_tags", "")}}
+
+
+def diagnostic_at(node: Node, message: str, hint: str = "", *, key: bool = False) -> Diagnostic:
+    """A diagnostic at a node, or at the key it belongs to, with the line it stands on.
+
+    Raises:
+        Failure: if the node's file cannot be read any more.
+    """
+    at_key = key and node.key_line
+    line, column = (node.key_line, node.key_column) if at_key else (node.line, node.column)
+    lines = read_bytes(node.file).decode("utf-8-sig", "replace").splitlines()
+    source = lines[line - 1] if 0 < line <= len(lines) else ""
+    return Diagnostic(node.file, line, column, message, hint, source)
+
+
+def _diagnose(tree: Node, error: dict[str, Any]) -> Diagnostic:
     loc = error["loc"]
-    assert isinstance(loc, tuple)
     path, node = _descend(tree, follow(Spec, loc)[0])
     dotted = ".".join(map(str, path))
     if error["type"] == "extra_forbidden":
         known = [str(key) for key in _fields_at(loc[:-1])]
         hint = did_you_mean(str(loc[-1]), known) or f"allowed: {', '.join(known)}"
-        return _at(node, f"unknown key '{dotted}'", hint, key=True)
+        return diagnostic_at(node, f"unknown key '{dotted}'", hint, key=True)
     if error["type"] == "missing":
         field = _fields_at(loc[:-1])[loc[-1]]
         missing = ".".join(map(str, [*path, loc[-1]]))
-        hint = field.description or f"allowed: {', '.join(get_args(field.annotation))}"
-        return _at(node, f"missing key '{missing}'", hint, key=True)
+        tags = ", ".join(tag_of(facet) for facet in follow(Spec, loc[:-1])[1])
+        hint = field.description or f"allowed: {tags}"
+        return diagnostic_at(node, f"missing key '{missing}'", hint, key=True)
     wrong_key = loc[-1] == "[key]"
-    return _at(node, f"'{dotted}': {_message(error)}", _suggestion(node, error), key=wrong_key)
+    return diagnostic_at(
+        node, f"'{dotted}': {_message(error)}", _suggestion(node, error), key=wrong_key
+    )
 
 
 def _fields_at(loc: tuple[str | int, ...]) -> dict[str | int, FieldInfo]:
-    facet = follow(Spec, loc)[1]
-    assert facet is not None
-    return {**fields_of(facet), **({} if loc else {"extends": FieldInfo()})}
+    classes = follow(Spec, loc)[1]
+    own = {key: field for facet in classes for key, field in fields_of(facet).items()}
+    return own if loc else {**own, "extends": FieldInfo()}
 
 
-def _message(error: dict[str, object]) -> str:
+def _message(error: dict[str, Any]) -> str:
     """What is wrong with a value, in the language's words rather than pydantic's."""
     ctx = error.get("ctx") or {}
-    assert isinstance(ctx, dict)
     expected = {
         "literal_error": f"expected {ctx.get('expected')}",
-        "union_tag_invalid": f"expected {ctx.get('expected_tags')}",
         "bool_type": "expected true or false",
         "string_type": "expected text",
         "list_type": "expected a list",
@@ -161,12 +194,11 @@ def _message(error: dict[str, object]) -> str:
     return expected.get(str(error["type"]), str(error["msg"]))
 
 
-def _suggestion(node: Node, error: dict[str, object]) -> str:
+def _suggestion(node: Node, error: dict[str, Any]) -> str:
     """The allowed word or key that is nearly the one given."""
     if error["type"] not in ("literal_error", "choice"):
         return ""
     ctx = error["ctx"]
-    assert isinstance(ctx, dict)
     allowed = re.split(", | or ", str(ctx.get("allowed") or ctx["expected"]))
     written = {part.strip("'{}:. "): part.strip("'") for part in allowed}
     given = next(iter(node.value), "") if isinstance(node.value, dict) else node.value
@@ -187,12 +219,3 @@ def _descend(tree: Node, keys: Sequence[str | int]) -> tuple[list[str | int], No
             break
         path.append(part)
     return path, node
-
-
-def _at(node: Node, message: str, hint: str = "", *, key: bool = False) -> Diagnostic:
-    """A diagnostic at a node, or at the key it belongs to, with the line it stands on."""
-    at_key = key and node.key_line
-    line, column = (node.key_line, node.key_column) if at_key else (node.line, node.column)
-    lines = read_bytes(node.file).decode("utf-8-sig", "replace").splitlines()
-    source = lines[line - 1] if 0 < line <= len(lines) else ""
-    return Diagnostic(node.file, line, column, message, hint, source)

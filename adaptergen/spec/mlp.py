@@ -1,25 +1,52 @@
 """The MLP of a block."""
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from adaptergen.spec.bias import GatedMlpBias
+from adaptergen.spec.bias import Biases, FusedMlpBias, GatedMlpBias, PlainMlpBias
 from adaptergen.spec.facet import Facet
-from adaptergen.spec.values import Path
+from adaptergen.spec.values import Decided, Name, Path
+
+_PATH = Field(description="MLP module, seen from the block.")
+_ACT = Field(description="HF config key of the activation.")
+_OPAQUE: Any = Field(
+    default=[],
+    description="Modules and parameters that HF computes with besides, which no hook shows.",
+)
+_OUT = Field(description="Projection back to the residual stream.")
+_BIAS = Field(description="Which projections have a bias.")
 
 
-class GatedMlp(Facet):
+class _ProjectedMlp(Facet):
+    """What kinds have in common whose projections TL wraps."""
+
+    if TYPE_CHECKING:
+        # A field here would come before those of the kinds.
+        bias: Biases
+
+    @property
+    def biases(self) -> dict[str, bool | str]:
+        """What decides each bias, by TL's names of the projections."""
+        return self.bias.by_role
+
+
+class GatedMlp(_ProjectedMlp):
     """`out(act(gate(x)) * in(x))`, as in SwiGLU: only the gate passes through the activation."""
 
     gated_mlp: ClassVar[bool] = True
 
     kind: Literal["gated"]
-    path: Path = Field(description="MLP module, seen from the block.")
+    path: Path = _PATH
     gate: Path = Field(description="Projection that passes through the activation.")
     in_: Path = Field(alias="in", description="Projection that is multiplied with the gate.")
-    out: Path = Field(description="Projection back to the residual stream.")
-    bias: GatedMlpBias = Field(description="Which projections have a bias.")
+    out: Path = _OUT
+    bias: GatedMlpBias = _BIAS
+    act: Name | None = _ACT
+    norm_before_out: Name | None = Field(
+        default=None, description="Norm of the gated activations, before the output projection."
+    )
+    opaque: list[Path] = _OPAQUE
 
     @property
     def fact(self) -> str:
@@ -27,6 +54,156 @@ class GatedMlp(Facet):
         return f"MLP: gated, `{self.out}(act({self.gate}(x)) * {self.in_}(x))`."
 
     @property
+    def modules(self) -> dict[str, str]:
+        """TL's names of the projections, with the HF name of each."""
+        return {"gate": self.gate, "in": self.in_, "out": self.out}
+
+
+class PlainMlp(_ProjectedMlp):
+    """`out(act(in(x)))`: no gate."""
+
+    gated_mlp: ClassVar[bool] = False
+
+    kind: Literal["plain"]
+    path: Path = _PATH
+    in_: Path = Field(alias="in", description="Projection that passes through the activation.")
+    out: Path = _OUT
+    bias: PlainMlpBias = _BIAS
+    act: Name | None = _ACT
+    width: Name | None = Field(
+        default=None,
+        description="HF config key of the number of hidden neurons, where TL does not know it.",
+    )
+    overwritten: bool = Field(
+        default=False,
+        description="Whether HF's block changes the MLP's output in place, which hooks would see.",
+    )
+    opaque: list[Path] = _OPAQUE
+
+    @property
+    def fact(self) -> str:
+        """The facet in a sentence of the docstring."""
+        return f"MLP: not gated, `{self.out}(act({self.in_}(x)))`."
+
+    @property
+    def modules(self) -> dict[str, str]:
+        """TL's names of the projections, with the HF name of each."""
+        return {"in": self.in_, "out": self.out}
+
+
+class FusedGatedMlp(_ProjectedMlp):
+    """A gated MLP whose gate and input are one projection: gate rows first, input rows after."""
+
+    gated_mlp: ClassVar[bool] = True
+
+    kind: Literal["fused_gated"]
+    path: Path = _PATH
+    gate_in: Path = Field(description="Projection whose halves are the gate and the input.")
+    out: Path = _OUT
+    bias: FusedMlpBias = _BIAS
+    act: Name | None = _ACT
+    opaque: list[Path] = _OPAQUE
+
+    @property
+    def fact(self) -> str:
+        """The facet in a sentence of the docstring."""
+        return f"MLP: gated, gate and input are the halves of `{self.gate_in}`; `{self.out}` last."
+
+    @property
+    def modules(self) -> dict[str, str]:
+        """TL's names of the projections, with the HF name of each."""
+        return {"gate_in": self.gate_in, "out": self.out}
+
+
+class DenseLayers(Facet):
+    """The projections of layers that have a gated MLP in place of experts."""
+
+    gate: Path = Field(description="Projection that passes through the activation.")
+    in_: Path = Field(alias="in", description="Projection that is multiplied with the gate.")
+    out: Path = _OUT
+    bias: Decided = Field(default=False, description="Whether they have biases.")
+
+    @property
+    def modules(self) -> dict[str, str]:
+        """TL's names of the projections, with the HF name of each."""
+        return {"dense_gate": self.gate, "dense_in": self.in_, "dense_out": self.out}
+
+
+class SharedExpert(Facet):
+    """A gated MLP that every token passes through, beside the experts chosen for it."""
+
+    path: Path = Field(description="Its module, seen from the MLP.")
+    gate: Path = Field(description="Projection that passes through the activation.")
+    in_: Path = Field(alias="in", description="Projection that is multiplied with the gate.")
+    out: Path = _OUT
+    bias: Decided = Field(default=False, description="Whether they have biases.")
+    mix: Path | None = Field(
+        default=None,
+        description="Projection, seen from the MLP, whose sigmoid multiplies its output.",
+    )
+
+    @property
+    def modules(self) -> dict[str, str]:
+        """TL's names of the projections, with the HF name of each."""
+        return {"gate": self.gate, "in": self.in_, "out": self.out}
+
+
+class MoeMlp(Facet):
+    """A mixture of experts: a router weighs a few of many small MLPs for each token.
+
+    The router is hooked. Experts are HF's, as one module.
+    """
+
+    gated_mlp: ClassVar[bool] = True
+
+    kind: Literal["moe"]
+    path: Path = _PATH
+    router: Path = Field(
+        description="Module that returns the router's logits, and weights and numbers of experts."
+    )
+    experts: Path = Field(description="Module that holds all experts.")
+    count: Name = Field(description="HF config key of the number of experts.")
+    shared: SharedExpert | None = Field(
+        default=None, description="MLP for every token beside the experts, seen from the MLP."
+    )
+    dense: DenseLayers | None = Field(
+        default=None, description="Projections of layers without experts, where there are any."
+    )
+    act: Name | None = _ACT
+    opaque: list[Path] = _OPAQUE
+
+    @property
+    def fact(self) -> str:
+        """The facet in a sentence of the docstring."""
+        shared = f", `{self.shared.path}` for every token" if self.shared else ""
+        dense = "; a gated MLP on layers without experts" if self.dense else ""
+        return f"MLP: `{self.router}` chooses among `{self.experts}`{shared}{dense}."
+
+    @property
+    def modules(self) -> dict[str, str]:
+        """TL's names of the projections, with the HF name of each; experts have none."""
+        return {}
+
+    @property
     def biases(self) -> dict[str, bool | str]:
-        """What decides each bias, by TL's name of the projection."""
-        return {"gate": self.bias.gate, "in": self.bias.in_, "out": self.bias.out}
+        """What decides each bias of these."""
+        return {}
+
+
+class SideMlp(Facet):
+    """A further gated MLP of a block, its gate and input fused, added to what the MLP returns.
+
+    No hook of TL shows the sum of both, so that there is no hook_mlp_out.
+    """
+
+    path: Path = Field(description="Its module, seen from the block.")
+    gate_in: Path = Field(description="Projection whose halves are the gate and the input.")
+    out: Path = _OUT
+
+    @property
+    def fact(self) -> str:
+        """The facet in a sentence of the docstring."""
+        return f"Beside the MLP: `{self.path}`, gated, added to it; no hook shows the sum."
+
+
+Mlp = GatedMlp | PlainMlp | FusedGatedMlp | MoeMlp

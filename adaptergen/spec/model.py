@@ -1,15 +1,18 @@
 """The spec: what one architecture is, in full."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
-from adaptergen.spec.attention import ReimplementedAttention
+from adaptergen.spec.attention import Attention
+from adaptergen.spec.block import Block, Layout
 from adaptergen.spec.facet import Facet
-from adaptergen.spec.mlp import GatedMlp
-from adaptergen.spec.norm import PreNorm, RmsNorm
+from adaptergen.spec.hatch import Hatch
+from adaptergen.spec.mlp import Mlp, SideMlp
+from adaptergen.spec.multipliers import Multipliers
+from adaptergen.spec.norm import Norm
 from adaptergen.spec.processing import Processing
-from adaptergen.spec.values import ClassName, Decided, Name, Path, Prose
+from adaptergen.spec.values import ClassName, Decided, LeavingOutNull, Name, Path, Prose
 from adaptergen.spec.verification import Verification
 
 
@@ -17,7 +20,9 @@ class Paths(Facet):
     """Where the parts of the HF model are."""
 
     embed: Path = Field(description="Token embedding.")
-    rotary: Path = Field(description="Module that computes the rotary cosines and sines.")
+    rotary: Path | None = Field(
+        description="Module that computes the rotary cosines and sines; null, if several do."
+    )
     blocks: Path = Field(description="List of blocks.")
     final_norm: Path = Field(description="Norm before the unembedding.")
     unembed: Path = Field(description="Unembedding.")
@@ -49,17 +54,45 @@ class Spec(Facet):
     summary: Prose = Field(description="What the architecture is, in one or two sentences.")
     notes: list[Prose] = Field(default=[], description="Further facts for the docstring.")
     paths: Paths = Field(description="Where the parts of the HF model are.")
-    norm: RmsNorm = Field(description="What normalises the residual stream.")
-    block: PreNorm = Field(description="The order of norms, attention and MLP in a block.")
-    attention: ReimplementedAttention = Field(description="Attention.")
-    mlp: GatedMlp = Field(description="MLP.")
+    norm: Norm = Field(discriminator="kind", description="What normalises the residual stream.")
+    embedding_norm: Path | None = Field(
+        default=None, description="Norm of the embedding, before the first block."
+    )
+    block: Block = Field(
+        discriminator="topology", description="The order of norms, attention and MLP in a block."
+    )
+    opaque: list[Path] = Field(
+        default=[],
+        description="Modules and parameters of a block that HF computes with besides, which no hook"
+        " shows.",
+    )
+    layouts: list[Layout] = Field(
+        default=[],
+        description="Other orders, for configs in which a key is set; the first such key counts.",
+    )
+    attention: Attention = Field(discriminator="kind", description="Attention.")
+    mlp: Mlp = Field(discriminator="kind", description="MLP.")
+    side_mlp: SideMlp | None = Field(
+        default=None, description="A further MLP, added to what the MLP returns."
+    )
+    multipliers: Multipliers = Field(
+        default=Multipliers(), description="Constants that HF's model multiplies activations by."
+    )
+    unembed_bias: Decided = Field(default=False, description="Whether the unembedding has a bias.")
+    hatch: Hatch | None = Field(
+        default=None, description="Hand-written Python for what no facet says."
+    )
     tied_embeddings: Decided = Field(
         description="Whether the unembedding shares the embedding's weight."
     )
     processing: Processing = Field(description="Which weight-processing steps are valid.")
     tokenizer: Tokenizer = Field(description="Tokenizer defaults.")
-    tiny: dict[Name, JsonValue] = Field(
+    tiny: Annotated[dict[Name, JsonValue], LeavingOutNull] = Field(
         description="HF config of the tiny random model that verification builds."
+    )
+    refused: Annotated[dict[Name, Prose], LeavingOutNull] = Field(
+        default={},
+        description="HF config keys under which the adapter refuses a model, with the reason.",
     )
     verification: Verification = Field(
         default=Verification(), description="What verification has to be told."

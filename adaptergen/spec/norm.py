@@ -1,41 +1,65 @@
-"""What normalises the residual stream, and where in a block."""
+"""What normalises the residual stream."""
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from adaptergen.spec.facet import Facet
 from adaptergen.spec.values import Name
 
+NormWeight = Literal["scale", "offset", "none"]
+_WEIGHT: Any = Field(
+    default="scale",
+    description="What the weight w does: `scale` multiplies by w, `offset` by 1 + w; `none`, there"
+    " is no weight.",
+)
+_EPS = Field(description="HF config key of the number that keeps the norm finite.")
+_SAID = {"scale": "", "offset": " that multiplies by 1 + weight", "none": " without weight"}
+
 
 class RmsNorm(Facet):
-    """RMSNorm: divides by the root mean square, then scales; no mean, no bias."""
+    """RMSNorm: divides by the root mean square; no mean is subtracted, no bias added."""
 
     kind: Literal["rms"]
+    weight: NormWeight = _WEIGHT
+    eps: Name | None = _EPS
 
     bridge: ClassVar[str] = "RMSNormalizationBridge"
     normalization_type: ClassVar[str] = "RMS"
-    title: ClassVar[str] = "RMSNorm"
-
-
-class PreNorm(Facet):
-    """Sequential, each half normed on its way in: `x + attn(ln1(x))`, then `x + mlp(ln2(x))`."""
-
-    topology: Literal["pre"]
-    ln1: Name = Field(description="Norm whose output feeds attention.")
-    ln2: Name = Field(description="Norm whose output feeds the MLP.")
-
-    bridge: ClassVar[str] = "BlockBridge"
+    bias: ClassVar[bool] = False
 
     @property
-    def fact(self) -> str:
-        """The facet in a sentence of the docstring."""
-        return (
-            f"Block: `{self.ln1}` (ln1) feeds attention, `{self.ln2}` (ln2) feeds the MLP;"
-            " each adds its output to the residual stream."
-        )
+    def title(self) -> str:
+        """What the norm is called in prose."""
+        return f"RMSNorm{_SAID[self.weight]}"
 
     @property
-    def norms(self) -> dict[str, str]:
-        """TL's norm roles, with the HF name of each."""
-        return {"ln1": self.ln1, "ln2": self.ln2}
+    def arguments(self) -> dict[str, bool]:
+        """What its bridge is told beside name and config."""
+        return {}
+
+
+class LayerNorm(Facet):
+    """LayerNorm: subtracts the mean and divides by the standard deviation."""
+
+    kind: Literal["layer"]
+    weight: NormWeight = _WEIGHT
+    bias: bool = Field(description="Whether a bias is added.")
+    eps: Name | None = _EPS
+
+    bridge: ClassVar[str] = "NormalizationBridge"
+    normalization_type: ClassVar[str] = "LN"
+
+    @property
+    def title(self) -> str:
+        """What the norm is called in prose."""
+        return f"LayerNorm{_SAID[self.weight]}{'' if self.bias else ', without bias'}"
+
+    @property
+    def arguments(self) -> dict[str, bool]:
+        """What its bridge is told beside name and config: HF's own forward is the exact one."""
+        offset = {"uses_weight_offset": True} if self.weight == "offset" else {}
+        return {"use_native_layernorm_autograd": True, **offset}
+
+
+Norm = RmsNorm | LayerNorm

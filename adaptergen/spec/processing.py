@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, TypeAlias
 from pydantic import Field
 
 from adaptergen.spec.facet import Choice, Facet, OneOf, Word
-from adaptergen.spec.values import Prose
+from adaptergen.spec.values import Name, Prose
 
 
 class Valid(Word):
@@ -22,7 +22,22 @@ class Invalid(Choice):
     invalid: Prose = Field(description="The reason.")
 
 
-Validity: TypeAlias = Annotated[Valid | Invalid, OneOf(Valid, Invalid)]
+class Condition(Facet):
+    """A config key, and why a step is invalid where it is set."""
+
+    key: Name = Field(description="HF config key.")
+    reason: Prose = Field(description="Why the step would change the model then.")
+
+
+class InvalidWhere(Choice):
+    """The step would change models whose config sets a key; TL is told to leave it out for them."""
+
+    word: ClassVar[str] = "invalid_where"
+
+    invalid_where: Condition = Field(description="The key and the reason.")
+
+
+Validity: TypeAlias = Annotated[Valid | Invalid | InvalidWhere, OneOf(Valid, Invalid, InvalidWhere)]
 
 
 class Processing(Facet):

@@ -30,18 +30,54 @@ class FlaggedLayers(Choice):
         return f"on layers whose HF attention has `{self.flag}` truthy; the others are NoPE layers"
 
 
-RopeLayers: TypeAlias = Annotated[AllLayers | FlaggedLayers, OneOf(AllLayers, FlaggedLayers)]
+class HybridSlidingLayers(Word):
+    """Where the model has a window, its sliding layers rotate; without a window all layers do."""
+
+    word: ClassVar[str] = "hybrid_sliding"
+    every_layer: ClassVar[bool] = False
+    fact: ClassVar[str] = (
+        "on layers whose HF attention has `is_sliding` truthy, and on all where it has no"
+        " `sliding_window`; the others are NoPE layers"
+    )
+
+
+class HandedLayers(Word):
+    """Layers rotate to which HF's model hands cosines and sines; the others are NoPE layers."""
+
+    word: ClassVar[str] = "handed"
+    every_layer: ClassVar[bool] = False
+    fact: ClassVar[str] = (
+        "on layers to which HF's model hands cosines and sines; the others are NoPE layers"
+    )
+
+
+RopeLayers: TypeAlias = Annotated[
+    AllLayers | FlaggedLayers | HybridSlidingLayers | HandedLayers,
+    OneOf(AllLayers, FlaggedLayers, HybridSlidingLayers, HandedLayers),
+]
+
+_PAIRS = {
+    "half": "element i rotates with element i + half of those that rotate",
+    "adjacent": "elements 2i and 2i + 1 rotate together",
+    "interleaved": "elements 2i and 2i + 1 rotate together, by cosines and sines laid out alike",
+}
 
 
 class Rope(Facet):
     """Rotary position embeddings, computed once by the model and handed to every layer."""
 
-    pairing: Literal["half"] = Field(
-        description="Which elements rotate together: `half` pairs element i with i + d_head/2."
+    pairing: Literal["half", "adjacent", "interleaved"] = Field(
+        description="Which elements rotate together: `half` pairs element i with i + d_rotary/2;"
+        " `adjacent` pairs 2i with 2i + 1; so does `interleaved`, where HF's cosines and sines"
+        " come in that order too."
     )
     layers: RopeLayers = Field(description="Which layers rotate.")
+    backward: bool = Field(
+        default=False, description="Whether HF turns by the negative of the angles that it has."
+    )
 
     @property
     def fact(self) -> str:
         """The facet in a sentence of the docstring."""
-        return f"RoPE: element i rotates with element i + d_head/2, {self.layers.fact}."
+        way = ", the other way round" if self.backward else ""
+        return f"RoPE: {_PAIRS[self.pairing]}{way}, {self.layers.fact}."

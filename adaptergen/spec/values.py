@@ -88,6 +88,30 @@ class _Decided:
         }
 
 
+class _LeavingOutNull:
+    """A mapping of free keys, of which null takes one out that a parent has put in."""
+
+    def check(self, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        return {key: inner for key, inner in value.items() if inner is not None}
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        mapping = handler(schema)
+        for pattern, value in mapping["patternProperties"].items():
+            mapping["patternProperties"][pattern] = {"anyOf": [value, {"type": "null"}]}
+        return mapping
+
+
+LeavingOutNull = _LeavingOutNull()
+
 _NAME = "[A-Za-z][A-Za-z0-9_]*"
 
 ClassName: TypeAlias = Annotated[
@@ -99,8 +123,17 @@ Name: TypeAlias = Annotated[str, Matches(_NAME, "a name of letters, digits and u
 Path: TypeAlias = Annotated[
     str, Matches(rf"{_NAME}(\.[A-Za-z0-9_]+)*", "a dotted path such as model.layers")
 ]
+ImportedName: TypeAlias = Annotated[
+    str,
+    Matches(
+        rf"{_NAME}(\.{_NAME})*:{_NAME}", "a module and a name in it, such as package.module:Class"
+    ),
+]
 MutantName: TypeAlias = Annotated[
     str, Matches(r"[a-z0-9_.-]+", "a mutant's name such as flags.gated_mlp")
+]
+CheckName: TypeAlias = Annotated[
+    str, Matches(r"[a-z0-9_]+\.[a-z0-9_.]+", "a check's name such as forward.logits")
 ]
 SettingName: TypeAlias = Annotated[
     str, Matches(r"[A-Za-z][A-Za-z0-9_]*=\S[ -~]*", "a setting such as hidden_act=tanh")

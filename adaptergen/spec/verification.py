@@ -1,26 +1,38 @@
 """What verification cannot find out by itself, each with its reason."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from adaptergen.spec.facet import Facet
-from adaptergen.spec.values import MutantName, Name, Prose, SettingName
+from adaptergen.spec.values import CheckName, LeavingOutNull, MutantName, Name, Prose, SettingName
 
 
 class Verification(Facet):
     """What verification has to be told; nothing here changes the adapter."""
 
-    config: dict[Name, Prose] = Field(
+    config: Annotated[dict[Name, Prose], LeavingOutNull] = Field(
         default={},
         description="HF config keys that change what the model computes and that no claim names,"
         " with what takes care of each.",
     )
-    equivalent: dict[MutantName, Prose] = Field(
+    equivalent: Annotated[dict[MutantName, Prose], LeavingOutNull] = Field(
         default={},
         description="Mutants that behave as the adapter does, with the reason why none of the"
         " checks can tell them apart.",
     )
-    limits: dict[SettingName, Prose] = Field(
+    limits: Annotated[dict[SettingName, Prose], LeavingOutNull] = Field(
         default={},
         description="Variants, as `verify --variants` names them, under which the adapter is known"
         " to be wrong, with the reason. One that turns out right fails.",
+    )
+    checks: Annotated[dict[CheckName, Prose], LeavingOutNull] = Field(
+        default={},
+        description="Checks that the adapter is known to fail, with the reason. One that passes"
+        " fails.",
+    )
+    float32: Prose | None = Field(
+        default=None,
+        description="What is computed in float32 even in a float64 model, and not in the same order"
+        " as in HF: then agreement is to float32's rounding. Left out where it is exact.",
     )

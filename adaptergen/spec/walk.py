@@ -18,8 +18,8 @@ def key_of(name: str, field: FieldInfo) -> str:
 
 
 def classes_of(annotation: Any) -> tuple[type[Facet], ...]:
-    """The facet classes that a field can hold; none for a scalar."""
-    if get_origin(annotation) is Annotated:
+    """The facet classes that a field can hold, in a list or not; none for a scalar."""
+    if get_origin(annotation) in (Annotated, list):
         return classes_of(get_args(annotation)[0])
     if get_origin(annotation) in (Union, UnionType):
         return tuple(cls for arg in get_args(annotation) for cls in classes_of(arg))
@@ -39,18 +39,25 @@ def tag_of(facet: type[Facet]) -> str:
 
 def follow(
     root: type[Facet], loc: Sequence[str | int]
-) -> tuple[list[str | int], type[Facet] | None]:
-    """The keys of a pydantic error location, without its union tags, and the class they lead to."""
+) -> tuple[list[str | int], tuple[type[Facet], ...]]:
+    """The keys of a pydantic error location, without its union tags, and the classes they lead to.
+
+    These are several where the location ends before a tag.
+    """
     keys: list[str | int] = []
     current: tuple[type[Facet], ...] = (root,)
     for part in loc:
-        if len(current) > 1:
+        if isinstance(part, int):
+            # What is in a list is of the list's classes.
+            keys.append(part)
+            continue
+        if len(current) > 1 and part not in TAGS:
             current = tuple(cls for cls in current if tag_of(cls) == part)
             continue
         keys.append(part)
         fields = fields_of(current[0]) if current else {}
         current = classes_of(fields[part].annotation) if part in fields else ()
-    return keys, current[0] if len(current) == 1 else None
+    return keys, current
 
 
 def fields_of(facet: type[Facet]) -> dict[str | int, FieldInfo]:

@@ -46,6 +46,17 @@ class FlaggedWindow(Choice):
         )
 
 
+class SlidingLayersWindow(Word):
+    """Layers whose HF attention has `is_sliding` truthy see `sliding_window` tokens, others all."""
+
+    word: ClassVar[str] = "sliding_layers"
+    fact: ClassVar[str] = (
+        "Window: a layer whose HF attention has `is_sliding` truthy sees the last `sliding_window`"
+        " tokens, in HF's mask."
+    )
+
+
 Window: TypeAlias = Annotated[
-    NoWindow | ConfigWindow | FlaggedWindow, OneOf(NoWindow, ConfigWindow, FlaggedWindow)
+    NoWindow | ConfigWindow | FlaggedWindow | SlidingLayersWindow,
+    OneOf(NoWindow, ConfigWindow, FlaggedWindow, SlidingLayersWindow),
 ]

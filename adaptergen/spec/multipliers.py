@@ -1,0 +1,93 @@
+"""Constants of HF's config that the model multiplies activations by."""
+
+from typing import Annotated, ClassVar, TypeAlias
+
+from pydantic import Field
+
+from adaptergen.spec.facet import Choice, Facet, OneOf, Word
+from adaptergen.spec.values import Name
+
+
+class UnscaledLogits(Word):
+    """Logits are what the unembedding returns."""
+
+    word: ClassVar[str] = "none"
+    operator: ClassVar[str] = ""
+    fact: ClassVar[str] = ""
+
+
+class MultipliedLogits(Choice):
+    """The unembedding's output is multiplied by this config key's value."""
+
+    word: ClassVar[str] = "multiply"
+    operator: ClassVar[str] = "*"
+
+    multiply: Name = Field(description="HF config key, such as `logit_scale`.")
+
+    @property
+    def key(self) -> str:
+        """The config key."""
+        return self.multiply
+
+    @property
+    def fact(self) -> str:
+        """The facet in a clause of the docstring."""
+        return f"logits are multiplied by `config.{self.multiply}`"
+
+
+class DividedLogits(Choice):
+    """The unembedding's output is divided by this config key's value."""
+
+    word: ClassVar[str] = "divide"
+    operator: ClassVar[str] = "/"
+
+    divide: Name = Field(description="HF config key, such as `logits_scaling`.")
+
+    @property
+    def key(self) -> str:
+        """The config key."""
+        return self.divide
+
+    @property
+    def fact(self) -> str:
+        """The facet in a clause of the docstring."""
+        return f"logits are divided by `config.{self.divide}`"
+
+
+Logits: TypeAlias = Annotated[
+    UnscaledLogits | MultipliedLogits | DividedLogits,
+    OneOf(UnscaledLogits, MultipliedLogits, DividedLogits),
+]
+
+
+class Multipliers(Facet):
+    """Config keys of constants; those of soft caps and of attention TL reads itself."""
+
+    embedding: Name | None = Field(
+        default=None, description="Config key by which the embedding's output is multiplied."
+    )
+    residual: Name | None = Field(
+        default=None,
+        description="Config key by which what attention and MLP add to the residual stream is"
+        " multiplied.",
+    )
+    logits: Logits = Field(default=UnscaledLogits(), description="What happens to the logits.")
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """Config keys by the claim that names them."""
+        logits = getattr(self.logits, "key", None)
+        named = {"embedding": self.embedding, "residual": self.residual, "logits": logits}
+        return {f"multipliers.{claim}": key for claim, key in named.items() if key is not None}
+
+    @property
+    def facts(self) -> list[str]:
+        """The facet in sentences of the docstring."""
+        said = {
+            self.embedding: f"the embedding is multiplied by `config.{self.embedding}`",
+            self.residual: "what attention and MLP add to the residual stream is multiplied by"
+            f" `config.{self.residual}`",
+            self.logits.fact: self.logits.fact,
+        }
+        clauses = [clause for key, clause in said.items() if key]
+        return [f"Multipliers: {', '.join(clauses)}."] if clauses else []
