@@ -2,15 +2,15 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from keyword import iskeyword
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from adaptergen import registry, stamp
-from adaptergen.errors import Diagnostic, Failure, Unusable, did_you_mean, shown_path
+from adaptergen.errors import Diagnostic, Failure, Unusable, shown_path
 from adaptergen.project import Project
 from adaptergen.registry import Entry
-from adaptergen.spec.files import ENDING, find_parent, find_spec, spec_files, spec_name
-from adaptergen.stamp import Stamp
+from adaptergen.spec.files import find_parent, spec_name
+from adaptergen.stamp import Stamp, Stamped
 
 if TYPE_CHECKING:
     from adaptergen.render import Renderer
@@ -43,7 +43,7 @@ class Draft(NamedTuple):
 
 
 class Build:
-    """One run over some specs of a project.
+    """One run over some specs of a project; what it has once found of a file, it does not reread.
 
     `whole` says that these are all of the project's specs, so that other modules are orphans.
     `force` allows files that were edited by hand, or are not ours, to be replaced.
@@ -57,6 +57,7 @@ class Build:
         self.force = force
         self.targets = [self._target(path) for path in specs]
         self._digests: dict[str, str] = {}
+        self._stamps: dict[str, Stamped | None] = {}
         package = os.path.dirname(os.path.abspath(__file__))
         generator = [os.path.join(package, part) for part in _GENERATOR_PARTS]
         self._templates = project.template_folders()
@@ -67,15 +68,22 @@ class Build:
 
     def stale(self) -> list[Change]:
         """The files that are out of date, without what they should be: nothing is rendered."""
-        changes = [
-            Change(target.module, reason)
-            for target in self.targets
-            if (reason := self._why_stale(target))
-        ]
+        changes = [Change(target.module, reason) for target, reason in self._stale.items()]
         changes += self._orphans()
         if not changes and (reason := self._why_registry_stale(self._entries())):
             changes.append(Change(self._registry_path, reason))
         return changes
+
+    def mistakes(self) -> list[Diagnostic]:
+        """What is wrong in the specs of stale modules: nothing is rendered."""
+        from adaptergen.spec.load import Loader
+
+        try:
+            for _ in Loader(self.project.spec_folders()).load_all(t.spec for t in self._stale):
+                pass
+        except Failure as error:
+            return error.diagnostics
+        return []
 
     def changes(self) -> list[Change]:
         """The files that are out of date, with what they should be.
@@ -86,12 +94,11 @@ class Build:
         from adaptergen.render import Renderer
 
         self._refuse_file_as_output()
-        stale = {t: reason for t in self.targets if (reason := self._why_stale(t))}
-        reasons = {target.module: reason for target, reason in stale.items()}
+        reasons = {target.module: reason for target, reason in self._stale.items()}
         orphans = self._orphans()
         self._refuse_foreign([*reasons, *(orphan.path for orphan in orphans)])
         renderer = Renderer(self._templates)
-        drafts = self._drafts(renderer, stale)
+        drafts = self._drafts(renderer, self._stale)
         entries = self._entries(drafts)
         registry.check_unique(entries, self._sources(entries))
         if reason := self._why_registry_stale(entries):
@@ -116,13 +123,22 @@ class Build:
         from adaptergen.render import class_name
         from adaptergen.spec.load import Loader
 
-        by_spec = {target.spec: target for target in targets}
+        loader = Loader(self.project.spec_folders())
         drafts: list[Draft] = []
-        for loaded in Loader(self.project.spec_folders()).load_all(by_spec):
-            target, spec = by_spec[loaded.path], loaded.spec
-            entry = Entry(target.name, class_name(spec), tuple(spec.architectures))
+        mistakes: list[Diagnostic] = []
+        for target in targets:
+            try:
+                loaded = loader.load(target.spec)
+                code = renderer.adapter(loaded.spec)
+            except Failure as error:
+                # A template's mistake must not hide those of the specs after this one.
+                mistakes += error.diagnostics
+                continue
+            entry = Entry(target.name, class_name(loaded.spec), tuple(loaded.spec.architectures))
             stamp = self._stamp(target, entry.adapter, [loaded.path, *loaded.parents])
-            drafts.append(Draft(target.module, stamp, renderer.adapter(spec)))
+            drafts.append(Draft(target.module, stamp, code))
+        if mistakes:
+            raise Failure(mistakes)
         return drafts
 
     def _target(self, spec: str) -> Target:
@@ -148,8 +164,13 @@ class Build:
             self._digests[path] = stamp.digest_file(path)
         return self._digests[path]
 
+    @cached_property
+    def _stale(self) -> dict[Target, str]:
+        """The modules that are out of date, and why."""
+        return {t: reason for t in self.targets if (reason := self._why_stale(t))}
+
     def _why_stale(self, target: Target) -> str:
-        found = _state(target.module)
+        found = self._state(target.module)
         if isinstance(found, str):
             return found
         names = [name for kind, name, _ in found.inputs if kind == "spec"]
@@ -175,18 +196,18 @@ class Build:
         wanted = {target.module for target in self.targets} | {self._registry_path}
         return [
             Change(path, "its spec is gone")
-            for path in _modules(self.project.output)
-            if path not in wanted and stamp.read_stamp(path)
+            for path in self._modules
+            if path not in wanted and self._stamped(path)
         ]
 
     def _entries(self, drafts: Iterable[Draft] = ()) -> list[Entry]:
         """What the registry lists: the modules just rendered, and those already there."""
         adapters = {spec_name(draft.path): draft.stamp.adapter for draft in drafts}
         known = {target.name for target in self.targets}
-        for path in _modules(self.project.output):
+        for path in self._modules:
             name = spec_name(path)
             if name not in adapters and (name in known or not self.whole):
-                stamped = stamp.read_stamp(path)
+                stamped = self._stamped(path)
                 adapters[name] = stamped.stamp.adapter if stamped else ""
         entries = [Entry.from_adapter(name, line) for name, line in adapters.items() if line]
         return registry.ordered(entries)
@@ -201,7 +222,7 @@ class Build:
         return Stamp(registry.SOURCE, "", (listed, *self._common))
 
     def _why_registry_stale(self, entries: list[Entry]) -> str:
-        found = _state(self._registry_path)
+        found = self._state(self._registry_path)
         if isinstance(found, str):
             return found
         return _difference(found, self._registry_stamp(entries))
@@ -212,72 +233,43 @@ class Build:
             raise Unusable(f"{shown_path(output)} is a file", "the output is a folder of modules")
 
     def _refuse_foreign(self, paths: Iterable[str]) -> None:
-        mistakes = [] if self.force else [d for path in paths if (d := _foreign(path))]
+        mistakes = [] if self.force else [d for path in paths if (d := self._foreign(path))]
         if mistakes:
             raise Failure(mistakes)
 
+    def _foreign(self, path: str) -> Diagnostic | None:
+        """Why a file may not be replaced."""
+        state = self._state(path)
+        if isinstance(state, str) and state != "missing":
+            hint = "" if os.path.isdir(path) else "--force replaces or removes it"
+            return Diagnostic(path, 0, 0, f"{state}, so it is left alone", hint)
+        return None
 
-def select_specs(project: Project, arguments: Sequence[str]) -> list[str]:
-    """The spec files that arguments name; without arguments, all of the project's.
+    def _state(self, path: str) -> Stamp | str:
+        """The stamp of an untouched generated file, or why there is none."""
+        if os.path.isdir(path):
+            return "a folder"
+        if not os.path.exists(path) or not os.path.getsize(path):
+            return "missing"
+        stamped = self._stamped(path)
+        if stamped is None:
+            return "not written by adaptergen"
+        return stamped.stamp if stamped.intact else "edited by hand"
 
-    An argument is a spec file, a folder of specs, or the name of one of the project's specs.
+    def _stamped(self, path: str) -> Stamped | None:
+        if path not in self._stamps:
+            self._stamps[path] = stamp.read_stamp(path)
+        return self._stamps[path]
 
-    Raises:
-        Unusable: for arguments that lead to no spec.
-        Failure: for files that cannot be specs, and for specs that would share a module.
-    """
-    found = [
-        path for argument in arguments or [project.specs] for path in _specs(project, argument)
-    ]
-    paths = list({os.path.abspath(path): path for path in found}.values())
-    mistakes: list[Diagnostic] = []
-    by_name: dict[str, str] = {}
-    for path in paths:
-        other = by_name.setdefault(spec_name(path), path)
-        if other != path:
-            mistakes.append(Diagnostic(path, 0, 0, f"has the same name as {shown_path(other)}"))
-        mistakes += _misnamed(path)
-    if mistakes:
-        raise Failure(mistakes)
-    return paths
-
-
-def _specs(project: Project, argument: str) -> list[str]:
-    if os.path.isdir(argument):
-        found = spec_files(argument)
-    elif os.path.isfile(argument):
-        found = [argument]
-    else:
-        found = list(filter(None, [find_spec(argument, [project.specs])]))
-    if not found:
-        raise _no_spec(project, argument)
-    return found
-
-
-def _no_spec(project: Project, argument: str) -> Unusable:
-    shown = shown_path(argument)
-    if os.path.isdir(argument):
-        return Unusable(f"no specs in the folder {shown}", f"a spec's file ends in {ENDING}")
-    if argument == project.specs:
-        return Unusable(f"no folder of specs: {shown}", "`[tool.adaptergen]` may name another")
-    known = [spec_name(path) for path in spec_files(project.specs)]
-    hint = did_you_mean(argument, known) or "give a spec file, a folder of specs, or a spec's name"
-    return Unusable(f"no such spec: {shown}", hint)
-
-
-def _misnamed(path: str) -> Iterable[Diagnostic]:
-    """A spec's file name becomes a Python module's."""
-    name, ending = os.path.splitext(os.path.basename(path))
-    if ending != ENDING:
-        yield Diagnostic(path, 0, 0, f"a spec's file ends in {ENDING}")
-    elif not _is_module_name(name):
-        hint = "it becomes a module: lower-case letters, digits and underscores"
-        yield Diagnostic(path, 0, 0, f"'{name}' is not a name for a spec", hint)
-
-
-def _is_module_name(name: str) -> bool:
-    plain = name.isascii() and name.isidentifier() and not name.startswith("_")
-    return plain and not iskeyword(name)
+    @cached_property
+    def _modules(self) -> list[str]:
+        """The modules in the output folder, whoever wrote them."""
+        folder = self.project.output
+        if not os.path.isdir(folder):
+            return []
+        names = sorted(name for name in os.listdir(folder) if name.endswith(".py"))
+        paths = [os.path.join(folder, name) for name in names if name != registry.FILE]
+        return [path for path in paths if os.path.isfile(path)]
 
 
 def _finish(drafts: Sequence[Draft]) -> dict[str, str]:
@@ -287,27 +279,6 @@ def _finish(drafts: Sequence[Draft]) -> dict[str, str]:
     bodies = format_all({draft.path: draft.code for draft in drafts})
     # Popped, so that thousands of modules are not in memory twice.
     return {d.path: d.stamp.header(bodies[d.path]) + bodies.pop(d.path) for d in drafts}
-
-
-def _state(path: str) -> Stamp | str:
-    """The stamp of an untouched generated file, or why there is none."""
-    if os.path.isdir(path):
-        return "a folder"
-    if not os.path.exists(path) or not os.path.getsize(path):
-        return "missing"
-    stamped = stamp.read_stamp(path)
-    if stamped is None:
-        return "not written by adaptergen"
-    return stamped.stamp if stamped.intact else "edited by hand"
-
-
-def _foreign(path: str) -> Diagnostic | None:
-    """Why a file may not be replaced."""
-    state = _state(path)
-    if isinstance(state, str) and state != "missing":
-        hint = "" if os.path.isdir(path) else "--force replaces or removes it"
-        return Diagnostic(path, 0, 0, f"{state}, so it is left alone", hint)
-    return None
 
 
 def _difference(found: Stamp, expected: Stamp) -> str:
@@ -321,11 +292,3 @@ def _difference(found: Stamp, expected: Stamp) -> str:
     if changed:
         return f"{', '.join(changed)} changed"
     return "" if found.source == expected.source else f"made from {found.source}"
-
-
-def _modules(folder: str) -> list[str]:
-    if not os.path.isdir(folder):
-        return []
-    names = sorted(name for name in os.listdir(folder) if name.endswith(".py"))
-    paths = [os.path.join(folder, name) for name in names if name != registry.FILE]
-    return [path for path in paths if os.path.isfile(path)]

@@ -99,6 +99,7 @@ def _verify(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "specs", nargs="*", metavar="NAME|SPEC", help="what to verify; without any, all"
     )
+    verb.add_argument("--all", action="store_true", help="every spec, as without names")
     verb.add_argument("--quiet", action="store_true", help="no progress on stderr")
     verb.add_argument("--module", metavar="FILE", help="a module instead of the generated one")
     verb.add_argument(
@@ -195,6 +196,10 @@ def _new(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--architecture", metavar="CLASS", help="HF class; left out, NAMEForCausalLM")
 
 
+def _list(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--format", choices=("text", "json"), default="text", help="how to print it")
+
+
 def _nothing(verb: argparse.ArgumentParser) -> None:
     pass
 
@@ -208,7 +213,7 @@ _VERBS: tuple[tuple[str, str, Callable[[argparse.ArgumentParser], None]], ...] =
     ("build", "generate adapter modules from specs", _build),
     ("verify", "prove generated adapters against HuggingFace", _verify),
     ("show", "print a spec with its parents merged in, and where each value came from", _show),
-    ("list", "list the architectures that have a spec", _nothing),
+    ("list", "list the architectures that have a spec", _list),
     ("explain", "explain a facet of the spec language", _explain),
     ("schema", "print the JSON Schema of specs", _nothing),
     ("new", "start a spec for a variant of an architecture", _new),

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pytest
 
 from adaptergen.cli import main
+from tests.building import OTHER, TINY
 
 
 class Outcome(NamedTuple):
@@ -46,3 +47,12 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
         return Outcome(status, captured.out, captured.err)
 
     return run_main
+
+
+@pytest.fixture
+def built(project: Path, run: Run) -> Path:
+    """A project of two specs, one extending the other, with its modules built."""
+    (project / "specs" / "tiny.yaml").write_text(TINY)
+    (project / "specs" / "other.yaml").write_text(OTHER)
+    assert run("build").status == 0
+    return project

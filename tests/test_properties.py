@@ -63,35 +63,84 @@ def mapping(**keys: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]
     return st.fixed_dictionaries({key.rstrip("_"): strategy for key, strategy in keys.items()})
 
 
+def words(*allowed: str) -> st.SearchStrategy[str]:
+    return st.sampled_from(allowed)
+
+
+def biased(*roles: str) -> st.SearchStrategy[Any]:
+    return decided | mapping(**dict.fromkeys(roles, decided))
+
+
+norm_weights = words("scale", "offset", "none")
+norms = mapping(kind=st.just("rms"), weight=norm_weights, eps=st.none() | names) | mapping(
+    kind=st.just("layer"), weight=norm_weights, bias=st.booleans(), eps=st.none() | names
+)
+sandwich = dict.fromkeys(("ln1", "ln1_post", "ln2", "ln2_post"), names)
+blocks = (
+    mapping(topology=words("pre", "parallel"), ln1=names, ln2=names)
+    | mapping(topology=st.just("post"), ln1_post=names, ln2_post=names)
+    | mapping(topology=st.just("sandwich"), **sandwich, post_norms=decided)
+    | mapping(topology=st.just("shared"), ln1=names)
+)
+separate = mapping(kind=st.just("separate"), q=paths, k=paths, v=paths, o=paths)
+fused = mapping(kind=st.just("fused"), qkv=paths, o=paths, layout=words("stacked", "grouped"))
+qk_norms = mapping(q=names, k=names, present=decided, after_rope=st.booleans())
 attention = mapping(
     kind=st.just("reimplemented"),
     path=paths,
-    projections=mapping(kind=st.just("separate"), q=paths, k=paths, v=paths, o=paths),
-    bias=decided | mapping(q=decided, k=decided, v=decided, o=decided),
+    projections=separate | fused,
+    bias=biased("q", "k", "v", "o"),
     heads=st.fixed_dictionaries({"query": names, "key_value": names}, optional={"head_dim": names}),
-    qk_norm=st.just("none") | mapping(per_head=mapping(q=names, k=names)),
-    rope=mapping(pairing=st.just("half"), layers=st.just("all") | mapping(flag=names)),
-    window=st.just("none") | mapping(config=names) | mapping(flag=names),
+    qk_norm=st.just("none")
+    | words("per_head", "own_per_head", "full_width", "head_modules").flatmap(
+        lambda word: mapping(**{word: qk_norms})
+    ),
+    rope=mapping(
+        pairing=words("half", "adjacent", "interleaved"),
+        layers=words("all", "hybrid_sliding", "handed") | mapping(flag=names),
+    ),
+    window=words("none", "sliding_layers") | mapping(config=names) | mapping(flag=names),
+    sinks=st.none() | names,
+)
+hidden = {"path": paths, "act": st.none() | names, "opaque": st.lists(paths, max_size=2)}
+gates = {"gate": paths, "in_": paths, "out": paths}
+mlps = (
+    mapping(kind=st.just("gated"), **hidden, **gates, bias=biased("gate", "in_", "out"))
+    | mapping(kind=st.just("plain"), **hidden, in_=paths, out=paths, bias=biased("in_", "out"))
+    | mapping(
+        kind=st.just("fused_gated"), **hidden, gate_in=paths, out=paths,
+        bias=biased("gate_in", "out"),
+    )
+    | mapping(
+        kind=st.just("moe"), **hidden, router=paths, experts=paths, count=names,
+        shared=st.none() | mapping(path=paths, **gates, bias=decided),
+        dense=st.none() | mapping(**gates, bias=decided),
+    )
 )  # fmt: skip
+multipliers = mapping(
+    embedding=st.none() | names,
+    residual=st.none() | names,
+    logits=st.just("none") | mapping(multiply=names) | mapping(divide=names),
+)
 specs = st.fixed_dictionaries(
     {
         "architecture": class_names,
         "summary": prose,
-        "paths": mapping(embed=paths, rotary=paths, blocks=paths, final_norm=paths, unembed=paths),
-        "norm": mapping(kind=st.just("rms")),
-        "block": mapping(topology=st.just("pre"), ln1=names, ln2=names),
-        "attention": attention,
-        "mlp": mapping(
-            kind=st.just("gated"), path=paths, gate=paths, in_=paths, out=paths,
-            bias=decided | mapping(gate=decided, in_=decided, out=decided),
+        "paths": mapping(
+            embed=paths, rotary=st.none() | paths, blocks=paths, final_norm=paths, unembed=paths
         ),
+        "norm": norms,
+        "block": blocks,
+        "layouts": st.lists(mapping(when=names, block=blocks), max_size=2),
+        "attention": attention,
+        "mlp": mlps,
+        "multipliers": multipliers,
+        "unembed_bias": decided,
         "tied_embeddings": decided,
         "processing": mapping(
             fold_ln=validity, center_writing_weights=validity, compatibility_mode=validity
         ),
-        "tokenizer": mapping(
-            prepend_bos=st.booleans(), padding_side=st.sampled_from(["left", "right"])
-        ),
+        "tokenizer": mapping(prepend_bos=st.booleans(), padding_side=words("left", "right")),
         "tiny": st.dictionaries(names, values, max_size=4),
     },
     optional={
@@ -101,7 +150,12 @@ specs = st.fixed_dictionaries(
         "title": prose,
         "notes": st.lists(prose, max_size=3),
     },
-)  # fmt: skip
+)
+
+# Keys of words of the language, and of names that the module uses as attributes.
+FIXED = {"kind", "topology", "pairing", "padding_side", "weight", "layout"}
+FIXED |= {"flag", "when", "count", "embedding", "residual", "multiply", "divide"}
+WORDS = ("all", "none", "valid", "hybrid_sliding", "handed", "sliding_layers")
 
 
 def benign(data: Any, key: str = "") -> Any:
@@ -112,12 +166,13 @@ def benign(data: Any, key: str = "") -> Any:
         return "Text."
     if key == "notes":
         return ["A note." for _ in data]
-    if key in ("tiny", "architecture", "aliases", "class_prefix", "flag"):
+    if key in ("tiny", "architecture", "aliases", "class_prefix"):
         return data
     if isinstance(data, dict):
         return {inner: benign(value, inner) for inner, value in data.items()}
-    fixed = key in ("kind", "topology", "pairing", "padding_side")
-    fixed = fixed or data in ("all", "none", "valid")
+    if isinstance(data, list):
+        return [benign(value, key) for value in data]
+    fixed = key in FIXED or data in WORDS
     return "name" if isinstance(data, str) and not fixed else data
 
 

@@ -20,7 +20,7 @@ LAYERS = (
     ("report", "stamp"),
     ("project", "registry"),
     ("render",),
-    ("build", "writing"),
+    ("build", "selection", "writing"),
     ("runtime", "adapters", "verify"),
     ("commands",),
     ("cli",),

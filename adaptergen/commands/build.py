@@ -5,10 +5,11 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
-from adaptergen.build import Build, Change, select_specs
+from adaptergen.build import Build, Change
 from adaptergen.errors import Diagnostic, shown_path
 from adaptergen.project import Project, find_project
-from adaptergen.report import as_github, print_json
+from adaptergen.report import as_github, print_failures, print_json
+from adaptergen.selection import select_specs
 from adaptergen.spec.files import spec_files
 
 
@@ -52,13 +53,20 @@ def _check(build: Build, arguments: Namespace) -> int:
     stale = build.stale()
     if not stale:
         return _say_up_to_date(build, arguments)
-    if arguments.format == "github":
-        for change in stale:
-            message = f"stale: {change.reason}"
-            print(as_github(Diagnostic(change.path, 0, 0, message, "run `adaptergen build`")))
-    else:
-        lines = [f"stale: {shown_path(c.path)} ({c.reason})" for c in stale]
-        _say(arguments, "\n".join([*lines, "run `adaptergen build`"]), stale, status=1)
+    mistakes = build.mistakes()
+    # A build would end at the mistakes, and say no more than this.
+    advice = "" if mistakes else "run `adaptergen build`"
+    if arguments.format == "json":
+        print_json(_listed(stale), mistakes)
+        return 1
+    for change in stale:
+        if arguments.format == "github":
+            print(as_github(Diagnostic(change.path, 0, 0, f"stale: {change.reason}", advice)))
+        else:
+            print(f"stale: {shown_path(change.path)} ({change.reason})")
+    if advice and arguments.format == "text":
+        print(advice)
+    print_failures(mistakes, arguments.format)
     return 1
 
 
@@ -92,7 +100,11 @@ def _diff(change: Change) -> str:
 def _say(arguments: Namespace, text: str, changes: Sequence[Change], status: int = 0) -> int:
     """Print the outcome to stdout in the format asked for; `--quiet` hides success only."""
     if arguments.format == "json":
-        print_json([{"file": shown_path(c.path), "reason": c.reason} for c in changes])
+        print_json(_listed(changes))
     elif status or not arguments.quiet:
         print(text)
     return status
+
+
+def _listed(changes: Sequence[Change]) -> list[dict[str, str]]:
+    return [{"file": shown_path(c.path), "reason": c.reason} for c in changes]

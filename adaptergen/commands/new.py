@@ -4,10 +4,11 @@ import os
 import re
 from argparse import Namespace
 
-from adaptergen.commands.show import load
 from adaptergen.errors import failure, shown_path
 from adaptergen.project import find_project
+from adaptergen.selection import select_spec
 from adaptergen.spec.files import ENDING
+from adaptergen.spec.load import Loader
 from adaptergen.spec.schema import FILE, LINE, schema_text
 from adaptergen.writing import write_all
 
@@ -30,7 +31,7 @@ def run(arguments: Namespace) -> int:
     architecture = arguments.architecture or f"{name[0].upper()}{name[1:]}ForCausalLM"
     if not re.fullmatch("[A-Z][A-Za-z0-9_]*", architecture):
         raise failure(architecture, "expected a class name such as LlamaForCausalLM")
-    parent = load(project, arguments.extends)
+    parent = Loader(project.spec_folders()).load(select_spec(project, arguments.extends))
     text = _TEXT.format(
         line=LINE, architecture=architecture, parent=parent.name, title=parent.spec.name
     )

@@ -1,16 +1,15 @@
 """`adaptergen show`: a spec with its parents merged in, and where each value came from."""
 
 import json
-import os
 import re
 from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import replace
 
-from adaptergen.errors import did_you_mean, failure, shown_path
-from adaptergen.project import Project, find_project
-from adaptergen.spec.files import find_spec, spec_files, spec_name
-from adaptergen.spec.load import LoadedSpec, Loader
+from adaptergen.errors import shown_path
+from adaptergen.project import find_project
+from adaptergen.selection import select_spec
+from adaptergen.spec.load import Loader
 from adaptergen.spec.model import Spec
 from adaptergen.spec.tree import Node
 
@@ -21,25 +20,11 @@ _CONSTANTS = ("true", "false", "null", "yes", "no", "on", "off")
 
 def run(arguments: Namespace) -> int:
     """Print the spec as YAML, each value with its file and line."""
-    loaded = load(find_project(), arguments.spec)
+    project = find_project()
+    loaded = Loader(project.spec_folders()).load(select_spec(project, arguments.spec))
     for text, origin in [*_lines(_ordered(loaded.tree)), *_derived(loaded.spec)]:
         print(f"{text:<{_COLUMN}}  # {origin}" if origin else text)
     return 0
-
-
-def load(project: Project, argument: str) -> LoadedSpec:
-    """The spec that an argument names: a file, or a name in the project or among the bundled ones.
-
-    Raises:
-        Failure: if there is none, or it is not valid.
-    """
-    folders = project.spec_folders()
-    path = argument if os.path.isfile(argument) else find_spec(argument, folders)
-    if path is None:
-        known = [spec_name(file) for folder in folders for file in spec_files(folder)]
-        hint = did_you_mean(argument, known) or "`adaptergen list` names them all"
-        raise failure(argument, "no such spec", hint)
-    return Loader(folders).load(path)
 
 
 def _ordered(tree: Node) -> Node:

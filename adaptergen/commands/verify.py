@@ -8,14 +8,14 @@ from functools import partial
 from importlib.util import find_spec as find_module
 from typing import TYPE_CHECKING, Any
 
-from adaptergen.build import Build, select_specs
+from adaptergen.build import Build
 from adaptergen.commands.progress import progress
-from adaptergen.commands.show import load
 from adaptergen.errors import Failure, Unusable, failure, shown_path
 from adaptergen.project import Project, bundled, find_project
 from adaptergen.report import wants_colour
+from adaptergen.selection import select_spec, select_specs
 from adaptergen.spec.files import spec_files
-from adaptergen.spec.load import LoadedSpec
+from adaptergen.spec.load import LoadedSpec, Loader
 from adaptergen.spec.tree import parse
 from adaptergen.verify.report import Report
 
@@ -55,6 +55,10 @@ def run(arguments: Namespace) -> int:
 
 def _jobs(arguments: Namespace) -> "list[Job]":
     project = find_project()
+    # Generated modules may import bridges that the project has written by hand.
+    sys.path.append(project.root)
+    if arguments.all and (arguments.specs or arguments.adapter or arguments.module):
+        raise Unusable("--all means every spec; name none, and no adapter or module")
     if arguments.adapter:
         return [_shipped_job(project, arguments)]
     names = arguments.specs or select_specs(project, [])
@@ -64,8 +68,11 @@ def _jobs(arguments: Namespace) -> "list[Job]":
     options = _options(arguments)
     if arguments.mutants:
         options["mutants_from"] = project.template_folders()
-    specs = [load(project, name) for name in names]
+    paths = [select_spec(project, name) for name in names]
+    specs = list(Loader(project.spec_folders()).load_all(paths))
     work = [(spec, _module(project, spec, arguments.module)) for spec in specs]
+    if not arguments.module:
+        _warn_of_stale(project, [spec.path for spec in specs if _is_built_here(project, spec)])
     return [_job(spec, module, overrides, options) for spec, module in work]
 
 
@@ -106,8 +113,9 @@ def _shipped_job(project: Project, arguments: Namespace) -> "Job":
 def _spec_of(project: Project, architecture: str, names: Sequence[str]) -> LoadedSpec | None:
     """The spec of an architecture: one of those named, else the project's or a bundled one."""
     paths = names or [path for folder in project.spec_folders() for path in spec_files(folder)]
+    loader = Loader(project.spec_folders())
     for path in paths:
-        spec = load(project, path)
+        spec = loader.load(select_spec(project, path))
         if architecture in spec.spec.architectures:
             return spec
     if names:
@@ -148,24 +156,27 @@ def _require_libraries() -> None:
 
 def _module(project: Project, loaded: LoadedSpec, given: str | None) -> str:
     """The module to verify: the one given, or the one generated from the spec."""
-    own = os.path.dirname(os.path.abspath(loaded.path)) != os.path.abspath(bundled("specs"))
-    folder = project.output if own else _bundled_output(project)
+    folder = project.output if _is_built_here(project, loaded) else bundled("generated")
     module = given or os.path.join(folder, f"{loaded.name}.py")
     if not os.path.isfile(module):
         hint = "" if given else f"run `adaptergen build {shown_path(loaded.path)}`"
         raise failure(module, "no such module", hint)
-    if not given and own:
-        _warn_if_stale(project, loaded)
     return module
 
 
-def _bundled_output(project: Project) -> str:
-    same = os.path.abspath(project.specs) == os.path.abspath(bundled("specs"))
-    return project.output if same else bundled("generated")
+def _is_built_here(project: Project, loaded: LoadedSpec) -> bool:
+    """Whether the project builds a spec's module; those of others' bundled specs are bundled too.
+
+    In adaptergen's own project, the bundled specs are the project's.
+    """
+    folder = os.path.dirname(os.path.abspath(loaded.path))
+    return folder != os.path.abspath(bundled("specs")) or folder == os.path.abspath(project.specs)
 
 
-def _warn_if_stale(project: Project, loaded: LoadedSpec) -> None:
-    for change in Build(project, [loaded.path], whole=False).stale():
+def _warn_of_stale(project: Project, specs: Sequence[str]) -> None:
+    # A build of no specs would still look at the registry.
+    changes = Build(project, specs, whole=False).stale() if specs else []
+    for change in changes:
         print(f"note: {shown_path(change.path)} is stale ({change.reason})", file=sys.stderr)
 
 

@@ -16,7 +16,7 @@ def every_class(root: type[Facet]) -> set[type[Facet]]:
 def test_a_facet_is_found_by_the_end_of_its_path(run) -> None:
     out = run("explain", "layers").out
     assert out.startswith("attention.rope.layers: Which layers rotate.\n")
-    assert "    {flag: ...}  Layers whose HF attention has this attribute truthy rotate" in out
+    assert "    {flag: ...}     Layers whose HF attention has this attribute truthy rotate" in out
 
 
 def test_a_facet_brings_what_is_inside_it(run) -> None:
@@ -25,7 +25,8 @@ def test_a_facet_brings_what_is_inside_it(run) -> None:
         for line in run("explain", "rope").out.splitlines()
         if line[:1].strip()
     ]
-    assert paths == ["attention.rope", "attention.rope.pairing", "attention.rope.layers"]
+    keys = ("", ".pairing", ".layers", ".backward")
+    assert paths == [f"attention.rope{key}" for key in keys]
 
 
 def test_unknown_facet_gets_a_suggestion(run) -> None:

@@ -1,15 +1,32 @@
 """`adaptergen list`: one line per architecture, the project's specs before bundled ones."""
 
+import json
 from pathlib import Path
+
+import pytest
+
+from adaptergen.commands.architectures import Measurement, body_digest, measurements_text
+from tests.conftest import Run
+
+VERSIONS = {"torch": "2.13", "transformers": "5.23", "transformer_lens": "4.3"}
 
 
 def rows(out: str) -> dict[str, list[str]]:
     return {line.split()[0]: line.split() for line in out.splitlines()[1:]}
 
 
+def measure(project: Path, spec: str, **changes: object) -> None:
+    """Write down that a module as it is was measured."""
+    body = body_digest(str(project / "generated" / f"{spec}.py"))
+    found = Measurement(body, "", 61, True, 66, 2.5e-6, VERSIONS)._replace(**changes)
+    path = project / "generated" / "architectures.json"
+    path.write_text(measurements_text({spec: found}))
+
+
 def test_bundled_specs_are_listed_with_parent_and_summary(project: Path, run) -> None:
     listed = rows(run("list").out)
-    assert listed["qwen3"][:4] == ["qwen3", "Qwen3ForCausalLM", "qwen2", "(bundled)"]
+    assert listed["qwen3"][:3] == ["qwen3", "Qwen3ForCausalLM", "qwen2"]
+    assert listed["qwen3"][6] == "(bundled)"
     assert listed["llama"][2] == "-"
 
 
@@ -18,7 +35,9 @@ def test_project_spec_hides_the_bundled_one_of_its_name(project: Path, run) -> N
         "architecture: MyLlamaForCausalLM\nextends: llama\nsummary: Mine.\n"
     )
     listed = rows(run("list").out)
-    assert listed["llama"] == ["llama", "MyLlamaForCausalLM", "llama", "specs/llama.yaml", "Mine."]
+    assert listed["llama"][:3] == ["llama", "MyLlamaForCausalLM", "llama"]
+    # What was measured of the bundled module says nothing about this one.
+    assert listed["llama"][3:] == ["-", "-", "-", "specs/llama.yaml", "Mine."]
 
 
 def test_invalid_spec_is_reported_with_its_place(project: Path, run) -> None:
@@ -26,3 +45,51 @@ def test_invalid_spec_is_reported_with_its_place(project: Path, run) -> None:
     outcome = run("list")
     assert outcome.status == 1
     assert "specs/bad.yaml:3:1: unknown key 'sumary'" in outcome.err
+
+
+def test_what_was_measured_is_shown(built: Path, run: Run) -> None:
+    measure(built, "tiny")
+    out = run("list").out
+    assert rows(out)["tiny"][3:6] == ["no", "61", "2.5e-06"]
+    assert "verified with torch 2.13, transformers 5.23, transformer_lens 4.3" in out
+
+
+def test_failed_verification_is_shown(built: Path, run: Run) -> None:
+    measure(built, "tiny", passed=False, shipped="TinyForCausalLM")
+    assert rows(run("list").out)["tiny"][3:6] == ["yes", "61", "FAILED"]
+
+
+def test_measurement_of_another_module_counts_for_nothing(built: Path, run: Run) -> None:
+    measure(built, "tiny", module="0" * 12)
+    assert rows(run("list").out)["tiny"][3:6] == ["-", "-", "stale"]
+
+
+def test_fewer_verified_with_other_versions_are_named(built: Path, run: Run) -> None:
+    measure(built, "tiny")
+    assert "\n1 verified with torch 2.13, transformers 5.23, transformer_lens 4.3: tiny\n" in (
+        run("list").out
+    )
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"tiny": {"module": "x"}}'])
+def test_file_of_something_else_is_named(text: str, built: Path, run: Run) -> None:
+    (built / "generated" / "architectures.json").write_text(text)
+    outcome = run("list")
+    assert outcome.status == 2
+    assert "generated/architectures.json holds no measurements; `make arch" in outcome.err
+
+
+def test_list_for_programs(built: Path, run: Run) -> None:
+    measure(built, "tiny")
+    (tiny,) = (
+        row for row in json.loads(run("list", "--format", "json").out) if row["spec"] == "tiny"
+    )
+    assert tiny["measured"]["worst"] == 2.5e-6
+    assert tiny["measured"]["versions"] == VERSIONS
+    assert (tiny["extends"], tiny["bundled"], tiny["stale"]) == ("llama", False, False)
+
+
+def test_verify_all_takes_no_names(built: Path, run: Run) -> None:
+    outcome = run("verify", "--all", "tiny")
+    assert outcome.status == 2
+    assert "--all means every spec" in outcome.err

@@ -40,6 +40,12 @@ def test_bundled_spec_is_valid_and_points_to_the_schema(path: Path, validator) -
         "attention: {rope: {layers: {flag: use_rope}}}",
         "attention: {qk_norm: none}",
         "processing: {fold_ln: {invalid: because}}",
+        "norm: {weight: offset}",
+        "block: {ln1: input_norm}",
+        "mlp: {act: hidden_activation}",
+        "layouts: [{when: is_parallel, block: {topology: shared, ln1: input_norm}}]",
+        "tiny: {head_dim: null}",
+        "verification: {limits: {hidden_act=tanh: null}}",
     ],
 )
 def test_part_of_a_facet_is_enough_for_a_variant(text: str, validator) -> None:
@@ -57,6 +63,10 @@ def test_part_of_a_facet_is_enough_for_a_variant(text: str, validator) -> None:
         "attention: {qk_norm: nome}",
         "paths: {embed: a b}",
         "tokenizer: {padding_side: middle}",
+        "norm: {kind: rms, bias: true}",
+        "block: {topology: sideways}",
+        "layouts: [{when: is_parallel, blocks: {}}]",
+        "verification: {limits: {hidden_act=tanh: 3}}",
     ],
 )
 def test_mistake_is_refused_by_the_schema_and_by_build(text: str, validator, project, run) -> None:

@@ -35,6 +35,19 @@ def test_lists_are_replaced_not_joined(tmp_path: Path) -> None:
     assert variant(tmp_path, "tiny: {layers: [3]}\n", "base").spec.tiny["layers"] == [3]
 
 
+def test_null_takes_out_what_the_parent_says_of_a_key(tmp_path: Path) -> None:
+    base = (
+        "tiny: {rope_theta: 5000}\nverification: {config: {first: One reason, second: Another}}\n"
+    )
+    load(tmp_path, f"{IDENTITY.replace('Tiny', 'Base')}extends: llama\n{base}", "base")
+    delta = "tiny: {rope_theta: null}\nverification: {config: {first: null}}\n"
+    spec = variant(tmp_path, delta, "base").spec
+    assert "rope_theta" not in spec.tiny
+    assert spec.tiny["vocab_size"] == 113
+    assert "first" not in spec.verification.config
+    assert spec.verification.config["second"] == "Another"
+
+
 def test_choice_replaces_the_parents_choice(tmp_path: Path) -> None:
     flagged = "attention: {rope: {layers: {flag: use_rope}}, window: {config: sliding_window}}\n"
     load(tmp_path, f"{IDENTITY.replace('Tiny', 'Base')}extends: llama\n{flagged}", "base")

@@ -1,0 +1,64 @@
+"""What was measured of each architecture: `architectures.json` beside the generated modules.
+
+`make architectures` writes it. It holds what only torch and its relatives can tell, so that
+`adaptergen list` does without them.
+"""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from adaptergen.errors import Unusable, shown_path
+from adaptergen.spec.files import read_bytes
+
+FILE = "architectures.json"
+_BODY = re.compile(rb"^# body ([0-9a-f]+)\r?$", re.MULTILINE)
+
+
+class Measurement(NamedTuple):
+    """What was measured of one generated module.
+
+    `module` is the hash of its body, `shipped` the name by which TL has an adapter of its own for
+    the class, `hooks` how many fire in a layer, `worst` the largest difference from HF.
+    """
+
+    module: str
+    shipped: str
+    hooks: int
+    passed: bool
+    checks: int
+    worst: float
+    versions: Mapping[str, str]
+
+
+def body_digest(path: str) -> str:
+    """The hash of a generated module's body, from its header; empty if there is none."""
+    if not os.path.isfile(path):
+        return ""
+    found = _BODY.search(read_bytes(path))
+    return found[1].decode() if found else ""
+
+
+def read_measurements(folder: str) -> dict[str, Measurement]:
+    """The measurements of a folder of generated modules, by spec; none where there is no file.
+
+    Raises:
+        Unusable: if the file holds something else.
+    """
+    path = os.path.join(folder, FILE)
+    if not os.path.isfile(path):
+        return {}
+    try:
+        rows: dict[str, Any] = json.loads(read_bytes(path))
+        return {spec: Measurement(**row) for spec, row in rows.items()}
+    except (ValueError, TypeError, AttributeError):
+        hint = "`make architectures` writes it"
+        raise Unusable(f"{shown_path(path)} holds no measurements", hint) from None
+
+
+def measurements_text(measurements: Mapping[str, Measurement]) -> str:
+    """The text of the file."""
+    rows = {spec: measured._asdict() for spec, measured in sorted(measurements.items())}
+    return json.dumps(rows, indent=1) + "\n"

@@ -1,0 +1,87 @@
+"""Which spec files the arguments of a command line mean. Imports nothing heavy."""
+
+import os
+from collections.abc import Iterable, Sequence
+from keyword import iskeyword
+
+from adaptergen.errors import Diagnostic, Failure, Unusable, did_you_mean, failure, shown_path
+from adaptergen.project import Project
+from adaptergen.spec.files import ENDING, find_spec, spec_files, spec_name
+
+
+def select_spec(project: Project, argument: str) -> str:
+    """The spec that an argument names: a file, or a name in the project or among the bundled ones.
+
+    Raises:
+        Failure: if there is none.
+    """
+    folders = project.spec_folders()
+    path = argument if os.path.isfile(argument) else find_spec(argument, folders)
+    if path is None:
+        known = [spec_name(file) for folder in folders for file in spec_files(folder)]
+        hint = did_you_mean(argument, known) or "`adaptergen list` names them all"
+        raise failure(argument, "no such spec", hint)
+    return path
+
+
+def select_specs(project: Project, arguments: Sequence[str]) -> list[str]:
+    """The spec files that arguments name; without arguments, all of the project's.
+
+    An argument is a spec file, a folder of specs, or the name of one of the project's specs.
+
+    Raises:
+        Unusable: for arguments that lead to no spec.
+        Failure: for files that cannot be specs, and for specs that would share a module.
+    """
+    found = [
+        path for argument in arguments or [project.specs] for path in _specs(project, argument)
+    ]
+    paths = list({os.path.abspath(path): path for path in found}.values())
+    mistakes: list[Diagnostic] = []
+    by_name: dict[str, str] = {}
+    for path in paths:
+        other = by_name.setdefault(spec_name(path), path)
+        if other != path:
+            mistakes.append(Diagnostic(path, 0, 0, f"has the same name as {shown_path(other)}"))
+        mistakes += _misnamed(path)
+    if mistakes:
+        raise Failure(mistakes)
+    return paths
+
+
+def _specs(project: Project, argument: str) -> list[str]:
+    if os.path.isdir(argument):
+        found = spec_files(argument)
+    elif os.path.isfile(argument):
+        found = [argument]
+    else:
+        found = list(filter(None, [find_spec(argument, [project.specs])]))
+    if not found:
+        raise _no_spec(project, argument)
+    return found
+
+
+def _no_spec(project: Project, argument: str) -> Unusable:
+    shown = shown_path(argument)
+    if os.path.isdir(argument):
+        return Unusable(f"no specs in the folder {shown}", f"a spec's file ends in {ENDING}")
+    if argument == project.specs:
+        return Unusable(f"no folder of specs: {shown}", "`[tool.adaptergen]` may name another")
+    known = [spec_name(path) for path in spec_files(project.specs)]
+    hint = did_you_mean(argument, known) or "give a spec file, a folder of specs, or a spec's name"
+    return Unusable(f"no such spec: {shown}", hint)
+
+
+def _misnamed(path: str) -> Iterable[Diagnostic]:
+    """A spec's file name becomes a Python module's."""
+    name, ending = os.path.splitext(os.path.basename(path))
+    if ending != ENDING:
+        yield Diagnostic(path, 0, 0, f"a spec's file ends in {ENDING}")
+    elif not _is_module_name(name):
+        hint = "it becomes a module: lower-case letters, digits and underscores"
+        yield Diagnostic(path, 0, 0, f"'{name}' is not a name for a spec", hint)
+
+
+def _is_module_name(name: str) -> bool:
+    plain = name.isascii() and name.isidentifier() and not name.startswith("_")
+    return plain and not iskeyword(name)

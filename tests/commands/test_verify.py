@@ -1,0 +1,81 @@
+"""`adaptergen verify` until its jobs start: which specs they are of, and what is said before."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from adaptergen.project import bundled
+from adaptergen.spec import load
+from adaptergen.verify import jobs
+from tests.building import TINY, replace
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the specs whose jobs were started; none of them runs."""
+    names: list[str] = []
+
+    def start(given: Sequence[jobs.Job], *_: object) -> Sequence[object]:
+        names.extend(job.blank.spec for job in given)
+        return ()
+
+    monkeypatch.setattr(jobs, "run_jobs", start)
+    return names
+
+
+def test_parent_of_several_specs_is_parsed_once(
+    built: Path, run, started: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[str] = []
+    actual = load.parse
+
+    def count(path: str, data: bytes) -> object:
+        parsed.append(Path(path).stem)
+        return actual(path, data)
+
+    monkeypatch.setattr(load, "parse", count)
+    assert run("verify", "tiny", "other").status == 0
+    assert started == ["tiny", "other"]
+    assert parsed == ["tiny", "llama", "other"]
+
+
+def test_mistakes_of_all_specs_are_shown_at_once(built: Path, run, started: list[str]) -> None:
+    for name in ("tiny", "other"):
+        (built / "specs" / f"{name}.yaml").write_text(TINY + "colour: red\n")
+    outcome = run("verify", "tiny", "other")
+    assert (outcome.status, outcome.out, started) == (1, "", [])
+    assert "specs/tiny.yaml:4:1: unknown key 'colour'" in outcome.err
+    assert "specs/other.yaml:4:1: unknown key 'colour'" in outcome.err
+
+
+def test_stale_module_is_verified_with_a_note(built: Path, run, started: list[str]) -> None:
+    assert run("verify", "tiny", "other") == (0, "", "")
+    replace(built / "specs" / "other.yaml", "Another", "One more")
+    note = "note: generated/other.py is stale (spec other changed)\n"
+    assert run("verify", "tiny", "other") == (0, "", note)
+    assert run("verify", "tiny") == (0, "", "")
+    assert run("verify", "other", "--module", "generated/other.py") == (0, "", "")
+    assert started == ["tiny", "other"] * 3
+
+
+def test_stale_module_of_a_bundled_spec_gets_a_note_in_adaptergens_own_project(
+    project: Path, run, started: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for kind in ("specs", "templates"):
+        shutil.copytree(bundled(kind), project / kind, dirs_exist_ok=True)
+    # From here on the project is what adaptergen is bundled with.
+    monkeypatch.setattr("adaptergen.project._PACKAGE", str(project / "adaptergen"))
+    assert run("build").status == 0
+    assert run("verify", "smollm3") == (0, "", "")
+    replace(project / "specs" / "smollm3.yaml", "architecture:", "# Edited.\narchitecture:")
+    note = "note: generated/smollm3.py is stale (spec smollm3 changed)\n"
+    assert run("verify", "smollm3") == (0, "", note)
+    # To another project it is a bundled module, which it cannot build.
+    elsewhere = project / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "pyproject.toml").write_text("[tool.adaptergen]\n")
+    monkeypatch.chdir(elsewhere)
+    assert run("verify", "smollm3") == (0, "", "")
+    assert started == ["smollm3"] * 3

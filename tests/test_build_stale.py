@@ -1,0 +1,126 @@
+"""What makes a module stale, and what does not."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from adaptergen import stamp
+from tests.building import ROOT, TINY, replace, snapshot
+
+SPEC, PARENT = "specs/other.yaml", "specs/tiny.yaml"
+MODULE, REGISTRY = "generated/tiny.py", "generated/__init__.py"
+
+
+def test_fresh_build_reads_each_file_once(built: Path, run, monkeypatch) -> None:
+    reads: list[str] = []
+    actual = stamp.read_bytes
+
+    def count(path: str) -> bytes:
+        reads.append(os.path.realpath(path))
+        return actual(path)
+
+    monkeypatch.setattr(stamp, "read_bytes", count)
+    assert run("build").out == "up to date: 2 adapters\n"
+    assert {str(path) for path in (built / "generated").glob("*.py")} <= set(reads)
+    assert len(reads) == len(set(reads))
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "stale"),
+    [
+        (SPEC, "Another", "another", {"generated/other.py": "spec other changed"}),
+        (
+            PARENT, "A tiny", "A Tiny",
+            {"generated/tiny.py": "spec tiny changed", "generated/other.py": "spec tiny changed"},
+        ),
+        (MODULE, "A tiny", "A Tiny", {MODULE: "edited by hand"}),
+        (MODULE, "specs/tiny.yaml", "specs/tony.yaml", {MODULE: "made from specs/tony.yaml"}),
+        (MODULE, "Code gen", "code gen", {MODULE: "not written by adaptergen"}),
+        (MODULE, "# Edit", "# edit", {MODULE: "edited by hand"}),
+        (MODULE, "# adapter Tiny", "# adapter Tinx", {MODULE: "edited by hand"}),
+        (MODULE, "# spec tiny ", "# spec tiny f", {MODULE: "spec tiny changed"}),
+        (MODULE, "# spec llama ", "# spec lama ", {MODULE: "edited by hand"}),
+        (MODULE, "# generator ", "# generator f", {MODULE: "generator changed"}),
+        (MODULE, "# templates ", "# templates f", {MODULE: "templates changed"}),
+        (MODULE, "# body ", "# body f", {MODULE: "edited by hand"}),
+        (MODULE, "# templates ", "# extra 1\n# templates ", {MODULE: "edited by hand"}),
+        (REGISTRY, "ADAPTERS", "adapters", {REGISTRY: "edited by hand"}),
+        (REGISTRY, "# adapters ", "# adapters f", {REGISTRY: "adapters changed"}),
+    ],
+)  # fmt: skip
+def test_one_changed_byte_is_found_and_explained(
+    built: Path, run, file: str, old: str, new: str, stale: dict[str, str]
+) -> None:
+    replace(built / file, old, new)
+    before = snapshot(built)
+    outcome = run("build", "--check")
+    lines = sorted(f"stale: {path} ({reason})" for path, reason in stale.items())
+    assert outcome.status == 1
+    assert sorted(outcome.out.splitlines()) == sorted([*lines, "run `adaptergen build`"])
+    assert snapshot(built) == before
+
+
+def test_changed_template_makes_every_module_stale(built: Path, run) -> None:
+    own = built / "own"
+    own.mkdir()
+    shutil.copy(ROOT / "templates" / "docstring.py.j2", own)
+    outcome = run("build", "--check", "--templates", "own")
+    assert (outcome.status, outcome.out.count("templates changed")) == (1, 2)
+    run("build", "--templates", "own")
+    assert run("build", "--check", "--templates", "own").status == 0
+    (own / "docstring.py.j2").write_text('"""One line for {{ title | prose }}."""\n')
+    assert run("build", "--check", "--templates", "own").status == 1
+    run("build", "--templates", "own")
+    assert '"""One line for Tiny."""' in (built / "generated" / "tiny.py").read_text()
+
+
+def test_line_endings_do_not_make_a_module_stale(built: Path, run) -> None:
+    for path in [*(built / "specs").iterdir(), *(built / "generated").iterdir()]:
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert run("build", "--check").status == 0
+
+
+def test_parent_is_looked_for_in_the_project_first_and_in_the_bundled_specs_second(
+    project: Path, run
+) -> None:
+    (project / "specs" / "tiny.yaml").write_text(TINY)
+    run("build")
+    module = project / "generated" / "tiny.py"
+    assert "`q_proj`" not in module.read_text()
+    assert '"q_proj"' in module.read_text()
+    own = (ROOT / "specs" / "llama.yaml").read_text().replace("q: q_proj", "q: query")
+    (project / "specs" / "llama.yaml").write_text(own)
+    assert "stale: generated/tiny.py (spec llama changed)" in run("build", "--check").out
+    run("build")
+    assert '"query"' in module.read_text()
+
+
+def test_spec_can_extend_its_bundled_namesake(project: Path, run) -> None:
+    spec = project / "specs" / "llama.yaml"
+    spec.write_text("architecture: LlamaForCausalLM\nextends: llama\nsummary: My Llama.\n")
+    assert run("build").status == 0
+    assert run("build", "--check").status == 0
+    replace(spec, "My", "Your")
+    assert run("build", "--check").out.startswith("stale: generated/llama.py (spec llama changed)")
+    run("build")
+    assert "Your Llama." in (project / "generated" / "llama.py").read_text()
+
+
+def test_removed_parent_is_named_by_check_and_build_says_where(built: Path, run) -> None:
+    (built / "specs" / "tiny.yaml").unlink()
+    assert "stale: generated/other.py (spec tiny is gone)" in run("build", "--check").out
+    assert run("build").err.startswith("specs/other.yaml:2:10: 'extends': no spec is called 'tiny'")
+
+
+def test_spec_that_became_unreadable_is_reported_even_when_its_module_is_there(
+    built: Path, run
+) -> None:
+    (built / "specs" / "tiny.yaml").unlink()
+    (built / "specs" / "tiny.yaml").symlink_to("nowhere")
+    outcome = run("build")
+    assert (outcome.status, outcome.err) == (
+        1,
+        "specs/tiny.yaml: cannot be read: No such file or directory\n",
+    )
