@@ -11,6 +11,7 @@ from adaptergen.verify.check import Check
 from adaptergen.verify.checks import ALL
 from adaptergen.verify.hf import hf_class
 from adaptergen.verify.layers import layer_facts
+from adaptergen.verify.listed import refuse_unknown
 from adaptergen.verify.mutants import run_mutants
 from adaptergen.verify.precision import comparable
 from adaptergen.verify.record import MutantResult, Record, Status
@@ -32,7 +33,10 @@ def run(
     """The record of the battery; see `adaptergen.verify.verify`."""
     started = time.perf_counter()
     spec, chosen = loaded.spec, select.of(ALL)
-    _refuse_unknown(loaded.path, spec, overrides)
+    _refuse_unknown_keys(loaded.path, spec, overrides)
+    known = loaded.entries("verification", "checks")
+    names = {check.name for check in ALL}
+    refuse_unknown("verification.checks", known, names, "check", "--list-checks")
     subject = Subject(spec, module_path, overrides)
 
     def announce(check: Check) -> None:
@@ -48,6 +52,7 @@ def run(
     mutants: tuple[MutantResult, ...] = ()
     if right and mutants_from:
         mutants = run_mutants(loaded, subject, mutants_from, chosen, progress)
+    unmutated = "" if right or not mutants_from else "the adapter itself fails"
     seconds = round(time.perf_counter() - started, 3)
     return Record(
         loaded.name,
@@ -59,10 +64,11 @@ def run(
         layers,
         tuple(variants),
         mutants,
+        unmutated=unmutated,
     )
 
 
-def _refuse_unknown(path: str, spec: Spec, overrides: dict[str, Any]) -> None:
+def _refuse_unknown_keys(path: str, spec: Spec, overrides: dict[str, Any]) -> None:
     """HF takes any key without a word; a mistyped one would verify something else."""
     try:
         known = {*hf_class(spec.architecture).config_class().to_dict(), *spec.tiny}

@@ -15,6 +15,7 @@ from transformer_lens.model_bridge import TransformerBridge
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.sources import build_bridge_from_module
 
+from adaptergen.verify.check import largest_difference
 from adaptergen.verify.hf import Batch, HfModel
 
 
@@ -22,7 +23,7 @@ from adaptergen.verify.hf import Batch, HfModel
 class Trace:
     """One forward pass of a bridge.
 
-    Logits [batch, pos, vocab], the value of each hook that fired, how often each fired, and the
+    Logits [batch, pos, vocab], the last value of each hook that fired, how often it did, and the
     names of all hooks.
     """
 
@@ -64,6 +65,15 @@ def logits(bridge: TransformerBridge, batch: Batch) -> Tensor:
     with torch.no_grad():
         found: Tensor = bridge(batch.ids, attention_mask=batch.mask)
     return found
+
+
+def log_probability_difference(bridge: TransformerBridge, hf: HfModel) -> float:
+    """How far log-probabilities are from HF's on the main batch.
+
+    Compatibility mode may shift logits by a constant; it may not change log-probabilities.
+    """
+    ours = logits(bridge, hf.batch(hf.length))
+    return largest_difference(ours.log_softmax(-1), hf.seen.logits.log_softmax(-1))
 
 
 def edited_logits(

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from torch import Tensor
 
+from adaptergen.verify.once import NotApplicableError as NotApplicableError
 from adaptergen.verify.record import CheckResult, Problem, Status
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 # In float64 a right adapter agrees to the last bit or nearly so.
 EXACT = 1e-9
+# Where the spec says that something is computed in float32.
+ROUNDED = 1e-5
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,6 @@ Evidence: TypeAlias = Fact | Difference
 Examine: TypeAlias = "Callable[[Subject], Iterable[Evidence]]"
 
 
-class NotApplicableError(Exception):
-    """The check says nothing about this subject; the message says why."""
-
-
 @dataclass(frozen=True)
 class Check:
     """A check of the battery.
@@ -68,6 +67,11 @@ class Check:
     def group(self) -> str:
         """The first part of the name."""
         return self.name.partition(".")[0]
+
+    def tolerating(self, tolerance: float) -> "Check":
+        """The same check, with exact values compared to that tolerance."""
+        exact = self.tolerance == EXACT
+        return replace(self, tolerance=tolerance) if exact else self
 
 
 def check(

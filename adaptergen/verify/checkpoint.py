@@ -39,11 +39,16 @@ def settings() -> dict[str, int]:
     }  # fmt: skip
 
 
+def save(model: Any, folder: str) -> None:
+    """Put a model made with `settings` into a folder, with its tokenizer."""
+    model.save_pretrained(folder)
+    _tokenizer().save_pretrained(folder)
+
+
 def load(adapter: type[ArchitectureAdapter], hf: HfModel) -> Checkpoint:
     """Save a model made with `settings`, and load it twice."""
     with tempfile.TemporaryDirectory() as folder, _silence():
-        hf.model.save_pretrained(folder)
-        _tokenizer().save_pretrained(folder)
+        save(hf.model, folder)
         model = hf_class(hf.architecture).from_pretrained(
             folder, dtype=torch.float64, attn_implementation="eager"
         )
@@ -51,6 +56,10 @@ def load(adapter: type[ArchitectureAdapter], hf: HfModel) -> Checkpoint:
             bridge = TransformerBridge.boot_transformers(folder, device="cpu", dtype=torch.float64)
         tokenizer: Any = AutoTokenizer.from_pretrained(folder)
     bridge.eval()
+    wrapped: Any = bridge.original_model
+    for loaded in (model, wrapped):
+        # Other ways to run experts do not know float64.
+        loaded.config._experts_implementation = "eager"
     return Checkpoint(model.eval(), tokenizer, bridge)
 
 

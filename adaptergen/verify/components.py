@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
+from transformer_lens.model_bridge.generalized_components import JointGateUpMLPBridge
 from transformer_lens.model_bridge.sources import build_bridge_config_from_hf
 
 from adaptergen.verify.hf import HfModel
@@ -16,11 +17,13 @@ _CLAIMS = {
     "blocks": "paths.blocks",
     "ln_final": "paths.final_norm",
     "unembed": "paths.unembed",
-    "blocks.ln1": "block.ln1",
-    "blocks.ln2": "block.ln2",
+    **{f"blocks.{role}": f"block.{role}" for role in ("ln1", "ln1_post", "ln2", "ln2_post")},
     "blocks.attn": "attention.path",
     "blocks.mlp": "mlp.path",
 }
+
+# Components that TL's bridges make themselves of a fused module of HF's.
+_SPLIT: dict[type, tuple[str, ...]] = {JointGateUpMLPBridge: ("gate", "in")}
 
 
 @dataclass(frozen=True)
@@ -43,17 +46,27 @@ class Component:
         return f"mlp.{role}" if parent == "blocks.mlp" else _CLAIMS.get(self.name, "paths")
 
 
-def components(adapter: type[ArchitectureAdapter], hf: HfModel) -> list[Component]:
-    """Every component of the mapping, those below blocks and attention included."""
+def components(adapter: type[ArchitectureAdapter], hf: HfModel) -> tuple[list[Component], Any]:
+    """Every component of the mapping, those below blocks and attention included.
+
+    And HF's model as the adapter prepares it, in which TL looks for them.
+    """
     config = build_bridge_config_from_hf(
         copy.deepcopy(hf.config), hf.architecture, "tiny", next(hf.model.parameters()).dtype
     )
-    return list(_walk(adapter(config).component_mapping or {}, "", ""))
+    prepared, made = copy.deepcopy(hf.model), adapter(config)
+    # As users load it, who do not ask for eager attention.
+    prepared.config._attn_implementation = "sdpa"
+    made.prepare_model(prepared)
+    return list(_walk(made.component_mapping or {}, "", "")), prepared
 
 
-def _walk(mapping: Any, name: str, path: str) -> Iterator[Component]:
+def _walk(mapping: Any, name: str, path: str, optional: bool = False) -> Iterator[Component]:
     for key, bridge in mapping.items():
         own = f"{path}.{bridge.name}" if path and bridge.name else bridge.name or path
-        yield Component(f"{name}{key}", own, bool(getattr(bridge, "optional", False)))
+        absent = optional or bool(getattr(bridge, "optional", False))
+        yield Component(f"{name}{key}", own, absent)
         below = "" if key == "blocks" and not name else own
-        yield from _walk(bridge.submodules, f"{name}{key}.", below)
+        parts = bridge.submodules.items()
+        found = {k: part for k, part in parts if k not in _SPLIT.get(type(bridge), ())}
+        yield from _walk(found, f"{name}{key}.", below, absent)

@@ -1,6 +1,6 @@
 """Where the bridge first computes something else than HF: the cause, not its consequences."""
 
-from adaptergen.verify.check import EXACT, Difference, largest_difference
+from adaptergen.verify.check import Difference, largest_difference
 from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.stages import Stage
 from adaptergen.verify.subject import Subject
@@ -20,7 +20,7 @@ def first_divergence(subject: Subject) -> Stage | None:
 def _find(subject: Subject) -> Stage | None:
     try:
         for stage in subject.stages:
-            if stage.exact and (difference_at(subject, stage) or 0.0) > EXACT:
+            if stage.exact and (difference_at(subject, stage) or 0.0) > subject.tolerance:
                 return stage
     except UnavailableError:
         # Without HF's activations nothing can be located; another check reports that.

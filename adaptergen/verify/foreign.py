@@ -31,7 +31,7 @@ from adaptergen.verify.checks import boot, cache, forward, gradient, hooks, weig
 from adaptergen.verify.decoding import hf_continuation, hf_in_chunks
 from adaptergen.verify.hf import Batch, HfModel, hf_class
 from adaptergen.verify.module import SHIPPED
-from adaptergen.verify.once import MissingError, Once, UnavailableError, one_line
+from adaptergen.verify.once import MissingError, UnavailableError, one_line
 from adaptergen.verify.precision import comparable
 from adaptergen.verify.record import CheckResult, Record, VariantResult
 from adaptergen.verify.running import run_checks
@@ -57,13 +57,8 @@ class ForeignSubject(Subject):
         hf: HfModel | None = None,
         thrifty: bool = False,
     ) -> None:
-        self.architecture = architecture
-        self._tiny = tiny_settings(architecture)
-        self.module_path = f"{SHIPPED}{architecture}"
-        self.overrides = dict(overrides or {})
-        self.thrifty = thrifty
-        self.hf = hf or HfModel(architecture, self.settings)
-        self.once = Once()
+        tiny, source = tiny_settings(architecture), f"{SHIPPED}{architecture}"
+        self._begin(architecture, tiny, source, overrides, hf, thrifty)
 
     @property
     def spec(self) -> Spec:
@@ -73,11 +68,6 @@ class ForeignSubject(Subject):
             NotApplicableError: always; the check that asked is skipped.
         """
         raise NotApplicableError("the adapter has no spec")
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """HF config keys of the tiny model."""
-        return {**self._tiny, **self.overrides}
 
     def variant(self, **changes: Any) -> "ForeignSubject":
         """The same adapter on another HF config, with one bridge for everything."""
@@ -106,12 +96,11 @@ def layers_of(hf: HfModel) -> dict[int, str]:
     Raises:
         MissingError: if no list of modules looks like layers.
     """
-    called = hf.seen.calls
     for path, module in hf.model.named_modules():
         if not isinstance(module, nn.ModuleList) or not len(module):
             continue
         paths = [f"{path}.{number}" for number in range(len(module))]
-        if all(p in called and p not in hf.seen.repeated for p in paths):
+        if all(hf.seen.runs[p] == 1 for p in paths):
             return dict(enumerate(paths))
     raise MissingError("HF's model has no list of modules that each run once")
 
@@ -125,10 +114,7 @@ def compatibility(subject: Subject) -> Iterator[Evidence]:
     """Unless the adapter says that it does not support compatibility mode."""
     if not getattr(subject.adapter, "supports_compatibility_mode", True):
         raise NotApplicableError("the adapter says that it does not support compatibility mode")
-    batch, theirs = subject.hf.batch(subject.hf.length), subject.hf.seen.logits
-    ours = subject.compatible_logits(batch)
-    difference = largest_difference(ours.log_softmax(-1), theirs.log_softmax(-1))
-    yield Difference("log-probability in compatibility mode", difference)
+    yield Difference("log-probability in compatibility mode", subject.compatible_difference())
 
 
 def _require_layers(subject: Subject) -> None:
@@ -136,25 +122,6 @@ def _require_layers(subject: Subject) -> None:
         assert subject.layers
     except UnavailableError as error:
         raise NotApplicableError(error.reason) from None
-
-
-@check("forward.residual", "The residual stream before and after each layer equals HF's.")
-def residual(subject: Subject) -> Iterator[Evidence]:
-    """Where the blocks have the hooks of one residual stream."""
-    _require_layers(subject)
-    found = list(forward.residual.examine(subject))
-    if not found:
-        raise NotApplicableError("the blocks do not have the hooks")
-    yield from found
-
-
-@check("forward.final_norm", "The final norm's output equals what HF's unembedding is given.")
-def final_norm(subject: Subject) -> Iterator[Evidence]:
-    """Where the adapter maps one."""
-    found = list(forward.final_norm.examine(subject))
-    if not found:
-        raise NotApplicableError("the adapter maps no final norm")
-    yield from found
 
 
 @check("hooks.identities", "Each layer's residual hooks add up.")
@@ -216,6 +183,21 @@ def _loosely(compared: Check) -> Check:
     return replace(compared, tolerance=_FLOAT32, claim="")
 
 
+def _if_found(
+    compared: Check, lacking: str, require: Callable[[Subject], None] = lambda _: None
+) -> Check:
+    """The check, skipped where it finds nothing to compare because something is lacking."""
+
+    def examine(subject: Subject) -> Iterator[Evidence]:
+        require(subject)
+        found = list(compared.examine(subject))
+        if not found:
+            raise NotApplicableError(lacking)
+        yield from found
+
+    return replace(_loosely(compared), examine=examine)
+
+
 def _if_hf_can(compared: Check, attempt: Callable[[HfModel], object], side: str = "") -> Check:
     """The check, skipped where HF's model itself cannot do what it asks for.
 
@@ -257,11 +239,12 @@ def _continued(hf: HfModel) -> object:
     return found
 
 
+_RESIDUAL = _if_found(forward.residual, "the blocks do not have the hooks", _require_layers)
 # The last one changes the bridge of a thrifty subject, which the others look at.
 SWEPT: tuple[Check, ...] = (
     boot.bridge,
     _loosely(forward.logits),
-    _loosely(residual),
+    _RESIDUAL,
     identities,
     compatibility,
 )
@@ -269,8 +252,8 @@ ALL: tuple[Check, ...] = (
     boot.module,
     boot.bridge,
     _loosely(forward.logits),
-    _loosely(residual),
-    _loosely(final_norm),
+    _RESIDUAL,
+    _if_found(forward.final_norm, "the adapter maps no final norm"),
     _loosely(forward.unembed),
     _loosely(padding_left),
     _loosely(padding_right),

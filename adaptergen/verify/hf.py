@@ -1,6 +1,7 @@
 """The oracle: a tiny HF model, and what it computes. It knows nothing of specs or adapters."""
 
 import inspect
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -78,13 +79,13 @@ class Observation:
     """One forward pass.
 
     Logits [batch, pos, vocab], attention patterns [batch, head, query, key] by layer, the call of
-    each module by its path in the order of finishing, and the paths of modules that ran again.
+    each module by its path in the order of first finishing, its last one, and how often each ran.
     """
 
     logits: Tensor
     patterns: tuple[Tensor, ...]
     calls: dict[str, Call]
-    repeated: frozenset[str]
+    runs: Mapping[str, int]
 
 
 def hf_class(architecture: str) -> Any:
@@ -213,12 +214,14 @@ class HfModel:
     def observe(self, batch: Batch) -> Observation:
         """Run the model and record every module's call."""
         calls: dict[str, Call] = {}
-        repeated: set[str] = set()
+        runs: Counter[str] = Counter()
 
         def recorder(path: str) -> Any:
             def record(_: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
-                repeated.update({path} & calls.keys())
-                calls.setdefault(path, Call(args, kwargs, output))
+                runs[path] += 1
+                # Kept as it is now: the caller may change it in place.
+                kept = output.clone() if isinstance(output, Tensor) else output
+                calls[path] = Call(args, kwargs, kept)
 
             return record
 
@@ -235,7 +238,7 @@ class HfModel:
             for handle in handles:
                 handle.remove()
         patterns = getattr(output, "attentions", None) or ()
-        return Observation(output.logits, patterns, calls, frozenset(repeated))
+        return Observation(output.logits, patterns, calls, runs)
 
     def _arguments(self, batch: Batch, **options: bool) -> dict[str, Any]:
         """A batch and options as arguments, without those that the model does not take."""

@@ -4,20 +4,23 @@ On HF's side an activation is what a module takes or returns; attention scores a
 what the softmax of eager attention takes and returns.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, singledispatch
 from typing import Any, Literal
 from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
 
+from adaptergen.spec.facet import Facet
+from adaptergen.spec.mlp import FusedGatedMlp, GatedMlp, MoeMlp, PlainMlp
 from adaptergen.spec.model import Spec
+from adaptergen.verify.heads import head_dim, headed, rows
 from adaptergen.verify.hf import HfModel
+from adaptergen.verify.probe import Edit, at
 
-Edit = Callable[[Tensor], Tensor]
 Place = Literal["input", "output", "scores", "pattern"]
 
 
@@ -25,8 +28,9 @@ Place = Literal["input", "output", "scores", "pattern"]
 class Intervention:
     """An edit at a hook below a block, and the module below HF's block where it happens too.
 
-    `edit` gets the activation as TL has it; with `by_head`, HF's is split by head before. An
-    empty path is the block itself.
+    `edit` gets the activation as TL has it: where `heads` names q, k, v or z, HF's is split by
+    head before, and where HF multiplies it by `scale` later on, it is multiplied. An empty path is
+    the block itself.
     """
 
     hook: str
@@ -34,38 +38,47 @@ class Intervention:
     path: str
     place: Place
     edit: Edit
-    by_head: bool = False
+    heads: Literal["", "q", "k", "v", "z"] = ""
+    scale: float = 1.0
 
 
-def of_stream(spec: Spec, middle_reaches_stream: bool) -> Iterator[Intervention]:
+def of_stream(spec: Spec, middle_reaches_stream: bool, scale: float) -> Iterator[Intervention]:
     """A vector added to the residual stream around each part of a block, and behind its norms.
 
     As a hook of its own, hook_resid_mid would move the stream, and HF's stream moves there with
-    what attention returns. As another name of ln2's input it moves only what the MLP reads.
+    what attention returns. As another name of a module's input it moves only what that reads.
+    `scale` is what HF multiplies the outputs of attention and MLP by.
     """
-    block, attention = spec.block, spec.attention.path
-    middle: tuple[str, Place] = (attention, "output")
+    norms, attention, mlp = spec.block.norms, spec.attention.path, spec.mlp.path
+    outputs = {"attn": norms.get("ln1_post", attention), "mlp": norms.get("ln2_post", mlp)}
+    middle: tuple[str, Place] = (outputs["attn"], "output")
     if not middle_reaches_stream:
-        middle = (block.ln2, "input")
+        middle = (norms.get("ln2", mlp), "input")
     yield Intervention("hook_resid_pre", "paths.blocks", "", "input", _shifted)
-    yield Intervention("ln1.hook_out", "block.ln1", block.ln1, "output", _shifted)
-    yield Intervention("hook_attn_out", "attention.path", attention, "output", _shifted)
-    yield Intervention("hook_resid_mid", "block.ln2", *middle, _shifted)
-    yield Intervention("ln2.hook_out", "block.ln2", block.ln2, "output", _shifted)
+    for role, name in norms.items():
+        yield Intervention(f"{role}.hook_out", f"block.{role}", name, "output", _shifted)
+    if spec.side_mlp is not None:
+        # No hook shows what both MLPs add.
+        del outputs["mlp"]
+    for part, name in outputs.items():
+        claim = f"{'attention' if part == 'attn' else 'mlp'}.path"
+        yield Intervention(f"hook_{part}_out", claim, name, "output", _shifted, scale=scale)
+    if not spec.block.parallel:
+        yield Intervention("hook_resid_mid", "block.topology", *middle, _shifted)
     yield Intervention("hook_resid_post", "block.topology", "", "output", _shifted)
 
 
 def of_heads(spec: Spec, layer: int) -> Iterator[Intervention]:
     """One head's query, key or value reversed, or its output set to zero."""
-    attention = spec.attention
+    attention = headed(spec)
     for role in ("q", "k", "v"):
-        path = f"{attention.path}.{attention.projections.modules[role]}"
+        path = f"{attention.path}.{attention.projections.module_of(role)}"
         claim = f"attention.projections.{role}"
         edit = partial(_at_head, layer, _reversed)
-        yield Intervention(f"attn.hook_{role}", claim, path, "output", edit, by_head=True)
+        yield Intervention(f"attn.hook_{role}", claim, path, "output", edit, heads=role)
     path = f"{attention.path}.{attention.projections.o}"
     edit = partial(_at_head, layer, torch.zeros_like)
-    yield Intervention("attn.hook_z", "attention.heads", path, "input", edit, by_head=True)
+    yield Intervention("attn.hook_z", "attention.heads", path, "input", edit, heads="z")
 
 
 def of_pattern(spec: Spec, layer: int) -> Iterator[Intervention]:
@@ -77,27 +90,60 @@ def of_pattern(spec: Spec, layer: int) -> Iterator[Intervention]:
     yield Intervention("attn.hook_pattern", claim, path, "pattern", edit)
 
 
-def of_mlp(spec: Spec) -> Iterator[Intervention]:
-    """Gate, hidden activations or output of the MLP scaled."""
-    mlp, edit = spec.mlp, partial(torch.mul, torch.tensor(1.5))
-    yield Intervention("mlp.hook_pre", "mlp.gate", f"{mlp.path}.{mlp.gate}", "output", edit)
-    yield Intervention("mlp.hook_post", "mlp.out", f"{mlp.path}.{mlp.out}", "input", edit)
-    yield Intervention("hook_mlp_out", "mlp.path", mlp.path, "output", edit)
+@singledispatch
+def of_mlp(mlp: Facet) -> Iterator[Intervention]:
+    """A vector added inside an MLP and to what it returns; one function for each kind."""
+    raise NotImplementedError(type(mlp))
 
 
-def hf_logits(hf: HfModel, block: str, intervention: Intervention, head_size: int) -> Tensor:
+@of_mlp.register
+def _of_gated(mlp: GatedMlp) -> Iterator[Intervention]:
+    yield Intervention("mlp.hook_pre", "mlp.gate", f"{mlp.path}.{mlp.gate}", "output", _shifted)
+    yield from _of_hidden(mlp.path, mlp.out)
+
+
+@of_mlp.register
+def _of_plain(mlp: PlainMlp) -> Iterator[Intervention]:
+    yield Intervention("mlp.hook_pre", "mlp.in", f"{mlp.path}.{mlp.in_}", "output", _shifted)
+    yield from _of_hidden(mlp.path, mlp.out)
+
+
+@of_mlp.register
+def _of_fused_gated(mlp: FusedGatedMlp) -> Iterator[Intervention]:
+    yield from _of_hidden(mlp.path, mlp.out)
+
+
+@of_mlp.register
+def _of_moe(mlp: MoeMlp) -> Iterator[Intervention]:
+    yield Intervention("mlp.hook_out", "mlp.path", mlp.path, "output", _shifted)
+
+
+def _of_hidden(path: str, out: str) -> Iterator[Intervention]:
+    yield Intervention("mlp.hook_post", "mlp.out", f"{path}.{out}", "input", _shifted)
+    yield Intervention("mlp.hook_out", "mlp.path", path, "output", _shifted)
+
+
+def hf_logits(hf: HfModel, spec: Spec, block: str, intervention: Intervention) -> Tensor:
     """HF's logits [batch, pos, vocab] on its main batch with the edit."""
     path, place = f"{block}.{intervention.path}".rstrip("."), intervention.place
     edit, module = intervention.edit, hf.module(path)
-    if intervention.by_head:
-        edit = partial(_by_head, head_size, edit)
+    size = head_dim(hf, spec, block) if intervention.heads else 0
+    if intervention.heads:
+        edit = partial(_by_head, size, edit)
+    elements: list[int] = []
+    if intervention.heads in ("q", "k", "v"):
+        found = rows(hf, spec, block)[intervention.heads].flatten()
+        edit, elements = at(found, edit), found.tolist()
+    if intervention.scale != 1.0:
+        edit = partial(_scaled, intervention.scale, edit)
 
     def run() -> Tensor:
         with _edited(module, place, edit):
             return hf.logits(hf.batch(hf.length))
 
-    what = f"HF's output with {place} of {path} edited as {intervention.hook}, heads of {head_size}"
-    return hf.once.get(what, run)
+    # Whatever a spec may have wrong is part of the name: mutants share the model.
+    what = f"HF's output with {place} of {path} edited as {intervention.hook}"
+    return hf.once.get(f"{what}, heads of {size}, {intervention.scale}, {elements}", run)
 
 
 def _at_head(number: int, change: Edit, value: Tensor, axis: int = 2) -> Tensor:
@@ -128,6 +174,11 @@ def _last_row_even(pattern: Tensor) -> Tensor:
     result = pattern.clone()
     result[..., -1, :] = 1 / pattern.shape[-1]
     return result
+
+
+def _scaled(scale: float, edit: Edit, value: Tensor) -> Tensor:
+    """The edit of a value that is multiplied later on, made as if it were multiplied already."""
+    return edit(scale * value) / scale
 
 
 def _by_head(size: int, edit: Edit, value: Tensor) -> Tensor:
@@ -161,6 +212,10 @@ def _edit_output(edit: Edit, _: nn.Module, __: Any, output: Any) -> Any:
     return (edit(output[0]), *output[1:]) if isinstance(output, tuple) else edit(output)
 
 
+def _of_keys(keys: int, edit: Edit, value: Tensor) -> Tensor:
+    return torch.cat((edit(value[..., :keys]), value[..., keys:]), dim=-1)
+
+
 @contextmanager
 def _softmax_edited(module: nn.Module, place: Place, edit: Edit) -> Iterator[None]:
     """While `module` runs, what the softmax takes (scores) or returns (pattern) is edited."""
@@ -178,9 +233,11 @@ def _softmax_edited(module: nn.Module, place: Place, edit: Edit) -> Iterator[Non
     def edited(value: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         if not running:
             return softmax(value, *args, **kwargs)
+        # Behind the keys there may be a sink, which has no place in TL's scores and patterns.
+        keys = min(value.shape[-2:])
         if place == "scores":
-            return softmax(edit(value), *args, **kwargs)
-        return edit(softmax(value, *args, **kwargs))
+            return softmax(_of_keys(keys, edit, value), *args, **kwargs)
+        return _of_keys(keys, edit, softmax(value, *args, **kwargs))
 
     handles = [module.register_forward_pre_hook(enter), module.register_forward_hook(leave)]
     try:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from adaptergen.spec.rope import FlaggedLayers
-from adaptergen.spec.window import ConfigWindow, FlaggedWindow
+from adaptergen.spec.rope import FlaggedLayers, HandedLayers, HybridSlidingLayers
+from adaptergen.spec.window import ConfigWindow, FlaggedWindow, SlidingLayersWindow
 from adaptergen.verify import probe
 from adaptergen.verify.record import LayerFacts
 from adaptergen.verify.subject import Subject
@@ -17,9 +17,15 @@ def flag_of_layers(subject: Subject, name: str) -> dict[int, Any]:
 
 def rotation_claimed(subject: Subject) -> dict[int, bool]:
     """Which layers rotate, by the spec."""
-    policy = subject.spec.attention.rope.layers
+    policy = subject.reimplemented.rope.layers
     if isinstance(policy, FlaggedLayers):
         return {n: bool(value) for n, value in flag_of_layers(subject, policy.flag).items()}
+    if isinstance(policy, HybridSlidingLayers):
+        slides, windows = (flag_of_layers(subject, f) for f in ("is_sliding", "sliding_window"))
+        return {n: bool(slides[n]) or windows[n] is None for n in subject.layers}
+    if isinstance(policy, HandedLayers):
+        calls = {n: subject.hf.call(path) for n, path in subject.layers.items()}
+        return {n: probe.positions_of(call) is not None for n, call in calls.items()}
     return dict.fromkeys(subject.layers, True)
 
 
@@ -35,13 +41,15 @@ def windows_claimed(subject: Subject) -> dict[int, int | None]:
         return dict.fromkeys(subject.layers, getattr(subject.hf.config, claimed.config, None))
     if isinstance(claimed, FlaggedWindow):
         return {n: value or None for n, value in flag_of_layers(subject, claimed.flag).items()}
+    if isinstance(claimed, SlidingLayersWindow):
+        slides, windows = (flag_of_layers(subject, f) for f in ("is_sliding", "sliding_window"))
+        return {n: windows[n] if slides[n] else None for n in subject.layers}
     return dict.fromkeys(subject.layers)
 
 
 def reach_found(subject: Subject) -> dict[int, int]:
     """How many tokens the last position of each layer sees in the main pass."""
-    hf = subject.hf
-    return {n: probe.reach(hf, path, hf.call(path)) for n, path in subject.layers.items()}
+    return {n: probe.reach(subject.hf, path) for n, path in subject.layers.items()}
 
 
 def layer_facts(subject: Subject) -> tuple[LayerFacts, ...]:

@@ -58,3 +58,7 @@ def one_line(error: BaseException, source: str = "") -> str:
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if source and frame.filename == source]
     return f"{message} (line {lines[-1]} of the module)" if lines else message
+
+
+class NotApplicableError(Exception):
+    """The check says nothing about this subject; the message says why."""

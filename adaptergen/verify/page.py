@@ -120,13 +120,11 @@ class Card:
     def counts(self) -> list[tuple[str, str]]:
         """The numbers of the headline, each with what it counts."""
         record = self.record
-        ran = [r for r in record.results if r.status is not Status.SKIPPED]
-        passed = sum(r.status is Status.PASSED for r in ran)
-        found = [(f"{passed}/{len(ran)}", "checks")] if ran else []
+        passed = sum(r.status is Status.PASSED for r in record.ran)
+        found = [(f"{passed}/{len(record.ran)}", "checks")] if record.ran else []
         if record.variants:
-            tried = [v for v in record.variants if v.status is not Status.SKIPPED]
-            agree = sum(v.status is Status.PASSED for v in tried)
-            found.append((f"{agree}/{len(tried)}", "variants"))
+            agree = sum(v.status is Status.PASSED for v in record.tried)
+            found.append((f"{agree}/{len(record.tried)}", "variants"))
         if record.mutants:
             expected = sum(mutant.expected for mutant in record.mutants)
             found.append((f"{expected}/{len(record.mutants)}", "mutants"))

@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from types import UnionType
 from typing import Any, Literal
@@ -23,6 +23,19 @@ _ROPE_TYPES: tuple[dict[str, Any], ...] = (
 )
 # What a field may be that is None now, by the types that its class allows.
 _INSTEAD_OF_NONE: dict[Any, tuple[Any, ...]] = {int: (8,), float: (0.5, 30.0), bool: (True,)}
+
+
+def shown(changes: Mapping[str, Any]) -> str:
+    """Config changes in a line, such as `attention_bias=True, num_key_value_heads=1`."""
+    return ", ".join(f"{key}={_value(value)}" for key, value in changes.items())
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_value(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_value(inner) for inner in value) + "]"
+    return str(value)
 
 
 def perturbations(config: Any) -> Iterator[tuple[str, dict[str, Any]]]:

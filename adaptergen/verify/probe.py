@@ -2,9 +2,8 @@
 
 import copy
 import math
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -16,6 +15,8 @@ from adaptergen.verify.hf import Call, HfModel, edited
 NOISE = 1e-5
 
 Edit = Callable[[Tensor], Tensor]
+# What a module returns, or some elements [n] of the last dimension of it.
+Output = tuple[str, Tensor | None]
 
 
 def positions_of(call: Call) -> tuple[Tensor, Tensor] | None:
@@ -27,18 +28,37 @@ def positions_of(call: Call) -> tuple[Tensor, Tensor] | None:
 
 def rotates(hf: HfModel, layer: str) -> bool:
     """Whether a layer's output depends on the cosines and sines that it is handed."""
-    call = hf.call(layer)
+    return hf.once.get(f"whether HF's {layer} rotates", lambda: _rotates(hf, layer))
+
+
+def _rotates(hf: HfModel, layer: str) -> bool:
+    call = _unmasked(hf.call(layer))
     handed = positions_of(call)
     if handed is None:
         return False
     still = (torch.ones_like(handed[0]), torch.zeros_like(handed[1]))
     with torch.no_grad():
+        rotated = hf.rerun(layer, call)
         unrotated = hf.rerun(layer, call.with_argument("position_embeddings", still))
-    return changed(unrotated.value, call.value)
+    return changed(unrotated.value, rotated.value)
 
 
-def reach(hf: HfModel, layer: str, call: Call) -> int:
-    """How many tokens the last position of a layer sees, itself included."""
+def _unmasked(call: Call) -> Call:
+    """The call with every token in sight: one that sees only itself attends to it in any case."""
+    mask = call.kwargs.get("attention_mask")
+    if not isinstance(mask, Tensor):
+        return call
+    seen = torch.ones_like(mask) if mask.dtype == torch.bool else torch.zeros_like(mask)
+    return call.with_argument("attention_mask", seen)
+
+
+def reach(hf: HfModel, layer: str) -> int:
+    """How many tokens the last position of a layer sees in the main pass, itself included."""
+    return hf.once.get(f"how far HF's {layer} sees", lambda: _reach(hf, layer))
+
+
+def _reach(hf: HfModel, layer: str) -> int:
+    call = hf.call(layer)
     source = call.input.detach().clone().requires_grad_()
     output = hf.rerun(layer, call.with_input(source)).value
     (gradient,) = torch.autograd.grad(output[:, -1].sum(), source)
@@ -49,7 +69,7 @@ def reach(hf: HfModel, layer: str, call: Call) -> int:
 def attend(hf: HfModel, attention: str, edits: Mapping[str, Edit]) -> tuple[Tensor, Tensor]:
     """Output [batch, pos, d_model] and pattern [batch, head, query, key] of an attention module.
 
-    The outputs of the modules named by `edits` pass through them on the way.
+    The outputs of the modules named by `edits` pass through them on the way. Nothing is masked.
     """
     output, pattern, *_ = _rerun_edited(hf, attention, edits).output
     return output, pattern
@@ -62,7 +82,7 @@ def run_edited(hf: HfModel, path: str, edits: Mapping[str, Edit]) -> Tensor:
 
 def _rerun_edited(hf: HfModel, path: str, edits: Mapping[str, Edit]) -> Call:
     # Asked for first: the main pass, if it has not run yet, must not run edited.
-    call = hf.call(path)
+    call = _unmasked(hf.call(path))
     with torch.no_grad(), ExitStack() as stack:
         for inner, edit in edits.items():
             stack.enter_context(edited(hf.module(inner), edit))
@@ -74,15 +94,28 @@ def times(factor: float) -> Edit:
     return lambda value: factor * value
 
 
+def at(elements: Tensor | None, edit: Edit) -> Edit:
+    """An edit of some elements [n] of the last dimension; of all where none are named."""
+    if elements is None:
+        return edit
+
+    def edited_there(value: Tensor) -> Tensor:
+        result = value.clone()
+        result[..., elements] = edit(value[..., elements])
+        return result
+
+    return edited_there
+
+
 def changed(one: Tensor, other: Tensor) -> bool:
     """Whether two values differ by more than float32 noise."""
     return bool((one - other).abs().max() > NOISE)
 
 
-def norm_kind(norm: nn.Module, width: int) -> str:
-    """`RMS`, `LN`, or `none` for a module that does not normalise."""
-    generator = torch.Generator().manual_seed(0)
-    x = 50 * torch.randn(7, width, generator=generator, dtype=torch.float64)
+def norm_kind(norm: nn.Module, given: Tensor) -> str:
+    """`RMS`, `LN`, or `none` for a module that does not normalise what it was given."""
+    # Large and uneven, so that neither the module's epsilon nor its bias matters.
+    x = 50 * given / given.std()
     with torch.no_grad():
         plain, scaled, shifted = norm(x), norm(2 * x), norm(x + 31.0)
     scale = plain.abs().max()
@@ -91,47 +124,90 @@ def norm_kind(norm: nn.Module, width: int) -> str:
     return "RMS" if (shifted - plain).abs().max() > 1e-3 * scale else "LN"
 
 
-def norm_without_weight(norm: nn.Module, width: int) -> Tensor:
-    """What a norm returns once its weight is zero: nothing, unless it adds an offset or a bias."""
+def norm_parameters(norm: nn.Module, given: Tensor) -> tuple[str, bool]:
+    """What a norm does with its weight (`scale`, `offset`, `none`), and whether it adds a bias."""
     bare: Any = copy.deepcopy(norm)
-    x = torch.arange(1.0, width + 1, dtype=torch.float64)
+    named = dict(bare.named_parameters())
+    weight, bias = named.get("weight"), named.get("bias")
     with torch.no_grad():
-        if getattr(bare, "weight", None) is not None:
-            bare.weight.zero_()
-        result: Tensor = bare(x)
-    return result
+        if weight is None:
+            return "none", bias is not None
+        weight.zero_()
+        rest = bare(given)
+        if bias is not None:
+            rest = rest - bias
+        return "scale" if rest.abs().max() == 0.0 else "offset", bias is not None
 
 
-def gated_by(hf: HfModel, mlp: str, gate: str, up: str) -> bool:
-    """Whether an MLP's output is linear in what `up` returns and not in what `gate` returns."""
+def gated_by(hf: HfModel, mlp: str, gate: Output, up: Output, reader: str) -> bool:
+    """Whether what `reader` takes is linear in what `up` returns and not in what `gate` returns."""
 
-    def error_of_linearity(path: str) -> float:
+    def error_of_linearity(output: Output) -> float:
+        path, elements = output
         # These factors tell linear from odd functions (tanh) and from positive parts (relu) too.
-        none, once, back = (run_edited(hf, mlp, {path: times(by)}) for by in (0.0, 1.0, -2.0))
+        edits = (at(elements, times(factor)) for factor in (0.0, 1.0, -2.0))
+        none, once, back = (_taken(hf, mlp, reader, {path: edit}) for edit in edits)
         return float((back + 2 * once - 3 * none).abs().max())
 
     return error_of_linearity(up) < NOISE < error_of_linearity(gate)
 
 
+def hidden_by_element(hf: HfModel, mlp: str, into: str, reader: str) -> bool:
+    """Whether each element that `reader` takes follows from that of `into` at its place."""
+    if hf.call(reader).input.shape[-1] != hf.call(into).value.shape[-1]:
+        return False
+    shifted = at(torch.tensor([1]), lambda value: value + 3.0)
+    moved = _taken(hf, mlp, reader, {into: shifted}) - _taken(hf, mlp, reader, {})
+    return moved.abs().amax(dim=tuple(range(moved.ndim - 1))).nonzero().flatten().tolist() == [1]
+
+
+def _taken(hf: HfModel, mlp: str, reader: str, edits: Mapping[str, Edit]) -> Tensor:
+    """What a module inside an MLP takes while others are edited."""
+    taken: list[Tensor] = []
+    # Asked for first, so that the main pass leaves nothing in `taken`.
+    hf.call(mlp)
+    handle = hf.module(reader).register_forward_pre_hook(lambda _, args: taken.append(args[0]))
+    try:
+        run_edited(hf, mlp, edits)
+    finally:
+        handle.remove()
+    return taken.pop()
+
+
 def commutes_with_rotation(
-    hf: HfModel, attention: str, readers: Mapping[str, int], pairs: Tensor
+    hf: HfModel, attention: str, readers: Mapping[str, Tensor | None], size: int, pairs: Tensor
 ) -> bool:
     """Whether turning queries and keys alike in the planes `pairs` leaves the pattern as it was.
 
     It does exactly if rotary positions turn in the same planes. `readers` are the modules that
-    return queries and keys, with the head size; `pairs` is [plane, 2], elements of a head.
+    return queries and keys, and which elements of what they return; heads have `size` elements;
+    `pairs` is [plane, 2], elements of a head.
     """
     angles = torch.linspace(0.3, 1.2, len(pairs), dtype=torch.float64)
     cos, sin = angles.cos(), angles.sin()
 
-    def turn(size: int, value: Tensor) -> Tensor:
+    def turn(value: Tensor) -> Tensor:
         heads = value.reshape(*value.shape[:-1], value.shape[-1] // size, size).clone()
         a, b = heads[..., pairs[:, 0]], heads[..., pairs[:, 1]]
         heads[..., pairs[:, 0]] = a * cos - b * sin
         heads[..., pairs[:, 1]] = a * sin + b * cos
         return heads.reshape(value.shape)
 
-    edits = {path: partial(turn, size) for path, size in readers.items()}
+    edits = {path: at(elements, turn) for path, elements in readers.items()}
     _, pattern = attend(hf, attention, edits)
     _, before = attend(hf, attention, {})
     return bool((pattern - before).abs().max() < math.sqrt(NOISE))
+
+
+@contextmanager
+def unweighted(modules: Iterable[nn.Module]) -> Iterator[None]:
+    """While active, these norms only normalise: the function of each is the same in every plane."""
+    kept = [(p, p.detach().clone()) for module in modules for p in module.parameters()]
+    with torch.no_grad():
+        for parameter, _ in kept:
+            parameter.fill_(1.0)
+        try:
+            yield
+        finally:
+            for parameter, value in kept:
+                parameter.copy_(value)

@@ -113,7 +113,8 @@ class Record:
     """Everything that verification found out about one architecture.
 
     `stopped` says why it did not come to an end, if it did not. `inputs` is a hash of everything
-    that the outcome depends on, but for the versions.
+    that the outcome depends on, but for the versions. `unmutated` says why there are no mutants, if
+    they were asked for.
     """
 
     spec: str
@@ -128,6 +129,7 @@ class Record:
     versions: dict[str, str] = field(default_factory=lambda: versions())
     stopped: str = ""
     inputs: str = ""
+    unmutated: str = ""
 
     @property
     def passed(self) -> bool:
@@ -138,6 +140,16 @@ class Record:
         statuses += [variant.status for variant in self.variants]
         mutants = all(mutant.expected for mutant in self.mutants)
         return Status.PASSED in statuses and Status.FAILED not in statuses and mutants
+
+    @property
+    def ran(self) -> list[CheckResult]:
+        """The results of the checks that had something to say."""
+        return [result for result in self.results if result.status is not Status.SKIPPED]
+
+    @property
+    def tried(self) -> list[VariantResult]:
+        """The variants that HF has a model for, without known limits of TransformerLens."""
+        return [variant for variant in self.variants if variant.status is not Status.SKIPPED]
 
     @property
     def failures(self) -> list[CheckResult]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from adaptergen.verify.check import Check, Evidence, Fact, NotApplicableError, judge, skipped, wrong
 from adaptergen.verify.once import UnavailableError, one_line
 from adaptergen.verify.precision import comparable
-from adaptergen.verify.record import CheckResult
+from adaptergen.verify.record import CheckResult, Problem, Status
 from adaptergen.verify.subject import Subject
 
 
@@ -25,9 +25,20 @@ def run_checks(
         for check in checks:
             announce(check)
             started = time.perf_counter()
-            result = _run_one(subject, check, blamed)
+            result = _run_one(subject, check.tolerating(subject.tolerance), blamed)
+            if check.name in subject.known:
+                result = _as_known(result, subject.known[check.name])
             results.append(replace(result, seconds=round(time.perf_counter() - started, 4)))
     return results
+
+
+def _as_known(result: CheckResult, reason: str) -> CheckResult:
+    """The result of a check that the spec says fails."""
+    if result.status is Status.FAILED:
+        text = f"limit: {reason} ({result.message})"
+        return replace(result, status=Status.SKIPPED, message=text, problems=())
+    problem = Problem(f"does not fail, the spec says: {reason}", claim="verification.checks")
+    return replace(result, status=Status.FAILED, message=problem.message, problems=(problem,))
 
 
 def _run_one(subject: Subject, check: Check, blamed: dict[str, str]) -> CheckResult:

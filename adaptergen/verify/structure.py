@@ -8,6 +8,7 @@ import torch
 
 from adaptergen.verify.hf import HfModel, hf_class, hf_config
 from adaptergen.verify.once import UnavailableError
+from adaptergen.verify.perturb import shown
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,12 @@ class Structure:
     @property
     def setting(self) -> str:
         """The changes in words, such as ` with attention_bias=True`."""
-        shown = ", ".join(f"{key}={value}" for key, value in self.changes.items())
-        return f" with {shown}" if shown else ""
+        return f" with {shown(self.changes)}" if self.changes else ""
+
+
+def decided(config: object, value: bool | str) -> bool:
+    """What a claim comes to under an HF config: a constant, or a config key's value."""
+    return value if isinstance(value, bool) else bool(getattr(config, value, False))
 
 
 def structure(hf: HfModel, changes: Mapping[str, Any]) -> Structure:

@@ -1,17 +1,21 @@
 """What is verified: a spec, the adapter in a file, and the HF model that both are about."""
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 
+from adaptergen.spec.attention import DelegatedAttention, ReimplementedAttention
 from adaptergen.spec.model import Spec
 from adaptergen.verify import bridge as bridges
 from adaptergen.verify.bridge import Trace
+from adaptergen.verify.check import EXACT, ROUNDED, NotApplicableError
 from adaptergen.verify.components import Component, components
 from adaptergen.verify.hf import Batch, HfModel
+from adaptergen.verify.layout import depends_on_config, under
 from adaptergen.verify.module import load_adapter
 from adaptergen.verify.once import Once
 from adaptergen.verify.stages import Stage, stages
@@ -23,6 +27,11 @@ class Subject:
     Properties raise `UnavailableError` where the adapter, or HF, does not get that far.
     """
 
+    # How exact values must agree.
+    tolerance = EXACT
+    # Checks that the adapter is known to fail, with the reason.
+    known: Mapping[str, str] = MappingProxyType({})
+
     def __init__(
         self,
         spec: Spec,
@@ -33,21 +42,55 @@ class Subject:
     ) -> None:
         """A `thrifty` subject has one bridge: once `compatible` was asked for, `bridge` is it."""
         self._spec = spec
+        self.known = spec.verification.checks
+        if spec.verification.float32 is not None:
+            self.tolerance = ROUNDED
+        self._begin(spec.architecture, spec.tiny, module_path, overrides, hf, thrifty)
+
+    def _begin(
+        self,
+        architecture: str,
+        tiny: Mapping[str, Any],
+        module_path: str,
+        overrides: Mapping[str, Any] | None,
+        hf: HfModel | None,
+        thrifty: bool,
+    ) -> None:
+        """Set up what needs no spec."""
+        self.architecture = architecture
         self.module_path = module_path
         self.overrides = dict(overrides or {})
+        self.settings = {**tiny, **self.overrides}
         self.thrifty = thrifty
-        self.hf = hf or HfModel(spec.architecture, self.settings)
+        self.hf = hf or HfModel(architecture, self.settings)
         self.once = Once()
 
     @property
     def spec(self) -> Spec:
-        """What the adapter is held against."""
-        return self._spec
+        """What the adapter is held against, under the config of its HF model."""
+        spec = self._spec
+        if not depends_on_config(spec):
+            return spec
+        return self.once.get("the spec's layout", lambda: under(spec, self.hf.config))
 
     @property
-    def settings(self) -> dict[str, Any]:
-        """HF config keys of the tiny model."""
-        return {**self._spec.tiny, **self.overrides}
+    def reimplemented(self) -> ReimplementedAttention:
+        """The attention of the spec, for checks of what TL computes itself."""
+        attention = self.spec.attention
+        if isinstance(attention, ReimplementedAttention):
+            return attention
+        if isinstance(attention, DelegatedAttention):
+            raise NotApplicableError(f"attention is HF's own: {attention.reason}")
+        raise NotApplicableError("attention goes through latents")
+
+    @property
+    def declared(self) -> Spec:
+        """What the spec says of all configs."""
+        return self._spec
+
+    def spec_under(self, config: object) -> Spec:
+        """What the adapter is held against under another HF config."""
+        return under(self._spec, config)
 
     def variant(self, **changes: Any) -> "Subject":
         """The same spec and adapter on another HF config, with one bridge for everything."""
@@ -74,6 +117,15 @@ class Subject:
     @property
     def mapping(self) -> list[Component]:
         """Every component that the adapter maps, before TL looks for it in the model."""
+        return self._mapped[0]
+
+    @property
+    def prepared(self) -> dict[str, Any]:
+        """The modules of HF's model as the adapter prepares it, by path."""
+        return dict(self._mapped[1].named_modules())
+
+    @property
+    def _mapped(self) -> tuple[list[Component], Any]:
         return self.once.get(
             "the adapter's mapping", lambda: components(self.adapter, self.hf), self.module_path
         )
@@ -118,7 +170,7 @@ class Subject:
         assert self.trace is not None
         return bridges.logits(self.bridge, batch)
 
-    def compatible_logits(self, batch: Batch) -> Tensor:
-        """Logits [batch, pos, vocab] in compatibility mode, once the main pass has succeeded."""
+    def compatible_difference(self) -> float:
+        """How far log-probabilities in compatibility mode are from HF's, on the main pass."""
         assert self.trace is not None
-        return bridges.logits(self.compatible, batch)
+        return bridges.log_probability_difference(self.compatible, self.hf)

@@ -13,7 +13,7 @@ from adaptergen.verify.check import EXACT, Check, largest_difference
 from adaptergen.verify.checks import forward, hooks, weights
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.once import UnavailableError, one_line
-from adaptergen.verify.perturb import perturbations
+from adaptergen.verify.perturb import perturbations, shown
 from adaptergen.verify.record import CheckResult, Status, VariantResult
 from adaptergen.verify.running import run_checks
 from adaptergen.verify.subject import Subject
@@ -70,19 +70,6 @@ class Variant:
         """The largest difference among the checks that failed, else among all."""
         results = self.failures or self.results
         return max((r.worst for r in results if r.worst is not None), default=self.moved)
-
-
-def shown(changes: Mapping[str, Any]) -> str:
-    """Config changes in a line."""
-    return ", ".join(f"{key}={_value(value)}" for key, value in changes.items())
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_value(inner)}" for key, inner in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(_value(inner) for inner in value) + "]"
-    return str(value)
 
 
 def settings(hf: HfModel) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from adaptergen.verify.record import CheckResult, Record, Status
 
 _COLUMNS = ("architecture", "group", "checks", "worst difference", "verdict")
 _SHOWN_FACTS = 3
+_SURVIVED = "SURVIVED: no check noticed, a hole in the battery"
 _GREEN, _RED, _DIM, _RESET = "\033[32m", "\033[31m", "\033[2m", "\033[0m"
 
 
@@ -60,17 +61,17 @@ def _painted(text: str, verdict: str, colour: bool) -> str:
 
 def _verdict(record: Record, colour: bool) -> list[str]:
     """The verdict in a sentence, then each failed check with its first problems."""
-    ran = [r for r in record.results if r.status is not Status.SKIPPED]
+    ran = len(record.ran)
     name = f"{record.spec} ({record.architecture})"
     failures = record.failures
     if record.stopped:
         said = f"not verified, {visible(record.stopped)}"
     elif failures:
-        said = f"{len(failures)} of {len(ran)} checks failed, {record.module}"
+        said = f"{len(failures)} of {ran} checks failed, {record.module}"
     elif record.passed:
-        said = f"verified, {len(ran)} checks"
+        said = f"verified, {ran} checks"
     else:
-        said = f"not verified, {len(ran)} checks passed, {record.module}"
+        said = f"not verified, {ran} checks passed, {record.module}"
     lines = [_painted(f"{name}: {said}", "ok" if record.passed else "FAILED", colour)]
     for result in failures:
         if not result.problems[0].follows:
@@ -84,11 +85,9 @@ def _variants(record: Record) -> list[str]:
         return []
     counts = Counter(variant.status for variant in record.variants)
     # Of a known limit of TransformerLens, which is skipped, the difference is none of ours.
-    tried = [v for v in record.variants if v.status is not Status.SKIPPED]
-    worst = max((v.worst for v in tried if v.worst is not None), default=0.0)
-    summary = (
-        f"  variants: {counts[Status.PASSED]} of {len(tried)} agree with HF, worst {worst:.1e}"
-    )
+    worst = max((v.worst for v in record.tried if v.worst is not None), default=0.0)
+    agree = f"{counts[Status.PASSED]} of {len(record.tried)} agree with HF"
+    summary = f"  variants: {agree}, worst {worst:.1e}"
     if counts[Status.SKIPPED]:
         summary += f"; {counts[Status.SKIPPED]} skipped"
     failed = [v for v in record.variants if v.status is Status.FAILED]
@@ -97,6 +96,8 @@ def _variants(record: Record) -> list[str]:
 
 def _mutants(record: Record) -> list[str]:
     """Deliberate mistakes in one line, then those that did not end as the spec says."""
+    if record.unmutated:
+        return [f"  mutants: none made, {visible(record.unmutated)}"]
     if not record.mutants:
         return []
     killed = sum(bool(mutant.killed_by) for mutant in record.mutants)
@@ -107,7 +108,7 @@ def _mutants(record: Record) -> list[str]:
     for mutant in record.mutants:
         if not mutant.expected:
             killers = ", ".join(mutant.killed_by)
-            said = f"killed by {killers}, though listed as equivalent" if killers else "SURVIVED"
+            said = f"killed by {killers}, though listed as equivalent" if killers else _SURVIVED
             lines.append(f"  {mutant.name}: {said} ({visible(mutant.description)})")
     return lines
 

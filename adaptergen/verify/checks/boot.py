@@ -2,7 +2,12 @@
 
 from collections.abc import Iterator
 
-from adaptergen.verify.check import Evidence, Fact, check
+from adaptergen.spec.attention import LatentAttention
+from adaptergen.spec.mlp import MoeMlp
+from adaptergen.spec.model import Spec
+from adaptergen.verify.check import Evidence, Fact, NotApplicableError, check
+from adaptergen.verify.components import Component
+from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.subject import Subject
 
 
@@ -12,17 +17,57 @@ def module(subject: Subject) -> Iterator[Evidence]:
     yield Fact(subject.adapter is not None, "no adapter")
 
 
-@check("boot.mapping", "HF has a module wherever the adapter maps a component.")
+@check("boot.mapping", "Each component is mapped to a module of HF's of its own.")
 def mapping(subject: Subject) -> Iterator[Evidence]:
     """TL's own message about a wrong path does not say which component has it."""
-    hf = subject.hf
+    modules, taken = subject.prepared, dict[tuple[bool, str], str]()
     for component in subject.mapping:
+        place = component.name.startswith("blocks."), component.path
+        other = taken.setdefault(place, component.name)
+        text = f"{component.name} is mapped to '{component.path}', as {other} is"
+        yield Fact(other == component.name, text, claim=component.claim)
         below = component.name.startswith("blocks.")
         places = dict(subject.below(component.path)) if below else {None: component.path}
         for number, path in places.items():
-            exists = component.optional or hf.has(path)
+            exists = component.optional or path in modules
             text = f"{component.name} is mapped to '{component.path}', which HF does not have"
             yield Fact(exists, text, number, component.claim)
+
+
+@check("boot.optional", "Components are optional only where HF may lack them.")
+def optional(subject: Subject) -> Iterator[Evidence]:
+    """TL skips an optional component without a word; where HF always has it, that hides a mistake.
+
+    That those are optional which must be, `boot.mapping` shows under each config.
+    """
+    for component in subject.mapping:
+        needless = component.optional and not _may_be_absent(subject.spec, component)
+        text = f"{component.name} is optional, and HF always has it"
+        yield Fact(not needless, text, claim=component.claim)
+
+
+def _may_be_absent(spec: Spec, component: Component) -> bool:
+    """Whether some models of the architecture, or some layers, lack a component."""
+    norms, name = spec.attention.qk_norm.norms, component.name
+    if isinstance(spec.attention, LatentAttention) and name.startswith("blocks.attn.q"):
+        return True
+    if name.startswith("blocks.attn.") and name.endswith("_norm"):
+        return norms is not None and norms.present is not True
+    dense = spec.mlp.dense if isinstance(spec.mlp, MoeMlp) else None
+    return name.startswith("blocks.mlp.") and dense is not None
+
+
+@check(
+    "boot.eager",
+    "HF's attention computes eagerly, however the model was loaded.",
+    claim="attention.kind",
+)
+def eager(subject: Subject) -> Iterator[Evidence]:
+    """Other implementations return no patterns, and mask otherwise."""
+    if not subject.hf.model._can_set_attn_implementation():
+        raise NotApplicableError("HF cannot change it for models of this class")
+    found = subject.prepared[""].config._attn_implementation
+    yield Fact(found == "eager", f"the adapter leaves a model of '{found}' attention as it is")
 
 
 @check("boot.bridge", "TL builds a bridge with the adapter.")
@@ -30,3 +75,25 @@ def bridge(subject: Subject) -> Iterator[Evidence]:
     """Building it raises where something is wrong."""
     adapter = subject.bridge.adapter
     yield Fact(isinstance(adapter, subject.adapter), "TL used another adapter than the module's")
+
+
+@check("boot.refused", "The adapter refuses the models that the spec says it refuses.")
+def refused(subject: Subject) -> Iterator[Evidence]:
+    """Better no bridge than one that computes something else."""
+    keys = subject.spec.refused
+    if not keys:
+        raise NotApplicableError("the spec says that it takes all")
+    for key in keys:
+        variant = subject.variant(**{key: True})
+        text = f"a model with {key} is wrapped all the same"
+        yield Fact(_is_refused(variant), text, claim=f"refused.{key}")
+
+
+def _is_refused(variant: Subject) -> bool:
+    # Asked for first: HF must be able to have such a model.
+    assert variant.hf.model is not None
+    try:
+        assert variant.bridge is not None
+    except UnavailableError as error:
+        return "NotImplementedError" in error.reason
+    return False

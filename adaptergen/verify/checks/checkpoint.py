@@ -5,7 +5,14 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from adaptergen.verify import checkpoint
-from adaptergen.verify.check import Difference, Evidence, Fact, check, largest_difference
+from adaptergen.verify.check import (
+    Difference,
+    Evidence,
+    Fact,
+    NotApplicableError,
+    check,
+    largest_difference,
+)
 from adaptergen.verify.checkpoint import Checkpoint
 from adaptergen.verify.decoding import hf_continuation
 from adaptergen.verify.divergence import first_divergence
@@ -55,19 +62,30 @@ def logits(subject: Subject) -> Iterator[Evidence]:
 def generate(subject: Subject) -> Iterator[Evidence]:
     """One string, and two of different lengths, which generation pads on the left."""
     loaded, claim = _load(subject), _known_cause(subject)
-    tokenizer = loaded.tokenizer
-    ends = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
-    for texts in ([_TEXT], [_TEXT, _SHORT]):
-        batch = _batch(loaded, texts, loaded.bridge.cfg.default_prepend_bos, "left")
-        added = hf_continuation(loaded.model, batch, _NEW_TOKENS, **ends)
-        whole = torch.cat((batch.ids, added), dim=1)
-        expected = tokenizer.batch_decode(whole, skip_special_tokens=True)
+    continued = [(texts, _continued(loaded, texts)) for texts in ([_TEXT], [_TEXT, _SHORT])]
+    for texts, expected in continued:
         found = loaded.bridge.generate(
             texts if len(texts) > 1 else texts[0],
             max_new_tokens=_NEW_TOKENS, do_sample=False, verbose=False,
         )  # fmt: skip
         for one, other in zip([found] if isinstance(found, str) else found, expected, strict=True):
             yield Fact(one == other, f"generates {one!r}, HF {other!r}", claim=claim)
+
+
+def _continued(loaded: Checkpoint, texts: Sequence[str]) -> list[str]:
+    """HF's continuation of strings, if its cache changes nothing: else there is no right one."""
+    tokenizer = loaded.tokenizer
+    ends = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
+    batch = _batch(loaded, texts, loaded.bridge.cfg.default_prepend_bos, "left")
+    added, uncached = (
+        hf_continuation(loaded.model, batch, _NEW_TOKENS, use_cache=cached, **ends)
+        for cached in (True, False)
+    )
+    if not torch.equal(added, uncached):
+        raise NotApplicableError("HF itself generates other tokens with its cache than without")
+    whole = torch.cat((batch.ids, added), dim=1)
+    found: list[str] = tokenizer.batch_decode(whole, skip_special_tokens=True)
+    return found
 
 
 def _load(subject: Subject) -> Checkpoint:

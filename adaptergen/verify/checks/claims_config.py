@@ -5,9 +5,10 @@ from typing import Any
 
 from adaptergen.spec.model import Spec
 from adaptergen.verify.check import Evidence, Fact, check
-from adaptergen.verify.checks.claims_paths import biases, is_set
+from adaptergen.verify.declared import biases
+from adaptergen.verify.heads import head_counts, headed
 from adaptergen.verify.once import UnavailableError
-from adaptergen.verify.structure import Structure, structure, structures
+from adaptergen.verify.structure import Structure, decided, structure, structures
 from adaptergen.verify.subject import Subject
 
 
@@ -16,9 +17,15 @@ from adaptergen.verify.subject import Subject
 )
 def bias(subject: Subject) -> Iterator[Evidence]:
     """Every boolean config key is flipped, so that a key the spec does not name is found."""
-    for claim, (path, decided) in biases(subject.spec).items():
-        yield from _known(subject, decided, claim)
-        yield from _first_wrong(_bias_facts(subject, claim, path, decided))
+    for claim, (path, value) in biases(subject.spec).items():
+        yield from _known(subject, value, claim)
+        yield from _first_wrong(_bias_facts(subject, claim, path, value))
+    value, path = subject.spec.unembed_bias, f"{subject.spec.paths.unembed}.bias"
+    yield from _known(subject, value, "unembed_bias")
+    for built in structures(subject.hf):
+        found = path in built.shapes
+        text = f"HF's unembedding has {'a' if found else 'no'} bias{built.setting}"
+        yield Fact(found == decided(built.config, value), text, claim="unembed_bias")
 
 
 @check(
@@ -33,7 +40,7 @@ def tied(subject: Subject) -> Iterator[Evidence]:
     facts = []
     for built in structures(subject.hf):
         names = (f"{spec.paths.embed}.weight", f"{spec.paths.unembed}.weight")
-        found, claimed = built.tied(*names), is_set(built, spec.tied_embeddings)
+        found, claimed = built.tied(*names), decided(built.config, spec.tied_embeddings)
         text = f"embedding and unembedding are {'' if found else 'not '}tied{built.setting}"
         facts.append(Fact(found == claimed, text))
     yield from _first_wrong(facts)
@@ -42,7 +49,7 @@ def tied(subject: Subject) -> Iterator[Evidence]:
 @check("claims.heads", "Projections are as wide as the head counts of the config make them.")
 def heads(subject: Subject) -> Iterator[Evidence]:
     """With fewer, equal and single key and value heads, and another head size."""
-    spec = subject.spec.attention.heads
+    spec = headed(subject.spec).heads
     named = {"query": spec.query, "key_value": spec.key_value, "head_dim": spec.head_dim}
     config = subject.hf.config
     for role, key in named.items():
@@ -61,10 +68,13 @@ def heads(subject: Subject) -> Iterator[Evidence]:
 
 def head_settings(spec: Spec) -> list[dict[str, Any]]:
     """Config changes that move the head counts: as is, one each, one for all, other sizes."""
-    heads = spec.attention.heads
-    counts = ((4, 4), (4, 1), (6, 3))
+    heads = headed(spec).heads
     settings: list[dict[str, Any]] = [{}]
-    settings += [{heads.query: query, heads.key_value: kv} for query, kv in counts]
+    if heads.key_value is None:
+        settings.append({heads.query: 6})
+    else:
+        counts = ((4, 4), (4, 1), (6, 3))
+        settings += [{heads.query: query, heads.key_value: kv} for query, kv in counts]
     if heads.head_dim is not None:
         settings.append({heads.head_dim: 24})
     return settings
@@ -72,36 +82,35 @@ def head_settings(spec: Spec) -> list[dict[str, Any]]:
 
 def width_facts(subject: Subject, built: Structure) -> Iterator[Fact]:
     """Whether each projection is as wide as the head counts of a config make it."""
-    spec = subject.spec.attention
+    spec = headed(subject.spec)
     config, dim = built.config, built.shapes[f"{subject.spec.paths.embed}.weight"][-1]
-    query = getattr(config, spec.heads.query)
-    key_value = getattr(config, spec.heads.key_value)
-    head_dim = getattr(config, spec.heads.head_dim or "", None) or dim // query
-    widths = {"q": query, "k": key_value, "v": key_value, "o": query}
-    for role, count in widths.items():
-        claim = f"attention.heads.{'key_value' if role in 'kv' else 'query'}"
-        wanted = (count * head_dim, dim) if role != "o" else (dim, count * head_dim)
-        name = spec.projections.modules[role]
+    query, key_value = head_counts(config, subject.spec)
+    size = getattr(config, spec.heads.head_dim or "", None) or dim // query
+    counts = {"q": query, "k": key_value, "v": key_value, "qkv": query + 2 * key_value, "o": query}
+    for role, name in spec.projections.modules.items():
+        count = counts[role]
+        claim = f"attention.heads.{'key_value' if role in ('k', 'v') else 'query'}"
+        wanted = (count * size, dim) if role != "o" else (dim, count * size)
         for number in range(built.layers(subject.spec.paths.blocks)):
             path = f"{subject.spec.paths.blocks}.{number}.{spec.path}.{name}.weight"
             found = built.shapes.get(path)
-            text = f"HF's {name} is {found}, not {wanted} ({count} heads of {head_dim})"
+            text = f"HF's {name} is {found}, not {wanted} ({count} heads of {size})"
             yield Fact(found == wanted, f"{text}{built.setting}", number, claim)
 
 
-def _bias_facts(subject: Subject, claim: str, path: str, decided: bool | str) -> Iterator[Fact]:
+def _bias_facts(subject: Subject, claim: str, path: str, value: bool | str) -> Iterator[Fact]:
     for built in structures(subject.hf):
-        claimed = is_set(built, decided)
+        claimed = decided(built.config, value)
         for number, name in subject.below(f"{path}.bias"):
             found = name in built.shapes
             text = f"HF's {path} has {'a' if found else 'no'} bias{built.setting}"
             yield Fact(found == claimed, text, number, claim)
 
 
-def _known(subject: Subject, decided: bool | str, claim: str) -> Iterator[Evidence]:
-    if isinstance(decided, str):
-        exists = decided in subject.hf.config.to_dict()
-        yield Fact(exists, f"HF's config has no key '{decided}'", claim=claim)
+def _known(subject: Subject, value: bool | str, claim: str) -> Iterator[Evidence]:
+    if isinstance(value, str):
+        exists = value in subject.hf.config.to_dict()
+        yield Fact(exists, f"HF's config has no key '{value}'", claim=claim)
 
 
 def _first_wrong(facts: Iterable[Fact]) -> Iterator[Evidence]:

@@ -1,22 +1,23 @@
 """Does the spec know every key of HF's config that matters?"""
 
-import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
+from adaptergen.spec.attention import LatentAttention, ReimplementedAttention
 from adaptergen.spec.model import Spec
-from adaptergen.spec.rope import FlaggedLayers
-from adaptergen.spec.window import ConfigWindow, FlaggedWindow
+from adaptergen.spec.window import ConfigWindow
 from adaptergen.verify import probe
-from adaptergen.verify.check import Evidence, Fact, NotApplicableError, check
+from adaptergen.verify.check import Evidence, Fact, check
 from adaptergen.verify.checks.claims_config import width_facts
-from adaptergen.verify.checks.claims_paths import biases, claims_of_parameters
 from adaptergen.verify.checks.claims_positions import rope_layers, window
+from adaptergen.verify.declared import first_claims, parameters, switches
+from adaptergen.verify.heads import headed
 from adaptergen.verify.hf import HfModel
+from adaptergen.verify.layers import rotation_claimed, windows_claimed
 from adaptergen.verify.once import UnavailableError
-from adaptergen.verify.perturb import perturbations
+from adaptergen.verify.perturb import perturbations, shown
 from adaptergen.verify.structure import Structure, structure
 from adaptergen.verify.subject import Subject
 
@@ -42,6 +43,10 @@ def config(subject: Subject) -> Iterator[Evidence]:
         yield Fact(exists, f"'{key}' is waived, and HF's config has no such key", claim=_CLAIM)
         if key in named:
             yield Fact(False, f"'{key}' is waived, and {named[key]} names it", claim=_CLAIM)
+    for claim, constant in _constants(subject.spec).items():
+        moved = settings.get(constant, []) if constant else []
+        matters = any(_effect(subject, change) for change in moved)
+        yield Fact(matters or not constant, f"'{constant}' changes nothing in HF", claim=claim)
     for key, changes in settings.items():
         if key in named:
             continue
@@ -58,52 +63,63 @@ def config(subject: Subject) -> Iterator[Evidence]:
 
 def named_keys(spec: Spec) -> dict[str, str]:
     """The config keys that claims name, each with one of these claims."""
-    heads, reach = spec.attention.heads, spec.attention.window
-    decided: dict[str, object] = {claim: value for claim, (_, value) in biases(spec).items()}
-    decided["tied_embeddings"] = spec.tied_embeddings
-    decided |= {f"attention.heads.{role}": key for role, key in heads.model_dump().items()}
+    attention, reach = spec.attention, spec.attention.window
+    decided: dict[str, object] = {**switches(spec)}
+    if isinstance(attention, LatentAttention):
+        decided["attention.query_heads"] = attention.query_heads
+        decided["attention.compressed"] = attention.compressed
+        decided["attention.value_head_dim"] = attention.value_head_dim
+    else:
+        heads = attention.heads.model_dump(exclude={"single"})
+        decided |= {f"attention.heads.{role}": key for role, key in heads.items()}
+        single = attention.heads.single.model_dump() if attention.heads.single else {}
+        decided |= {f"attention.heads.single.{role}": key for role, key in single.items()}
+    decided |= {**spec.multipliers.keys, **_constants(spec)}
+    decided |= {f"layouts.{i}.when": layout.when for i, layout in enumerate(spec.layouts)}
+    decided |= {f"refused.{key}": key for key in spec.refused}
+    decided["mlp.width"] = getattr(spec.mlp, "width", None)
+    decided["mlp.count"] = getattr(spec.mlp, "count", None)
     if isinstance(reach, ConfigWindow):
         decided["attention.window"] = reach.config
-    keys: dict[str, str] = {}
-    for claim, key in decided.items():
-        if isinstance(key, str):
-            keys.setdefault(key, claim)
-    return keys
+    return first_claims(decided)
+
+
+def _constants(spec: Spec) -> dict[str, str | None]:
+    """Claims that do nothing but name a config key, which must then have an effect."""
+    return {"norm.eps": spec.norm.eps, "mlp.act": spec.mlp.act}
 
 
 def _effect(subject: Subject, changes: Mapping[str, Any]) -> str:
     """What a change does in HF that no claim explains; empty if nothing, or if HF refuses it."""
-    hf, shown = subject.hf, ", ".join(f"{key}={value}" for key, value in changes.items())
+    hf, setting = subject.hf, shown(changes)
     before = hf.seen.logits
     try:
         built = structure(hf, changes)
         if built.shapes != structure(hf, {}).shapes:
             described = _described(subject, built) or not _described(subject, structure(hf, {}))
-            return "" if described else f"with {shown} HF's parameters change"
+            return "" if described else f"with {setting} HF's parameters change"
         moved, batch = _moved(subject, changes), hf.batch(hf.length)
-        logits = hf.once.get(f"HF's output with {shown}", lambda: moved.hf.logits(batch))
+        logits = hf.once.get(f"HF's output with {dict(changes)}", lambda: moved.hf.logits(batch))
     except UnavailableError:
         # HF refuses this config while building the model, or later while running it.
         return ""
     if not probe.changed(logits, before):
         return ""
-    explained = _flags(moved) != _flags(subject) and _positions_as_claimed(moved)
-    return "" if explained else f"HF's output changes with {shown}"
+    explained = _policies(moved) != _policies(subject) and _positions_as_claimed(moved)
+    return "" if explained else f"HF's output changes with {setting}"
 
 
 def _moved(subject: Subject, changes: Mapping[str, Any]) -> Subject:
     """The subject under another config. Its weights are the same where their shapes are."""
-    hf, shown = subject.hf, dict(changes)
+    hf, changed = subject.hf, dict(changes)
     settings = {**hf.settings, **changes}
-    other = hf.once.get(f"HF's model under {shown}", lambda: HfModel(hf.architecture, settings))
+    other = hf.once.get(f"HF's model under {changed}", lambda: HfModel(hf.architecture, settings))
     return Subject(subject.spec, subject.module_path, {**subject.overrides, **changes}, other)
 
 
 def _positions_as_claimed(moved: Subject) -> bool:
     """Whether layers still rotate and see what the claims say, by the attributes they name."""
-    facts = list(window.examine(moved))
-    with contextlib.suppress(NotApplicableError):
-        facts += rope_layers.examine(moved)
+    facts = [*window.examine(moved), *rope_layers.examine(moved)]
     return all(isinstance(fact, Fact) and fact.holds for fact in facts)
 
 
@@ -112,22 +128,26 @@ def _described(subject: Subject, built: Structure) -> bool:
 
     Where they do not on the tiny model itself, other checks say so.
     """
-    heads = subject.spec.attention.heads
-    if not all(hasattr(built.config, key) for key in (heads.query, heads.key_value)):
+    latent = isinstance(subject.spec.attention, LatentAttention)
+    if not latent and not _has_head_counts(subject.spec, built):
         return False
     found = {_pattern(name) for name in built.shapes}
-    declared = {_pattern(name) for name in claims_of_parameters(subject, built)}
-    return found == declared and all(fact.holds for fact in width_facts(subject, built))
+    declared = {_pattern(name) for name in parameters(subject.spec_under(built.config), built)}
+    wide = latent or all(fact.holds for fact in width_facts(subject, built))
+    return found == declared and wide
+
+
+def _has_head_counts(spec: Spec, built: Structure) -> bool:
+    heads = headed(spec).heads
+    named = [key for key in (heads.query, heads.key_value) if key is not None]
+    return all(hasattr(built.config, key) for key in named)
 
 
 def _pattern(name: str) -> str:
     return re.sub(r"\.\d+\.", ".{i}.", name)
 
 
-def _flags(subject: Subject) -> list[object]:
-    """What the claims read off HF's attention, layer by layer."""
-    attention = subject.spec.attention
-    claims = (attention.rope.layers, attention.window)
-    flags = [claim.flag for claim in claims if isinstance(claim, FlaggedLayers | FlaggedWindow)]
-    modules = [subject.hf.module(path) for _, path in subject.below(attention.path)]
-    return [getattr(module, flag, None) for flag in flags for module in modules]
+def _policies(subject: Subject) -> list[object]:
+    """What the claims about positions come to, layer by layer."""
+    own = isinstance(subject.spec.attention, ReimplementedAttention)
+    return [rotation_claimed(subject) if own else None, windows_claimed(subject)]

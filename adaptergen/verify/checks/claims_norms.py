@@ -1,66 +1,96 @@
-"""Do norms normalise as the spec says, and does each feed what it says?"""
+"""Do norms normalise as the spec says, and does each read and feed what it says?"""
 
 from collections.abc import Iterator
 
-from adaptergen.spec.attention import PerHeadQKNorm
+from torch import Tensor
+
+from adaptergen.spec.qk_norm import HeadModulesQKNorm
 from adaptergen.verify import probe
 from adaptergen.verify.check import EXACT, Evidence, Fact, check, largest_difference
-from adaptergen.verify.stages import head_dim
+from adaptergen.verify.hf import Call
+from adaptergen.verify.stages import Layer
+from adaptergen.verify.structure import decided
 from adaptergen.verify.subject import Subject
 
 
-@check("claims.norm", "Norms are of the declared kind, without offset and bias.", claim="norm.kind")
+@check("claims.norm", "Norms are of the declared kind, with the declared weight and bias.")
 def norm(subject: Subject) -> Iterator[Evidence]:
     """By behaviour: RMSNorm does not care about scale, LayerNorm about shift neither."""
     spec, hf = subject.spec, subject.hf
-    for number, path, width in _places(subject):
-        module, shown = hf.module(path), path.rpartition(".")[2]
-        kind = probe.norm_kind(module, width)
+    for number, path in _places(subject):
+        module, shown, given = hf.module(path), path.rpartition(".")[2], hf.call(path).input
+        kind = probe.norm_kind(module, given)
         text = f"HF's {shown} behaves like {kind}, not {spec.norm.normalization_type}"
-        yield Fact(kind == spec.norm.normalization_type, text, number)
-        rest = probe.norm_without_weight(module, width).abs().max()
-        yield Fact(float(rest) == 0.0, f"HF's {shown} has an offset or a bias", number)
+        yield Fact(kind == spec.norm.normalization_type, text, number, "norm.kind")
+        weight, bias = probe.norm_parameters(module, given)
+        text = f"the weight of HF's {shown} is '{weight}', not '{spec.norm.weight}'"
+        yield Fact(weight == spec.norm.weight, text, number, "norm.weight")
+        text = f"HF's {shown} has {'a' if bias else 'no'} bias"
+        yield Fact(bias == spec.norm.bias, text, number, "norm.bias")
 
 
-def _places(subject: Subject) -> Iterator[tuple[int | None, str, int]]:
-    """Layer, path and width of every norm."""
-    spec, hf = subject.spec, subject.hf
-    yield None, spec.paths.final_norm, hf.dim
+def _places(subject: Subject) -> Iterator[tuple[int | None, str]]:
+    """Layer and path of every norm."""
+    spec = subject.spec
+    yield None, spec.paths.final_norm
     for name in spec.block.norms.values():
-        for number, path in subject.below(name):
-            yield number, path, hf.dim
-    norms = spec.attention.qk_norm
-    if isinstance(norms, PerHeadQKNorm):
-        for name in (norms.per_head.q, norms.per_head.k):
-            for number, path in subject.below(f"{spec.attention.path}.{name}"):
-                yield number, path, head_dim(hf, spec, subject.layers[number])
+        yield from subject.below(name)
+    norms = spec.attention.qk_norm.norms
+    alike = not isinstance(spec.attention.qk_norm, HeadModulesQKNorm)
+    if norms is not None and alike and decided(subject.hf.config, norms.present):
+        for name in (norms.q, norms.k):
+            yield from subject.below(f"{spec.attention.path}.{name}")
 
 
 @check("claims.block", "Norms, attention and MLP of a block read and write as its topology says.")
 def block(subject: Subject) -> Iterator[Evidence]:
     """Compares what one module returns in HF with what the next one is given."""
-    spec, hf = subject.spec, subject.hf
     for number, path in subject.layers.items():
-        layer = hf.call(path)
-        ln1, ln2, attention, mlp = (
-            hf.call(f"{path}.{name}")
-            for name in (spec.block.ln1, spec.block.ln2, spec.attention.path, spec.mlp.path)
-        )
-        for claim, text, one, other in (
-            ("block.ln1", f"{spec.block.ln1} does not read the residual", ln1.input, layer.input),
-            ("block.ln1", f"{spec.block.ln1} does not feed attention", attention.input, ln1.value),
-            (
-                "block.topology",
-                f"{spec.block.ln2} does not read the residual plus attention's output",
-                ln2.input,
-                layer.input + attention.value,
-            ),
-            ("block.ln2", f"{spec.block.ln2} does not feed the MLP", mlp.input, ln2.value),
-            (
-                "block.topology",
-                "the block does not return the residual plus both outputs",
-                layer.value,
-                layer.input + attention.value + mlp.value,
-            ),
-        ):
-            yield Fact(largest_difference(one, other) <= EXACT, f"in HF {text}", number, claim)
+        layer = Layer(subject.hf, subject.spec, path, number)
+        for claim, text, found, expected in _flow(layer):
+            equal = largest_difference(found, expected) <= EXACT
+            yield Fact(equal, f"in HF {text}", number, f"block.{claim}")
+
+
+def _flow(layer: Layer) -> Iterator[tuple[str, str, Tensor, Tensor]]:
+    """Each tensor that is handed on inside a block: claim, what is wrong, found and expected."""
+    spec, norms, scale = layer.spec, layer.spec.block.norms, layer.residual_scale
+    called: dict[str, Call] = {role: layer.call(name) for role, name in norms.items()}
+    stream, attention, mlp = (layer.call(p) for p in ("", spec.attention.path, spec.mlp.path))
+    into = stream.input
+    if "ln1" in norms:
+        yield "ln1", f"{norms['ln1']} does not read the residual", called["ln1"].input, into
+        into = called["ln1"].value
+    reader = norms.get("ln1", "the residual")
+    yield _claim(norms, "ln1"), f"{reader} does not feed attention", attention.input, into
+    added = attention.value
+    if "ln1_post" in norms:
+        text = f"{norms['ln1_post']} does not read attention's output"
+        yield "ln1_post", text, called["ln1_post"].input, added
+        added = called["ln1_post"].value
+    middle = stream.input + scale * added
+    parallel = spec.block.parallel
+    into = stream.input if parallel else middle
+    if "ln2" in norms:
+        what = "the residual" if parallel else "the residual plus attention's output"
+        yield "topology", f"{norms['ln2']} does not read {what}", called["ln2"].input, into
+        into = called["ln2"].value
+    elif parallel:
+        into = called["ln1"].value
+    reader = norms.get("ln2", "what the topology says")
+    yield _claim(norms, "ln2"), f"{reader} does not feed the MLP", mlp.input, into
+    added = mlp.value
+    if "ln2_post" in norms:
+        text = f"{norms['ln2_post']} does not read the MLP's output"
+        yield "ln2_post", text, called["ln2_post"].input, added
+        added = called["ln2_post"].value
+    if spec.side_mlp is not None:
+        side = layer.call(spec.side_mlp.path)
+        yield "ln2", f"{reader} does not feed {spec.side_mlp.path}", side.input, into
+        added = added + side.value
+    text = "the block does not return the residual plus both outputs"
+    yield "topology", text, stream.value, middle + scale * added
+
+
+def _claim(norms: dict[str, str], role: str) -> str:
+    return role if role in norms else "topology"

@@ -3,11 +3,14 @@
 import re
 from collections.abc import Iterator
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
-from adaptergen.spec.attention import PerHeadQKNorm
 from adaptergen.spec.model import Spec
+from adaptergen.verify import probe
 from adaptergen.verify.check import EXACT, Evidence, Fact, check, largest_difference
+from adaptergen.verify.declared import linear_layers
+from adaptergen.verify.declared import parameters as declared_parameters
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.structure import Structure, structures
@@ -44,16 +47,36 @@ def paths(subject: Subject) -> Iterator[Evidence]:
     yield _kind(hf, top.unembed, nn.Linear, "paths.unembed")
     yield _kind(hf, top.blocks, nn.ModuleList, "paths.blocks")
     yield _norm_like(hf, top.final_norm, "paths.final_norm")
-    yield _kind(hf, top.rotary, nn.Module, "paths.rotary")
-    rotary = hf.call(top.rotary).output
-    is_pair = isinstance(rotary, tuple) and len(rotary) == 2
-    yield Fact(is_pair, f"{top.rotary} does not return cosines and sines", claim="paths.rotary")
+    if top.rotary is not None:
+        yield _kind(hf, top.rotary, nn.Module, "paths.rotary")
+        rotary = hf.call(top.rotary).output
+        is_pair = isinstance(rotary, tuple) and len(rotary) == 2
+        turns = is_pair or (isinstance(rotary, Tensor) and rotary.is_complex())
+        yield Fact(turns, f"{top.rotary} does not return cosines and sines", claim="paths.rotary")
+    elif not subject.overrides:
+        for path in _handing_all_positions(subject):
+            yield Fact(False, f"HF's {path} computes the positions", claim="paths.rotary")
     for role, name in spec.block.norms.items():
         for number, path in subject.below(name):
             yield _norm_like(hf, path, f"block.{role}", number)
-    for claim, name in projections(spec).items():
+    for claim, name in linear_layers(spec).items():
         for number, path in subject.below(name):
             yield _kind(hf, path, nn.Linear, claim, number)
+
+
+def _handing_all_positions(subject: Subject) -> Iterator[str]:
+    """Modules that run once for every set of cosines that layers are handed, and return one."""
+    hf = subject.hf
+    handed: list[Tensor] = []
+    for layer in subject.layers.values():
+        pair = probe.positions_of(hf.call(layer))
+        if pair is not None and not any(torch.equal(pair[0], cosines) for cosines in handed):
+            handed.append(pair[0])
+    for path, call in hf.seen.calls.items():
+        given = call.value if isinstance(call.output, tuple) else None
+        if isinstance(given, Tensor) and hf.seen.runs[path] == len(handed):
+            if any(torch.equal(given, cosines) for cosines in handed):
+                yield path
 
 
 @check("claims.blocks", "HF runs the blocks once, in order, between embedding and final norm.")
@@ -63,10 +86,13 @@ def blocks(subject: Subject) -> Iterator[Evidence]:
     wanted = hf.config.num_hidden_layers
     text = f"HF has {len(subject.layers)} blocks there and runs {wanted} layers"
     yield Fact(len(subject.layers) == wanted, text, claim="paths.blocks")
-    stream = hf.call(spec.paths.embed).value
+    stream = hf.call(spec.paths.embed).value * _embedding_scale(subject)
+    if spec.embedding_norm is not None:
+        with torch.no_grad():
+            stream = hf.module(spec.embedding_norm)(stream)
     for number, path in subject.layers.items():
         call = hf.call(path)
-        same = path not in hf.seen.repeated and largest_difference(call.input, stream) <= EXACT
+        same = hf.seen.runs[path] == 1 and largest_difference(call.input, stream) <= EXACT
         text = "does not read what the module before it returned"
         yield Fact(same, text, number, "paths.blocks" if number else "paths.embed")
         stream = call.value
@@ -84,7 +110,7 @@ def parameters(subject: Subject) -> Iterator[Evidence]:
     """On the tiny model, and with each boolean config key flipped."""
     reported: set[str] = set()
     for built in structures(subject.hf):
-        declared = claims_of_parameters(subject, built)
+        declared = declared_parameters(subject.spec_under(built.config), built)
         for name in [*built.shapes, *declared]:
             pattern = re.sub(r"\.\d+\.", ".{i}.", name)
             holds = name in declared and name in built.shapes
@@ -94,55 +120,9 @@ def parameters(subject: Subject) -> Iterator[Evidence]:
             yield Fact(holds, *_accusation(subject.spec, built, name, pattern, declared))
 
 
-def projections(spec: Spec) -> dict[str, str]:
-    """Paths below a block of all linear layers, by the claim that names them."""
-    attention, mlp = spec.attention, spec.mlp
-    found = {
-        f"attention.projections.{role}": f"{attention.path}.{name}"
-        for role, name in attention.projections.modules.items()
-    }
-    for role, name in (("gate", mlp.gate), ("in", mlp.in_), ("out", mlp.out)):
-        found[f"mlp.{role}"] = f"{mlp.path}.{name}"
-    return found
-
-
-def biases(spec: Spec) -> dict[str, tuple[str, bool | str]]:
-    """Path below a block and deciding value of each bias, by the claim that decides it."""
-    attention, mlp = spec.attention, spec.mlp
-    decided = {f"attention.projections.{r}": getattr(attention.bias, r) for r in "qkvo"}
-    decided |= {f"mlp.{role}": value for role, value in mlp.biases.items()}
-    bias_claims = {claim: _bias_claim(claim) for claim in decided}
-    return {bias_claims[c]: (path, decided[c]) for c, path in projections(spec).items()}
-
-
-def _bias_claim(claim: str) -> str:
-    facet, _, role = claim.rpartition(".")
-    return f"{facet.removesuffix('.projections')}.bias.{role}"
-
-
-def is_set(built: Structure, decided: bool | str) -> bool:
-    """What a claim that may name a config key comes to under a config."""
-    return decided if isinstance(decided, bool) else bool(getattr(built.config, decided, False))
-
-
-def claims_of_parameters(subject: Subject, built: Structure) -> dict[str, str]:
-    """Names of all parameters that the spec leads to, with the claims that do."""
-    spec = subject.spec
-    top = spec.paths
-    names = {f"{top.embed}.weight": "paths.embed", f"{top.unembed}.weight": "paths.unembed"}
-    names[f"{top.final_norm}.weight"] = "paths.final_norm"
-    below = {f"{name}.weight": f"block.{role}" for role, name in spec.block.norms.items()}
-    below |= {f"{name}.weight": claim for claim, name in projections(spec).items()}
-    for claim, (path, decided) in biases(spec).items():
-        if is_set(built, decided):
-            below[f"{path}.bias"] = claim
-    norms = spec.attention.qk_norm
-    if isinstance(norms, PerHeadQKNorm):
-        for name in (norms.per_head.q, norms.per_head.k):
-            below[f"{spec.attention.path}.{name}.weight"] = "attention.qk_norm"
-    for path in subject.layers.values():
-        names |= {f"{path}.{name}": claim for name, claim in below.items()}
-    return names
+def _embedding_scale(subject: Subject) -> float:
+    key = subject.spec.multipliers.embedding
+    return 1.0 if key is None else float(getattr(subject.hf.config, key))
 
 
 def _accusation(
@@ -174,5 +154,5 @@ def _norm_like(hf: HfModel, path: str, claim: str, layer: int | None = None) -> 
         return found
     module, width = hf.module(path), hf.dim
     shapes = {key: tuple(value.shape) for key, value in module.named_parameters()}
-    is_norm = shapes.get("weight") == (width,) and not list(module.children())
-    return Fact(is_norm, f"HF's {path} has no weight of {width} numbers", layer, claim)
+    is_norm = set(shapes.values()) <= {(width,)} and not list(module.children())
+    return Fact(is_norm, f"HF's {path} has other than vectors of {width} numbers", layer, claim)

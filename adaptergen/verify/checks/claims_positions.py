@@ -2,21 +2,23 @@
 
 from collections.abc import Iterator
 
-import torch
+from torch import Tensor
 
 from adaptergen.spec.rope import FlaggedLayers
-from adaptergen.spec.window import ConfigWindow, FlaggedWindow
+from adaptergen.spec.window import ConfigWindow, FlaggedWindow, SlidingLayersWindow
 from adaptergen.verify import probe
 from adaptergen.verify.check import Evidence, Fact, NotApplicableError, check
 from adaptergen.verify.hf import HfModel, window_settings
 from adaptergen.verify.layers import (
+    flag_of_layers,
     reach_found,
     rotation_claimed,
     rotation_found,
     windows_claimed,
 )
 from adaptergen.verify.once import UnavailableError
-from adaptergen.verify.stages import head_dim, readers_of_rotation
+from adaptergen.verify.perturb import shown
+from adaptergen.verify.stages.attention import elements_turning
 from adaptergen.verify.subject import Subject
 
 
@@ -26,21 +28,15 @@ from adaptergen.verify.subject import Subject
     claim="attention.rope.layers",
 )
 def rope_layers(subject: Subject) -> Iterator[Evidence]:
-    """A layer rotates if its output depends on the cosines and sines that it is handed.
-
-    One that sees a single token attends to it in any case, and shows nothing.
-    """
-    policy = subject.spec.attention.rope.layers
+    """A layer rotates if its output depends on the cosines and sines that it is handed."""
+    policy = subject.reimplemented.rope.layers
     found, claimed = rotation_found(subject), rotation_claimed(subject)
     if isinstance(policy, FlaggedLayers):
         yield from _has_attribute(subject, policy.flag)
+    if not policy.every_layer:
         both = len(set(found.values())) == 2
         yield from _exercised(subject, both, "rotating and NoPE layers")
-    seen = reach_found(subject)
-    telling = {n: rotates for n, rotates in found.items() if seen[n] > 1}
-    if not telling:
-        raise NotApplicableError("every layer of HF sees a single token with this config")
-    for number, rotates in telling.items():
+    for number, rotates in found.items():
         does = "rotates" if rotates else "does not rotate"
         text = f"{does} in HF, against the policy '{policy.word}'"
         yield Fact(rotates == claimed[number], text, number)
@@ -54,16 +50,26 @@ def rope_layers(subject: Subject) -> Iterator[Evidence]:
 def rope_pairing(subject: Subject) -> Iterator[Evidence]:
     """Turning queries and keys in the same planes as RoPE does changes no attention score."""
     hf, spec = subject.hf, subject.spec
-    rotating = {n: path for n, path in subject.layers.items() if probe.rotates(hf, path)}
+    rotating = [number for number, rotates in rotation_found(subject).items() if rotates]
     if not rotating:
         raise NotApplicableError("no layer of HF rotates with this config")
-    for number, path in rotating.items():
-        size = head_dim(hf, spec, path)
-        readers = dict.fromkeys(readers_of_rotation(spec, path), size)
-        half = torch.arange(size // 2)
-        pairs = torch.stack((half, half + size // 2), dim=1)
-        commutes = probe.commutes_with_rotation(hf, f"{path}.{spec.attention.path}", readers, pairs)
-        yield Fact(commutes, "does not pair element i with i + d_head/2 in HF", number)
+    claimed = subject.reimplemented.rope.pairing
+    for number in rotating:
+        layer = subject.layers[number]
+        commutes = elements_turning(hf, spec, subject.reimplemented, layer) > 0
+        yield Fact(commutes, f"does not pair elements as '{claimed}' says in HF", number)
+        handed = probe.positions_of(hf.call(layer))
+        assert handed is not None
+        yield from _laid_out(claimed, handed[0], number)
+
+
+def _laid_out(claimed: str, cos: Tensor, number: int) -> Iterator[Evidence]:
+    """`interleaved` says that cosines come in pairs, one for each element."""
+    if claimed != "half":
+        in_pairs = bool((cos[..., 0::2] == cos[..., 1::2]).all())
+        does = "come" if in_pairs else "do not come"
+        text = f"HF's cosines {does} in the order of the elements"
+        yield Fact(in_pairs == (claimed == "interleaved"), text, number)
 
 
 @check(
@@ -78,8 +84,11 @@ def window(subject: Subject) -> Iterator[Evidence]:
         yield Fact(known, f"HF's config has no key '{claimed.config}'")
         some = min(found.values()) < hf.length
         yield from _exercised(subject, some, "layers that do not see everything")
-    elif isinstance(claimed, FlaggedWindow):
-        yield from _has_attribute(subject, claimed.flag)
+    elif isinstance(claimed, FlaggedWindow | SlidingLayersWindow):
+        flag = getattr(claimed, "flag", "is_sliding")
+        known = any(value is not None for value in flag_of_layers(subject, flag).values())
+        if not subject.overrides:
+            yield Fact(known, f"HF's attention has no attribute '{flag}' in any layer")
         both = len({seen == hf.length for seen in found.values()}) == 2
         yield from _exercised(subject, both, "layers with and without a window")
     else:
@@ -115,12 +124,12 @@ def _no_hidden_window(subject: Subject) -> Iterator[Evidence]:
     }
     if not narrow:
         return
+    other = HfModel(hf.architecture, {**hf.settings, **narrow})
     try:
-        other = HfModel(hf.architecture, {**hf.settings, **narrow})
-        seen = {n: probe.reach(other, path, other.call(path)) for n, path in subject.layers.items()}
+        assert other.seen is not None
     except UnavailableError:
         return
-    shown = ", ".join(f"{key}={value}" for key, value in narrow.items())
-    for number, tokens in seen.items():
-        text = f"sees {tokens} of {other.length} tokens in HF with {shown}"
+    for number, path in subject.layers.items():
+        tokens = probe.reach(other, path)
+        text = f"sees {tokens} of {other.length} tokens in HF with {shown(narrow)}"
         yield Fact(tokens == other.length, text, number)

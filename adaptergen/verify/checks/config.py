@@ -2,25 +2,27 @@
 
 from collections.abc import Iterator
 
-from adaptergen.spec.processing import Invalid
+from adaptergen.spec.attention import LatentAttention, ReimplementedAttention
+from adaptergen.spec.mlp import MoeMlp
+from adaptergen.spec.processing import Valid
 from adaptergen.verify import probe
 from adaptergen.verify.check import Evidence, Fact, check
-from adaptergen.verify.stages import head_dim
+from adaptergen.verify.heads import head_counts, head_dim
+from adaptergen.verify.layers import rotation_found
 from adaptergen.verify.subject import Subject
 
+_FLAGS_OF_ATTENTION = ("rotary_adjacent_pairs", "rotary_interleaved_cos_sin", "qk_norm_after_rope")
 
-@check("config.flags", "TL's config flags say what probing HF shows.")
+
+@check("config.flags", "TL's config flags say what the claims and probing HF show.")
 def flags(subject: Subject) -> Iterator[Evidence]:
-    """Weight processing and analyses read these flags, the forward pass hardly any."""
-    config, spec = subject.bridge.cfg, subject.spec
-    for flag, expected, claim in (
-        *_norm_flags(subject),
-        *_block_flags(subject),
-        ("default_prepend_bos", spec.tokenizer.prepend_bos, "tokenizer.prepend_bos"),
-        ("default_padding_side", spec.tokenizer.padding_side, "tokenizer.padding_side"),
-        ("attn_implementation", "eager", "attention.kind"),
-    ):
-        found = getattr(config, flag, None)
+    """Weight processing and analyses read these flags, the forward pass only some.
+
+    Some belong to other architectures; set, they would say what is not so.
+    """
+    config = subject.bridge.cfg
+    for flag, expected, claim in (*_norm_flags(subject), *_other_flags(subject)):
+        found = getattr(config, flag, False)
         yield Fact(found == expected, f"cfg.{flag} is {found!r}, not {expected!r}", claim=claim)
 
 
@@ -28,7 +30,7 @@ def flags(subject: Subject) -> Iterator[Evidence]:
 def processing(subject: Subject) -> Iterator[Evidence]:
     """TL leaves out the steps that an adapter does not allow."""
     for step in type(subject.spec.processing).model_fields:
-        valid = not isinstance(getattr(subject.spec.processing, step), Invalid)
+        valid = isinstance(getattr(subject.spec.processing, step), Valid)
         allowed = getattr(subject.bridge.adapter, f"supports_{step}", True)
         text = f"the adapter's supports_{step} is {allowed}, not {valid}"
         yield Fact(allowed == valid, text, claim=f"processing.{step}")
@@ -38,43 +40,78 @@ def processing(subject: Subject) -> Iterator[Evidence]:
 def sizes(subject: Subject) -> Iterator[Evidence]:
     """HF's side is the shapes of its weights."""
     hf, spec, config = subject.hf, subject.spec, subject.bridge.cfg
-    first = subject.layers[0]
-    size = head_dim(hf, spec, first)
-    keys = f"{first}.{spec.attention.path}.{spec.attention.projections.k}"
-    queries = f"{first}.{spec.attention.path}.{spec.attention.projections.q}"
-    heads = hf.call(queries).value.shape[-1] // size
-    key_value = hf.call(keys).value.shape[-1] // size
-    hidden = f"{first}.{spec.mlp.path}.{spec.mlp.in_}"
+    query, key_value = head_counts(hf.config, spec)
     for name, found, expected, claim in (
         ("d_model", config.d_model, hf.dim, "paths.embed"),
         ("n_layers", config.n_layers, len(subject.layers), "paths.blocks"),
-        ("n_heads", config.n_heads, heads, "attention.heads.query"),
+        ("n_heads", config.n_heads, query, "attention.heads.query"),
         # TL leaves it unset where every query head has its own keys and values.
         ("n_key_value_heads", config.n_key_value_heads or config.n_heads, key_value,
          "attention.heads.key_value"),
-        ("d_head", config.d_head, size, "attention.heads.head_dim"),
-        ("d_mlp", config.d_mlp, hf.call(hidden).value.shape[-1], "mlp.in"),
+        *_head_size(subject),
+        *_hidden_size(subject),
         ("d_vocab", config.d_vocab, hf.seen.logits.shape[-1], "paths.unembed"),
     ):  # fmt: skip
         yield Fact(found == expected, f"cfg.{name} is {found}, not {expected}", claim=claim)
 
 
+def _head_size(subject: Subject) -> Iterator[tuple[str, int | None, int, str]]:
+    """Size of a head, where queries, keys and values have the same."""
+    spec = subject.spec
+    if not isinstance(spec.attention, LatentAttention):
+        size = head_dim(subject.hf, spec, subject.layers[0])
+        yield "d_head", subject.bridge.cfg.d_head, size, "attention.heads.head_dim"
+
+
+def _hidden_size(subject: Subject) -> Iterator[tuple[str, int | None, int, str]]:
+    """Width of the MLP, where there is one width, or the number of experts."""
+    mlp = subject.spec.mlp
+    if isinstance(mlp, MoeMlp):
+        experts = len(next(iter(subject.hf.module(_first_experts(subject)).parameters())))
+        yield "num_experts", getattr(subject.bridge.cfg, "num_experts", 0), experts, "mlp.count"
+    if "out" in mlp.modules:
+        path = f"{subject.layers[0]}.{mlp.path}.{mlp.modules['out']}"
+        width = subject.hf.call(path).input.shape[-1]
+        yield "d_mlp", subject.bridge.cfg.d_mlp, width, "mlp.out"
+
+
+def _first_experts(subject: Subject) -> str:
+    """Path of the experts of the first layer that has them."""
+    mlp = subject.spec.mlp
+    assert isinstance(mlp, MoeMlp)
+    paths = [path for _, path in subject.below(f"{mlp.path}.{mlp.experts}")]
+    return next(path for path in paths if subject.hf.has(path))
+
+
 def _norm_flags(subject: Subject) -> Iterator[tuple[str, object, str]]:
     hf, spec = subject.hf, subject.spec
-    inner = hf.module(f"{subject.layers[0]}.{spec.block.ln1}")
-    kind = probe.norm_kind(inner, hf.dim)
-    final = probe.norm_kind(hf.module(spec.paths.final_norm), hf.dim)
-    yield "normalization_type", kind, "norm.kind"
-    yield "uses_rms_norm", kind == "RMS", "norm.kind"
-    yield "final_rms", final == "RMS", "norm.kind"
+    first = next(iter(spec.block.norms.values()))
+    kinds = {
+        place: probe.norm_kind(hf.module(path), hf.call(path).input)
+        for place, path in (
+            ("inside", f"{subject.layers[0]}.{first}"), ("final", spec.paths.final_norm)
+        )
+    }  # fmt: skip
+    yield "normalization_type", kinds["inside"], "norm.kind"
+    yield "uses_rms_norm", kinds["inside"] == "RMS", "norm.kind"
+    yield "final_rms", kinds["final"] == "RMS", "norm.kind"
+    yield "rmsnorm_uses_offset", spec.norm.weight == "offset", "norm.weight"
 
 
-def _block_flags(subject: Subject) -> Iterator[tuple[str, object, str]]:
+def _other_flags(subject: Subject) -> Iterator[tuple[str, object, str]]:
     hf, spec = subject.hf, subject.spec
-    mlp = f"{subject.layers[0]}.{spec.mlp.path}"
-    gated = probe.gated_by(hf, mlp, f"{mlp}.{spec.mlp.gate}", f"{mlp}.{spec.mlp.in_}")
-    yield "gated_mlp", gated, "mlp.kind"
-    yield "attn_only", mlp not in hf.seen.calls, "mlp.path"
+    yield "parallel_attn_mlp", spec.block.parallel, "block.topology"
+    yield "gated_mlp", spec.mlp.gated_mlp, "mlp.kind"
+    yield "attn_only", f"{subject.layers[0]}.{spec.mlp.path}" not in hf.seen.calls, "mlp.path"
     # A config under which no layer rotates does not show how positions are embedded.
-    if any(probe.rotates(hf, path) for path in subject.layers.values()):
-        yield "positional_embedding_type", "rotary", "attention.rope"
+    attention = spec.attention
+    own = isinstance(attention, ReimplementedAttention)
+    if not own or any(rotation_found(subject).values()):
+        positions = "rotary" if attention.rotary else "none"
+        yield "positional_embedding_type", positions, "attention.rope"
+    for flag in _FLAGS_OF_ATTENTION:
+        yield flag, attention.flags.get(flag, False), "attention"
+    yield "gated_q_proj", False, "attention.projections"
+    yield "default_prepend_bos", spec.tokenizer.prepend_bos, "tokenizer.prepend_bos"
+    yield "default_padding_side", spec.tokenizer.padding_side, "tokenizer.padding_side"
+    yield "attn_implementation", "eager", "attention.kind"

@@ -4,16 +4,18 @@ from collections.abc import Iterator
 
 import torch
 
-from adaptergen.verify import probe
 from adaptergen.verify.check import (
     Difference,
     Evidence,
+    Fact,
     NotApplicableError,
     check,
     largest_difference,
 )
 from adaptergen.verify.divergence import traced
 from adaptergen.verify.hf import Batch
+from adaptergen.verify.layers import reach_found
+from adaptergen.verify.norms import norms_of
 from adaptergen.verify.subject import Subject
 
 
@@ -34,6 +36,16 @@ def residual(subject: Subject) -> Iterator[Evidence]:
             ours = values.get(f"blocks.{number}.hook_{name}")
             if ours is not None:
                 yield traced(subject, name, largest_difference(ours, theirs), number)
+
+
+@check("forward.norms", "Given the same, norms return what HF's do, to the last bit.")
+def norms(subject: Subject) -> Iterator[Evidence]:
+    """TL can compute a norm by itself too, and then rounds otherwise, forward and backward."""
+    assert subject.trace is not None
+    for norm in norms_of(subject):
+        with torch.no_grad():
+            equal = torch.equal(norm.bridge(norm.given), norm.module(norm.given))
+        yield Fact(equal, f"rounds otherwise than HF's {norm.shown}", norm.layer, norm.claim)
 
 
 @check("forward.final_norm", "The final norm's output equals HF's.", claim="paths.final_norm")
@@ -68,10 +80,10 @@ def unembed(subject: Subject) -> Iterator[Evidence]:
 def window(subject: Subject) -> Iterator[Evidence]:
     """Applies where probing finds a layer that does not see everything."""
     hf = subject.hf
-    seen = [probe.reach(hf, path, hf.call(path)) for path in subject.layers.values()]
-    if min(seen) == hf.length:
+    narrowest = min(reach_found(subject).values())
+    if narrowest == hf.length:
         raise NotApplicableError(f"no layer of HF has a window shorter than {hf.length} tokens")
-    batch = hf.batch(hf.length + 3 * min(seen))
+    batch = hf.batch(hf.length + 3 * narrowest)
     difference = largest_difference(subject.logits(batch), hf.logits(batch))
     yield traced(subject, f"the output on {batch.ids.shape[1]} tokens", difference)
 

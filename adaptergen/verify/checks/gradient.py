@@ -1,7 +1,7 @@
 """Do gradients flow through the bridge as they do through HF's model?"""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from adaptergen.verify import bridge as bridges
 from adaptergen.verify.check import (
+    EXACT,
     Difference,
     Evidence,
     Fact,
@@ -16,9 +17,9 @@ from adaptergen.verify.check import (
     check,
     largest_difference,
 )
-from adaptergen.verify.checks.claims_paths import claims_of_parameters
+from adaptergen.verify.declared import parameters as declared_parameters
+from adaptergen.verify.heads import head_dim, headed
 from adaptergen.verify.hf import Batch, HfModel
-from adaptergen.verify.stages import head_dim
 from adaptergen.verify.structure import structure
 from adaptergen.verify.subject import Subject
 
@@ -27,15 +28,20 @@ from adaptergen.verify.subject import Subject
 def parameters(subject: Subject) -> Iterator[Evidence]:
     """Needs no claim: a bridge wraps HF's parameters, and they are recognised as the same objects.
 
-    A parameter without gradient on one side only is left out of training, or replaced.
+    A parameter without gradient on one side only is left out of training, or replaced. Of a fused
+    projection TL trains split copies: their gradients, put together again, are compared.
     """
     hf = subject.hf
     batch, model = hf.batch(hf.length), copy.deepcopy(hf.model)
     # Under HF's names, before the bridge renames and perhaps replaces them.
     wrapped = dict(model.named_parameters())
     bridge = bridges.wrap(subject.adapter, hf.architecture, model)
-    ours = _gradients(_loss(bridge(batch.ids), batch), wrapped)
+    added = _added(bridge, wrapped)
+    ours = _gradients(_loss(bridge(batch.ids), batch), {**wrapped, **added})
     theirs = hf.once.get("HF's gradients", lambda: _own_gradients(hf, batch))
+    replaced = {n: wrapped[n] for n, g in theirs.items() if g is not None and ours[n] is None}
+    parts = [(part, g) for name, part in added.items() if (g := ours[name]) is not None]
+    ours |= _assembled(replaced, parts)
     claims = _claims(subject)
     for name, expected in theirs.items():
         found, claim = ours[name], claims.get(name, "")
@@ -51,7 +57,7 @@ def parameters(subject: Subject) -> Iterator[Evidence]:
 @check("gradient.hooks", "The gradient of the loss at the hooks of each layer equals HF's.")
 def hooks(subject: Subject) -> Iterator[Evidence]:
     """At the residual stream before each layer, and at the head outputs (z)."""
-    hf, spec = subject.hf, subject.spec.attention
+    hf, spec = subject.hf, headed(subject.spec)
     batch = hf.batch(hf.length)
     places: dict[str, tuple[int, str, str]] = {}
     for number, layer in subject.layers.items():
@@ -74,10 +80,47 @@ def hooks(subject: Subject) -> Iterator[Evidence]:
             yield Difference(f"the gradient at {hook}", difference, number, claim)
 
 
+def _added(bridge: Any, wrapped: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The bridge's parameters that are none of HF's."""
+    known = {id(parameter) for parameter in wrapped.values()}
+    named: Iterable[tuple[str, Tensor]] = bridge.named_parameters()
+    return {f"the bridge's {name}": value for name, value in named if id(value) not in known}
+
+
+def _assembled(
+    replaced: dict[str, Tensor], parts: Sequence[tuple[Tensor, Tensor]]
+) -> dict[str, Tensor]:
+    """Gradients of those replaced parameters that the parts, each with its gradient, make up.
+
+    However TL cuts and turns what it copies: amplified weights are all different, so each element
+    of a copy is the one of the same value.
+    """
+    if not replaced:
+        return {}
+    values = torch.cat([parameter.detach().flatten() for parameter in replaced.values()])
+    ordered, order = values.sort()
+    gradients, found = torch.zeros_like(values), torch.zeros_like(values).bool()
+    for part, gradient in parts:
+        copied = part.detach().flatten().contiguous().to(values.dtype)
+        at = torch.searchsorted(ordered, copied).clamp(max=len(values) - 1)
+        if torch.equal(ordered[at], copied):
+            gradients.index_add_(0, order[at], gradient.flatten().to(values.dtype))
+            found[order[at]] = True
+    sizes = [parameter.numel() for parameter in replaced.values()]
+    pieces = zip(
+        replaced.items(), torch.split(gradients, sizes), torch.split(found, sizes), strict=True
+    )
+    return {
+        name: gradient.reshape(parameter.shape)
+        for (name, parameter), gradient, whole in pieces
+        if bool(whole.all())
+    }
+
+
 def _claims(subject: Subject) -> dict[str, str]:
     """Claims by name of parameter, where there is a spec."""
     try:
-        return claims_of_parameters(subject, structure(subject.hf, {}))
+        return declared_parameters(subject.spec, structure(subject.hf, {}))
     except NotApplicableError:
         return {}
 
@@ -138,3 +181,17 @@ def _gradients_at_hooks(subject: Subject, batch: Batch, names: list[str]) -> dic
     with bridge.hooks(bwd_hooks=[(name, recorder(name)) for name in names]):
         _gradients(_loss(bridge(batch.ids), batch), dict(bridge.named_parameters()))
     return found
+
+
+@check(
+    "gradient.rounding",
+    "Where the spec says that something is rounded to float32, it is.",
+    claim="verification.float32",
+)
+def rounding(subject: Subject) -> Iterator[Evidence]:
+    """Gradients see every computation; had all been exact, the spec would be out of date."""
+    if subject.spec.verification.float32 is None:
+        raise NotApplicableError("the spec does not say so")
+    found = [e for e in parameters.examine(subject) if isinstance(e, Difference)]
+    worst = max((evidence.value for evidence in found), default=0.0)
+    yield Fact(worst > EXACT, f"everything agrees to {worst:.1e}, the spec says it is rounded")

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 
-from adaptergen.verify.check import Evidence, Fact, check, largest_difference
+from adaptergen.verify.check import Difference, Evidence, Fact, check, largest_difference
 from adaptergen.verify.divergence import difference_at, traced
 from adaptergen.verify.stages import Part
 from adaptergen.verify.subject import Subject
 
 _PATTERN = ("attn.hook_attn_scores", "attn.hook_pattern")
+_SUMS = (("resid_pre", "attn_out", "resid_mid"), ("resid_mid", "mlp_out", "resid_post"))
+_PARALLEL_SUMS = (("resid_pre", "attn_out", "mlp_out", "resid_post"),)
 _ROTATION = ("attn.hook_rot_q", "attn.hook_rot_k")
 
 
@@ -20,8 +22,9 @@ def inventory(subject: Subject) -> Iterator[Evidence]:
             yield Fact(False, f"has no hook '{stage.hook}'", stage.layer, stage.claim)
             continue
         times = trace.fired.get(stage.name, 0)
-        text = f"{stage.hook} fired {times} times in one pass, not once"
-        yield Fact(times == 1, text, stage.layer, stage.claim)
+        wanted = "once" if stage.times == 1 else f"{stage.times} times"
+        text = f"{stage.hook} fired {times} times in one pass, not {wanted}"
+        yield Fact(times == stage.times, text, stage.layer, stage.claim)
         value = trace.values.get(stage.name)
         if value is not None:
             ours, theirs = tuple(value.shape), tuple(stage.theirs.shape)
@@ -50,6 +53,7 @@ def attention(subject: Subject) -> Iterator[Evidence]:
 @check("hooks.rotation", "Queries and keys are rotated where HF rotates, and nowhere else.")
 def rotation(subject: Subject) -> Iterator[Evidence]:
     """HF's side is its own queries and keys, turned by the angles it hands to that layer."""
+    assert subject.reimplemented is not None
     yield from _values(subject, "attention", only=_ROTATION)
 
 
@@ -67,19 +71,32 @@ def mlp(subject: Subject) -> Iterator[Evidence]:
 
 @check("hooks.identities", "Each layer's residual hooks add up.", claim="block.topology")
 def identities(subject: Subject) -> Iterator[Evidence]:
-    """Within the bridge: resid_pre + attn_out = resid_mid, resid_mid + mlp_out = resid_post."""
+    """Within the bridge: resid_pre + attn_out = resid_mid, resid_mid + mlp_out = resid_post.
+
+    In parallel blocks there is no stream in between, and both are added at once.
+    """
     values = subject.trace.values
     for number in subject.layers:
-        for start, change, end in (
-            ("resid_pre", "attn_out", "resid_mid"),
-            ("resid_mid", "mlp_out", "resid_post"),
-        ):
-            names = [f"blocks.{number}.hook_{part}" for part in (start, change, end)]
+        for *parts, end in _SUMS if f"blocks.{number}.hook_resid_mid" in values else _PARALLEL_SUMS:
+            names = [f"blocks.{number}.hook_{part}" for part in (*parts, end)]
             if all(name in values for name in names):
-                one, two, both = (values[name] for name in names)
-                difference = largest_difference(one + two, both)
-                text = f"{start} + {change} is not {end}, off by {difference:.1e}"
+                *summands, total = (values[name] for name in names)
+                difference = largest_difference(sum(summands[1:], summands[0]), total)
+                text = f"{' + '.join(parts)} is not {end}, off by {difference:.1e}"
                 yield Fact(difference < 1e-9, text, number)
+
+
+@check("hooks.kept", "What hooks have seen does not change later in the pass.")
+def kept(subject: Subject) -> Iterator[Evidence]:
+    """A cache holds tensors, not copies: code that works in place would rewrite it."""
+    assert subject.trace is not None
+    batch = subject.hf.batch(subject.hf.length)
+    _, cached = subject.bridge.run_with_cache(batch.ids)
+    for stage in subject.stages:
+        seen = subject.trace.values.get(stage.name)
+        if seen is not None and stage.name in cached.cache_dict:
+            difference = largest_difference(cached.cache_dict[stage.name], seen)
+            yield Difference(f"the cached {stage.hook}", difference, stage.layer, stage.claim)
 
 
 def _values(

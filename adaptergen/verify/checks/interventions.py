@@ -3,11 +3,25 @@
 A hook can show the right value and still be no part of the computation: edits are then lost.
 """
 
+import warnings
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
+import torch
+
+from adaptergen.spec.attention import DelegatedAttention
 from adaptergen.verify import bridge as bridges
 from adaptergen.verify import probe
-from adaptergen.verify.check import Evidence, Fact, check, largest_difference
+from adaptergen.verify.check import (
+    ROUNDED,
+    Difference,
+    Evidence,
+    Fact,
+    NotApplicableError,
+    check,
+    largest_difference,
+)
 from adaptergen.verify.divergence import traced
 from adaptergen.verify.interventions import (
     Intervention,
@@ -17,7 +31,8 @@ from adaptergen.verify.interventions import (
     of_pattern,
     of_stream,
 )
-from adaptergen.verify.stages import head_dim
+from adaptergen.verify.norms import norms_of
+from adaptergen.verify.stages import Layer
 from adaptergen.verify.subject import Subject
 
 
@@ -30,11 +45,12 @@ def stream(subject: Subject) -> Iterator[Evidence]:
     attention and MLP moves with hook_attn_out.
     """
     hooks = subject.bridge.hook_dict
-    for number in subject.layers:
-        middle, read = (
-            hooks.get(f"blocks.{number}.{n}") for n in ("hook_resid_mid", "ln2.hook_in")
-        )
-        yield from _acts_alike(subject, number, of_stream(subject.spec, middle is not read))
+    for number, path in subject.layers.items():
+        scale = Layer(subject.hf, subject.spec, path, number).residual_scale
+        names = ("hook_resid_mid", "ln2.hook_in", "mlp.hook_in")
+        middle, *read = (hooks.get(f"blocks.{number}.{name}") for name in names)
+        edits = of_stream(subject.spec, all(middle is not one for one in read), scale)
+        yield from _acts_alike(subject, number, edits)
 
 
 @check("interventions.attention", "Editing one head's query, key, value or output acts as in HF.")
@@ -47,27 +63,58 @@ def attention(subject: Subject) -> Iterator[Evidence]:
 @check("interventions.pattern", "Editing one head's attention scores or pattern acts as in HF.")
 def pattern(subject: Subject) -> Iterator[Evidence]:
     """HF's side edits what the softmax of its eager attention takes and returns."""
+    if isinstance(subject.spec.attention, DelegatedAttention):
+        raise NotApplicableError("attention is HF's own, edits of patterns change nothing")
     for number in subject.layers:
         yield from _acts_alike(subject, number, of_pattern(subject.spec, number))
 
 
-@check("interventions.mlp", "Scaling gate, hidden activations or output of an MLP acts as in HF.")
+@check(
+    "interventions.norms",
+    "Norms return what HF's do, also where hook_normalized is edited.",
+    tolerance=ROUNDED,
+)
+def norms(subject: Subject) -> Iterator[Evidence]:
+    """The edit puts the same values back: TL then multiplies by weights and adds biases itself.
+
+    Many of HF's norms compute in float32.
+    """
+    assert subject.trace is not None
+    for norm in norms_of(subject):
+        with torch.no_grad(), warnings.catch_warnings(), _put_back(norm.bridge):
+            warnings.simplefilter("ignore")
+            difference = largest_difference(norm.bridge(norm.given), norm.module(norm.given))
+        text = f"the output of {norm.shown} with hook_normalized edited"
+        yield Difference(text, difference, norm.layer, norm.claim)
+
+
+@contextmanager
+def _put_back(bridge: Any) -> Iterator[None]:
+    hook = bridge.hook_normalized
+    hook.add_hook(lambda value, hook: value.clone())
+    try:
+        yield
+    finally:
+        hook.remove_hooks()
+
+
+@check("interventions.mlp", "Adding a vector inside an MLP or to its output acts as in HF.")
 def mlp(subject: Subject) -> Iterator[Evidence]:
     """One layer at a time."""
     for number in subject.layers:
-        yield from _acts_alike(subject, number, of_mlp(subject.spec))
+        yield from _acts_alike(subject, number, of_mlp(subject.spec.mlp))
 
 
 def _acts_alike(subject: Subject, number: int, edits: Iterable[Intervention]) -> Iterator[Evidence]:
     hf, path = subject.hf, subject.layers[number]
-    batch, size = hf.batch(hf.length), head_dim(hf, subject.spec, path)
+    batch = hf.batch(hf.length)
     for intervention in edits:
         hook, claim = intervention.hook, intervention.claim
         name = f"blocks.{number}.{hook}"
         if name not in subject.trace.existing:
             yield Fact(False, f"has no hook '{hook}' to edit", number, claim)
             continue
-        theirs = hf_logits(hf, path, intervention, size)
+        theirs = hf_logits(hf, subject.spec, path, intervention)
         if not subject.overrides:
             # Under a config that the user asks for, such as a window of one token, it need not.
             matters = probe.changed(theirs, hf.seen.logits)

@@ -4,37 +4,69 @@ from collections.abc import Iterator
 from functools import reduce
 from typing import Any
 
-from transformer_lens.model_bridge.generalized_components import Conv1DBridge, LinearBridge
+from transformer_lens.model_bridge.generalized_components import (
+    Conv1DBridge,
+    GatedMLPBridge,
+    LinearBridge,
+    NormalizationBridge,
+    RMSNormalizationBridge,
+)
+from transformer_lens.model_bridge.generalized_components.base import GeneralizedComponent
 from transformers.pytorch_utils import Conv1D
 
+from adaptergen.spec.model import Spec
+from adaptergen.spec.qk_norm import HeadModulesQKNorm
 from adaptergen.verify.check import Evidence, Fact, NotApplicableError, check
 from adaptergen.verify.components import Component
 from adaptergen.verify.subject import Subject
 
 
-@check("boot.kinds", "Linear layers that HF stores transposed, and no others, are told to TL.")
+@check("boot.kinds", "Bridges are of the kind that fits HF's modules.")
 def kinds(subject: Subject) -> Iterator[Evidence]:
-    """HF's `Conv1D` has its weight the other way round; TL's bridges for the two differ in name."""
-    found = list(_linear(subject))
+    """HF's `Conv1D` has its weight the other way round; TL's bridges for the two differ in name.
+
+    TL's bridges for norms also show what is normalised, those for gated MLPs what is gated.
+    """
+    found = list(_bridged(subject))
     if not found:
         raise NotApplicableError("the adapter maps no linear layer")
+    kinds = _kinds(subject.spec)
     for component, bridge, module in found:
-        fits = isinstance(bridge, Conv1DBridge) == isinstance(module, Conv1D)
+        if isinstance(bridge, LinearBridge | Conv1DBridge):
+            fits = isinstance(bridge, Conv1DBridge) == isinstance(module, Conv1D)
+        elif component.name in kinds:
+            fits = type(bridge) is kinds[component.name]
+        else:
+            continue
         text = f"{component.name} is a {type(bridge).__name__} around HF's {type(module).__name__}"
         yield Fact(fits, text, claim=component.claim)
 
 
-def _linear(subject: Subject) -> Iterator[tuple[Component, Any, Any]]:
-    """Components with a linear bridge, in the first block, each with HF's module."""
-    first = subject.layers[0]
+def _kinds(spec: Spec) -> dict[str, type[Any]]:
+    """The class of the bridge of each norm and of the shared expert, by the component's name."""
+    norm = RMSNormalizationBridge if spec.norm.kind == "rms" else NormalizationBridge
+    found: dict[str, type[Any]] = {f"blocks.{role}": norm for role in spec.block.norms}
+    several = isinstance(spec.attention.qk_norm, HeadModulesQKNorm)
+    of_heads = GeneralizedComponent if several else norm
+    return found | {
+        "ln_final": norm, "blocks.attn.q_norm": of_heads, "blocks.attn.k_norm": of_heads,
+        "blocks.mlp.shared_experts": GatedMLPBridge,
+    }  # fmt: skip
+
+
+def _bridged(subject: Subject) -> Iterator[tuple[Component, Any, Any]]:
+    """Components, each with its bridge and HF's module, in the first block that has it."""
+    modules = subject.prepared
     for component in subject.mapping:
         name, path = component.name, component.path
         inside = name.startswith("blocks.")
-        place = f"{first}.{path}" if inside else path
-        if not subject.hf.has(place):
+        places: dict[int | None, str] = {None: path}
+        if inside:
+            places = dict(subject.below(path))
+        number = next((n for n, place in places.items() if place in modules), -1)
+        if number == -1:
             continue
-        start: Any = subject.bridge.blocks[0] if inside else subject.bridge
+        start: Any = subject.bridge if number is None else subject.bridge.blocks[number]
         parts = name.removeprefix("blocks.").split(".")
         bridge = reduce(lambda module, part: getattr(module, part, None), parts, start)
-        if isinstance(bridge, LinearBridge | Conv1DBridge):
-            yield component, bridge, subject.hf.module(place)
+        yield component, bridge, modules[places[number]]

@@ -4,16 +4,21 @@ What may differ there is measured, not guessed. HF computes in 16 bits, and in f
 rounded weights: how far these are apart is HF's own rounding error. Two computations that are each
 no further than that from the exact values are at most two such errors apart; this is the tolerance,
 and differences are given in units of HF's error.
+
+Rounding may send a token to another expert where two are nearly equal. What comes after the first
+such token of a text is not compared.
 """
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from adaptergen.spec.mlp import MoeMlp
 from adaptergen.verify import bridge as bridges
 from adaptergen.verify.check import Difference, Evidence, check, largest_difference
 from adaptergen.verify.divergence import first_divergence
@@ -40,10 +45,17 @@ def _compared(subject: Subject, dtype: torch.dtype) -> Iterator[Evidence]:
     cause = first_divergence(subject) if subject.trace else None
     name = str(dtype).removeprefix("torch.")
     rounded = hf.once.get(f"HF's model in {name}", partial(_rounded, hf.model, dtype))
-    bridge = bridges.wrap(subject.adapter, hf.architecture, copy.deepcopy(rounded))
+    model = copy.deepcopy(rounded)
+    routers = [model.get_submodule(path) for path in _routers(subject)]
+    bridge = bridges.wrap(subject.adapter, hf.architecture, model)
     for what, batch in (("output", hf.batch(hf.length)), ("padded output", hf.padded("left"))):
-        theirs, error = hf.once.get(f"HF's {what} in {name}", partial(_run, rounded, batch))
-        difference = largest_difference(bridges.logits(bridge, batch)[batch.real], theirs)
+        theirs, experts, error = hf.once.get(
+            f"HF's {what} in {name}", partial(_run, rounded, _routers(subject), batch)
+        )
+        with _chosen(routers) as chosen:
+            ours = bridges.logits(bridge, batch)
+        alike = batch.real & _routed_alike(batch, chosen, experts)
+        difference = largest_difference(ours[alike], theirs[alike])
         text = f"the {what} in {name}, in units of HF's own error of {error:.1e},"
         # Where HF makes no error, there is no room for any difference.
         errors = difference / (error or torch.finfo(torch.float64).tiny)
@@ -58,11 +70,44 @@ def _rounded(model: Any, dtype: torch.dtype) -> Any:
     return found
 
 
-def _run(rounded: Any, batch: Batch) -> tuple[Tensor, float]:
-    """Logits [token, vocab] of real tokens, and the largest error in them."""
-    with torch.no_grad():
-        one, exact = (
-            model(**batch.arguments, use_cache=False).logits[batch.real]
-            for model in (rounded, copy.deepcopy(rounded).double())
-        )
-    return one, largest_difference(one, exact)
+def _run(rounded: Any, routers: list[str], batch: Batch) -> tuple[Tensor, list[Tensor], float]:
+    """Logits [batch, pos, vocab], what routers chose, and the largest error of a real token."""
+    logits, experts = [], []
+    for model in (rounded, copy.deepcopy(rounded).double()):
+        with torch.no_grad(), _chosen([model.get_submodule(path) for path in routers]) as chosen:
+            logits.append(model(**batch.arguments, use_cache=False).logits)
+        experts.append(chosen)
+    alike = batch.real & _routed_alike(batch, *experts)
+    return logits[0], experts[0], largest_difference(logits[0][alike], logits[1][alike])
+
+
+def _routers(subject: Subject) -> list[str]:
+    """Paths of the modules that choose experts."""
+    mlp = subject.spec.mlp
+    if not isinstance(mlp, MoeMlp):
+        return []
+    paths = (f"{path}.{mlp.router}" for _, path in subject.below(mlp.path))
+    return [path for path in paths if path in subject.hf.seen.calls]
+
+
+@contextmanager
+def _chosen(routers: Iterable[nn.Module]) -> Iterator[list[Tensor]]:
+    """While active, the numbers of the experts that routers choose [token, expert], sorted."""
+    found: list[Tensor] = []
+    handles = [
+        router.register_forward_hook(lambda _, __, output: found.append(output[2].sort()[0]))
+        for router in routers
+    ]
+    try:
+        yield found
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _routed_alike(batch: Batch, ours: list[Tensor], theirs: list[Tensor]) -> Tensor:
+    """Tokens [batch, pos] that no differently routed one comes before, nor they themselves are."""
+    differs = torch.zeros_like(batch.ids).bool()
+    for one, other in zip(ours, theirs, strict=True):
+        differs |= (one != other).any(-1).reshape(batch.ids.shape) & batch.real
+    return differs.cumsum(-1) == 0

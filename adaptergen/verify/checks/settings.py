@@ -1,27 +1,37 @@
-"""Do the settings that TL's users switch on work, and does TL's config claim nothing foreign?"""
+"""Do the settings that TL's users switch on work?"""
 
 import copy
 import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from torch import Tensor
+from torch import Tensor, nn
 from transformer_lens.model_bridge import TransformerBridge
 
+from adaptergen.spec.attention import DelegatedAttention, LatentAttention
+from adaptergen.spec.block import SharedNorm
+from adaptergen.spec.model import Spec
 from adaptergen.verify import bridge as bridges
-from adaptergen.verify.check import Difference, Evidence, Fact, check, largest_difference
+from adaptergen.verify.check import (
+    Difference,
+    Evidence,
+    Fact,
+    NotApplicableError,
+    check,
+    largest_difference,
+)
 from adaptergen.verify.subject import Subject
 
 
 class _Setting(NamedTuple):
     """A method of the bridge that switches hooks on, those hooks, and what they show.
 
-    `norm` says whose input they show, as a role of the block; none for hooks that are not compared.
+    They show what the module of this role is given; hooks without a role are not compared.
     """
 
     method: str
     hooks: tuple[str, ...]
-    norm: str = ""
+    role: str = ""
 
 
 _SETTINGS = (
@@ -31,23 +41,17 @@ _SETTINGS = (
     _Setting("set_use_attn_result", ("attn.hook_result",)),
 )
 
-# Flags of TL's config that a facet of the spec rules out, with the claim that does.
-_FOREIGN = {
-    "gated_q_proj": "attention.projections",
-    "parallel_attn_mlp": "block.topology",
-    "qk_norm_after_rope": "attention.qk_norm",
-    "rmsnorm_uses_offset": "norm.kind",
-    "rotary_adjacent_pairs": "attention.rope.pairing",
-    "rotary_interleaved_cos_sin": "attention.rope.pairing",
-}
-
 
 @check("settings.hooks", "Hooks that are off by default fire once switched on.", claim="block")
 def hooks(subject: Subject) -> Iterator[Evidence]:
     """They show HF's residual stream, change no logit, and leave HF's config as it was."""
     assert subject.trace is not None
     bridge = bridges.boot(subject.adapter, subject.hf)
-    for setting in _SETTINGS:
+    missing = _not_supported(subject.spec)
+    settings = [setting for setting in _SETTINGS if setting.method not in missing]
+    if not settings:
+        raise NotApplicableError("TL has such hooks neither for HF's own attention nor one norm")
+    for setting in settings:
         yield from _switched(subject, bridge, setting)
 
 
@@ -66,11 +70,27 @@ def _switched(subject: Subject, bridge: TransformerBridge, setting: _Setting) ->
         for hook in setting.hooks:
             value = trace.values.get(f"blocks.{number}.{hook}")
             yield Fact(value is not None, f"{hook} does not fire", number)
-            if value is not None and setting.norm:
-                norm = subject.spec.block.norms[setting.norm]
-                theirs = subject.hf.call(f"{path}.{norm}").input
+            if value is not None and setting.role:
+                theirs = subject.hf.call(f"{path}.{_reader(subject.spec, setting.role)}").input
                 difference = largest_difference(value, _for_heads(theirs, value))
-                yield Difference(hook, difference, number, f"block.{setting.norm}")
+                yield Difference(hook, difference, number, f"block.{setting.role}")
+
+
+def _not_supported(spec: Spec) -> list[str]:
+    """Settings for which TL has no hooks here."""
+    # TL catches the input of the MLP's branch at ln2, or at the MLP behind attention.
+    found = ["set_use_hook_mlp_in"] if isinstance(spec.block, SharedNorm) else []
+    if isinstance(spec.attention, DelegatedAttention | LatentAttention):
+        found += ["set_use_attn_in", "set_use_split_qkv_input"]
+    if isinstance(spec.attention, DelegatedAttention):
+        found.append("set_use_attn_result")
+    return found
+
+
+def _reader(spec: Spec, role: str) -> str:
+    """What reads the residual stream on the way to attention or the MLP: a norm, or these."""
+    direct = {"ln1": spec.attention.path, "ln2": spec.mlp.path}
+    return spec.block.norms.get(role, direct[role])
 
 
 def _for_heads(stream: Tensor, value: Tensor) -> Tensor:
@@ -91,14 +111,6 @@ def silence(subject: Subject) -> Iterator[Evidence]:
 
 
 def _is_ours(subject: Subject, warning: warnings.WarningMessage) -> bool:
-    """Whether TL gave it, about itself or about the module that called it."""
-    return warning.filename == subject.module_path or "transformer_lens" in warning.filename
-
-
-@check("config.foreign", "TL's config claims nothing that belongs to other architectures.")
-def foreign(subject: Subject) -> Iterator[Evidence]:
-    """Some of these flags change nothing for this model, and still say what is not so."""
-    config = subject.bridge.cfg
-    for flag, claim in _FOREIGN.items():
-        value = getattr(config, flag, False)
-        yield Fact(not value, f"cfg.{flag} is {value!r}", claim=claim)
+    """Whether TL gave it, about itself or what called it: the adapter's module, or torch."""
+    callers = (subject.module_path, nn.modules.module.__file__)
+    return warning.filename in callers or "transformer_lens" in warning.filename

@@ -4,10 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from adaptergen.spec.model import Spec
 from adaptergen.spec.processing import Invalid
 from adaptergen.verify.check import (
-    EXACT,
     Difference,
     Evidence,
     Fact,
@@ -16,12 +14,23 @@ from adaptergen.verify.check import (
     largest_difference,
     wrong,
 )
-from adaptergen.verify.checks import weights
+from adaptergen.verify.checks import boot, claims_norms, config, forward, hooks, kinds, weights
 from adaptergen.verify.checks.claims_config import head_settings
-from adaptergen.verify.checks.claims_paths import biases
+from adaptergen.verify.declared import biases, first_claims, switches
 from adaptergen.verify.once import UnavailableError, one_line
+from adaptergen.verify.perturb import shown
 from adaptergen.verify.structure import structure
 from adaptergen.verify.subject import Subject
+
+# What a config key can change of blocks while every number stays as it is.
+_OF_BLOCKS = (
+    claims_norms.block,
+    boot.mapping,
+    kinds.kinds,
+    config.flags,
+    hooks.inventory,
+    forward.norms,
+)
 
 
 @check(
@@ -30,15 +39,15 @@ from adaptergen.verify.subject import Subject
     tolerance=weights.PROCESSED,
 )
 def flags(subject: Subject) -> Iterator[Evidence]:
-    """Weights, logits and, where valid, log-probabilities in compatibility mode."""
-    _require_right(subject)
-    keys = claimed_keys(subject.spec)
+    """Blocks, hooks, weights, logits and, where valid, log-probabilities in compatibility mode."""
+    _require_right(subject, blocks=True)
+    keys = first_claims(switches(subject.spec))
     if not keys:
         raise NotApplicableError("no claim of the spec names a config key that can be flipped")
     for key, claim in keys.items():
         value = getattr(subject.hf.config, key, None)
         if isinstance(value, bool):
-            yield from _right_with(subject, {key: not value}, claim)
+            yield from _right_with(subject, {key: not value}, claim, blocks=True)
 
 
 @check(
@@ -55,6 +64,7 @@ def heads(subject: Subject) -> Iterator[Evidence]:
     for changes in head_settings(subject.spec):
         try:
             structure(subject.hf, changes)
+            assert subject.variant(**changes).hf.seen is not None
         except UnavailableError:
             # HF refuses some combinations; they are no model that an adapter could meet.
             continue
@@ -62,51 +72,43 @@ def heads(subject: Subject) -> Iterator[Evidence]:
             yield from _right_with(subject, {**changes, **biased}, "attention.heads")
 
 
-def claimed_keys(spec: Spec) -> dict[str, str]:
-    """Config keys that decide biases or tied embeddings, with the first claim that names each."""
-    decided = {claim: value for claim, (_, value) in biases(spec).items()}
-    decided["tied_embeddings"] = spec.tied_embeddings
-    keys: dict[str, str] = {}
-    for claim, value in decided.items():
-        if isinstance(value, str):
-            keys.setdefault(value, claim)
-    return keys
-
-
-def _require_right(subject: Subject) -> None:
+def _require_right(subject: Subject, *, blocks: bool = False) -> None:
     """What is wrong without any change says nothing about the keys that are changed."""
-    if wrong(weights.compatibility, list(_examined(subject))):
+    if wrong(weights.compatibility, list(_examined(subject, blocks=blocks))):
         raise NotApplicableError("the adapter is wrong without any change already, see above")
 
 
-def _right_with(subject: Subject, changes: dict[str, Any], claim: str) -> Iterator[Evidence]:
+def _right_with(
+    subject: Subject, changes: dict[str, Any], claim: str, *, blocks: bool = False
+) -> Iterator[Evidence]:
     """A cheap pass over another config: what the adapter does wrong is blamed on `claim`."""
-    shown = "with " + ", ".join(f"{key}={value}" for key, value in changes.items())
+    setting = f"with {shown(changes)}"
     try:
-        for evidence in _examined(subject.variant(**changes)):
+        for evidence in _examined(subject.variant(**changes), blocks=blocks):
             if isinstance(evidence, Fact):
-                yield replace(evidence, message=f"{shown}, {evidence.message}", claim=claim)
+                yield replace(evidence, message=f"{setting}, {evidence.message}", claim=claim)
             else:
-                yield replace(evidence, what=f"{shown}, {evidence.what}", claim=claim)
+                yield replace(evidence, what=f"{setting}, {evidence.what}", claim=claim)
     except UnavailableError as error:
-        yield Fact(False, f"{shown}, {error.what} failed: {error.reason}", claim=claim)
+        yield Fact(False, f"{setting}, {error.what} failed: {error.reason}", claim=claim)
     except Exception as error:
-        yield Fact(False, f"{shown}, raised {one_line(error, subject.module_path)}", claim=claim)
+        yield Fact(False, f"{setting}, raised {one_line(error, subject.module_path)}", claim=claim)
 
 
-def _examined(variant: Subject) -> Iterator[Evidence]:
+def _examined(variant: Subject, *, blocks: bool = False) -> Iterator[Evidence]:
     """Logits, weights, conversions and, where valid, compatibility mode."""
     batch = variant.hf.batch(variant.hf.length)
     theirs = variant.hf.seen.logits
     difference = largest_difference(variant.logits(batch), theirs)
-    yield Difference("the output", difference, tolerance=EXACT)
+    yield Difference("the output", difference, tolerance=variant.tolerance)
+    for part in _OF_BLOCKS if blocks else ():
+        yield from part.examine(variant)
     for part in (weights.attention, weights.conversions):
         for evidence in part.examine(variant):
             if isinstance(evidence, Difference):
-                evidence = replace(evidence, tolerance=part.tolerance)
+                evidence = replace(evidence, tolerance=part.tolerating(variant.tolerance).tolerance)
             yield evidence
+    yield from config.processing.examine(variant)
     if isinstance(variant.spec.processing.compatibility_mode, Invalid):
         return
-    ours = variant.compatible_logits(batch)
-    difference = largest_difference(ours.log_softmax(-1), theirs.log_softmax(-1))
-    yield Difference("log-probability in compatibility mode", difference)
+    yield Difference("log-probability in compatibility mode", variant.compatible_difference())

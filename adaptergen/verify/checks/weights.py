@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
 
+from adaptergen.spec.attention import LatentAttention
+from adaptergen.spec.mlp import MoeMlp
 from adaptergen.spec.processing import Invalid
 from adaptergen.verify.check import (
     Difference,
@@ -17,7 +19,7 @@ from adaptergen.verify.check import (
     largest_difference,
 )
 from adaptergen.verify.divergence import traced
-from adaptergen.verify.stages import head_dim
+from adaptergen.verify.heads import head_dim, headed, rows
 from adaptergen.verify.subject import Subject
 
 # TL computes parts of the processing in float32.
@@ -31,14 +33,14 @@ def attention(subject: Subject) -> Iterator[Evidence]:
     """W_Q is [head, d_model, d_head], W_O [head, d_head, d_model]."""
     for number, path in subject.layers.items():
         block = subject.bridge.blocks[number]
-        for role, name in _projections(subject, path).items():
-            module, claim = subject.hf.module(name), f"attention.projections.{role}"
-            theirs = by_head(subject, role, module.weight)
+        for role in _ROLES:
+            module = _projection(subject, path, role)
+            theirs = by_head(subject, path, role, module.weight)
             ours = getattr(block.attn, f"W_{_ROLES[role]}")
             difference = largest_difference(ours, theirs)
-            yield Difference(f"W_{_ROLES[role]}", difference, number, claim)
+            yield Difference(f"W_{_ROLES[role]}", difference, number, _claim(subject, role))
             if module.bias is not None:
-                theirs = by_head(subject, role, module.bias)
+                theirs = by_head(subject, path, role, module.bias)
                 ours = getattr(block.attn, f"b_{_ROLES[role]}")
                 claim = f"attention.bias.{role}"
                 difference = largest_difference(ours, theirs)
@@ -49,17 +51,29 @@ def attention(subject: Subject) -> Iterator[Evidence]:
 def mlp(subject: Subject) -> Iterator[Evidence]:
     """W_in is [d_model, d_mlp], W_out [d_mlp, d_model]."""
     spec = subject.spec.mlp
+    if not spec.modules:
+        raise NotApplicableError("TL has no names for the weights of experts")
     for number, path in subject.below(spec.path):
         block = subject.bridge.blocks[number]
-        for role, name in (("gate", spec.gate), ("in", spec.in_), ("out", spec.out)):
-            module = subject.hf.module(f"{path}.{name}")
+        for role, claim, weight, bias in _mlp_weights(subject, path):
             ours: Tensor = getattr(block.mlp, f"W_{role}")
-            difference = largest_difference(ours, module.weight.T)
-            yield Difference(f"W_{role}", difference, number, f"mlp.{role}")
+            difference = largest_difference(ours, weight.T)
+            yield Difference(f"W_{role}", difference, number, f"mlp.{claim}")
             # TL has no name for the gate's bias.
-            if module.bias is not None and role != "gate":
-                difference = largest_difference(getattr(block.mlp, f"b_{role}"), module.bias)
-                yield Difference(f"b_{role}", difference, number, f"mlp.bias.{role}")
+            if bias is not None and role != "gate":
+                difference = largest_difference(getattr(block.mlp, f"b_{role}"), bias)
+                yield Difference(f"b_{role}", difference, number, f"mlp.bias.{claim}")
+
+
+def _mlp_weights(subject: Subject, path: str) -> Iterator[tuple[str, str, Tensor, Tensor | None]]:
+    """Role, claim, weight [out, in] and bias [out] of each projection; fused ones in parts."""
+    for role, name in subject.spec.mlp.modules.items():
+        module = subject.hf.module(f"{path}.{name}")
+        parts = role.split("_")
+        weights = module.weight.chunk(len(parts))
+        biases = [None] * len(parts) if module.bias is None else module.bias.chunk(len(parts))
+        for part, weight, bias in zip(parts, weights, biases, strict=True):
+            yield part, role, weight, bias
 
 
 @check("weights.embedding", "W_E and W_U are HF's embedding and unembedding.")
@@ -82,19 +96,22 @@ def conversions(subject: Subject) -> Iterator[Evidence]:
 
     One of a bias that HF never has may be missing, but not wrong.
     """
+    headed(subject.spec)
     found = subject.bridge.adapter.weight_processing_conversions or {}
     for role, kind in [(r, "weight") for r in _ROLES] + [(r, "bias") for r in "qkv"]:
         key = f"blocks.{{i}}.attn.{role}.{kind}"
         conversion = found.get(key)
-        needed = kind == "weight" or getattr(subject.spec.attention.bias, role) is not False
+        needed = kind == "weight" or subject.spec.attention.biases[role] is not False
         exists = isinstance(conversion, ParamProcessingConversion)
         yield Fact(exists or not needed, f"the adapter has no conversion for {key}")
         if isinstance(conversion, ParamProcessingConversion):
-            weight = subject.hf.module(_projections(subject, subject.layers[0])[role]).weight
+            layer = subject.layers[0]
+            weight = _projection(subject, layer, role).weight
             # Numbered, so that the check does not depend on whether this config has biases.
             value = weight if kind == "weight" else torch.arange(float(len(weight)))
-            ours = conversion.convert({key: value}, key)
-            difference = largest_difference(ours, by_head(subject, role, value))
+            split = _of_role(subject, layer, role, value)
+            ours = conversion.convert({key: split}, key)
+            difference = largest_difference(ours, by_head(subject, layer, role, value))
             yield Difference(f"the conversion of {key}", difference)
 
 
@@ -107,9 +124,7 @@ def conversions(subject: Subject) -> Iterator[Evidence]:
 def compatibility(subject: Subject) -> Iterator[Evidence]:
     """Logits may shift by a constant, log-probabilities may not."""
     _require_compatibility(subject)
-    ours = subject.compatible_logits(subject.hf.batch(subject.hf.length))
-    theirs = subject.hf.seen.logits
-    difference = largest_difference(ours.log_softmax(-1), theirs.log_softmax(-1))
+    difference = subject.compatible_difference()
     claim = "processing.compatibility_mode"
     yield traced(subject, "log-probability in compatibility mode", difference, claim=claim)
 
@@ -126,30 +141,49 @@ def folding(subject: Subject) -> Iterator[Evidence]:
     if isinstance(validity, Invalid):
         raise NotApplicableError(f"the spec declares it invalid: {validity.invalid}")
     bridge = subject.compatible
+    neutral = 0 if subject.spec.norm.weight == "offset" else 1
     places: list[tuple[int | None, str, Any]] = [(None, "ln_final", bridge.ln_final)]
     for number in subject.layers:
         block = bridge.blocks[number]
-        places += [(number, role, getattr(block, role)) for role in subject.spec.block.norms]
+        before = [role for role in subject.spec.block.norms if not role.endswith("_post")]
+        if isinstance(subject.spec.attention, LatentAttention):
+            # TL folds into projections to heads, and leaves this norm as it is.
+            before.remove("ln1")
+        if isinstance(subject.spec.mlp, MoeMlp) and subject.spec.norm.bias:
+            # TL has no reader for the bias among the experts, and leaves this norm as it is.
+            before.remove("ln2")
+        places += [(number, role, getattr(block, role)) for role in before]
     for layer, role, module in places:
-        weight = module.weight
-        folded = bool((weight == 1).all())
+        weight = getattr(module, "weight", None)
+        folded = weight is None or bool((weight == neutral).all())
         yield Fact(folded, f"the weight of {role} was not folded into what reads it", layer)
 
 
-def by_head(subject: Subject, role: str, value: Tensor) -> Tensor:
-    """A projection's weight or bias as TL has it, split by head."""
-    size = head_dim(subject.hf, subject.spec, subject.layers[0])
+def by_head(subject: Subject, layer: str, role: str, value: Tensor) -> Tensor:
+    """The weight or bias of q, k, v or o as TL has it, split by head."""
+    size = head_dim(subject.hf, subject.spec, layer)
     if role == "o":
         if value.ndim == 1:
             return value
         return value.reshape(len(value), -1, size).permute(1, 2, 0)
-    heads = value.reshape(-1, size, *value.shape[1:])
+    heads = value[rows(subject.hf, subject.spec, layer)[role]]
     return heads.transpose(1, 2) if value.ndim == 2 else heads
 
 
-def _projections(subject: Subject, layer: str) -> dict[str, str]:
-    spec = subject.spec.attention
-    return {r: f"{layer}.{spec.path}.{name}" for r, name in spec.projections.modules.items()}
+def _of_role(subject: Subject, layer: str, role: str, value: Tensor) -> Tensor:
+    """What of a projection's weight or bias belongs to q, k or v; all of it for o."""
+    return value if role == "o" else value[rows(subject.hf, subject.spec, layer)[role].flatten()]
+
+
+def _projection(subject: Subject, layer: str, role: str) -> Any:
+    """HF's module that computes q, k, v or o."""
+    spec = headed(subject.spec)
+    return subject.hf.module(f"{layer}.{spec.path}.{spec.projections.module_of(role)}")
+
+
+def _claim(subject: Subject, role: str) -> str:
+    named = role in headed(subject.spec).projections.modules
+    return f"attention.projections.{role if named else 'layout'}"
 
 
 def _require_compatibility(subject: Subject) -> None:

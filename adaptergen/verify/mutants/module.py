@@ -5,6 +5,7 @@ the tree when it is asked for the next one.
 """
 
 import ast
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import combinations
@@ -19,9 +20,16 @@ _MISTAKABLE = {
     "BlockBridge": ("ParallelBlockBridge",),
     "EmbeddingBridge": ("PosEmbedBridge",),
     "GatedMLPBridge": ("MLPBridge",),
+    "JointGateUpMLPBridge": ("MLPBridge",),
     "LinearBridge": ("Conv1DBridge",),
+    "MLPBridge": ("GatedMLPBridge",),
+    "MoEBridge": ("MLPBridge",),
+    "MoERouterBridge": ("LinearBridge",),
+    "NormalizationBridge": ("RMSNormalizationBridge",),
+    "ParallelBlockBridge": ("BlockBridge",),
     "PositionEmbeddingsAttentionBridge": ("AttentionBridge",),
     "RMSNormalizationBridge": ("NormalizationBridge",),
+    "ScaledResidualBlockBridge": ("BlockBridge",),
     "UnembeddingBridge": ("LinearBridge",),
 }
 
@@ -97,6 +105,13 @@ def _changed(node: Any, attribute: str, value: object) -> Iterator[None]:
     setattr(node, attribute, before)
 
 
+@contextmanager
+def _exchanged(one: list[Any], other: list[Any]) -> Iterator[None]:
+    one[-1], other[-1] = other[-1], one[-1]
+    yield
+    one[-1], other[-1] = other[-1], one[-1]
+
+
 def _components_dropped(tree: ast.Module) -> Wrong:
     for entry in _entries(tree):
         keys, values = entry.siblings.keys, entry.siblings.values
@@ -157,7 +172,7 @@ def _flags_changed(tree: ast.Module) -> Wrong:
 
 def _flags_added(tree: ast.Module) -> Wrong:
     flags = list(_flags(tree))
-    known = {flag for _, _, flag, _ in flags}
+    known = {flag.rpartition(".")[2] for _, _, flag, _ in flags}
     body, index, *_ = flags[0]
     for flag, value in _FOREIGN_FLAGS.items():
         if flag not in known:
@@ -256,6 +271,56 @@ def _part_changed(node: ast.AST) -> Wrong:
                 yield f"bridge.forward.{word}.dropped", f"attention is not handed {word}"
 
 
+def _layouts_changed(tree: ast.Module) -> Wrong:
+    """The norms and the block's bridge that a config key decides, the wrong way round or others."""
+    for number, body in enumerate(_layouts(tree)):
+        for statement in body:
+            value = statement.value if isinstance(statement, ast.AnnAssign) else None
+            for other in _MISTAKABLE.get(ast.unparse(value), ()) if value else ():
+                with _changed(statement, "value", ast.Name(other)):
+                    short = other.removesuffix("Bridge")
+                    yield f"layouts.{number}.as_{short}", f"layout {number} is a {other}"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and node.orelse and _layouts(node):
+            with _changed(node, "test", ast.UnaryOp(ast.Not(), node.test)):
+                yield "layouts.swapped", "blocks have the layout of the other setting"
+
+
+def _methods_dropped(tree: ast.Module) -> Wrong:
+    """What the adapter overrides beside its initialisation, left out."""
+    (adapter,) = [node for node in _classes(tree) if node.name.endswith("Adapter")]
+    for index, statement in enumerate(adapter.body):
+        if isinstance(statement, ast.FunctionDef) and statement.name != "__init__":
+            with _without(adapter.body, index):
+                yield f"adapter.{statement.name}.dropped", f"{adapter.name} has no {statement.name}"
+
+
+def _steps_dropped(tree: ast.Module) -> Wrong:
+    """One thing that the adapter does to HF's model, or to its logits, left out."""
+    (adapter,) = [node for node in _classes(tree) if node.name.endswith("Adapter")]
+    for method in adapter.body:
+        if not isinstance(method, ast.FunctionDef) or method.name == "__init__":
+            continue
+        for node in ast.walk(method):
+            for index, statement in enumerate(getattr(node, "body", ())):
+                does = _effect_of(statement)
+                if does:
+                    name = re.sub(r"[^a-z0-9_.]+", "", does.lower()).strip(".")
+                    with _without(node.body, index):  # type: ignore[attr-defined]
+                        yield f"adapter.{method.name}.{name}.dropped", f"{does} is left out"
+
+
+def _parts_swapped(tree: ast.Module) -> Wrong:
+    """Queries, keys and values that are cut out of a fused projection, taken for each other."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.For) and isinstance(node.iter, ast.Tuple):
+            pairs = [pair.elts for pair in node.iter.elts if isinstance(pair, ast.Tuple)]
+            for one, other in combinations(pairs, 2):
+                names = f"{ast.unparse(one[-1])}-{ast.unparse(other[-1])}"
+                with _exchanged(one, other):
+                    yield f"adapter.parts.{names}.swapped", f"{names} are the wrong way round"
+
+
 def _base_uninitialised(tree: ast.Module) -> Wrong:
     for node in [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]:
         for index, statement in enumerate(node.body):
@@ -277,17 +342,29 @@ _BREAKS: tuple[Callable[[ast.Module], Wrong], ...] = (
     _conversions_changed,
     _alternatives_dropped,
     _bridge_class_changed,
+    _layouts_changed,
+    _methods_dropped,
+    _steps_dropped,
+    _parts_swapped,
     _base_uninitialised,
 )
 
 
 def _entries(tree: ast.Module) -> list[_Entry]:
-    """Every component of the mapping, parents before their parts."""
-    return list(_below("", _assigned(tree, "self.component_mapping")))
+    """Every component of the mapping, parents before their parts; norms of layouts last."""
+    found = list(_below("", _assigned(tree, "self.component_mapping")))
+    for number, body in enumerate(_layouts(tree)):
+        for statement in body:
+            if isinstance(statement, ast.AnnAssign) and isinstance(statement.value, ast.Dict):
+                found += _below(f"layouts.{number}.", statement.value)
+    return found
 
 
 def _below(prefix: str, components: ast.Dict) -> Iterator[_Entry]:
     for index, (key, call) in enumerate(zip(components.keys, components.values, strict=True)):
+        if key is None:
+            # The norms of a layout, unpacked.
+            continue
         assert isinstance(key, ast.Constant)
         assert isinstance(key.value, str)
         assert isinstance(call, ast.Call)
@@ -307,16 +384,32 @@ def _conversions(found: ast.Dict) -> Iterator[tuple[str, int]]:
 
 
 def _flags(tree: ast.Module) -> Iterator[tuple[list[ast.stmt], int, str, ast.Constant]]:
-    """Where each flag of the config is set, its name and its value."""
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.FunctionDef):
-            continue
-        for index, statement in enumerate(node.body):
+    """Where each flag of the config is set, its name and its value; those of layouts last."""
+    bodies = [("", node.body) for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    bodies += [(f"layouts.{number}.", body) for number, body in enumerate(_layouts(tree))]
+    for prefix, body in bodies:
+        for index, statement in enumerate(body):
             if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant):
                 target = ast.unparse(statement.targets[0])
                 if target.startswith("self.cfg."):
                     flag = target.removeprefix("self.cfg.")
-                    yield node.body, index, flag, statement.value
+                    yield body, index, f"{prefix}{flag}", statement.value
+
+
+def _layouts(tree: ast.AST) -> list[list[ast.stmt]]:
+    """What each layout that a config key decides sets, in the order of the module."""
+    branches = [node for node in ast.walk(tree) if isinstance(node, ast.If)]
+    bodies = [body for node in branches for body in (node.body, node.orelse)]
+    return [body for body in bodies if any(isinstance(one, ast.AnnAssign) for one in body)]
+
+
+def _effect_of(statement: ast.stmt) -> str:
+    """What a statement sets or calls beyond local names; nothing for other statements."""
+    if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Attribute):
+        return ast.unparse(statement.targets[0])
+    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+        return ast.unparse(statement.value.func)
+    return ""
 
 
 def _assigned(tree: ast.Module, target: str) -> ast.Dict:

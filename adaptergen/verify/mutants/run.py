@@ -2,18 +2,18 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from adaptergen.errors import Diagnostic, Failure, did_you_mean
 from adaptergen.render import Renderer
 from adaptergen.spec.load import LoadedSpec
 from adaptergen.spec.model import Spec
 from adaptergen.spec.tree import Node
 from adaptergen.verify.check import Check
 from adaptergen.verify.hf import HfModel
-from adaptergen.verify.mutants import module, spec
+from adaptergen.verify.listed import refuse_unknown
+from adaptergen.verify.mutants import module
 from adaptergen.verify.mutants.court import Court
 from adaptergen.verify.mutants.mutant import Mutant, meaning
+from adaptergen.verify.mutants.spec import changed, changes
 from adaptergen.verify.record import MutantResult
 from adaptergen.verify.subject import Subject
 
@@ -29,8 +29,8 @@ def mutants(original: Spec, code: str, hf: HfModel, templates: Sequence[str]) ->
     right = meaning(renderer.adapter(original))
     made: list[Mutant] = []
     built: list[Mutant] = []
-    for change in spec.changes(original, hf):
-        wrong = spec.changed(original, change)
+    for change in changes(original, hf):
+        wrong = changed(original, change)
         text = renderer.adapter(wrong)
         made.append(Mutant(f"spec.{change.name}", f"spec: {change.description}", wrong, text))
         description = f"built from: {change.description}"
@@ -63,7 +63,8 @@ def run_mutants(
     code = Path(subject.module_path).read_text(encoding="utf-8")
     made = mutants(loaded.spec, code, subject.hf, templates)
     own = _listed(loaded)
-    _refuse_unknown(own, [mutant.name for mutant in made])
+    names = {mutant.name for mutant in made}
+    refuse_unknown("verification.equivalent", own, names, "mutant", "--mutants --json FILE")
     inherited = loaded.spec.verification.equivalent
     court = Court(loaded.spec, subject.hf, subject.overrides, checks)
     results = []
@@ -79,22 +80,5 @@ def run_mutants(
 
 def _listed(loaded: LoadedSpec) -> Mapping[str, Node]:
     """The mutants that the spec's own file calls equivalent, by name."""
-    node: Node | None = loaded.tree
-    for key in ("verification", "equivalent"):
-        node = node.value.get(key) if node and isinstance(node.value, dict) else None
-    entries: dict[str, Any] = node.value if node and isinstance(node.value, dict) else {}
+    entries = loaded.entries("verification", "equivalent")
     return {name: entry for name, entry in entries.items() if entry.file == loaded.path}
-
-
-def _refuse_unknown(listed: Mapping[str, Node], known: Sequence[str]) -> None:
-    mistakes = []
-    for name, node in listed.items():
-        if name not in known:
-            message = f"'verification.equivalent.{name}': no mutant is called so"
-            hint = did_you_mean(name, known) or "`verify --mutants --json FILE` names them all"
-            lines = Path(node.file).read_text(encoding="utf-8-sig").splitlines()
-            source = lines[node.key_line - 1]
-            at = (node.file, node.key_line, node.key_column)
-            mistakes.append(Diagnostic(*at, message, hint, source))
-    if mistakes:
-        raise Failure(mistakes)

@@ -1,271 +1,274 @@
-"""Wrong specs: every claim of a spec changed in each way that someone could get it wrong.
+"""What can be mistaken in each facet: names for each other, and one value for another.
 
-Most changes follow from what a key holds: a choice becomes another one, a decided key its opposite
-or another key, a word another word. What a name could be mistaken for depends on the facet; a
-function registered for the facet's class says it. A new facet value needs one such function.
+A new facet value needs one function here.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from itertools import combinations
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from collections.abc import Iterator
+from typing import Any
 
-from pydantic.fields import FieldInfo
-
-from adaptergen.spec.attention import (
-    Heads,
-    PerHeadQKNorm,
-    QKNormNames,
-    ReimplementedAttention,
-    SeparateProjections,
+from adaptergen.spec.attention import DelegatedAttention, LatentAttention, ReimplementedAttention
+from adaptergen.spec.block import ParallelNorm, PostNorm, PreNorm, SandwichNorm, SharedNorm
+from adaptergen.spec.facet import Facet
+from adaptergen.spec.mlp import (
+    DenseLayers,
+    FusedGatedMlp,
+    GatedMlp,
+    MoeMlp,
+    PlainMlp,
+    SharedExpert,
+    SideMlp,
 )
-from adaptergen.spec.facet import Facet, Word
-from adaptergen.spec.mlp import GatedMlp
 from adaptergen.spec.model import Paths, Spec
-from adaptergen.spec.norm import PreNorm
-from adaptergen.spec.processing import Invalid
+from adaptergen.spec.multipliers import DividedLogits, MultipliedLogits, Multipliers
+from adaptergen.spec.norm import LayerNorm, RmsNorm
+from adaptergen.spec.processing import Invalid, InvalidWhere
+from adaptergen.spec.projections import FusedProjections, Heads, SeparateProjections
+from adaptergen.spec.qk_norm import (
+    FullWidthQKNorm,
+    HeadModulesQKNorm,
+    OwnPerHeadQKNorm,
+    PerHeadQKNorm,
+    QKNorms,
+)
 from adaptergen.spec.rope import FlaggedLayers
-from adaptergen.spec.values import Decided
-from adaptergen.spec.verification import Verification
-from adaptergen.spec.walk import classes_of, key_of, tag_of
 from adaptergen.spec.window import ConfigWindow, FlaggedWindow
-from adaptergen.verify.hf import HfModel, window_settings
+from adaptergen.verify.heads import headed
+from adaptergen.verify.hf import window_settings
+from adaptergen.verify.mutants.change import (
+    INSTEAD,
+    Change,
+    World,
+    changed,
+    changes,
+    deciding_keys,
+    instead,
+    mutates,
+    redirected,
+    swap,
+    swaps,
+)
 
-F = TypeVar("F", bound=Facet)
-
-_DECIDED = get_args(Decided)[1]
+# With this module the functions below are registered.
+__all__ = ["INSTEAD", "changed", "changes"]
 
 # An attribute that every module of torch has, and that is false in evaluation mode.
 _FALSE_FLAG = "training"
-
-
-@dataclass(frozen=True)
-class Change:
-    """Other values for some keys of a spec, by dotted path; `name` is short and never changes."""
-
-    name: str
-    description: str
-    values: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class World:
-    """What a change may draw on: the whole spec, and the HF model that it is about."""
-
-    spec: Spec
-    hf: HfModel
-
-    @property
-    def layer(self) -> str:
-        """Path of the first layer."""
-        return f"{self.spec.paths.blocks}.0"
-
-    def lookalikes(self, path: str, inside: str) -> list[str]:
-        """Other modules with parameters of the same shapes, as paths seen from `inside`."""
-        modules = dict(self.hf.module(inside).named_modules() if inside else self._modules())
-        shapes = {p: _shapes(m) for p, m in modules.items()}
-        wanted = shapes.get(path)
-        return [p for p, found in shapes.items() if wanted and found == wanted and p != path]
-
-    def _modules(self) -> Iterator[tuple[str, Any]]:
-        yield from self.hf.model.named_modules()
-
-
-def _shapes(module: Any) -> list[tuple[str, tuple[int, ...]]]:
-    return [(name, tuple(value.shape)) for name, value in module.named_parameters()]
-
-
-Changes = Callable[[Any, World], Iterator[Change]]
-Values = Callable[[World], Iterator[tuple[str, Any]]]
-
-CHANGES: dict[type[Facet], Changes] = {}
-INSTEAD: dict[type[Facet], Values] = {}
-
-
-def mutates(
-    facet: type[F],
-) -> Callable[[Callable[[F, World], Iterator[Change]]], Callable[[F, World], Iterator[Change]]]:
-    """Register how a facet's names can be wrong; keys of its changes are seen from the facet."""
-
-    def register(
-        function: Callable[[F, World], Iterator[Change]],
-    ) -> Callable[[F, World], Iterator[Change]]:
-        CHANGES[facet] = function
-        return function
-
-    return register
-
-
-def instead(facet: type[Facet]) -> Callable[[Values], Values]:
-    """Register wrong values of a facet's class where the spec may have another class's.
-
-    Each is a word for the mutant's name and the value as YAML has it.
-    """
-
-    def register(function: Values) -> Values:
-        INSTEAD[facet] = function
-        return function
-
-    return register
-
-
-def changes(spec: Spec, hf: HfModel) -> list[Change]:
-    """Every change of a spec, in the order of its keys; no two lead to the same spec."""
-    found: list[Change] = []
-    seen = [spec]
-    for change in _changes_of(spec, "", World(spec, hf)):
-        wrong = changed(spec, change)
-        if wrong not in seen:
-            seen.append(wrong)
-            found.append(change)
-    return found
-
-
-def changed(spec: Spec, change: Change) -> Spec:
-    """The spec with a change made."""
-    tree = spec.model_dump(by_alias=True)
-    for path, value in change.values.items():
-        *parents, key = path.split(".")
-        facet = tree
-        for parent in parents:
-            facet = facet[parent]
-        facet[key] = value
-    return Spec.model_validate(tree)
-
-
-def _changes_of(facet: Facet, prefix: str, world: World) -> Iterator[Change]:
-    registered = CHANGES.get(type(facet))
-    for change in registered(facet, world) if registered else ():
-        yield _inside(prefix, change)
-    for name, field in type(facet).model_fields.items():
-        key, value = key_of(name, field), getattr(facet, name)
-        for word, other in _others(field, value, world):
-            shown = word if isinstance(other, dict) else other
-            text = f"{prefix}{key} is {shown}, not {_shown(value)}"
-            yield _inside(prefix, Change(f"{key}.{word}", text, {key: other}))
-        if isinstance(value, Facet) and not isinstance(value, Verification):
-            yield from _changes_of(value, f"{prefix}{key}.", world)
-
-
-def _inside(prefix: str, change: Change) -> Change:
-    values = {prefix + key: value for key, value in change.values.items()}
-    return replace(change, name=(prefix + change.name).lower(), values=values)
-
-
-def _shown(value: object) -> object:
-    return tag_of(type(value)) if isinstance(value, Facet) else value
-
-
-def _others(field: FieldInfo, value: object, world: World) -> Iterator[tuple[str, Any]]:
-    """Other values that a key can hold by its type alone, each with a word for it."""
-    classes = classes_of(field.annotation)
-    if len(classes) > 1:
-        for cls in classes:
-            if issubclass(cls, Word):
-                yield cls.word, cls.word
-            else:
-                for word, other in INSTEAD[cls](world):
-                    yield f"{tag_of(cls)}.{word}", other
-    elif _DECIDED in field.metadata:
-        for other in (True, False, *_deciding_keys(world)):
-            yield str(other), other
-    elif field.annotation is bool:
-        yield "flipped", not value
-    elif get_origin(field.annotation) is Literal:
-        for other in get_args(field.annotation):
-            yield str(other), other
-
-
-def _deciding_keys(world: World) -> list[str]:
-    """Boolean config keys that claims name, and one that decides something else."""
-    settings = world.hf.config.to_dict()
-    boolean = [key for key, value in settings.items() if isinstance(value, bool)]
-    named = [key for key in boolean if f"'{key}'" in repr(world.spec.model_dump())]
-    return [*named, *[key for key in boolean if key not in named][:1]]
-
-
-def swap(facet: Facet, one: str, other: str) -> Change:
-    """Two keys of a facet with each other's values."""
-    values = facet.model_dump(by_alias=True)
-    text = f"{one} is {values[other]} and {other} is {values[one]}, the wrong way round"
-    exchanged = {one: values[other], other: values[one]}
-    return Change(f"{one}-{other}.swapped", text, exchanged)
-
-
-def swaps(facet: Facet, *keys: str) -> Iterator[Change]:
-    """Every two of these keys with each other's values."""
-    for one, other in combinations(keys, 2):
-        yield swap(facet, one, other)
-
-
-def redirected(world: World, inside: str, facet: Facet, *keys: str) -> Iterator[Change]:
-    """Each key with the path of another module that looks the same, or of none at all."""
-    values = facet.model_dump(by_alias=True)
-    for key in keys:
-        for other in world.lookalikes(values[key], inside)[:1]:
-            yield Change(f"{key}.elsewhere", f"{key} is {other}", {key: other})
-        other = f"{values[key]}_x"
-        yield Change(f"{key}.nowhere", f"{key} is {other}, which HF lacks", {key: other})
 
 
 @mutates(Spec)
 def _spec(spec: Spec, world: World) -> Iterator[Change]:
     other = "gpt2"
     yield Change("model_type.other", f"model_type is {other}", {"model_type": other})
+    if spec.refused:
+        yield Change("refused.none", "no model is refused", {"refused": {}})
+    layouts = spec.model_dump(by_alias=True)["layouts"]
+    if not layouts:
+        text, key = "blocks have another layout", deciding_keys(world)[0]
+        (other_block,) = (block for _, block in _parallel_norm(world))
+        needless = [{"when": key, "block": other_block}]
+        yield Change("layouts.needless", f"{text} where {key} is set", {"layouts": needless})
+    for index, layout in enumerate(layouts):
+        name, rest = f"layouts.{index}", layouts[:index] + layouts[index + 1 :]
+        yield Change(f"{name}.none", f"{name} is not declared", {"layouts": rest})
+        for key in deciding_keys(world):
+            if key != layout["when"]:
+                wrong = [*rest, {**layout, "when": key}]
+                yield Change(f"{name}.when.{key}", f"{key} decides {name}", {"layouts": wrong})
+        usual = [*rest, {**layout, "block": spec.block.model_dump(by_alias=True)}]
+        exchanged = {"layouts": usual, "block": layout["block"]}
+        yield Change(f"{name}.swapped", f"{name} is the layout without its key", exchanged)
 
 
 @mutates(Paths)
 def _paths(paths: Paths, world: World) -> Iterator[Change]:
     yield from redirected(world, "", paths, *type(paths).model_fields)
+    yield Change("rotary.none", "no module computes positions", {"rotary": None})
 
 
-@mutates(PreNorm)
-def _pre_norm(block: PreNorm, world: World) -> Iterator[Change]:
-    yield swap(block, "ln1", "ln2")
-    yield from redirected(world, world.layer, block, "ln1", "ln2")
+@instead(RmsNorm)
+def _rms_norm(world: World) -> Iterator[tuple[str, Any]]:
+    norm = world.spec.norm
+    yield "", {"kind": "rms", "weight": norm.weight, "eps": norm.eps}
+
+
+@instead(LayerNorm)
+def _layer_norm(world: World) -> Iterator[tuple[str, Any]]:
+    norm = world.spec.norm
+    yield "", {"kind": "layer", "weight": norm.weight, "bias": norm.bias, "eps": norm.eps}
+
+
+@mutates(RmsNorm, LayerNorm)
+def _eps(norm: Facet, world: World) -> Iterator[Change]:
+    for key in ("initializer_range", None):
+        yield Change(f"eps.{key}", f"eps is {key}", {"eps": key})
+
+
+@mutates(PreNorm, PostNorm, SandwichNorm, SharedNorm, ParallelNorm)
+def _norms(block: Facet, world: World) -> Iterator[Change]:
+    roles = world.spec.block.norms
+    yield from swaps(block, *roles)
+    yield from redirected(world, world.layer, block, *roles)
+
+
+@instead(PreNorm)
+def _pre_norm(world: World) -> Iterator[tuple[str, Any]]:
+    first, *_, last = _names_of_norms(world)
+    yield "", {"topology": "pre", "ln1": first, "ln2": last}
+
+
+@instead(PostNorm)
+def _post_norm(world: World) -> Iterator[tuple[str, Any]]:
+    first, *_, last = _names_of_norms(world)
+    yield "", {"topology": "post", "ln1_post": first, "ln2_post": last}
+
+
+@instead(SandwichNorm)
+def _sandwich_norm(world: World) -> Iterator[tuple[str, Any]]:
+    roles = ("ln1", "ln1_post", "ln2", "ln2_post")
+    first, *_, last = _names_of_norms(world)
+    names = dict(zip(roles, (first, last, last, first), strict=True))
+    yield "", {"topology": "sandwich", **names, **world.spec.block.norms}
+
+
+@instead(SharedNorm)
+def _shared_norm(world: World) -> Iterator[tuple[str, Any]]:
+    yield "", {"topology": "shared", "ln1": _names_of_norms(world)[0]}
+
+
+@instead(ParallelNorm)
+def _parallel_norm(world: World) -> Iterator[tuple[str, Any]]:
+    first, *_, last = _names_of_norms(world)
+    yield "", {"topology": "parallel", "ln1": first, "ln2": last}
+
+
+def _names_of_norms(world: World) -> list[str]:
+    """HF names of a block's norms, at least two."""
+    names = list(world.spec.block.norms.values())
+    return names if len(names) > 1 else 2 * names
+
+
+@mutates(DelegatedAttention)
+def _delegated(attention: DelegatedAttention, world: World) -> Iterator[Change]:
+    yield from redirected(world, world.layer, attention, "path")
 
 
 @mutates(ReimplementedAttention)
 def _attention(attention: ReimplementedAttention, world: World) -> Iterator[Change]:
     yield from redirected(world, world.layer, attention, "path")
+    text = "there are no sinks" if attention.sinks else "there are sinks"
+    wrong = None if attention.sinks else "sinks"
+    yield Change(f"sinks.{wrong}", text, {"sinks": wrong})
+
+
+@mutates(LatentAttention)
+def _latents(attention: LatentAttention, world: World) -> Iterator[Change]:
+    modules = ("q_a", "q_norm", "q_b", "kv_a", "kv_norm", "kv_b", "o")
+    yield from redirected(world, world.layer, attention, "path")
+    yield from swaps(attention, *modules)
+    yield from redirected(world, world.attention, attention, *modules)
+
+
+@instead(ReimplementedAttention)
+def _instead_reimplemented(world: World) -> Iterator[tuple[str, Any]]:
+    attention = world.spec.attention
+    if isinstance(attention, DelegatedAttention):
+        kept = attention.model_dump(exclude={"kind", "reason", "rotary", "opaque"})
+        rope = {"pairing": "half", "layers": "all"}
+        yield "", {**kept, "kind": "reimplemented", "qk_norm": "none", "rope": rope}
+
+
+@instead(DelegatedAttention)
+def _instead_delegated(world: World) -> Iterator[tuple[str, Any]]:
+    attention = world.spec.attention
+    if isinstance(attention, ReimplementedAttention):
+        keys = {"path", "projections", "bias", "heads", "window"}
+        kept = attention.model_dump(include=keys)
+        if kept["projections"]["kind"] == "separate":
+            yield "", {**kept, "kind": "delegated", "reason": "None.", "rotary": True}
+
+
+@instead(LatentAttention)
+def _instead_latent(world: World) -> Iterator[tuple[str, Any]]:
+    # Nothing that a spec of another kind says could be taken for latents.
+    yield from ()
 
 
 @mutates(SeparateProjections)
-def _projections(projections: SeparateProjections, world: World) -> Iterator[Change]:
-    inside = f"{world.layer}.{world.spec.attention.path}"
+def _separate(projections: SeparateProjections, world: World) -> Iterator[Change]:
     yield from swaps(projections, "q", "k", "v", "o")
-    yield from redirected(world, inside, projections, "q", "k", "v", "o")
+    yield from redirected(world, world.attention, projections, "q", "k", "v", "o")
+
+
+@mutates(FusedProjections)
+def _fused(projections: FusedProjections, world: World) -> Iterator[Change]:
+    yield swap(projections, "qkv", "o")
+    yield from redirected(world, world.attention, projections, "qkv", "o")
+
+
+@instead(SeparateProjections)
+def _instead_of_fused(world: World) -> Iterator[tuple[str, Any]]:
+    names = list(headed(world.spec).projections.modules.values())
+    yield "", {"kind": "separate", **dict.fromkeys("qkv", names[0]), "o": names[-1]}
+
+
+@instead(FusedProjections)
+def _instead_of_separate(world: World) -> Iterator[tuple[str, Any]]:
+    names = list(headed(world.spec).projections.modules.values())
+    yield "", {"kind": "fused", "qkv": names[0], "o": names[-1], "layout": "stacked"}
 
 
 @mutates(Heads)
 def _heads(heads: Heads, world: World) -> Iterator[Change]:
-    yield swap(heads, "query", "key_value")
-    text = "key and value heads are counted as query heads"
-    yield Change("key_value.query", text, {"key_value": heads.query})
-    text = "query heads are counted as key and value heads"
-    yield Change("query.key_value", text, {"query": heads.key_value})
-    text = "no config key has the head size"
-    yield Change("head_dim.none", text, {"head_dim": None})
+    number = "num_hidden_layers"
+    for key in ("key_value", "head_dim"):
+        if getattr(heads, key) is None:
+            yield Change(f"{key}.{number}", f"{key} is {number}", {key: number})
+    if heads.key_value is not None:
+        yield swap(heads, "query", "key_value")
+        text = "key and value heads are counted as query heads"
+        yield Change("key_value.query", text, {"key_value": heads.query})
+        text = "query heads are counted as key and value heads"
+        yield Change("query.key_value", text, {"query": heads.key_value})
+        text = "every query head has its own keys and values"
+        yield Change("key_value.none", text, {"key_value": None})
+    if heads.single is not None:
+        text = "no config has a single key and value head"
+        yield Change("single.none", text, {"single": None})
+    if heads.head_dim is not None:
+        text = "no config key has the head size"
+        yield Change("head_dim.none", text, {"head_dim": None})
 
 
-@mutates(QKNormNames)
-def _qk_norm(norms: QKNormNames, world: World) -> Iterator[Change]:
+@mutates(QKNorms)
+def _qk_norms(norms: QKNorms, world: World) -> Iterator[Change]:
     yield swap(norms, "q", "k")
-    inside = f"{world.layer}.{world.spec.attention.path}"
-    yield from redirected(world, inside, norms, "q", "k")
-
-
-@mutates(GatedMlp)
-def _gated_mlp(mlp: GatedMlp, world: World) -> Iterator[Change]:
-    inside = f"{world.layer}.{mlp.path}"
-    yield from redirected(world, world.layer, mlp, "path")
-    yield from swaps(mlp, "gate", "in", "out")
-    yield from redirected(world, inside, mlp, "gate", "in", "out")
+    yield from redirected(world, world.attention, norms, "q", "k")
 
 
 @instead(PerHeadQKNorm)
 def _per_head(world: World) -> Iterator[tuple[str, Any]]:
-    yield "q_norm", {"per_head": {"q": "q_norm", "k": "k_norm"}}
+    yield "q_norm", {"per_head": _qk_norm_names(world)}
+
+
+@instead(OwnPerHeadQKNorm)
+def _own_per_head(world: World) -> Iterator[tuple[str, Any]]:
+    yield "q_norm", {"own_per_head": _qk_norm_names(world)}
+
+
+@instead(HeadModulesQKNorm)
+def _head_modules(world: World) -> Iterator[tuple[str, Any]]:
+    yield "q_norm", {"head_modules": _qk_norm_names(world)}
+
+
+@instead(FullWidthQKNorm)
+def _full_width(world: World) -> Iterator[tuple[str, Any]]:
+    yield "q_norm", {"full_width": _qk_norm_names(world)}
+
+
+def _qk_norm_names(world: World) -> dict[str, Any]:
+    """The norms of queries and keys, or those of another model."""
+    norms = world.spec.attention.qk_norm.norms
+    return norms.model_dump() if norms is not None else {"q": "q_norm", "k": "k_norm"}
 
 
 @instead(FlaggedLayers)
@@ -285,6 +288,134 @@ def _config_window(world: World) -> Iterator[tuple[str, Any]]:
         yield key, {"config": key}
 
 
+@mutates(GatedMlp)
+def _gated_mlp(mlp: GatedMlp, world: World) -> Iterator[Change]:
+    yield from redirected(world, world.layer, mlp, "path")
+    yield Change("act.none", "no config key has the activation", {"act": None})
+    yield from swaps(mlp, "gate", "in", "out")
+    yield from redirected(world, world.mlp, mlp, "gate", "in", "out")
+    yield from _left_out(mlp, "opaque")
+
+
+@mutates(PlainMlp)
+def _plain_mlp(mlp: PlainMlp, world: World) -> Iterator[Change]:
+    yield from redirected(world, world.layer, mlp, "path")
+    yield Change("act.none", "no config key has the activation", {"act": None})
+    yield from swaps(mlp, "in", "out")
+    yield from redirected(world, world.mlp, mlp, "in", "out")
+    yield from _left_out(mlp, "opaque")
+
+
+@mutates(FusedGatedMlp)
+def _fused_gated_mlp(mlp: FusedGatedMlp, world: World) -> Iterator[Change]:
+    yield from redirected(world, world.layer, mlp, "path")
+    yield Change("act.none", "no config key has the activation", {"act": None})
+    yield from swaps(mlp, "gate_in", "out")
+    yield from redirected(world, world.mlp, mlp, "gate_in", "out")
+    yield from _left_out(mlp, "opaque")
+
+
+@mutates(MoeMlp)
+def _moe_mlp(mlp: MoeMlp, world: World) -> Iterator[Change]:
+    yield from redirected(world, world.layer, mlp, "path")
+    yield Change("act.none", "no config key has the activation", {"act": None})
+    yield from swaps(mlp, "router", "experts")
+    yield from redirected(world, world.mlp, mlp, "router", "experts")
+    yield from _left_out(mlp, "shared", "dense", "opaque")
+    number = "num_hidden_layers"
+    yield Change(f"count.{number}", f"{number} is the number of experts", {"count": number})
+
+
+def _left_out(facet: Facet, *keys: str) -> Iterator[Change]:
+    """Keys that need not be there, left out if they are."""
+    for key in keys:
+        if getattr(facet, key):
+            default = type(facet).model_fields[key].default
+            yield Change(f"{key}.none", f"{key} is not declared", {key: default})
+
+
+@mutates(DenseLayers, SharedExpert)
+def _beside_experts(part: Facet, world: World) -> Iterator[Change]:
+    yield from swaps(part, "gate", "in", "out")
+
+
+@instead(GatedMlp)
+def _instead_gated(world: World) -> Iterator[tuple[str, Any]]:
+    into, out = _ends(world)
+    names = {"path": world.spec.mlp.path, "gate": into, "in": into, "out": out}
+    yield "", {"kind": "gated", **names, "bias": False, "act": world.spec.mlp.act}
+
+
+@instead(PlainMlp)
+def _instead_plain(world: World) -> Iterator[tuple[str, Any]]:
+    into, out = _ends(world)
+    names = {"path": world.spec.mlp.path, "in": into, "out": out}
+    yield "", {"kind": "plain", **names, "bias": False, "act": world.spec.mlp.act}
+
+
+@instead(FusedGatedMlp)
+def _instead_fused(world: World) -> Iterator[tuple[str, Any]]:
+    into, out = _ends(world)
+    names = {"path": world.spec.mlp.path, "gate_in": into, "out": out}
+    yield "", {"kind": "fused_gated", **names, "bias": False, "act": world.spec.mlp.act}
+
+
+@instead(MoeMlp)
+def _instead_moe(world: World) -> Iterator[tuple[str, Any]]:
+    if isinstance(world.spec.mlp, MoeMlp):
+        return
+    into, out = _ends(world)
+    names = {"path": world.spec.mlp.path, "router": into, "experts": out, "count": "num_experts"}
+    yield "", {"kind": "moe", **names, "act": world.spec.mlp.act}
+
+
+def _ends(world: World) -> tuple[str, str]:
+    """The first and the last module that the MLP's facet names."""
+    mlp = world.spec.mlp
+    names = list(mlp.modules.values())
+    if isinstance(mlp, MoeMlp):
+        names = [mlp.router, mlp.experts]
+    return names[0], names[-1]
+
+
+@mutates(SideMlp)
+def _side_mlp(side: SideMlp, world: World) -> Iterator[Change]:
+    yield from redirected(world, world.layer, side, "path")
+    yield swap(side, "gate_in", "out")
+
+
+@mutates(Multipliers)
+def _multipliers(multipliers: Multipliers, world: World) -> Iterator[Change]:
+    for key in ("embedding", "residual"):
+        if getattr(multipliers, key) is not None:
+            yield Change(f"{key}.none", f"{key} is not multiplied", {key: None})
+        else:
+            wrong = "initializer_range"
+            yield Change(f"{key}.{wrong}", f"{key} is multiplied by {wrong}", {key: wrong})
+
+
+@instead(MultipliedLogits)
+def _multiplied(world: World) -> Iterator[tuple[str, Any]]:
+    yield "", {"multiply": getattr(world.spec.multipliers.logits, "key", "initializer_range")}
+
+
+@instead(DividedLogits)
+def _divided(world: World) -> Iterator[tuple[str, Any]]:
+    yield "", {"divide": getattr(world.spec.multipliers.logits, "key", "initializer_range")}
+
+
+@instead(InvalidWhere)
+def _invalid_where(world: World) -> Iterator[tuple[str, Any]]:
+    for key in ("use_cache", *_conditions(world)):
+        yield key, {"invalid_where": {"key": key, "reason": "This mutant says so."}}
+
+
+def _conditions(world: World) -> list[str]:
+    """Config keys that decide biases."""
+    keys = world.spec.attention.biases.values()
+    return sorted({key for key in keys if isinstance(key, str)})
+
+
 @instead(Invalid)
 def _invalid(world: World) -> Iterator[tuple[str, Any]]:
     yield "needlessly", {"invalid": "This mutant says so."}
@@ -293,4 +424,5 @@ def _invalid(world: World) -> Iterator[tuple[str, Any]]:
 def _windows(world: World) -> list[str]:
     """Config keys of the tiny model that may hold a window's size."""
     settings = window_settings(world.hf.config)
-    return [key for key, value in settings.items() if not isinstance(value, bool)]
+    public = {key: value for key, value in settings.items() if not key.startswith("_")}
+    return [key for key, value in public.items() if not isinstance(value, bool)]

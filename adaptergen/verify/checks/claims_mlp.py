@@ -1,0 +1,105 @@
+"""Does the MLP compute what its kind says?"""
+
+from collections.abc import Iterator
+from functools import singledispatch
+
+import torch
+from torch import Tensor, nn
+
+from adaptergen.spec.facet import Facet
+from adaptergen.spec.mlp import FusedGatedMlp, GatedMlp, MoeMlp, PlainMlp
+from adaptergen.verify import probe
+from adaptergen.verify.check import Evidence, Fact, check, largest_difference
+from adaptergen.verify.hf import HfModel
+from adaptergen.verify.subject import Subject
+
+
+@check("claims.mlp", "Activation, gate and experts are where the MLP's kind says.")
+def mlp(subject: Subject) -> Iterator[Evidence]:
+    """A gated MLP is linear in its input projection and not in its gate; others have no gate."""
+    for number, path in subject.below(subject.spec.mlp.path):
+        for holds, text, claim in _facts(subject.spec.mlp, subject.hf, path):
+            yield Fact(holds, text, number, f"mlp.{claim}")
+    if isinstance(subject.spec.mlp, PlainMlp):
+        for number, layer in subject.layers.items():
+            found = _overwritten(subject.hf, layer, f"{layer}.{subject.spec.mlp.path}")
+            text = f"HF's block {'changes' if found else 'does not change'} what its MLP returned"
+            holds = found == subject.spec.mlp.overwritten
+            yield Fact(holds, text, number, "mlp.overwritten")
+
+
+def _overwritten(hf: HfModel, layer: str, path: str) -> bool:
+    """Whether a layer computes in place with what its MLP returned."""
+    kept: list[tuple[Tensor, Tensor]] = []
+
+    def keep(_: nn.Module, __: object, output: Tensor) -> None:
+        kept.append((output, output.clone()))
+
+    handle = hf.module(path).register_forward_hook(keep)
+    try:
+        with torch.no_grad():
+            hf.rerun(layer, hf.call(layer))
+    finally:
+        handle.remove()
+    return any(not torch.equal(output, before) for output, before in kept)
+
+
+@singledispatch
+def _facts(mlp: Facet, hf: HfModel, path: str) -> Iterator[tuple[bool, str, str]]:
+    """What holds or not, how to say it, and the claim; one function for each kind."""
+    raise NotImplementedError(type(mlp))
+
+
+@_facts.register
+def _gated(mlp: GatedMlp, hf: HfModel, path: str) -> Iterator[tuple[bool, str, str]]:
+    gate, up = (f"{path}.{mlp.gate}", None), (f"{path}.{mlp.in_}", None)
+    reader = f"{path}.{mlp.norm_before_out or mlp.out}"
+    reversed_ = probe.gated_by(hf, path, up, gate, reader)
+    yield not reversed_, f"in HF {mlp.in_} is the gate, and {mlp.gate} the input", "gate"
+    gated = reversed_ or probe.gated_by(hf, path, gate, up, reader)
+    yield gated, f"HF's MLP is not act({mlp.gate}(x)) * {mlp.in_}(x)", "kind"
+
+
+@_facts.register
+def _fused_gated(mlp: FusedGatedMlp, hf: HfModel, path: str) -> Iterator[tuple[bool, str, str]]:
+    fused = f"{path}.{mlp.gate_in}"
+    gate, up = torch.arange(hf.call(fused).value.shape[-1]).chunk(2)
+    gated = probe.gated_by(hf, path, (fused, gate), (fused, up), f"{path}.{mlp.out}")
+    yield gated, f"the first half of HF's {mlp.gate_in} is not the gate of the other", "gate_in"
+
+
+@_facts.register
+def _plain(mlp: PlainMlp, hf: HfModel, path: str) -> Iterator[tuple[bool, str, str]]:
+    hidden = probe.hidden_by_element(hf, path, f"{path}.{mlp.in_}", f"{path}.{mlp.out}")
+    yield hidden, f"HF's {mlp.out} does not read an activation of {mlp.in_}, each by itself", "kind"
+
+
+@_facts.register
+def _moe(mlp: MoeMlp, hf: HfModel, path: str) -> Iterator[tuple[bool, str, str]]:
+    if not hf.has(f"{path}.{mlp.experts}"):
+        dense = mlp.dense
+        text = f"HF's {path} has no {mlp.experts}, and the spec knows no dense layers"
+        yield dense is not None, text, "dense"
+        if dense is not None:
+            gate, up = (f"{path}.{dense.gate}", None), (f"{path}.{dense.in_}", None)
+            text = f"HF's MLP is not act({dense.gate}(x)) * {dense.in_}(x)"
+            yield probe.gated_by(hf, path, gate, up, f"{path}.{dense.out}"), text, "dense"
+        return
+    routed = hf.call(f"{path}.{mlp.router}").output
+    kinds = [isinstance(part, Tensor) and part.is_floating_point() for part in routed]
+    text = f"HF's {mlp.router} does not return logits, weights and numbers of experts"
+    yield kinds == [True, True, False], text, "router"
+    experts = hf.call(f"{path}.{mlp.experts}").value
+    total = hf.call(path).value
+    shared = f"{path}.{mlp.shared.path}" if mlp.shared else ""
+    rest = total - experts.reshape(total.shape)
+    alone = not shared and largest_difference(rest, torch.zeros_like(rest)) < probe.NOISE
+    beside = bool(shared) and _parallel(rest, hf.call(shared).value.reshape(total.shape))
+    text = f"HF's MLP returns other than {mlp.experts}{f' and {shared}' if shared else ''}"
+    yield alone or beside, text, "shared" if shared else "experts"
+
+
+def _parallel(rest: Tensor, shared: Tensor) -> bool:
+    """Whether each token's rest is a multiple of the shared expert's output: it may be gated."""
+    factor = (rest * shared).sum(-1, keepdim=True) / (shared * shared).sum(-1, keepdim=True)
+    return largest_difference(rest, factor * shared) < probe.NOISE

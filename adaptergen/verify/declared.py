@@ -1,0 +1,185 @@
+"""What a spec declares of HF's modules and parameters, each with the claim that does."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import singledispatch
+
+from adaptergen.spec.attention import DelegatedAttention, LatentAttention, ReimplementedAttention
+from adaptergen.spec.mlp import DenseLayers, GatedMlp, Mlp, MoeMlp, SharedExpert, SideMlp
+from adaptergen.spec.model import Spec
+from adaptergen.spec.qk_norm import HeadModulesQKNorm
+from adaptergen.verify.heads import head_counts
+from adaptergen.verify.structure import Structure, decided
+
+
+def linear_layers(spec: Spec) -> dict[str, str]:
+    """Paths below a block of the linear layers that every block has, by claim."""
+    attention, mlp = spec.attention, spec.mlp
+    if isinstance(attention, LatentAttention):
+        inside = {f"attention.{key}": name for key, name in attention.modules.items()}
+    else:
+        roles = attention.projections.modules.items()
+        inside = {f"attention.projections.{role}": name for role, name in roles}
+    found = {claim: f"{attention.path}.{name}" for claim, name in inside.items()}
+    return found | {f"mlp.{role}": f"{mlp.path}.{name}" for role, name in mlp.modules.items()}
+
+
+def biases(spec: Spec) -> dict[str, tuple[str, bool | str]]:
+    """Path below a block and deciding value of each bias, by the claim that decides it."""
+    attention, mlp = spec.attention, spec.mlp
+    found = {}
+    if not isinstance(attention, LatentAttention):
+        for role, value in attention.biases.items():
+            name = attention.projections.module_of(role)
+            found[f"attention.bias.{role}"] = f"{attention.path}.{name}", value
+    for role, value in mlp.biases.items():
+        found[f"mlp.bias.{role}"] = f"{mlp.path}.{mlp.modules[role]}", value
+    return found
+
+
+def switches(spec: Spec) -> dict[str, bool | str]:
+    """Constants or config keys that decide whether something is there, by claim."""
+    norms = spec.attention.qk_norm.norms
+    attention = spec.attention
+    latents = {"attention.bias": attention.bias} if isinstance(attention, LatentAttention) else {}
+    return {
+        **{claim: value for claim, (_, value) in biases(spec).items()},
+        **{f"layouts.{i}.when": layout.when for i, layout in enumerate(spec.layouts)},
+        "block.post_norms": getattr(spec.block, "post_norms", True),
+        "attention.qk_norm": norms.present if norms else False,
+        "tied_embeddings": spec.tied_embeddings,
+        "unembed_bias": spec.unembed_bias,
+        **latents,
+    }
+
+
+def first_claims(said: Mapping[str, object]) -> dict[str, str]:
+    """The config keys among what claims say, each with the first claim that names it."""
+    keys: dict[str, str] = {}
+    for claim, value in said.items():
+        if isinstance(value, str):
+            keys.setdefault(value, claim)
+    return keys
+
+
+def parameters(spec: Spec, built: Structure) -> dict[str, str]:
+    """Names of all parameters that the spec leads to under a config, with the claims that do."""
+    top, config = spec.paths, built.config
+    names = {f"{top.embed}.weight": "paths.embed", f"{top.unembed}.weight": "paths.unembed"}
+    if decided(config, spec.unembed_bias):
+        names[f"{top.unembed}.bias"] = "unembed_bias"
+    names |= dict.fromkeys(_of_norm(spec, top.final_norm), "paths.final_norm")
+    if spec.embedding_norm is not None:
+        names |= dict.fromkeys(_of_norm(spec, spec.embedding_norm), "embedding_norm")
+    below = dict(_of_block(spec, config))
+    for number in range(built.layers(top.blocks)):
+        layer = f"{top.blocks}.{number}"
+        names |= {f"{layer}.{name}": claim for name, claim in below.items()}
+        names |= _of_mlp(spec.mlp, f"{layer}.{spec.mlp.path}", built)
+        names |= _below(built, layer, spec.opaque, "opaque")
+        if spec.side_mlp is not None:
+            names |= _of_side(spec.side_mlp, layer)
+        if isinstance(spec.attention, DelegatedAttention):
+            inside = f"{layer}.{spec.attention.path}"
+            names |= _below(built, inside, spec.attention.opaque, "attention.opaque")
+    return names
+
+
+def _of_block(spec: Spec, config: object) -> Iterator[tuple[str, str]]:
+    """Names below a block, with the claims that lead to them."""
+    attention = spec.attention
+    for role, name in spec.block.norms.items():
+        yield from ((parameter, f"block.{role}") for parameter in _of_norm(spec, name))
+    yield from ((f"{path}.weight", claim) for claim, path in linear_layers(spec).items())
+    for claim, (path, value) in biases(spec).items():
+        if decided(config, value):
+            yield f"{path}.bias", claim
+    norms = attention.qk_norm.norms
+    if norms is not None and decided(config, norms.present):
+        for role, name in (("q", norms.q), ("k", norms.k)):
+            for parameter in _of_head_norm(spec, role, f"{attention.path}.{name}", config):
+                yield parameter, "attention.qk_norm"
+    if attention.sinks is not None:
+        yield f"{attention.path}.{attention.sinks}", "attention.sinks"
+    if isinstance(attention, ReimplementedAttention) and attention.gate is not None:
+        yield f"{attention.path}.{attention.gate}.weight", "attention.gate"
+    if isinstance(attention, ReimplementedAttention) and attention.norm_before_o is not None:
+        for parameter in _of_norm(spec, f"{attention.path}.{attention.norm_before_o}"):
+            yield parameter, "attention.norm_before_o"
+    if isinstance(attention, LatentAttention):
+        yield from _of_latents(spec, attention, config)
+
+
+def _of_latents(
+    spec: Spec, attention: LatentAttention, config: object
+) -> Iterator[tuple[str, str]]:
+    """What is there beside the layers that every config has."""
+    compressed = getattr(config, attention.compressed, None) is not None
+    keys = ("q_a", "q_b") if compressed else ("q",)
+    for key in keys:
+        yield f"{attention.path}.{getattr(attention, key)}.weight", f"attention.{key}"
+    for key in ("q_norm", "kv_norm") if compressed else ("kv_norm",):
+        for parameter in _of_norm(spec, f"{attention.path}.{getattr(attention, key)}"):
+            yield parameter, f"attention.{key}"
+    if decided(config, attention.bias):
+        for key in ("q_a", "kv_a", "o") if compressed else ("kv_a", "o"):
+            yield f"{attention.path}.{getattr(attention, key)}.bias", "attention.bias"
+
+
+def _of_head_norm(spec: Spec, role: str, path: str, config: object) -> list[str]:
+    if not isinstance(spec.attention.qk_norm, HeadModulesQKNorm):
+        return _of_norm(spec, path)
+    query, key_value = head_counts(config, spec)
+    return [f"{path}.norms.{i}.weight" for i in range(query if role == "q" else key_value)]
+
+
+def _of_norm(spec: Spec, path: str) -> list[str]:
+    kinds = {"weight": spec.norm.weight != "none", "bias": spec.norm.bias}
+    return [f"{path}.{kind}" for kind, exists in kinds.items() if exists]
+
+
+def _of_side(side: SideMlp, layer: str) -> dict[str, str]:
+    parts = {"gate_in": side.gate_in, "out": side.out}
+    path = f"{layer}.{side.path}"
+    return {f"{path}.{name}.weight": f"side_mlp.{key}" for key, name in parts.items()}
+
+
+@singledispatch
+def _of_mlp(mlp: Mlp, path: str, built: Structure) -> dict[str, str]:
+    """Parameters of an MLP beside its linear layers; one function for each kind that has more."""
+    return _below(built, path, mlp.opaque, "mlp.opaque")
+
+
+@_of_mlp.register
+def _of_gated(mlp: GatedMlp, path: str, built: Structure) -> dict[str, str]:
+    norm = [mlp.norm_before_out] if mlp.norm_before_out is not None else []
+    found = _below(built, path, norm, "mlp.norm_before_out")
+    return found | _below(built, path, mlp.opaque, "mlp.opaque")
+
+
+@_of_mlp.register
+def _of_moe(mlp: MoeMlp, path: str, built: Structure) -> dict[str, str]:
+    found = _below(built, path, [mlp.experts], "mlp.experts")
+    if mlp.dense is not None and not found:
+        return _projections(built, path, mlp.dense, "mlp.dense")
+    found |= _below(built, path, [mlp.router], "mlp.router")
+    found |= _below(built, path, mlp.opaque, "mlp.opaque")
+    if mlp.shared is not None:
+        found |= _projections(built, f"{path}.{mlp.shared.path}", mlp.shared, "mlp.shared")
+        mix = [mlp.shared.mix] if mlp.shared.mix is not None else []
+        found |= _below(built, path, mix, "mlp.shared.mix")
+    return found
+
+
+def _below(built: Structure, path: str, names: Iterable[str], claim: str) -> dict[str, str]:
+    """All parameters that HF has at these places."""
+    starts = tuple(f"{path}.{name}" for name in names)
+    found = (n for n in built.shapes if any(n == s or n.startswith(f"{s}.") for s in starts))
+    return dict.fromkeys(found, claim)
+
+
+def _projections(
+    built: Structure, path: str, part: DenseLayers | SharedExpert, claim: str
+) -> dict[str, str]:
+    kinds = ("weight", "bias") if decided(built.config, part.bias) else ("weight",)
+    names = part.modules.values()
+    return {f"{path}.{name}.{kind}": claim for name in names for kind in kinds}

@@ -1,0 +1,76 @@
+"""Queries, keys and values in the HF model: where they come from, and how heads share them."""
+
+import torch
+from torch import Tensor
+
+from adaptergen.spec.attention import HeadedAttention, LatentAttention
+from adaptergen.spec.model import Spec
+from adaptergen.spec.projections import FusedProjections
+from adaptergen.verify.hf import HfModel
+from adaptergen.verify.once import NotApplicableError
+from adaptergen.verify.structure import decided
+
+
+def headed(spec: Spec) -> HeadedAttention:
+    """The attention of a spec, where heads have projections.
+
+    Raises:
+        NotApplicableError: if queries, keys and values come from latents.
+    """
+    if isinstance(spec.attention, LatentAttention):
+        raise NotApplicableError("attention goes through latents, TL splits no weights by head")
+    return spec.attention
+
+
+def head_counts(config: object, spec: Spec) -> tuple[int, int]:
+    """How many query heads an HF config gives, and how many key and value heads."""
+    if isinstance(spec.attention, LatentAttention):
+        count = int(getattr(config, spec.attention.query_heads))
+        return count, count
+    heads = spec.attention.heads
+    query = int(getattr(config, heads.query))
+    single, key = heads.single, heads.key_value
+    if single is not None and decided(config, single.when):
+        several = single.unless is not None and decided(config, single.unless)
+        if not several:
+            return query, 1
+    return query, query if key is None else int(getattr(config, key))
+
+
+def head_dim(hf: HfModel, spec: Spec, layer: str) -> int:
+    """Size of a head: the width of the projections shared among the heads of the config."""
+    projections, (query, key_value) = headed(spec).projections, head_counts(hf.config, spec)
+    path, heads = f"{layer}.{spec.attention.path}", query
+    if isinstance(projections, FusedProjections):
+        path, heads = f"{path}.{projections.qkv}", query + 2 * key_value
+    else:
+        path = f"{path}.{projections.q}"
+    return int(hf.call(path).value.shape[-1] // heads)
+
+
+def rows(hf: HfModel, spec: Spec, layer: str) -> dict[str, Tensor]:
+    """Which outputs of its module each of q, k and v is, by head: [head, d_head]."""
+    size, projections = head_dim(hf, spec, layer), headed(spec).projections
+    query, key_value = head_counts(hf.config, spec)
+    counts = {"q": query, "k": key_value, "v": key_value}
+    if not isinstance(projections, FusedProjections):
+        return {role: torch.arange(n * size).view(n, size) for role, n in counts.items()}
+    every = torch.arange((query + 2 * key_value) * size)
+    if projections.layout == "stacked":
+        parts = torch.split(every.view(-1, size), list(counts.values()))
+    else:
+        grouped = every.view(key_value, -1, size)
+        parts = (grouped[:, :-2].flatten(0, 1), grouped[:, -2], grouped[:, -1])
+    return dict(zip(counts, parts, strict=True))
+
+
+def by_head(hf: HfModel, spec: Spec, layer: str) -> dict[str, Tensor]:
+    """Queries, keys and values as projected in the main pass, each [batch, pos, head, d_head]."""
+    path, indices = f"{layer}.{spec.attention.path}", rows(hf, spec, layer)
+    of = headed(spec).projections.module_of
+    return {role: hf.call(f"{path}.{of(role)}").value[..., at] for role, at in indices.items()}
+
+
+def split(value: Tensor, size: int) -> Tensor:
+    """[batch, pos, head * d_head] as [batch, pos, head, d_head]."""
+    return value.reshape(*value.shape[:-1], -1, size)

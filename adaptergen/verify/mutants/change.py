@@ -1,0 +1,208 @@
+"""Wrong specs: every claim of a spec changed in each way that someone could get it wrong.
+
+Most changes follow from what a key holds: a choice becomes another one, a decided key its opposite
+or another key, a word another word. What a name could be mistaken for depends on the facet; a
+function registered for the facet's class says it. A new facet value needs one such function.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import combinations, islice
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from adaptergen.spec.facet import Facet, Word
+from adaptergen.spec.model import Spec
+from adaptergen.spec.values import Decided
+from adaptergen.spec.verification import Verification
+from adaptergen.spec.walk import classes_of, key_of, tag_of
+from adaptergen.verify.hf import HfModel
+
+_DECIDED = get_args(Decided)[1]
+
+
+@dataclass(frozen=True)
+class Change:
+    """Other values for some keys of a spec, by dotted path; `name` is short and never changes."""
+
+    name: str
+    description: str
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class World:
+    """What a change may draw on: the whole spec, and the HF model that it is about."""
+
+    spec: Spec
+    hf: HfModel
+
+    @property
+    def layer(self) -> str:
+        """Path of the first layer."""
+        return f"{self.spec.paths.blocks}.0"
+
+    @property
+    def attention(self) -> str:
+        """Path of the first layer's attention."""
+        return f"{self.layer}.{self.spec.attention.path}"
+
+    @property
+    def mlp(self) -> str:
+        """Path of the first layer's MLP."""
+        return f"{self.layer}.{self.spec.mlp.path}"
+
+    def lookalikes(self, path: str, inside: str) -> list[str]:
+        """Other modules with parameters of the same shapes, as paths seen from `inside`."""
+        modules = dict(self.hf.module(inside).named_modules() if inside else self._modules())
+        shapes = {p: _shapes(m) for p, m in modules.items()}
+        wanted = shapes.get(path)
+        return [p for p, found in shapes.items() if wanted and found == wanted and p != path]
+
+    def _modules(self) -> Iterator[tuple[str, Any]]:
+        yield from self.hf.model.named_modules()
+
+
+def _shapes(module: Any) -> list[tuple[str, tuple[int, ...]]]:
+    return [(name, tuple(value.shape)) for name, value in module.named_parameters()]
+
+
+Changes = Callable[[Any, World], Iterator[Change]]
+Values = Callable[[World], Iterator[tuple[str, Any]]]
+
+CHANGES: dict[type[Facet], Changes] = {}
+INSTEAD: dict[type[Facet], Values] = {}
+
+
+def mutates(*facets: type[Facet]) -> Callable[[Changes], Changes]:
+    """Register how facets' names can be wrong; keys of the changes are seen from the facet."""
+
+    def register(function: Changes) -> Changes:
+        CHANGES.update(dict.fromkeys(facets, function))
+        return function
+
+    return register
+
+
+def instead(facet: type[Facet]) -> Callable[[Values], Values]:
+    """Register wrong values of a facet's class where the spec may have another class's.
+
+    Each is a word for the mutant's name and the value as YAML has it.
+    """
+
+    def register(function: Values) -> Values:
+        INSTEAD[facet] = function
+        return function
+
+    return register
+
+
+def changes(spec: Spec, hf: HfModel) -> list[Change]:
+    """Every change of a spec, in the order of its keys; no two lead to the same spec."""
+    found: list[Change] = []
+    seen = [spec]
+    for change in _changes_of(spec, "", World(spec, hf)):
+        wrong = changed(spec, change)
+        if wrong not in seen:
+            seen.append(wrong)
+            found.append(change)
+    return found
+
+
+def changed(spec: Spec, change: Change) -> Spec:
+    """The spec with a change made."""
+    tree = spec.model_dump(by_alias=True)
+    for path, value in change.values.items():
+        *parents, key = path.split(".")
+        facet = tree
+        for parent in parents:
+            facet = facet[parent]
+        facet[key] = value
+    return Spec.model_validate(tree)
+
+
+def _changes_of(facet: Facet, prefix: str, world: World) -> Iterator[Change]:
+    registered = CHANGES.get(type(facet))
+    for change in registered(facet, world) if registered else ():
+        yield _inside(prefix, change)
+    for name, field in type(facet).model_fields.items():
+        key, value = key_of(name, field), getattr(facet, name)
+        for word, other in _others(field, value, world):
+            shown = word if isinstance(other, dict) else other
+            text = f"{prefix}{key} is {shown}, not {_shown(value)}"
+            yield _inside(prefix, Change(f"{key}.{word}", text, {key: other}))
+        if isinstance(value, Facet) and not isinstance(value, Verification):
+            yield from _changes_of(value, f"{prefix}{key}.", world)
+
+
+def _inside(prefix: str, change: Change) -> Change:
+    values = {prefix + key: value for key, value in change.values.items()}
+    return replace(change, name=(prefix + change.name).lower(), values=values)
+
+
+def _shown(value: object) -> object:
+    return tag_of(type(value)) if isinstance(value, Facet) else value
+
+
+def _others(field: FieldInfo, value: object, world: World) -> Iterator[tuple[str, Any]]:
+    """Other values that a key can hold by its type alone, each with a word for it."""
+    classes = classes_of(field.annotation)
+    if len(classes) > 1:
+        for cls in classes:
+            if issubclass(cls, Word):
+                yield cls.word, cls.word
+            else:
+                for word, other in INSTEAD[cls](world):
+                    yield f"{tag_of(cls)}.{word}".rstrip("."), other
+    elif _DECIDED in field.metadata:
+        for other in (True, False, *deciding_keys(world)):
+            yield str(other), other
+    elif field.annotation is bool:
+        yield "flipped", not value
+    elif get_origin(field.annotation) is Literal:
+        for other in get_args(field.annotation):
+            yield str(other), other
+
+
+def deciding_keys(world: World) -> list[str]:
+    """Boolean config keys that claims name, and one that decides something else."""
+    settings = world.hf.config.to_dict()
+    boolean = [key for key, value in settings.items() if isinstance(value, bool)]
+    named = [key for key in boolean if f"'{key}'" in repr(world.spec.model_dump())]
+    return [*named, *[key for key in boolean if key not in named][:1]]
+
+
+def swap(facet: Facet, one: str, other: str) -> Change:
+    """Two keys of a facet with each other's values."""
+    values = facet.model_dump(by_alias=True)
+    text = f"{one} is {values[other]} and {other} is {values[one]}, the wrong way round"
+    exchanged = {one: values[other], other: values[one]}
+    return Change(f"{one}-{other}.swapped", text, exchanged)
+
+
+def swaps(facet: Facet, *keys: str) -> Iterator[Change]:
+    """Every two of these keys with each other's values."""
+    for one, other in combinations(keys, 2):
+        yield swap(facet, one, other)
+
+
+def redirected(world: World, inside: str, facet: Facet, *keys: str) -> Iterator[Change]:
+    """Each key with the path of another module that looks the same, or of none at all."""
+    values = facet.model_dump(by_alias=True)
+    for key in keys:
+        found = (one for one in world.lookalikes(values[key], inside) if _can_hold(facet, key, one))
+        for other in islice(found, 1):
+            yield Change(f"{key}.elsewhere", f"{key} is {other}", {key: other})
+        other = f"{values[key]}_x"
+        yield Change(f"{key}.nowhere", f"{key} is {other}, which HF lacks", {key: other})
+
+
+def _can_hold(facet: Facet, key: str, value: str) -> bool:
+    """Whether a key may have the value at all: names have no dots, paths do."""
+    try:
+        type(facet).model_validate({**facet.model_dump(by_alias=True), key: value})
+    except ValidationError:
+        return False
+    return True

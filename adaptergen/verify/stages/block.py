@@ -1,0 +1,115 @@
+"""The residual stream and the norms: what happens around attention and MLP."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from adaptergen.spec.attention import LatentAttention
+from adaptergen.spec.model import Spec
+from adaptergen.verify.hf import Call, HfModel
+from adaptergen.verify.stages.attention import attention_stages
+from adaptergen.verify.stages.mlp import mlp_stages
+from adaptergen.verify.stages.stage import Layer, Part, Stage
+
+
+def stages(hf: HfModel, spec: Spec, layers: dict[int, str]) -> list[Stage]:
+    """All stages of the main pass."""
+    found = list(_before_blocks(hf, spec, layers))
+    for number, path in layers.items():
+        found += _block(Layer(hf, spec, path, number))
+    return found + list(_after_blocks(hf, spec))
+
+
+def _before_blocks(hf: HfModel, spec: Spec, layers: dict[int, str]) -> Iterator[Stage]:
+    embed = hf.call(spec.paths.embed)
+    yield Stage("embed.hook_in", "stream", "paths.embed", embed.input)
+    scaled = spec.multipliers.embedding is not None
+    for hook in ("embed.hook_out", "hook_embed"):
+        # TL shows what enters the stream, which HF scales outside of the embedding.
+        value = hf.call(layers[0]).input if scaled else embed.value
+        yield Stage(hook, "stream", "paths.embed", value)
+    if spec.paths.rotary is None:
+        return
+    rotary, times = hf.call(spec.paths.rotary).output, hf.seen.runs[spec.paths.rotary]
+    if not isinstance(rotary, tuple):
+        # Complex numbers instead of cosines and sines, which TL has no hooks for.
+        return
+    for hook, value in (("hook_cos", rotary[0]), ("hook_sin", rotary[1])):
+        yield Stage(f"rotary_emb.{hook}", "attention", "paths.rotary", value, times=times)
+
+
+def _after_blocks(hf: HfModel, spec: Spec) -> Iterator[Stage]:
+    path = spec.paths.final_norm
+    for stage in _norm("ln_final", "paths.final_norm", hf.call(path), None):
+        # The same norm may come before the first block too.
+        yield replace(stage, times=hf.seen.runs[path])
+    unembed = hf.call(spec.paths.unembed)
+    yield Stage("unembed.hook_in", "stream", "paths.final_norm", unembed.input)
+    for hook in ("unembed.hook_out", "hook_unembed"):
+        yield Stage(hook, "stream", "paths.unembed", unembed.value)
+
+
+def _block(layer: Layer) -> Iterator[Stage]:
+    spec, norms = layer.spec, layer.spec.block.norms
+    call, attention, mlp = layer.call(), spec.attention.path, spec.mlp.path
+    for hook in ("hook_in", "hook_resid_pre"):
+        yield layer.stage(hook, "stream", "paths.blocks", call.input)
+    yield from _norm_of(layer, "ln1")
+    yield layer.stage("attn.hook_in", "attention", "attention.path", layer.call(attention).input)
+    yield from attention_stages(spec.attention, layer)
+    yield from _output(layer, "attn", attention, "ln1_post", _claim_of_output(spec))
+    if not spec.block.parallel:
+        middle = layer.call(norms.get("ln2", mlp)).input
+        yield layer.stage("hook_resid_mid", "stream", "block.topology", middle)
+    yield from _norm_of(layer, "ln2")
+    yield layer.stage("mlp.hook_in", "mlp", "mlp.path", layer.call(mlp).input)
+    yield from mlp_stages(spec.mlp, layer)
+    yield from _output(layer, "mlp", mlp, "ln2_post", "mlp.out")
+    yield from _side(layer)
+    for hook in ("hook_out", "hook_resid_post"):
+        yield layer.stage(hook, "stream", "block.topology", call.value)
+
+
+def _claim_of_output(spec: Spec) -> str:
+    latent = isinstance(spec.attention, LatentAttention)
+    return "attention.o" if latent else "attention.projections.o"
+
+
+def _output(layer: Layer, part: str, path: str, post: str, claim: str) -> Iterator[Stage]:
+    """What attention or MLP returns, and what it adds to the stream: normed or scaled, if so."""
+    kind: Part = "mlp" if part == "mlp" else "attention"
+    value = layer.call(path).value
+    yield layer.stage(f"{part}.hook_out", kind, claim, value)
+    yield from _norm_of(layer, post)
+    if post in layer.spec.block.norms:
+        value, claim = layer.call(layer.spec.block.norms[post]).value, f"block.{post}"
+    if part == "attn" or layer.spec.side_mlp is None:
+        yield layer.stage(f"hook_{part}_out", kind, claim, value * layer.residual_scale)
+
+
+def _side(layer: Layer) -> Iterator[Stage]:
+    """The activations of a further MLP."""
+    side = layer.spec.side_mlp
+    if side is None:
+        return
+    fused, out = (layer.call(f"{side.path}.{name}") for name in (side.gate_in, side.out))
+    whole = layer.call(side.path)
+    yield layer.stage("shared_mlp.hook_in", "mlp", "side_mlp.path", whole.input)
+    for role, value in zip(("gate", "in"), fused.value.chunk(2, dim=-1), strict=True):
+        yield layer.stage(f"shared_mlp.{role}.hook_out", "mlp", "side_mlp.gate_in", value)
+    for hook in ("out.hook_in", "hook_post"):
+        yield layer.stage(f"shared_mlp.{hook}", "mlp", "side_mlp.out", out.input)
+    yield layer.stage("shared_mlp.hook_out", "mlp", "side_mlp.out", whole.value)
+
+
+def _norm_of(layer: Layer, role: str) -> Iterator[Stage]:
+    """The stages of a norm of the block, where it has that role."""
+    name = layer.spec.block.norms.get(role)
+    if name is not None:
+        yield from _norm(role, f"block.{role}", layer.call(name), layer.number)
+
+
+def _norm(name: str, claim: str, call: Call, layer: int | None) -> Iterator[Stage]:
+    yield Stage(f"{name}.hook_in", "norm", claim, call.input, layer)
+    yield Stage(f"{name}.hook_scale", "norm", claim, call.input[..., :1], layer, exact=False)
+    yield Stage(f"{name}.hook_normalized", "norm", claim, call.value, layer, exact=False)
+    yield Stage(f"{name}.hook_out", "norm", claim, call.value, layer)

@@ -1,0 +1,63 @@
+"""An activation that a hook of TL should show, and HF's value of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+
+from adaptergen.spec.model import Spec
+from adaptergen.verify.hf import Call, HfModel
+
+Part = Literal["stream", "norm", "attention", "mlp"]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One activation: the hook that shows it, HF's value, and the claim that decides it.
+
+    `view` is applied to the hook's value before comparing. Of a stage without `exact` only the
+    shape is compared, since HF has no such value. The hook fires `times` times in a pass; the
+    last value counts.
+    """
+
+    hook: str
+    part: Part
+    claim: str
+    theirs: Tensor
+    layer: int | None = None
+    exact: bool = True
+    view: Callable[[Tensor], Tensor] = lambda value: value
+    times: int = 1
+
+    @property
+    def name(self) -> str:
+        """The hook's full name."""
+        return self.hook if self.layer is None else f"blocks.{self.layer}.{self.hook}"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of the HF model in the main pass."""
+
+    hf: HfModel
+    spec: Spec
+    path: str
+    number: int
+
+    def call(self, path: str = "") -> Call:
+        """The call of the layer, or of a part of it."""
+        return self.hf.call(f"{self.path}.{path}" if path else self.path)
+
+    def stage(
+        self, hook: str, part: Part, claim: str, theirs: Tensor, *, exact: bool = True,
+        view: Callable[[Tensor], Tensor] = lambda value: value,
+    ) -> Stage:  # fmt: skip
+        """A stage of this layer."""
+        return Stage(hook, part, claim, theirs, self.number, exact, view)
+
+    @property
+    def residual_scale(self) -> float:
+        """What the outputs of attention and MLP are multiplied by on their way to the stream."""
+        key = self.spec.multipliers.residual
+        return 1.0 if key is None else float(getattr(self.hf.config, key))
