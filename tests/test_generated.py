@@ -14,6 +14,7 @@ from transformer_lens.model_bridge.sources import build_bridge_from_module
 
 import adaptergen
 from adaptergen.project import bundled
+from tests.registration import restored_factory
 
 MODULE = Path(bundled("generated")) / "smollm3.py"
 ROPE_LAYER, NOPE_LAYER = 0, 3
@@ -32,9 +33,10 @@ def reference() -> transformers.PreTrainedModel:
 
 @pytest.fixture(scope="module")
 def bridge(reference: transformers.PreTrainedModel) -> TransformerBridge:
-    adaptergen.register()
     model = copy.deepcopy(reference)
-    return build_bridge_from_module(model, "SmolLM3ForCausalLM", hf_config=model.config)
+    with restored_factory():
+        adaptergen.register()
+        return build_bridge_from_module(model, "SmolLM3ForCausalLM", hf_config=model.config)
 
 
 @pytest.mark.parametrize("layer", [ROPE_LAYER, NOPE_LAYER])

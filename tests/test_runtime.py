@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import torch
 import transformers
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformer_lens.factories import architecture_adapter_factory as factory
 from transformer_lens.model_bridge import TransformerBridge
 from transformer_lens.model_bridge.sources import build_bridge_from_module
@@ -17,6 +16,8 @@ import adaptergen
 from adaptergen.errors import Failure
 from adaptergen.project import bundled
 from adaptergen.runtime import load_adapters
+from adaptergen.verify import checkpoint
+from tests.registration import restored_factory
 
 CWM = """\
 architecture: CwmForCausalLM
@@ -31,12 +32,8 @@ mlp: {bias: false}
 
 @pytest.fixture(autouse=True)
 def _restored_factory() -> Iterator[None]:
-    adapters = dict(factory.ArchitectureAdapterFactory._adapters)
-    supported = dict(factory.SUPPORTED_ARCHITECTURES)
-    yield
-    factory.ArchitectureAdapterFactory._adapters = adapters
-    factory.SUPPORTED_ARCHITECTURES.clear()
-    factory.SUPPORTED_ARCHITECTURES.update(supported)
+    with restored_factory():
+        yield
 
 
 @pytest.fixture
@@ -52,26 +49,12 @@ def tiny(architecture: str, **kwargs: object) -> transformers.PreTrainedModel:
     """A random model whose vocabulary fits the byte tokenizer."""
     cls = getattr(transformers, architecture)
     config = cls.config_class(
-        vocab_size=259, hidden_size=48, intermediate_size=80, num_hidden_layers=2,
-        num_attention_heads=4, num_key_value_heads=2, head_dim=16, max_position_embeddings=160,
-        pad_token_id=256, bos_token_id=257, eos_token_id=258, **kwargs,
+        hidden_size=48, intermediate_size=80, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, head_dim=16, max_position_embeddings=160,
+        **checkpoint.settings(), **kwargs,
     )  # fmt: skip
     torch.manual_seed(0)
     return cls(config).eval()
-
-
-def save_checkpoint(model: transformers.PreTrainedModel, folder: Path) -> None:
-    """Save a model and a tokenizer of 256 bytes and three special tokens."""
-    specials = ["<pad>", "<s>", "</s>"]
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {token: i for i, token in enumerate([*alphabet, *specials])}
-    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    transformers.PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="<pad>", bos_token="<s>", eos_token="</s>"
-    ).save_pretrained(folder)
-    model.save_pretrained(folder)
 
 
 def test_register_without_folders_registers_every_bundled_adapter() -> None:
@@ -95,7 +78,7 @@ def test_boot_transformers_uses_the_registered_adapter_for_a_saved_checkpoint(
 ) -> None:
     adaptergen.register()
     model = tiny("SmolLM3ForCausalLM")
-    save_checkpoint(model, tmp_path)
+    checkpoint.save(model, str(tmp_path))
     bridge = TransformerBridge.boot_transformers(str(tmp_path), device="cpu")
     assert type(bridge.adapter).__module__ == "adaptergen.generated.smollm3"
     tokens = bridge.to_tokens("hello", prepend_bos=False)
@@ -106,13 +89,17 @@ def test_boot_transformers_uses_the_registered_adapter_for_a_saved_checkpoint(
 def test_boot_transformers_takes_an_architecture_that_tl_lacks(
     cwm_adapters: str, tmp_path: Path
 ) -> None:
+    # Not even an installed package may offer one.
+    factory.ArchitectureAdapterFactory.discover_entry_points()
+    for known in (factory.ArchitectureAdapterFactory._adapters, factory.SUPPORTED_ARCHITECTURES):
+        known.pop("CwmForCausalLM", None)
     model = tiny("CwmForCausalLM", sliding_window=4)
-    checkpoint = tmp_path / "checkpoint"
-    save_checkpoint(model, checkpoint)
+    folder = str(tmp_path / "checkpoint")
+    checkpoint.save(model, folder)
     with pytest.raises(ValueError, match="Could not determine supported architecture"):
-        TransformerBridge.boot_transformers(str(checkpoint), device="cpu")
+        TransformerBridge.boot_transformers(folder, device="cpu")
     assert adaptergen.register(cwm_adapters) == ["CwmForCausalLM"]
-    bridge = TransformerBridge.boot_transformers(str(checkpoint), device="cpu")
+    bridge = TransformerBridge.boot_transformers(folder, device="cpu")
     tokens = torch.arange(12)[None]
     with torch.no_grad():
         torch.testing.assert_close(bridge(tokens), model(tokens).logits)
@@ -120,8 +107,11 @@ def test_boot_transformers_takes_an_architecture_that_tl_lacks(
 
 def test_two_folders_with_the_same_names_stay_apart(cwm_adapters: str) -> None:
     other = load_adapters(cwm_adapters)
+    bundled_ones = load_adapters(bundled("generated"))
     assert set(other) == {"CwmForCausalLM"}
-    assert "CwmForCausalLM" not in load_adapters(bundled("generated"))
+    assert set(bundled_ones) > set(other)
+    assert bundled_ones["CwmForCausalLM"] is not other["CwmForCausalLM"]
+    assert load_adapters(bundled("generated")) is bundled_ones
     assert load_adapters(cwm_adapters)["CwmForCausalLM"] is other["CwmForCausalLM"]
 
 

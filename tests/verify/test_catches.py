@@ -9,12 +9,34 @@ from adaptergen.verify.checks import ALL
 from adaptergen.verify.record import CheckResult, Status
 from adaptergen.verify.running import run_checks
 from adaptergen.verify.subject import Subject
-from tests.verify.cases import MODULES, SPECS, Case
-from tests.verify.conftest import Replacements, changed, hf_model, load, module_of
+from tests.verify.broken_attention import HEADS
+from tests.verify.broken_facets import FACETS
+from tests.verify.broken_modules import MODULES
+from tests.verify.broken_specs import CLAIMS
+from tests.verify.case import Case, Replacements
+from tests.verify.conftest import changed, hf_model, load, module_of
+from tests.verify.exclusive import EXCLUSIVE
+
+Broken = Callable[[str, Replacements], str]
+
+SPECS = [*CLAIMS, *FACETS, *HEADS]
+ONLY = [case for case in (*SPECS, *MODULES) if case.only] + EXCLUSIVE
 
 
 def _of_group(*groups: str) -> list[Check]:
     return [check for check in ALL if check.group in groups]
+
+
+def _groups(case: Case) -> set[str]:
+    return {name.partition(".")[0] for name in case.expected}
+
+
+def _subject(case: Case, broken: Broken) -> Subject:
+    right = load(case.spec).spec
+    spec = changed(case.spec, case.change) if case.change else right
+    same_hf = (spec.architecture, spec.tiny) == (right.architecture, right.tiny)
+    module = broken(case.spec, case.replace) if case.replace else module_of(case.spec)
+    return Subject(spec, module, hf=hf_model(case.spec) if same_hf else None)
 
 
 def _assert_caught(case: Case, results: Sequence[CheckResult]) -> None:
@@ -32,22 +54,27 @@ def _assert_caught(case: Case, results: Sequence[CheckResult]) -> None:
 
 
 @pytest.mark.parametrize("case", MODULES, ids=lambda case: case.name)
-def test_broken_module(case: Case, broken: Callable[[str, Replacements], str]) -> None:
-    module = broken(case.spec, case.replace)
-    subject = Subject(load(case.spec).spec, module, hf=hf_model(case.spec))
+def test_broken_module(case: Case, broken: Broken) -> None:
     # Variants build many models: they run where they are expected to find something.
-    groups = {"boot", "config", "forward", "hooks", "weights"}
-    groups |= {name.partition(".")[0] for name in case.expected}
-    _assert_caught(case, run_checks(subject, _of_group(*groups)))
+    groups = {"boot", "config", "forward", "hooks", "weights", *_groups(case)}
+    _assert_caught(case, run_checks(_subject(case, broken), _of_group(*groups)))
 
 
 @pytest.mark.parametrize("case", SPECS, ids=lambda case: case.name)
-def test_broken_spec(case: Case) -> None:
-    subject = Subject(changed(case.spec, case.change), module_of(case.spec))
+def test_broken_spec(case: Case, broken: Broken) -> None:
     # This one builds dozens of models.
     left_out = {"claims.config"} - case.expected.keys()
-    checks = [check for check in _of_group("claims") if check.name not in left_out]
-    _assert_caught(case, run_checks(subject, checks))
+    checks = [c for c in _of_group("claims", *_groups(case)) if c.name not in left_out]
+    _assert_caught(case, run_checks(_subject(case, broken), checks))
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("case", ONLY, ids=lambda case: case.name)
+def test_nothing_else_in_the_battery_catches_it(case: Case, broken: Broken) -> None:
+    results = run_checks(_subject(case, broken), ALL)
+    _assert_caught(case, results)
+    failed = {result.check: result.message for result in results if result.status is Status.FAILED}
+    assert failed.keys() == case.expected.keys(), failed
 
 
 def test_every_check_catches_something() -> None:
@@ -55,6 +82,21 @@ def test_every_check_catches_something() -> None:
     assert {check.name for check in ALL} - caught == set()
 
 
+def test_every_check_is_needed_to_catch_something() -> None:
+    needed = {name for case in ONLY for name in case.expected}
+    assert {check.name for check in ALL} == needed
+
+
+def test_checks_fail_together_for_a_reason_and_only_where_one_of_them_never_fails_alone() -> None:
+    alone = {name for case in ONLY for name in case.expected if len(case.expected) == 1}
+    for case in ONLY:
+        together = len(case.expected) > 1
+        assert bool(case.because) == together, case.name
+        assert bool(case.expected.keys() - alone) == together, case.name
+
+
 def test_names_are_unique_and_say_something() -> None:
     assert len({check.name for check in ALL}) == len(ALL)
     assert all(check.description.endswith(".") for check in ALL)
+    cases = [*MODULES, *SPECS, *EXCLUSIVE]
+    assert len({case.name for case in cases}) == len(cases)

@@ -15,8 +15,16 @@ def test_named_keys_are_those_that_claims_name() -> None:
     assert set(named_keys(load("smollm3").spec)) == {
         "attention_bias", "mlp_bias", "tie_word_embeddings",
         "num_attention_heads", "num_key_value_heads", "head_dim",
+        "rms_norm_eps", "hidden_act",
     }  # fmt: skip
     assert named_keys(load("mistral").spec)["sliding_window"] == "attention.window"
+    keys = named_keys(load("granite").spec)
+    assert keys["residual_multiplier"] == "multipliers.residual"
+    assert keys["logits_scaling"] == "multipliers.logits"
+    assert named_keys(load("qwen3_moe").spec)["num_experts"] == "mlp.count"
+    assert named_keys(load("gpt_neox").spec)["use_parallel_residual"] == "layouts.0.when"
+    assert named_keys(load("hyperclovax").spec)["use_post_norm"] == "block.post_norms"
+    assert named_keys(load("phimoe").spec)["lm_head_bias"] == "unembed_bias"
     assert hf_model("mistral").config.sliding_window == 8
 
 
@@ -28,6 +36,11 @@ def test_named_keys_are_those_that_claims_name() -> None:
         ("qwen2", {"attention.window": "none"}, ["use_sliding_window", "sliding_window"]),
         ("llama", {"attention.bias": False}, ["attention_bias"]),
         ("llama", {"tied_embeddings": False}, ["tie_word_embeddings"]),
+        ("llama", {"norm.eps": None}, ["rms_norm_eps"]),
+        ("llama", {"mlp.act": None}, ["hidden_act"]),
+        ("granite", {"multipliers.embedding": None}, ["embedding_multiplier"]),
+        ("granite", {"multipliers.residual": None}, ["residual_multiplier"]),
+        ("granite", {"multipliers.logits": "none"}, ["logits_scaling"]),
     ],
 )
 def test_a_key_that_loses_its_claim_is_accused(

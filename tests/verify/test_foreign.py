@@ -58,7 +58,7 @@ def test_layers_are_found_by_running_the_model() -> None:
 
 
 def test_command_line_without_a_spec(run: Run) -> None:
-    adapter = "transformer_lens:GptOssForCausalLM"
+    adapter = "transformer_lens:FalconH1ForCausalLM"
     outcome = run("verify", "--quiet", "--adapter", adapter, "--only", "weights")
     assert outcome.status == 1
     assert "weights.compatibility: log-probability" in outcome.out

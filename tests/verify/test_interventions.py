@@ -20,14 +20,21 @@ BLOCK = "model.layers.1"
 
 @pytest.fixture
 def hf() -> HfModel:
-    return HfModel(SPEC.architecture, SPEC.tiny)
+    model = HfModel(SPEC.architecture, SPEC.tiny)
+    # The main pass, which HF hooks for good to collect patterns, is not what is tested.
+    assert model.seen is not None
+    return model
+
+
+def _hooks(hf: HfModel) -> list[tuple[object, ...]]:
+    return [(*m._forward_hooks, *m._forward_pre_hooks) for m in hf.model.modules()]
 
 
 def test_a_head_s_output_set_to_zero_is_its_columns_of_the_projection_set_to_zero(
     hf: HfModel,
 ) -> None:
     (z,) = [i for i in of_heads(SPEC, 1) if i.hook == "attn.hook_z"]
-    found = hf_logits(hf, BLOCK, z, 16)
+    found = hf_logits(hf, SPEC, BLOCK, z)
     with torch.no_grad():
         hf.module(f"{BLOCK}.self_attn.o_proj").weight[:, 16:32] = 0
     torch.testing.assert_close(found, hf.logits(hf.batch(hf.length)))
@@ -38,7 +45,7 @@ def test_a_pattern_s_last_row_made_even_is_the_mean_of_the_values(hf: HfModel) -
     seen: list[torch.Tensor] = []
     output = f"{BLOCK}.self_attn.o_proj"
     handle = hf.module(output).register_forward_pre_hook(lambda _, args: seen.append(args[0]))
-    hf_logits(hf, BLOCK, row, 16)
+    hf_logits(hf, SPEC, BLOCK, row)
     handle.remove()
     values = hf.call(f"{BLOCK}.self_attn.v_proj").value
     # Query head 1 of 4 reads the first of two heads of values.
@@ -48,22 +55,28 @@ def test_a_pattern_s_last_row_made_even_is_the_mean_of_the_values(hf: HfModel) -
 
 def test_the_stream_moves_with_what_attention_returns(hf: HfModel) -> None:
     own, other = (
-        next(i for i in of_stream(SPEC, reaches) if i.hook == "hook_resid_mid")
+        next(i for i in of_stream(SPEC, reaches, 1.0) if i.hook == "hook_resid_mid")
         for reaches in (True, False)
     )
-    attention = next(i for i in of_stream(SPEC, True) if i.hook == "hook_attn_out")
+    attention = next(i for i in of_stream(SPEC, True, 1.0) if i.hook == "hook_attn_out")
     assert (own.path, own.place) == (attention.path, attention.place)
-    difference = hf_logits(hf, BLOCK, own, 16) - hf_logits(hf, BLOCK, other, 16)
+    difference = hf_logits(hf, SPEC, BLOCK, own) - hf_logits(hf, SPEC, BLOCK, other)
     assert difference.abs().max() > 0.1
 
 
 def test_edits_leave_nothing_behind(hf: HfModel) -> None:
     before, softmax = hf.logits(hf.batch(hf.length)), nn.functional.softmax
-    for edits in (of_stream(SPEC, True), of_heads(SPEC, 1), of_pattern(SPEC, 1), of_mlp(SPEC)):
+    hooks = _hooks(hf)
+    for edits in (
+        of_stream(SPEC, True, 1.0),
+        of_heads(SPEC, 1),
+        of_pattern(SPEC, 1),
+        of_mlp(SPEC.mlp),
+    ):
         for intervention in edits:
-            assert (hf_logits(hf, BLOCK, intervention, 16) - before).abs().max() > 1e-3
+            assert (hf_logits(hf, SPEC, BLOCK, intervention) - before).abs().max() > 1e-3
     assert torch.equal(hf.logits(hf.batch(hf.length)), before)
     assert nn.functional.softmax is softmax
-    assert not any(m._forward_hooks or m._forward_pre_hooks for m in hf.model.modules())
+    assert _hooks(hf) == hooks
     with edited(hf.module(BLOCK), lambda output: output):
         assert torch.equal(hf.logits(hf.batch(hf.length)), before)

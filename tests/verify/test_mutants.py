@@ -105,7 +105,7 @@ def test_every_value_that_takes_an_argument_has_wrong_ones() -> None:
         ("module.bridge.policy.never", "hooks.rotation"),
         ("module.bridge.rope_optional.dropped", "settings.warnings"),
         ("module.bridge.forward.kwargs.dropped", "cache.prefill"),
-        ("module.flags.parallel_attn_mlp.added", "config.foreign"),
+        ("module.flags.parallel_attn_mlp.added", "config.flags"),
     ],
 )
 def test_killed_by(name: str, killer: str) -> None:
@@ -188,6 +188,7 @@ def test_an_adapter_that_fails_is_not_mutated(tmp_path: Path) -> None:
     record = verify(load("llama"), str(path), mutants_from=TEMPLATES)
     assert record.failures
     assert record.mutants == ()
+    assert record.unmutated == "the adapter itself fails"
 
 
 @pytest.mark.full

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,12 @@ def test_page_of_an_interrupted_run_says_so() -> None:
     assert "Incomplete" in page([GREEN], complete=False)
     assert "Incomplete" not in page([GREEN])
     assert "Adapter verification" in page([], complete=False)
+
+
+def test_page_says_why_there_are_no_mutants() -> None:
+    unmutated = replace(RED, mutants=(), unmutated="the adapter itself fails")
+    assert "None made: the adapter itself fails." in page([unmutated])
+    assert "None made" not in page(ALL)
 
 
 def test_same_records_make_the_same_page() -> None:

@@ -13,10 +13,11 @@ from adaptergen.verify.check import largest_difference
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.once import MissingError, Once, UnavailableError, one_line
 from adaptergen.verify.precision import comparable
-from adaptergen.verify.stages import rotated
+from adaptergen.verify.stages.attention import pairs, rotated
 from tests.verify.conftest import hf_model
 
 WIDTH = 12
+GIVEN = torch.randn(2, 7, WIDTH, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
 class Offset(nn.Module):
@@ -43,15 +44,27 @@ class Offset(nn.Module):
     ids=lambda value: str(value).partition("(")[0],
 )
 def test_norm_kind(norm: nn.Module, kind: str) -> None:
-    assert probe.norm_kind(norm.double(), WIDTH) == kind
+    assert probe.norm_kind(norm.double(), GIVEN) == kind
 
 
-def test_offset_and_bias_remain_without_weight() -> None:
-    assert float(probe.norm_without_weight(nn.RMSNorm(WIDTH).double(), WIDTH).abs().max()) == 0
-    assert float(probe.norm_without_weight(Offset(), WIDTH).abs().max()) > 0
-    biased = nn.LayerNorm(WIDTH).double()
-    amplify(biased)
-    assert float(probe.norm_without_weight(biased, WIDTH).abs().max()) > 0
+@pytest.mark.parametrize(
+    ("norm", "weight", "bias"),
+    [
+        (nn.RMSNorm(WIDTH), "scale", False),
+        (nn.RMSNorm(WIDTH, elementwise_affine=False), "none", False),
+        (nn.LayerNorm(WIDTH), "scale", True),
+        (nn.LayerNorm(WIDTH, bias=False), "scale", False),
+        (nn.LayerNorm(WIDTH, elementwise_affine=False), "none", False),
+        (Offset(), "offset", False),
+    ],
+    ids=lambda value: str(value).partition("(")[0],
+)
+def test_norm_parameters(norm: nn.Module, weight: str, bias: bool) -> None:
+    amplify(norm.double())
+    before = {name: value.clone() for name, value in norm.named_parameters()}
+    assert probe.norm_parameters(norm, GIVEN) == (weight, bias)
+    for name, value in norm.named_parameters():
+        assert torch.equal(value, before[name])
 
 
 def test_layers_of_smollm3() -> None:
@@ -59,32 +72,73 @@ def test_layers_of_smollm3() -> None:
     layers = [f"model.layers.{i}" for i in range(4)]
     with comparable():
         assert [probe.rotates(hf, layer) for layer in layers] == [True, True, True, False]
-        assert [probe.reach(hf, layer, hf.call(layer)) for layer in layers] == [24, 24, 24, 8]
+        assert [probe.reach(hf, layer) for layer in layers] == [24, 24, 24, 8]
 
 
 @pytest.mark.parametrize("activation", ["silu", "relu", "tanh", "gelu"])
 def test_gate_and_input(activation: str) -> None:
     hf = HfModel("LlamaForCausalLM", {**hf_model("llama").settings, "hidden_act": activation})
     mlp = "model.layers.0.mlp"
+    gate, up = (f"{mlp}.gate_proj", None), (f"{mlp}.up_proj", None)
     with comparable():
-        assert probe.gated_by(hf, mlp, f"{mlp}.gate_proj", f"{mlp}.up_proj")
-        assert not probe.gated_by(hf, mlp, f"{mlp}.up_proj", f"{mlp}.gate_proj")
+        assert probe.gated_by(hf, mlp, gate, up, f"{mlp}.down_proj")
+        assert not probe.gated_by(hf, mlp, up, gate, f"{mlp}.down_proj")
+
+
+def test_gate_and_input_in_one_projection() -> None:
+    hf, mlp = hf_model("phi3"), "model.layers.0.mlp"
+    first, second = (part for part in torch.arange(160).chunk(2))
+    gate, up = (f"{mlp}.gate_up_proj", first), (f"{mlp}.gate_up_proj", second)
+    with comparable():
+        assert probe.gated_by(hf, mlp, gate, up, f"{mlp}.down_proj")
+        assert not probe.gated_by(hf, mlp, up, gate, f"{mlp}.down_proj")
+
+
+def test_hidden_elements_of_an_mlp_without_a_gate_follow_one_by_one() -> None:
+    hf, mlp = hf_model("starcoder2"), "model.layers.0.mlp"
+    with comparable():
+        assert probe.hidden_by_element(hf, mlp, f"{mlp}.c_fc", f"{mlp}.c_proj")
+        assert not probe.hidden_by_element(hf, mlp, f"{mlp}.c_proj", f"{mlp}.c_fc")
 
 
 @pytest.mark.parametrize(("first", "second", "same"), [(0, 8, True), (0, 1, False)])
 def test_planes_of_rotation(first: int, second: int, same: bool) -> None:
     hf = hf_model("llama")
     attention = "model.layers.0.self_attn"
-    readers = {f"{attention}.q_proj": 16, f"{attention}.k_proj": 16}
+    readers = {f"{attention}.q_proj": None, f"{attention}.k_proj": None}
     with comparable():
-        pairs = torch.tensor([[first, second]])
-        assert probe.commutes_with_rotation(hf, attention, readers, pairs) is same
+        plane = torch.tensor([[first, second]])
+        assert probe.commutes_with_rotation(hf, attention, readers, 16, plane) is same
 
 
-def test_rotation_turns_pairs_half_a_head_apart() -> None:
-    heads = torch.tensor([1.0, 0.0, 0.0, 2.0], dtype=torch.float64).reshape(1, 1, 1, 4)
+@pytest.mark.parametrize(
+    ("pairing", "planes"), [("half", [[0, 2], [1, 3]]), ("adjacent", [[0, 1], [2, 3]])]
+)
+def test_elements_that_rotate_together(pairing: str, planes: list[list[int]]) -> None:
+    assert pairs(pairing, 4).tolist() == planes
+
+
+@pytest.mark.parametrize(
+    ("pairing", "turned"),
+    [
+        ("half", [0.0, -2.0, 1.0, 0.0, 7.0]),
+        ("adjacent", [0.0, 1.0, -2.0, 0.0, 7.0]),
+        ("interleaved", [0.0, 1.0, -2.0, 0.0, 7.0]),
+    ],
+)
+def test_rotation_turns_pairs_and_leaves_the_rest(pairing: str, turned: list[float]) -> None:
+    heads = torch.tensor([1.0, 0.0, 0.0, 2.0, 7.0], dtype=torch.float64).reshape(1, 1, 1, 5)
     quarter = torch.zeros(1, 1, 4, dtype=torch.float64), torch.ones(1, 1, 4, dtype=torch.float64)
-    assert rotated(heads, *quarter).flatten().tolist() == [0.0, -2.0, 1.0, 0.0]
+    assert rotated(heads, *quarter, pairing).flatten().tolist() == turned
+
+
+def test_norms_without_weight_for_a_while_have_it_back_afterwards() -> None:
+    norm = nn.RMSNorm(WIDTH).double()
+    amplify(norm)
+    kept = norm.weight.detach().clone()
+    with probe.unweighted([norm]):
+        assert norm.weight.tolist() == [1.0] * WIDTH
+    assert torch.equal(norm.weight, kept)
 
 
 def test_softmax_stays_in_float64_only_while_comparing() -> None:

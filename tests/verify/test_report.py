@@ -115,7 +115,9 @@ def test_table_names_variants_that_fail_and_mutants_that_survive() -> None:
     at = lines.index("  variants: 1 of 2 agree with HF, worst inf; 1 skipped")
     assert lines[at + 1].startswith("  num_key_value_heads=1: </style>")
     assert lines[at + 2] == "  mutants: 1 of 3 killed; 1 equivalent, as the spec says"
-    assert lines[at + 3].startswith("  mapping.drop: SURVIVED (</style>")
+    assert lines[at + 3].startswith(
+        "  mapping.drop: SURVIVED: no check noticed, a hole in the battery (</style>"
+    )
 
 
 def test_table_of_checks_that_passed_and_mutants_that_did_not() -> None:
@@ -126,6 +128,13 @@ def test_table_of_checks_that_passed_and_mutants_that_did_not() -> None:
     assert lines[-1] == (
         "  flags.gated_mlp: killed by forward.logits, though listed as equivalent (flag left out)"
     )
+
+
+def test_table_says_why_there_are_no_mutants() -> None:
+    failed = replace(
+        record(judge(CHECK, [Fact(False, "wrong")])), unmutated="the adapter itself fails"
+    )
+    assert table([failed]).splitlines()[-1] == "  mutants: none made, the adapter itself fails"
 
 
 def test_table_says_why_a_verification_stopped() -> None:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from adaptergen.verify import sweep
+from adaptergen.verify.perturb import shown
 from adaptergen.verify.precision import comparable
 from adaptergen.verify.record import CheckResult, Status
 from adaptergen.verify.subject import Subject
@@ -74,7 +75,7 @@ def test_setting_that_hf_ignores_is_held_against_the_adapter_itself() -> None:
 
 
 def test_settings_cover_heads_with_biases_and_every_scaling_type() -> None:
-    found = [sweep.shown(changes) for changes in settings(hf_model("smollm3"))]
+    found = [shown(changes) for changes in settings(hf_model("smollm3"))]
     assert len(set(found)) == len(found)
     for expected in (
         "num_key_value_heads=1, attention_bias=True",

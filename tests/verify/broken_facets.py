@@ -1,0 +1,391 @@
+"""Broken specs: norms, blocks, MLPs and outputs that HF has otherwise."""
+
+from typing import Any
+
+from tests.verify.case import Case
+
+LN1, LN2 = "input_layernorm", "post_attention_layernorm"
+SANDWICH = {"ln2": "pre_feedforward_layernorm", "ln2_post": "post_feedforward_layernorm"}
+PARALLEL = {"topology": "parallel", "ln1": LN1, "ln2": LN2}
+SHARED = {"topology": "shared", "ln1": LN1}
+
+
+def layouts(key: str, block: dict[str, str]) -> dict[str, Any]:
+    """A change to one other layout."""
+    return {"layouts": [{"when": key, "block": block}]}
+
+
+def mlp(kind: str, bias: bool | str = False, **names: Any) -> dict[str, Any]:
+    """A change to an MLP of another kind."""
+    return {"mlp": {"kind": kind, "path": "mlp", "bias": bias, "act": "hidden_act", **names}}
+
+
+NORMS = [
+    Case(
+        "LayerNorms that are RMSNorms",
+        {"claims.norm": "HF's norm behaves like RMS, not LN; contradicts norm.kind"},
+        spec="llama",
+        change={"norm": {"kind": "layer", "bias": False, "eps": "rms_norm_eps"}},
+    ),
+    Case(
+        "RMSNorms that are LayerNorms",
+        {"claims.norm": "HF's norm behaves like LN, not RMS; contradicts norm.kind"},
+        spec="starcoder2",
+        change={"norm": {"kind": "rms", "eps": "norm_epsilon"}},
+    ),
+    Case(
+        "weights with an offset called scales",
+        {"claims.norm": "the weight of HF's norm is 'offset', not 'scale'"},
+        spec="gemma",
+        change={"norm.weight": "scale"},
+    ),
+    Case(
+        "weights called offsets that are scales",
+        {"claims.norm": "the weight of HF's norm is 'scale', not 'offset'"},
+        spec="llama",
+        change={"norm.weight": "offset"},
+    ),
+    Case(
+        "weights where norms have none",
+        {
+            "claims.norm": "the weight of HF's norm is 'none', not 'scale'",
+            "claims.parameters": "HF has no parameter model.norm.weight",
+        },
+        spec="olmo",
+        change={"norm.weight": "scale"},
+    ),
+    Case(
+        "norms without the weights that they have",
+        {
+            "claims.norm": "the weight of HF's norm is 'scale', not 'none'",
+            "claims.parameters": "input_layernorm.weight is reached by no path",
+        },
+        spec="llama",
+        change={"norm.weight": "none"},
+    ),
+    Case(
+        "norms without the biases that they have",
+        {
+            "claims.norm": "HF's norm has a bias; contradicts norm.bias",
+            "claims.parameters": "input_layernorm.bias is reached by no path",
+        },
+        spec="starcoder2",
+        change={"norm.bias": False},
+    ),
+    Case(
+        "norms with biases that they lack",
+        {
+            "claims.norm": "HF's norm has no bias; contradicts norm.bias",
+            "claims.parameters": "HF has no parameter model.norm.bias",
+        },
+        spec="cohere",
+        change={"norm.bias": True},
+    ),
+    Case(
+        "a key of another number for the norms",
+        {"claims.config": "'initializer_range' changes nothing in HF; contradicts norm.eps"},
+        spec="llama",
+        change={"norm.eps": "initializer_range"},
+    ),
+]
+
+BLOCKS = [
+    Case(
+        "norms on outputs that are on inputs",
+        {"claims.block": "in HF the residual does not feed attention; contradicts block.topology"},
+        spec="llama",
+        change={"block": {"topology": "post", "ln1_post": LN1, "ln2_post": LN2}},
+        layer=0,
+    ),
+    Case(
+        "norms on inputs that are on outputs",
+        {"claims.block": f"in HF {LN2} does not read the residual; contradicts block.ln1"},
+        spec="olmo2",
+        change={"block": {"topology": "pre", "ln1": LN2, "ln2": SANDWICH["ln2_post"]}},
+        layer=0,
+    ),
+    Case(
+        "norms on both sides, of which outputs' are left out",
+        {
+            "claims.block": "does not read the residual plus attention's output",
+            "claims.parameters": f"{LN2}.weight is reached by no path",
+        },
+        spec="gemma2",
+        change={"block": {"topology": "pre", "ln1": LN1, "ln2": SANDWICH["ln2"]}},
+        layer=0,
+    ),
+    Case(
+        "norms on both sides that are on inputs",
+        {
+            "claims.paths": f"has no '{LN2}', only: ",
+            "claims.parameters": f"HF has no parameter model.layers.{{i}}.{LN2}.weight",
+        },
+        spec="vaultgemma",
+        change={"block": {"topology": "sandwich", "ln1": LN1, "ln1_post": LN2, **SANDWICH}},
+    ),
+    Case(
+        "norms between attention and MLP swapped",
+        {"claims.block": f"{LN2} does not read attention's output; contradicts block.ln1_post"},
+        spec="glm4",
+        change={"block.ln1_post": LN2, "block.ln2": "post_self_attn_layernorm"},
+        layer=0,
+    ),
+    Case(
+        "attention and MLP side by side that are one after the other",
+        {"claims.block": f"in HF {LN2} does not read the residual; contradicts block.topology"},
+        spec="llama",
+        change={"block": PARALLEL},
+        layer=0,
+    ),
+    Case(
+        "attention and MLP behind one norm that have one each",
+        {
+            "claims.block": "what the topology says does not feed the MLP",
+            "claims.parameters": f"{LN2}.weight is reached by no path",
+        },
+        spec="llama",
+        change={"block": SHARED},
+        layer=0,
+    ),
+    Case(
+        "attention and MLP one after the other that are side by side",
+        {"claims.block": f"{LN1} does not read the residual plus attention's output"},
+        spec="cohere",
+        change={"block": {"topology": "pre", "ln1": LN1, "ln2": LN1}},
+        layer=0,
+    ),
+    Case(
+        "a layout left out",
+        {"claims.block": f"{LN2} does not read the residual plus attention's output"},
+        spec="gpt_neox",
+        change={"layouts": []},
+        layer=0,
+    ),
+    Case(
+        "a layout of another topology",
+        {"claims.block": "what the topology says does not feed the MLP"},
+        spec="gpt_neox",
+        change=layouts("use_parallel_residual", SHARED),
+        layer=0,
+    ),
+    Case(
+        "a layout under another key",
+        {"claims.block": f"{LN2} does not read the residual plus attention's output"},
+        spec="gpt_neox",
+        change=layouts("tie_word_embeddings", PARALLEL),
+        layer=0,
+    ),
+    Case(
+        "a layout left out that the tiny model has not",
+        {"claims.parameters": f"HF has no parameter model.layers.{{i}}.{LN2}.weight with use_para"},
+        spec="stablelm",
+        change={"layouts": []},
+    ),
+    Case(
+        "norms on outputs always, which a key decides",
+        {"claims.parameters": "HF has no parameter model.layers.{i}.post_norm1.weight with use_po"},
+        spec="hyperclovax",
+        change={"block.post_norms": True},
+    ),
+    Case(
+        "norms on outputs never, which a key decides",
+        {"claims.parameters": "post_norm1.weight is reached by no path"},
+        spec="hyperclovax",
+        change={"block.post_norms": False},
+    ),
+]
+
+EXPERT = {"gate": "gate_proj", "in": "up_proj", "out": "down_proj"}
+
+MLPS = [
+    Case(
+        "an MLP without the gate that it has",
+        {"claims.parameters": "mlp.gate_proj.weight is reached by no path"},
+        spec="llama",
+        change=mlp("plain", "mlp_bias", **{"in": "up_proj", "out": "down_proj"}),
+    ),
+    Case(
+        "an MLP with a gate that it lacks",
+        {"claims.mlp": "layer 0 HF's MLP is not act(c_fc(x)) * c_fc(x); contradicts mlp.kind"},
+        spec="starcoder2",
+        change=mlp("gated", "use_bias", **{"gate": "c_fc", "in": "c_fc", "out": "c_proj"}),
+        layer=0,
+    ),
+    Case(
+        "an MLP without a gate whose gate is fused",
+        {"claims.mlp": "HF's down_proj does not read an activation of gate_up_proj, each by"},
+        spec="phi3",
+        change=mlp("plain", **{"in": "gate_up_proj", "out": "down_proj"}),
+        layer=0,
+    ),
+    Case(
+        "an MLP with a fused gate that it lacks",
+        {"claims.mlp": "the first half of HF's c_fc is not the gate of the other"},
+        spec="starcoder2",
+        change=mlp("fused_gated", "use_bias", gate_in="c_fc", out="c_proj"),
+        layer=0,
+    ),
+    Case(
+        "experts where there is a gated MLP",
+        {"claims.mlp": "HF's gate_proj does not return logits, weights and numbers of experts"},
+        spec="llama",
+        change={
+            "mlp": {
+                "kind": "moe", "path": "mlp", "router": "gate_proj", "experts": "up_proj",
+                "count": "num_experts", "act": "hidden_act",
+            }
+        },
+        layer=0,
+    ),
+    Case(
+        "a gated MLP where there are experts",
+        {"claims.paths": "has no 'gate_proj', only: gate, experts; contradicts mlp.gate"},
+        spec="mixtral",
+        change=mlp("gated", **EXPERT),
+    ),
+    Case(
+        "router and experts swapped",
+        {"claims.mlp": "HF's experts does not return logits, weights and numbers of experts"},
+        spec="mixtral",
+        change={"mlp.router": "experts", "mlp.experts": "gate"},
+        layer=0,
+    ),
+    Case(
+        "a shared expert left out",
+        {
+            "claims.mlp": "HF's MLP returns other than experts; contradicts mlp.experts",
+            "claims.parameters": "mlp.shared_expert.gate_proj.weight is reached by no path",
+        },
+        spec="qwen2_moe",
+        change={"mlp.shared": None},
+        layer=0,
+    ),
+    Case(
+        "a shared expert that HF lacks",
+        {"claims.parameters": "HF has no parameter model.layers.{i}.mlp.experts.gate_proj.weight"},
+        spec="mixtral",
+        change={"mlp.shared": {"path": "experts", **EXPERT}},
+    ),
+    Case(
+        "a shared expert without biases, which a key decides",
+        {"claims.parameters": "mlp.shared_experts.gate_proj.bias with use_bias=True is reached by"},
+        spec="ernie4_5_moe",
+        change={"mlp.shared.bias": False},
+    ),
+    Case(
+        "layers without experts left out",
+        {
+            "claims.mlp": "HF's model.layers.1.mlp has no experts, and the spec knows no dense",
+            "claims.parameters": "mlp.gate_proj.weight is reached by no path",
+        },
+        spec="qwen2_moe",
+        change={"mlp.dense": None},
+        layer=1,
+    ),
+    Case(
+        "gate and input swapped on layers without experts",
+        {"claims.mlp": "HF's MLP is not act(up_proj(x)) * gate_proj(x); contradicts mlp.dense"},
+        spec="qwen2_moe",
+        change={"mlp.dense.gate": "up_proj", "mlp.dense.in": "gate_proj"},
+        layer=1,
+    ),
+    Case(
+        "an activation with parameters that nobody mentions",
+        {"claims.parameters": "mlp.act_fn.alpha_p is reached by no path"},
+        spec="apertus",
+        change={"mlp.opaque": []},
+    ),
+    Case(
+        "a gate of a shared expert that nobody mentions",
+        {"claims.parameters": "mlp.shared_expert_gate.weight is reached by no path"},
+        spec="qwen2_moe",
+        change={"mlp.shared.mix": None},
+    ),
+    Case(
+        "a key that has nothing to do with the activation",
+        {"claims.config": "'initializer_range' changes nothing in HF; contradicts mlp.act"},
+        spec="llama",
+        change={"mlp.act": "initializer_range"},
+    ),
+]  # fmt: skip
+
+OUTPUTS = [
+    *(
+        Case(
+            f"{which} in {spec}",
+            {check: text},
+            spec=spec,
+            change=change,
+            layer=0,
+        )
+        for which, spec, change, check, text in (
+            (
+                "an embedding whose multiplier is left out", "granite",
+                {"multipliers.embedding": None},
+                "claims.blocks", "layer 0 does not read what the module before it returned",
+            ),
+            (
+                "an embedding with a multiplier that HF lacks", "llama",
+                {"multipliers": {"embedding": "initializer_range"}},
+                "claims.blocks", "layer 0 does not read what the module before it returned",
+            ),
+            (
+                "outputs whose multiplier is left out", "granite",
+                {"multipliers.residual": None},
+                "claims.block", "does not read the residual plus attention's output",
+            ),
+            (
+                "outputs with a multiplier that HF lacks", "llama",
+                {"multipliers": {"residual": "initializer_range"}},
+                "claims.block", "does not read the residual plus attention's output",
+            ),
+        )
+    ),
+    Case(
+        "an unembedding without the bias that it has",
+        {
+            "claims.bias": "HF's unembedding has a bias; contradicts unembed_bias",
+            "claims.parameters": "lm_head.bias is reached by no path",
+        },
+        spec="phi",
+        change={"unembed_bias": False},
+    ),
+    Case(
+        "an unembedding with a bias that it lacks",
+        {
+            "claims.bias": "HF's unembedding has no bias; contradicts unembed_bias",
+            "claims.parameters": "HF has no parameter lm_head.bias",
+        },
+        spec="llama",
+        change={"unembed_bias": True},
+    ),
+    Case(
+        "an unembedding whose bias another key decides",
+        {"claims.bias": "HF's unembedding has no bias with attention_bias=True"},
+        spec="phimoe",
+        change={"unembed_bias": "attention_bias"},
+    ),
+    Case(
+        "models called refused that are not",
+        {"boot.refused": "a model with attention_bias is wrapped all the same"},
+        spec="llama",
+        change={"refused": {"attention_bias": "No reason."}},
+        only=True,
+    ),
+    Case(
+        "rounding to float32 that does not happen",
+        {"gradient.rounding": "everything agrees to "},
+        spec="llama",
+        change={"verification.float32": "No reason."},
+        only=True,
+    ),
+    Case(
+        "a limit that a check does not have",
+        {"claims.tied": "does not fail, the spec says: No reason."},
+        spec="llama",
+        change={"verification.checks": {"claims.tied": "No reason."}},
+        only=True,
+    ),
+]  # fmt: skip
+
+FACETS = [*NORMS, *BLOCKS, *MLPS, *OUTPUTS]

@@ -1,0 +1,103 @@
+"""Every value of the language is implemented everywhere, used by a spec, and verified each time."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adaptergen.project import bundled
+from adaptergen.spec.block import Block
+from adaptergen.spec.facet import Choice, Facet
+from adaptergen.spec.model import Spec
+from adaptergen.spec.walk import classes_of, tag_of
+from adaptergen.verify.checks import claims_mlp
+from adaptergen.verify.interventions import of_mlp
+from adaptergen.verify.mutants.change import CHANGES
+from adaptergen.verify.mutants.spec import INSTEAD
+from adaptergen.verify.stages.attention import attention_stages
+from adaptergen.verify.stages.mlp import mlp_stages
+from tests.verify.conftest import ROOT, load
+from tests.verify.facets import REPRESENTATIVE, language, values_of
+
+TEMPLATES = Path(bundled("templates"))
+NAMES = sorted(path.stem for path in (ROOT / "specs").glob("*.yaml"))
+
+MLPS = classes_of(Spec.model_fields["mlp"].annotation)
+ATTENTIONS = classes_of(Spec.model_fields["attention"].annotation)
+
+
+@cache
+def _values(name: str) -> set[str]:
+    return values_of(load(name).spec)
+
+
+def _all_values() -> set[str]:
+    return {value for name in NAMES for value in _values(name)}
+
+
+def test_bundled_specs_use_every_value_of_the_language() -> None:
+    # A layout holds the same blocks as the spec itself.
+    wanted, used = (
+        {value.removeprefix("layouts.") for value in values}
+        for values in (language(), _all_values())
+    )
+    assert wanted - used == set()
+
+
+def test_specs_that_are_always_verified_have_every_value_that_specs_have() -> None:
+    covered = {value for name in REPRESENTATIVE for value in _values(name)}
+    missing = {v: [n for n in NAMES if v in _values(n)] for v in _all_values() - covered}
+    assert missing == {}
+
+
+def test_values_are_told_apart() -> None:
+    values = _values("qwen2_moe")
+    assert {"mlp: moe", "mlp.shared.mix", "norm.weight: scale", "block: pre"} <= values
+    assert "attention.sinks" not in values
+    assert "attention.qk_norm.present" in _values("phi")
+    assert "attention.qk_norm.present" not in _values("qwen3")
+
+
+@pytest.mark.parametrize("kind", MLPS, ids=tag_of)
+@pytest.mark.parametrize(
+    "function", [mlp_stages, claims_mlp._facts, of_mlp], ids=["stages", "claims", "interventions"]
+)
+def test_every_kind_of_mlp_is_verified(kind: type[Facet], function: Any) -> None:
+    assert kind in function.registry
+
+
+@pytest.mark.parametrize("kind", ATTENTIONS, ids=tag_of)
+def test_every_kind_of_attention_has_activations(kind: type[Facet]) -> None:
+    assert kind in attention_stages.registry
+
+
+@pytest.mark.parametrize("kind", [*MLPS, *ATTENTIONS, *classes_of(Block)], ids=tag_of)
+def test_every_kind_is_mutated_and_is_what_another_is_mistaken_for(kind: type[Facet]) -> None:
+    assert kind in CHANGES
+    assert kind in INSTEAD
+
+
+@pytest.mark.parametrize(
+    ("key", "kind"),
+    [("mlp", kind) for kind in MLPS] + [("attention", kind) for kind in ATTENTIONS],
+    ids=lambda value: value if isinstance(value, str) else tag_of(value),
+)
+def test_every_kind_has_a_template(key: str, kind: type[Facet]) -> None:
+    assert (TEMPLATES / key / f"{tag_of(kind)}.py.j2").is_file()
+
+
+def test_every_policy_but_the_plain_one_has_a_template() -> None:
+    rope = classes_of(ATTENTIONS[0].model_fields["rope"].annotation)[0]
+    for policy in classes_of(rope.model_fields["layers"].annotation):
+        assert issubclass(policy, Choice)
+        if not getattr(policy, "every_layer"):  # noqa: B009
+            assert (TEMPLATES / "rope_layers" / f"{policy.word}.py.j2").is_file()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_spec_is_short_and_points_to_the_schema(name: str) -> None:
+    lines = (ROOT / "specs" / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "# yaml-language-server: $schema=schema.json"
+    assert len(lines) <= 60 or load(name).parents == ()
+    assert max(map(len, lines)) <= 120
