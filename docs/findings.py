@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import TypeAdapter
 
 HERE = Path(__file__).parent
 LIMIT = 600.0
@@ -190,10 +191,11 @@ def _table(rows: Sequence[Row]) -> Iterator[str]:
 def _measured(finding: dict[str, Any]) -> str:
     if finding["worst"] is not None:
         return f"{float(finding['worst']):.1e}"
-    _, _, off = finding["message"].partition("off by ")
+    message: str = finding["message"]
+    _, _, off = message.partition("off by ")
     if off:
         return off
-    reason = finding["message"].partition("failed: ")[2] or finding["message"]
+    reason = message.partition("failed: ")[2] or message
     return reason[:110].replace("|", "\\|")
 
 
@@ -219,10 +221,7 @@ def main() -> None:
     measure(names, arguments.surveys, arguments.jobs)
     found = [json.loads((arguments.surveys / f"{name}.json").read_text()) for name in names]
     data = yaml.safe_load((HERE / "causes.yaml").read_text(encoding="utf-8"))
-    causes = [
-        Cause(**{k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()})
-        for entry in data
-    ]
+    causes = TypeAdapter(list[Cause]).validate_python(data)
     from adaptergen.verify.record import versions
 
     shown = {k: v for k, v in versions().items() if k in ("transformer_lens", "transformers")}
