@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 # Tiny models are built, never fetched; a look-up in the hub would retry for minutes.
 export HF_HUB_OFFLINE := 1
 
-.PHONY: demo test full build check bench findings clean
+.PHONY: demo test full build check bench architectures comparison findings clean
 
 demo: $(READY)  ## build SmolLM3's adapter from its spec and prove it against HuggingFace's model
 	rm -f generated/smollm3.py
@@ -34,12 +34,18 @@ check: $(READY)  ## lint, types, and whether generated files are fresh
 bench: $(READY) .bench/.ready  ## measure speed beside other tools
 	$(BIN)/python tests/bench/bench.py
 
+architectures: $(READY)  ## verify all specs: generated/architectures.json, docs/architectures.md, README
+	$(BIN)/python docs/architectures.py
+
+comparison: $(READY)  ## set generated adapters beside TransformerLens' own: docs/comparison.md
+	$(BIN)/python docs/comparison.py
+
 findings: $(READY)  ## measure what TransformerLens' own adapters do wrong: docs/findings.md
 	rm -rf .findings
 	$(BIN)/python docs/findings.py
 
 clean:  ## remove what the other targets made, but for generated/
-	rm -rf $(VENV) .bench .findings dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) .bench .architectures.json .findings dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
 
 $(READY): pyproject.toml constraints.txt
 	@echo "setting up $(VENV): a minute or two the first time"
