@@ -110,6 +110,10 @@ def _verify(verb: argparse.ArgumentParser) -> None:
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
         help="HF config of the tiny model, such as attention_bias=true; repeatable",
     )  # fmt: skip
+    verb.add_argument(
+        "--trust-remote-code", metavar="DIR", dest="code",
+        help="a folder whose modelling files define HF's class; they are run",
+    )  # fmt: skip
     _verify_checks(verb.add_argument_group("checks"))
     _verify_report(verb.add_argument_group("report"))
     _verify_processes(verb.add_argument_group("processes, one for each architecture"))

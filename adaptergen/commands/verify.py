@@ -81,7 +81,10 @@ def _options(arguments: Namespace) -> dict[str, Any]:
     from adaptergen.verify.select import Selection
 
     select = Selection(tuple(arguments.only), tuple(arguments.skip))
-    return {"select": select, "with_variants": arguments.variants}
+    options: dict[str, Any] = {"select": select, "with_variants": arguments.variants}
+    if arguments.code:
+        options["code"] = os.path.abspath(arguments.code)
+    return options
 
 
 def _shipped_job(project: Project, arguments: Namespace) -> "Job":
@@ -100,6 +103,8 @@ def _shipped_job(project: Project, arguments: Namespace) -> "Job":
         raise Unusable("--adapter and --module exclude each other")
     if arguments.mutants:
         raise Unusable("--mutants breaks generated adapters, not those that TransformerLens ships")
+    if arguments.code:
+        raise Unusable("--adapter and --trust-remote-code exclude each other")
     check_architecture(name)
     overrides, options = _overrides(arguments.overrides), _options(arguments)
     spec = _spec_of(project, name, arguments.specs)
@@ -127,12 +132,14 @@ def _job(
     spec: LoadedSpec, module: str, overrides: dict[str, Any], options: dict[str, Any]
 ) -> "Job":
     from adaptergen.verify import verify
-    from adaptergen.verify.inputs import hash_inputs
+    from adaptergen.verify.inputs import code_files, hash_inputs
     from adaptergen.verify.jobs import Job
     from adaptergen.verify.record import Record
 
     settings = {"overrides": overrides, **options}
     files = [spec.path, *spec.parents, *([module] if os.path.isfile(module) else [])]
+    if "code" in options:
+        files += code_files(options["code"])
     templates = options.get("mutants_from", ())
     inputs = hash_inputs(files, {"module": module, **settings}, templates)
     blank = Record(spec.name, spec.spec.architecture, module, overrides, (), 0.0, inputs=inputs)

@@ -20,6 +20,7 @@ def verify(
     select: Selection = EVERYTHING,
     with_variants: bool = False,
     mutants_from: Sequence[str] = (),
+    code: str = "",
 ) -> Record:
     """Run the checks on the adapter in `module_path` against HF's own model.
 
@@ -27,15 +28,16 @@ def verify(
     before each check, and `select` says which checks run. `with_variants` adds the sweep over
     configs one step away. With folders of templates in `mutants_from`, an adapter that passes is
     also broken in many ways, some by rendering wrong specs, and the checks must notice each.
+    `code` is a folder whose modelling files define HF's class, if transformers has none; it is run.
     Whatever the adapter does wrong, exceptions included, is in the record.
 
     Raises:
         Failure: if HF does not know an overridden config key, or a mutant that the spec lists as
-            equivalent does not exist.
+            equivalent does not exist, or `code` defines no model.
         Unusable: if `select` names a check that does not exist.
     """
     # Imported late: whoever only reads or prints records needs no torch.
     from adaptergen.verify.battery import run
 
     changes = dict(overrides or {})
-    return run(loaded, module_path, changes, progress, select, with_variants, mutants_from)
+    return run(loaded, module_path, changes, progress, select, with_variants, mutants_from, code)

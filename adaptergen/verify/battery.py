@@ -9,6 +9,7 @@ from adaptergen.spec.load import LoadedSpec
 from adaptergen.spec.model import Spec
 from adaptergen.verify.check import Check
 from adaptergen.verify.checks import ALL
+from adaptergen.verify.code import load_code
 from adaptergen.verify.hf import hf_class
 from adaptergen.verify.layers import layer_facts
 from adaptergen.verify.listed import refuse_unknown
@@ -29,9 +30,12 @@ def run(
     select: Selection,
     with_variants: bool = False,
     mutants_from: Sequence[str] = (),
+    code: str = "",
 ) -> Record:
     """The record of the battery; see `adaptergen.verify.verify`."""
     started = time.perf_counter()
+    if code:
+        load_code(code)
     spec, chosen = loaded.spec, select.of(ALL)
     _refuse_unknown_keys(loaded.path, spec, overrides)
     known = loaded.entries("verification", "checks")

@@ -19,6 +19,9 @@ _BATCH = 2
 _LENGTH = 24
 _LONGEST = 1024
 
+# Classes that transformers does not have, by name.
+_OWN: dict[str, Any] = {}
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -88,13 +91,18 @@ class Observation:
     runs: Mapping[str, int]
 
 
+def own_class(cls: type) -> None:
+    """Make a class that is no part of transformers known by its name."""
+    _OWN[cls.__name__] = cls
+
+
 def hf_class(architecture: str) -> Any:
-    """The HF class of that name.
+    """The HF class of that name, one made known by `own_class` first.
 
     Raises:
-        MissingError: if the installed transformers has none.
+        MissingError: if there is none, in the installed transformers neither.
     """
-    found = getattr(transformers, architecture, None)
+    found = _OWN.get(architecture) or getattr(transformers, architecture, None)
     if found is None:
         raise MissingError(f"transformers {transformers.__version__} has no {architecture}")
     return found

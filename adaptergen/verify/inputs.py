@@ -23,6 +23,13 @@ def hash_inputs(
     return digest([*map(str.encode, folders), told, *map(read_bytes, files)])
 
 
+def code_files(folder: str) -> list[str]:
+    """The files that loading a folder of modelling code may read."""
+    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    wanted = [name for name in names if name.endswith(".py") or name == "config.json"]
+    return [os.path.join(folder, name) for name in wanted]
+
+
 @cache
 def _own_code() -> str:
     # Between releases the version stays as it is while checks change.
