@@ -22,6 +22,7 @@ LAYERS = (
     ("render",),
     ("build", "selection", "writing"),
     ("runtime", "adapters", "verify"),
+    ("infer",),
     ("commands",),
     ("cli",),
     ("__main__",),
@@ -109,4 +110,9 @@ def test_fresh_build_loads_no_parser(project: Path) -> None:
 def test_no_module_of_the_core_loads_torch(package: str, project: Path) -> None:
     names = [name for name in MODULES if name.startswith(f"adaptergen.{package}")]
     program = "\n".join(f"import {name.removesuffix('.__init__')}" for name in names)
+    assert loaded_by(program, project) & HEAVY == set()
+
+
+def test_specs_are_compared_and_written_without_torch(project: Path) -> None:
+    program = "import adaptergen.infer.parents, adaptergen.infer.text"
     assert loaded_by(program, project) & HEAVY == set()

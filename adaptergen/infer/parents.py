@@ -1,0 +1,164 @@
+"""What a spec would say as a variant of another, and which parent leaves it the least to say."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from adaptergen.spec.bias import Biases
+from adaptergen.spec.extends import IDENTITY, inheritable, merge
+from adaptergen.spec.facet import Choice, Facet
+from adaptergen.spec.load import LoadedSpec, validate
+from adaptergen.spec.model import Spec
+from adaptergen.spec.tree import Node
+from adaptergen.spec.walk import key_of
+from adaptergen.spec.written import written
+
+# What files say before `extends`.
+_FIRST = ("architecture", "aliases")
+# A reader looks for what the architecture is; these follow from it.
+_FOLLOWS = ("tiny", "verification")
+
+
+class InexpressibleError(Exception):
+    """No child of a parent is the target: what `tiny` holds inside a value cannot be taken out."""
+
+
+@dataclass(frozen=True)
+class Parent:
+    """A spec to extend, None for none, and what is then left to say."""
+
+    loaded: LoadedSpec | None
+    child: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The parent's name, empty for none."""
+        return self.loaded.name if self.loaded else ""
+
+    @property
+    def size(self) -> int:
+        """How many values the child has that say what the architecture is."""
+        other = (*IDENTITY, "extends", *_FOLLOWS)
+        said = (value for key, value in self.child.items() if key not in other)
+        return sum(1 for value in said for _ in _leaves(value))
+
+    @property
+    def rank(self) -> tuple[int, int, str]:
+        """What orders parents: what there is to read, each file for one value; then the rest."""
+        files = len(self.loaded.parents) if self.loaded else 0
+        follows = sum(1 for key in _FOLLOWS for _ in _leaves(self.child.get(key, {})))
+        return self.size + files, follows, self.name
+
+
+def nearest(target: Mapping[str, Any], parents: Iterable[LoadedSpec]) -> list[Parent]:
+    """The parents that a spec can have, none among them, the one that says most of it first.
+
+    Raises:
+        pydantic.ValidationError: if the target is no spec.
+    """
+    found = [Parent(None, written(Spec.model_validate(target)))]
+    for loaded in parents:
+        try:
+            found.append(Parent(loaded, child_of(loaded, target)))
+        except InexpressibleError:
+            continue
+    return sorted(found, key=lambda parent: parent.rank)
+
+
+def child_of(parent: LoadedSpec, target: Mapping[str, Any]) -> dict[str, Any]:
+    """The least that a child of this parent has to say to be the target, a whole spec.
+
+    What the parent says of mutants that behave alike, and of variants that are known to be wrong,
+    remains inherited: it does no harm where it does not apply.
+
+    Raises:
+        InexpressibleError: if no child is the target.
+        pydantic.ValidationError: if the target is no spec.
+    """
+    spec = _with_what_may_remain(Spec.model_validate(target), parent.spec)
+    said = {key: value for key, value in written(spec).items() if key in IDENTITY}
+    first = {key: said.pop(key) for key in _FIRST if key in said}
+    varied = _varied(parent.spec, spec, parent.tree)
+    child = {**first, "extends": parent.name, **said, **varied}
+    if resolved(parent, child) != spec:
+        raise InexpressibleError(f"no child of {parent.name} is {spec.architecture}")
+    return child
+
+
+def resolved(parent: LoadedSpec, child: Mapping[str, Any]) -> Spec:
+    """The spec that a child of a parent is.
+
+    Raises:
+        Failure: if it is none.
+    """
+    own = {key: value for key, value in child.items() if key != "extends"}
+    return validate(merge(inheritable(parent.tree), _node(own)))
+
+
+def _node(value: Any) -> Node:
+    """A plain value as a tree; it stands nowhere."""
+    if isinstance(value, Mapping):
+        value = {key: _node(inner) for key, inner in value.items()}
+    elif isinstance(value, list):
+        value = [_node(item) for item in value]
+    return Node(value, "", 0, 0)
+
+
+def _with_what_may_remain(spec: Spec, parent: Spec) -> Spec:
+    own, theirs = spec.verification, parent.verification
+    both = {
+        "equivalent": {**theirs.equivalent, **own.equivalent},
+        "limits": {**theirs.limits, **own.limits},
+    }
+    return spec.model_copy(update={"verification": own.model_copy(update=both)})
+
+
+def _varied(parent: Facet, target: Facet, tree: Node) -> dict[str, Any]:
+    """What a facet says that differs from a parent's of the same class, identity left out."""
+    child: dict[str, Any] = {}
+    for name, field in type(target).model_fields.items():
+        key, theirs, own = key_of(name, field), getattr(parent, name), getattr(target, name)
+        if own != theirs and not (isinstance(target, Spec) and name in IDENTITY):
+            child[key] = _change(theirs, own, _below(tree, key))
+    return child
+
+
+def _change(theirs: object, own: object, tree: Node) -> Any:
+    """What to write in place of a value so that it becomes another once it is merged."""
+    if isinstance(own, Biases):
+        # A child gives one of several only where its parent gives several.
+        whole = written(own)
+        apart = isinstance(whole, dict) and isinstance(tree.value, dict)
+        return _varied(theirs, own, tree) if apart and isinstance(theirs, Biases) else whole
+    if isinstance(own, Facet) and isinstance(theirs, type(own)) and not isinstance(own, Choice):
+        return _varied(theirs, own, tree)
+    if isinstance(own, dict) and isinstance(theirs, dict):
+        return _entries(theirs, own)
+    return written(own)
+
+
+def _entries(theirs: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Entries of a mapping of free keys; null takes one out."""
+    changed = {k: v for k, v in own.items() if k not in theirs or not _identical(theirs[k], v)}
+    return {**changed, **{key: None for key in theirs if key not in own}}
+
+
+def _identical(one: object, other: object) -> bool:
+    """Whether two values are the same in YAML; to Python, true is 1."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+
+
+def _below(tree: Node, key: str) -> Node:
+    """The node under a key; one that holds null where there is none."""
+    found = tree.value.get(key) if isinstance(tree.value, dict) else None
+    return found or Node(None, tree.file, 0, 0)
+
+
+def _leaves(value: object) -> Iterator[object]:
+    """The values in a mapping that are no mappings."""
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from _leaves(inner)
+    else:
+        yield value
