@@ -1,6 +1,5 @@
 """What a spec would say as a variant of another, and which parent leaves it the least to say."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ from adaptergen.spec.load import LoadedSpec, validate
 from adaptergen.spec.model import Spec
 from adaptergen.spec.tree import Node
 from adaptergen.spec.walk import key_of
-from adaptergen.spec.written import written
+from adaptergen.spec.written import same, written
 
 # What files say before `extends`.
 _FIRST = ("architecture", "aliases")
@@ -140,13 +139,8 @@ def _change(theirs: object, own: object, tree: Node) -> Any:
 
 def _entries(theirs: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     """Entries of a mapping of free keys; null takes one out."""
-    changed = {k: v for k, v in own.items() if k not in theirs or not _identical(theirs[k], v)}
+    changed = {k: v for k, v in own.items() if k not in theirs or not same(theirs[k], v)}
     return {**changed, **{key: None for key in theirs if key not in own}}
-
-
-def _identical(one: object, other: object) -> bool:
-    """Whether two values are the same in YAML; to Python, true is 1."""
-    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 def _below(tree: Node, key: str) -> Node:

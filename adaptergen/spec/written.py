@@ -1,5 +1,6 @@
 """A validated spec, or a part of it, as a file would have it."""
 
+import json
 from typing import Any
 
 from adaptergen.spec.bias import Biases
@@ -25,3 +26,8 @@ def written(value: object) -> Any:
     if isinstance(value, list):
         return [written(item) for item in value]
     return value
+
+
+def same(one: object, other: object) -> bool:
+    """Whether two values are written alike; to Python, true is 1."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
