@@ -188,6 +188,17 @@ def _show(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("spec", metavar="NAME|SPEC", help="the spec to show")
 
 
+def _diff(verb: argparse.ArgumentParser) -> None:
+    verb.description = f"{verb.description} Exits with 0 whether or not they differ."
+    verb.add_argument("one", metavar="NAME|SPEC", help="a spec")
+    verb.add_argument("other", metavar="NAME|SPEC", help="the spec to hold against it")
+    verb.add_argument(
+        "--all", action="store_true",
+        help="also what makes no other model: names, tokenizer, tiny model, verification, reasons",
+    )  # fmt: skip
+    verb.add_argument("--format", choices=("text", "json"), default="text", help="how to print it")
+
+
 def _explain(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "facet", nargs="?", metavar="FACET", help="such as rope; without one, all of them"
@@ -217,6 +228,7 @@ _VERBS: tuple[tuple[str, str, Callable[[argparse.ArgumentParser], None]], ...] =
     ("build", "generate adapter modules from specs", _build),
     ("verify", "prove generated adapters against HuggingFace", _verify),
     ("show", "print a spec with its parents merged in, and where each value came from", _show),
+    ("diff", "compare two specs, facet by facet", _diff),
     ("list", "list the architectures that have a spec", _list),
     ("explain", "explain a facet of the spec language", _explain),
     ("schema", "print the JSON Schema of specs", _nothing),

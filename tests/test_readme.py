@@ -62,5 +62,5 @@ def test_examples_and_tables_are_fresh(output, request) -> None:
 
 def test_verbs_of_the_command_line_are_all_mentioned() -> None:
     text = README.read_text()
-    for verb in ("build", "verify", "show", "list", "explain", "schema", "new"):
+    for verb in ("build", "verify", "show", "diff", "list", "explain", "schema", "new"):
         assert f"adaptergen {verb}" in text
