@@ -7,6 +7,12 @@ READY := $(VENV)/.ready
 
 # Tiny models are built, never fetched; a look-up in the hub would retry for minutes.
 export HF_HUB_OFFLINE := 1
+# More threads make models of this size slower, and take turns with the other processes.
+export OMP_NUM_THREADS := 1
+
+# Tests run in this many processes; tests/conftest.py says which stay together.
+JOBS ?= 2
+PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup
 
 .PHONY: demo test full build check bench architectures comparison findings clean
 
@@ -16,10 +22,10 @@ demo: $(READY)  ## build SmolLM3's adapter from its spec and prove it against Hu
 	$(BIN)/adaptergen verify smollm3
 
 test: $(READY)  ## run the tests
-	$(BIN)/python -m pytest -m "not full"
+	$(PYTEST) -m "not full"
 
 full: $(READY)  ## run what `test` leaves out
-	$(BIN)/python -m pytest -m full
+	$(PYTEST) -m full
 
 build: $(READY)  ## bring generated/ up to date with specs/
 	$(BIN)/adaptergen build

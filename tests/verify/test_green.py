@@ -33,6 +33,18 @@ EXACT = {
 RAW = 1e-12
 # HF's norms, variants and compatibility mode compute in float32 here and there.
 ROUGH = {"weights.compatibility", "interventions.norms", "variants.flags", "variants.heads"}
+# The others build dozens of models. They are held against one spec as it is and under one other
+# config in each run of the tests, and against everything in a run of all of them.
+QUICK = Selection(skip=("claims.config", "variants"))
+OTHER_CONFIGS: list[tuple[dict[str, Any], set[str]]] = [
+    ({"attention_bias": True}, set()),
+    ({"mlp_bias": True}, set()),
+    ({"no_rope_layers": [1, 0, 0, 1]}, set()),
+    ({"no_rope_layers": [0, 0, 0, 0]}, {"claims.rope.pairing"}),
+    ({"no_rope_layers": [1, 1, 1, 1]}, {"forward.window"}),
+    ({"tie_word_embeddings": False, "num_key_value_heads": 4}, set()),
+    ({"sliding_window": 30}, set()),
+]
 
 
 def _skips(record: Record) -> dict[str, str]:
@@ -82,11 +94,11 @@ def _assert_right(record: Record) -> None:
             assert (result.worst or 0.0) <= (limit or 0.0), result.check
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("name", REPRESENTATIVE)
 def test_spec_passes(name: str) -> None:
     announced: list[str] = []
-    # These build dozens of models; a run of all specs has them.
-    select = EVERYTHING if name == "smollm3" else Selection(skip=("claims.config", "variants"))
+    select = EVERYTHING if name == "smollm3" else QUICK
     record = verify(load(name), module_of(name), progress=announced.append, select=select)
     _assert_right(record)
     assert announced[0] == f"{name}: claims.architecture"
@@ -114,21 +126,23 @@ def test_every_bundled_spec_passes(run: Run, tmp_path: Path) -> None:
     assert outcome.status == 0
 
 
-@pytest.mark.parametrize(
-    ("overrides", "skips"),
-    [
-        ({"attention_bias": True}, set()),
-        ({"mlp_bias": True}, set()),
-        ({"no_rope_layers": [1, 0, 0, 1]}, set()),
-        ({"no_rope_layers": [0, 0, 0, 0]}, {"claims.rope.pairing"}),
-        ({"no_rope_layers": [1, 1, 1, 1]}, {"forward.window"}),
-        ({"tie_word_embeddings": False, "num_key_value_heads": 4}, set()),
-        ({"sliding_window": 30}, set()),
-    ],
-    ids=str,
-)
+@pytest.mark.alone
+@pytest.mark.parametrize(("overrides", "skips"), OTHER_CONFIGS, ids=str)
 def test_smollm3_passes_on_other_configs(overrides: dict[str, Any], skips: set[str]) -> None:
-    record = verify(load("smollm3"), module_of("smollm3"), overrides)
+    select = EVERYTHING if (overrides, skips) == OTHER_CONFIGS[0] else QUICK
+    _assert_right_with(overrides, skips, select)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("overrides", "skips"), OTHER_CONFIGS[1:], ids=str)
+def test_smollm3_passes_everything_on_other_configs(
+    overrides: dict[str, Any], skips: set[str]
+) -> None:
+    _assert_right_with(overrides, skips, EVERYTHING)
+
+
+def _assert_right_with(overrides: dict[str, Any], skips: set[str], select: Selection) -> None:
+    record = verify(load("smollm3"), module_of("smollm3"), overrides, select=select)
     assert record.failures == []
     assert set(_skips(record)) == skips | EXACT.keys()
     assert record.overrides == overrides

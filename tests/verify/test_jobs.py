@@ -126,7 +126,8 @@ def test_leaving_early_ends_what_runs(job: MakeJob, tmp_path: Path) -> None:
 
 
 def test_records_are_those_of_a_run_in_this_process(job: MakeJob) -> None:
-    one = job(select=Selection(only=("claims", "forward")))
+    # The check left out builds dozens of models.
+    one = job(select=Selection(only=("claims", "forward"), skip=("claims.config",)))
     (apart,) = records(one)
     here = one.task(progress=lambda line: None)
 

@@ -23,6 +23,7 @@ from adaptergen.verify.mutants.court import Court
 from adaptergen.verify.mutants.mutant import meaning
 from adaptergen.verify.mutants.spec import INSTEAD
 from adaptergen.verify.record import MutantResult
+from adaptergen.verify.select import Selection
 from adaptergen.verify.subject import Subject
 from tests.verify.conftest import ROOT, hf_model, load, module_of
 
@@ -46,7 +47,11 @@ def judged(name: str, mutant: Mutant, checks: Sequence[Check] = ALL) -> list[str
     return list(Court(load(name).spec, hf_model(name), {}, checks).killers(mutant))
 
 
-@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize(
+    "name",
+    # The two whose mutants other tests need as well.
+    [n if n in ("llama", "smollm3") else pytest.param(n, marks=pytest.mark.full) for n in SPECS],
+)
 def test_there_are_many_and_each_is_wrong_python(name: str) -> None:
     right, spec = meaning(code_of(name)), load(name).spec
     kinds = [mutant.partition(".")[0] for mutant in made(name)]
@@ -135,6 +140,7 @@ def results(
     return run_mutants(loaded, subject, TEMPLATES, checks)
 
 
+FEW = Selection(only=("boot", "config"))
 BOOT = [check for check in ALL if check.group == "boot"]
 FLAG = "module.flags.gated_mlp.false"
 
@@ -185,7 +191,7 @@ def test_a_listed_name_that_is_no_mutant_is_refused(
 def test_an_adapter_that_fails_is_not_mutated(tmp_path: Path) -> None:
     path = tmp_path / "llama.py"
     path.write_text(code_of("llama").replace('"RMS"', '"LN"'), encoding="utf-8")
-    record = verify(load("llama"), str(path), mutants_from=TEMPLATES)
+    record = verify(load("llama"), str(path), select=FEW, mutants_from=TEMPLATES)
     assert record.failures
     assert record.mutants == ()
     assert record.unmutated == "the adapter itself fails"
