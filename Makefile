@@ -10,9 +10,9 @@ export HF_HUB_OFFLINE := 1
 # More threads make models of this size slower, and take turns with the other processes.
 export OMP_NUM_THREADS := 1
 
-# Tests run in this many processes; tests/conftest.py says which stay together.
+# Tests run in this many processes.
 JOBS ?= 2
-PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup
+PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS)
 
 .PHONY: demo test full build check bench architectures comparison findings clean
 
@@ -22,10 +22,10 @@ demo: $(READY)  ## build SmolLM3's adapter from its spec and prove it against Hu
 	$(BIN)/adaptergen verify smollm3
 
 test: $(READY)  ## run the tests
-	$(PYTEST) -m "not full"
+	$(PYTEST) --dist loadfile -m "not full"
 
 full: $(READY)  ## run what `test` leaves out
-	$(PYTEST) -m full
+	$(PYTEST) --dist worksteal -m full
 
 build: $(READY)  ## bring generated/ up to date with specs/
 	$(BIN)/adaptergen build

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -20,6 +20,13 @@ class Outcome(NamedTuple):
 
 Run = Callable[..., Outcome]
 
+# Files whose tests take long and share nothing: each runs wherever there is time for it.
+SPREAD = (
+    "tests/infer/test_variants.py",
+    "tests/verify/test_delegated.py",
+    "tests/verify/test_green.py",
+)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
@@ -29,15 +36,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Under `--dist loadgroup`, tests of a file run in one process: they share what they build.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Under `--dist loadfile`, tests of a file run in one process, but for those of SPREAD."""
+    from xdist.scheduler import LoadFileScheduling
 
-    Those that share nothing and take long run wherever there is time.
-    """
-    for item in items:
-        if not (item.get_closest_marker("full") or item.get_closest_marker("alone")):
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file: str = super()._split_scope(nodeid)
+            return nodeid if file in SPREAD else file
+
+    return Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture

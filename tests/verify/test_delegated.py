@@ -45,7 +45,6 @@ def as_reimplemented(spec: Spec, qk_norm: Any) -> Spec:
     )
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize("name", NAMES)
 def test_attention_of_its_own_kind_is_verified_as_delegated(name: str, tmp_path: Path) -> None:
     assert failing(load(name), tmp_path) == {}

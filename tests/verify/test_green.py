@@ -94,7 +94,6 @@ def _assert_right(record: Record) -> None:
             assert (result.worst or 0.0) <= (limit or 0.0), result.check
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize("name", REPRESENTATIVE)
 def test_spec_passes(name: str) -> None:
     announced: list[str] = []
@@ -126,7 +125,6 @@ def test_every_bundled_spec_passes(run: Run, tmp_path: Path) -> None:
     assert outcome.status == 0
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize(("overrides", "skips"), OTHER_CONFIGS, ids=str)
 def test_smollm3_passes_on_other_configs(overrides: dict[str, Any], skips: set[str]) -> None:
     select = EVERYTHING if (overrides, skips) == OTHER_CONFIGS[0] else QUICK
