@@ -184,6 +184,29 @@ _positive.__name__, _limit.__name__ = "positive number", "number"
 _shipped.__name__ = "adapter, such as transformer_lens:LlamaForCausalLM,"
 
 
+def _infer(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "source", metavar="CLASS|CONFIG.json|FOLDER|HUB_ID",
+        help="HF class, config, folder of a model (weights are not needed), or hub id",
+    )  # fmt: skip
+    verb.add_argument("--out", metavar="FILE", help="spec to write; without it, it is printed")
+    verb.add_argument("--force", action="store_true", help="replace the file if it is there")
+    verb.add_argument(
+        "--partial", action="store_true",
+        help="write the spec even if something is not explained, or attention is left to HF",
+    )  # fmt: skip
+    verb.add_argument(
+        "--trust-remote-code", action="store_true", help="run the model's own modelling files"
+    )
+    verb.add_argument(
+        "--tiny", action="append", default=[], metavar="KEY=VALUE",
+        help="HF config of the tiny model that is looked at; repeatable",
+    )  # fmt: skip
+    verb.add_argument("--explain", action="store_true", help="also list the nearest parents")
+    verb.add_argument("--json", action="store_true", help="print everything for programs instead")
+    verb.add_argument("--quiet", action="store_true", help="no progress and no table")
+
+
 def _show(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("spec", metavar="NAME|SPEC", help="the spec to show")
 
@@ -227,6 +250,7 @@ def _output(verb: argparse.ArgumentParser) -> None:
 _VERBS: tuple[tuple[str, str, Callable[[argparse.ArgumentParser], None]], ...] = (
     ("build", "generate adapter modules from specs", _build),
     ("verify", "prove generated adapters against HuggingFace", _verify),
+    ("infer", "find the spec of a model that nobody has described, and prove it", _infer),
     ("show", "print a spec with its parents merged in, and where each value came from", _show),
     ("diff", "compare two specs, facet by facet", _diff),
     ("list", "list the architectures that have a spec", _list),

@@ -5,29 +5,27 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from functools import partial
-from importlib.util import find_spec as find_module
 from typing import TYPE_CHECKING, Any
 
 from adaptergen.build import Build
+from adaptergen.commands.libraries import require_libraries
 from adaptergen.commands.progress import progress
-from adaptergen.errors import Failure, Unusable, failure, shown_path
+from adaptergen.commands.settings import settings
+from adaptergen.errors import Unusable, failure, shown_path
 from adaptergen.project import Project, bundled, find_project
 from adaptergen.report import wants_colour
 from adaptergen.selection import select_spec, select_specs
 from adaptergen.spec.files import spec_files
 from adaptergen.spec.load import LoadedSpec, Loader
-from adaptergen.spec.tree import parse
 from adaptergen.verify.report import Report
 
 if TYPE_CHECKING:
     from adaptergen.verify.jobs import Job
 
-_NEEDED = {"torch": "torch", "transformers": "transformers", "transformer_lens": "transformer-lens"}
-
 
 def run(arguments: Namespace) -> int:
     """Verify adapters against HF and print a table; 1 if one of them fails."""
-    _require_libraries()
+    require_libraries("verify")
     if arguments.list_checks:
         return _list_checks()
     if arguments.resume and not arguments.json:
@@ -64,7 +62,7 @@ def _jobs(arguments: Namespace) -> "list[Job]":
     names = arguments.specs or select_specs(project, [])
     if arguments.module and len(names) != 1:
         raise Unusable("--module needs exactly one spec")
-    overrides = _overrides(arguments.overrides)
+    overrides = settings(arguments.overrides, "--set")
     options = _options(arguments)
     if arguments.mutants:
         options["mutants_from"] = project.template_folders()
@@ -106,7 +104,7 @@ def _shipped_job(project: Project, arguments: Namespace) -> "Job":
     if arguments.code:
         raise Unusable("--adapter and --trust-remote-code exclude each other")
     check_architecture(name)
-    overrides, options = _overrides(arguments.overrides), _options(arguments)
+    overrides, options = settings(arguments.overrides, "--set"), _options(arguments)
     spec = _spec_of(project, name, arguments.specs)
     if spec:
         return _job(spec, module, overrides, options)
@@ -154,13 +152,6 @@ def _list_checks() -> int:
     return 0
 
 
-def _require_libraries() -> None:
-    missing = [package for module, package in _NEEDED.items() if find_module(module) is None]
-    if missing:
-        hint = "pip install 'adaptergen[verify]'"
-        raise Unusable(f"verify needs {', '.join(missing)}", hint)
-
-
 def _module(project: Project, loaded: LoadedSpec, given: str | None) -> str:
     """The module to verify: the one given, or the one generated from the spec."""
     folder = project.output if _is_built_here(project, loaded) else bundled("generated")
@@ -185,17 +176,3 @@ def _warn_of_stale(project: Project, specs: Sequence[str]) -> None:
     changes = Build(project, specs, whole=False).stale() if specs else []
     for change in changes:
         print(f"note: {shown_path(change.path)} is stale ({change.reason})", file=sys.stderr)
-
-
-def _overrides(settings: Sequence[str]) -> dict[str, Any]:
-    """HF config keys and values of `--set KEY=VALUE`; values are read as in a spec."""
-    overrides: dict[str, Any] = {}
-    for setting in settings:
-        key, equals, value = setting.partition("=")
-        if not (equals and key.isidentifier()):
-            raise Unusable(f"--set {setting}: expected KEY=VALUE")
-        try:
-            overrides[key] = parse("--set", f"{key}: {value}".encode()).plain()[key]
-        except Failure as error:
-            raise Unusable(f"--set {setting}: {error.diagnostics[0].message}") from None
-    return overrides

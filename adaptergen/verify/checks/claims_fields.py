@@ -36,8 +36,7 @@ def config(subject: Subject) -> Iterator[Evidence]:
     for _, path in subject.below(subject.spec.attention.path):
         subject.hf.module(path)
     named, waived = named_keys(subject.spec), subject.spec.verification.config
-    moves = groupby(perturbations(subject.hf.config), key=lambda move: move[0])
-    settings = {key: [changes for _, changes in group] for key, group in moves}
+    settings = moves(subject.hf.config)
     for key in waived:
         exists = key in subject.hf.config.to_dict()
         yield Fact(exists, f"'{key}' is waived, and HF's config has no such key", claim=_CLAIM)
@@ -45,20 +44,26 @@ def config(subject: Subject) -> Iterator[Evidence]:
             yield Fact(False, f"'{key}' is waived, and {named[key]} names it", claim=_CLAIM)
     for claim, constant in _constants(subject.spec).items():
         moved = settings.get(constant, []) if constant else []
-        matters = any(_effect(subject, change) for change in moved)
+        matters = any(effect(subject, change) for change in moved)
         yield Fact(matters or not constant, f"'{constant}' changes nothing in HF", claim=claim)
     for key, changes in settings.items():
         if key in named:
             continue
-        effects = (effect for change in changes if (effect := _effect(subject, change)))
-        effect = next(effects, "")
+        effects = (found for change in changes if (found := effect(subject, change)))
+        said = next(effects, "")
         if key not in waived:
-            text = f"{effect}, and no claim names '{key}', nor does {_CLAIM} waive it"
-            yield Fact(not effect, text, claim=_CLAIM)
+            text = f"{said}, and no claim names '{key}', nor does {_CLAIM} waive it"
+            yield Fact(not said, text, claim=_CLAIM)
         elif not subject.overrides:
             # With keys that the user has set, a key of the spec may lose its effect.
             text = f"'{key}' is waived, and changes nothing in HF that no claim explains"
-            yield Fact(bool(effect), text, claim=_CLAIM)
+            yield Fact(bool(said), text, claim=_CLAIM)
+
+
+def moves(config: Any) -> dict[str, list[dict[str, Any]]]:
+    """The settings that move each config key alone."""
+    found = groupby(perturbations(config), key=lambda move: move[0])
+    return {key: [changes for _, changes in group] for key, group in found}
 
 
 def named_keys(spec: Spec) -> dict[str, str]:
@@ -89,7 +94,7 @@ def _constants(spec: Spec) -> dict[str, str | None]:
     return {"norm.eps": spec.norm.eps, "mlp.act": spec.mlp.act}
 
 
-def _effect(subject: Subject, changes: Mapping[str, Any]) -> str:
+def effect(subject: Subject, changes: Mapping[str, Any]) -> str:
     """What a change does in HF that no claim explains; empty if nothing, or if HF refuses it."""
     hf, setting = subject.hf, shown(changes)
     before = hf.seen.logits
@@ -119,7 +124,8 @@ def _moved(subject: Subject, changes: Mapping[str, Any]) -> Subject:
 
 def _positions_as_claimed(moved: Subject) -> bool:
     """Whether layers still rotate and see what the claims say, by the attributes they name."""
-    facts = [*window.examine(moved), *rope_layers.examine(moved)]
+    own = isinstance(moved.spec.attention, ReimplementedAttention)
+    facts = [*window.examine(moved), *(rope_layers.examine(moved) if own else ())]
     return all(isinstance(fact, Fact) and fact.holds for fact in facts)
 
 

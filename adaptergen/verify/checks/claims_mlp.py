@@ -22,13 +22,13 @@ def mlp(subject: Subject) -> Iterator[Evidence]:
             yield Fact(holds, text, number, f"mlp.{claim}")
     if isinstance(subject.spec.mlp, PlainMlp):
         for number, layer in subject.layers.items():
-            found = _overwritten(subject.hf, layer, f"{layer}.{subject.spec.mlp.path}")
+            found = overwritten(subject.hf, layer, f"{layer}.{subject.spec.mlp.path}")
             text = f"HF's block {'changes' if found else 'does not change'} what its MLP returned"
             holds = found == subject.spec.mlp.overwritten
             yield Fact(holds, text, number, "mlp.overwritten")
 
 
-def _overwritten(hf: HfModel, layer: str, path: str) -> bool:
+def overwritten(hf: HfModel, layer: str, path: str) -> bool:
     """Whether a layer computes in place with what its MLP returned."""
     kept: list[tuple[Tensor, Tensor]] = []
 

@@ -74,9 +74,10 @@ def _handing_all_positions(subject: Subject) -> Iterator[str]:
             handed.append(pair[0])
     for path, call in hf.seen.calls.items():
         given = call.value if isinstance(call.output, tuple) else None
-        if isinstance(given, Tensor) and hf.seen.runs[path] == len(handed):
-            if any(torch.equal(given, cosines) for cosines in handed):
-                yield path
+        if not isinstance(given, Tensor) or hf.seen.runs[path] != len(handed):
+            continue
+        if any(torch.equal(given, cosines) for cosines in handed):
+            yield path
 
 
 @check("claims.blocks", "HF runs the blocks once, in order, between embedding and final norm.")

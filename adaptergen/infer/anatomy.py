@@ -1,0 +1,208 @@
+"""Where the parts of an HF model are, found by what each computes and hands on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from adaptergen.infer.world import UnexplainedError, World
+from adaptergen.verify import probe
+from adaptergen.verify.check import EXACT, largest_difference
+from adaptergen.verify.hf import Call
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """Paths of the model's parts, and of attention and MLP seen from a block."""
+
+    embed: str
+    rotary: str | None
+    blocks: str
+    final_norm: str
+    unembed: str
+    embedding_norm: str | None
+    attention: str
+    mlp: str
+    side_mlp: str | None
+
+
+def same(one: object, other: object) -> bool:
+    """Whether two values are the same tensor, up to rounding in the last bits."""
+    if not isinstance(one, Tensor) or not isinstance(other, Tensor):
+        return False
+    return one.shape == other.shape and largest_difference(one, other) <= EXACT
+
+
+def anatomy(world: World) -> Anatomy:
+    """The anatomy of a model.
+
+    Raises:
+        UnexplainedError: if a part is missing, or the model is built in another way.
+    """
+    embed, unembed = _embed(world), _unembed(world)
+    first = world.layers[0]
+    attention, mlp, side = parts_of_layer(world, first)
+    for layer in list(world.layers.values())[1:]:
+        if parts_of_layer(world, layer)[:2] != (attention, mlp):
+            raise UnexplainedError(f"{layer} has other parts than {first}")
+    return Anatomy(
+        embed,
+        _rotary(world),
+        first.rpartition(".")[0],
+        _final_norm(world, unembed),
+        unembed,
+        _embedding_norm(world, embed),
+        attention,
+        mlp,
+        side,
+    )
+
+
+def _embed(world: World) -> str:
+    ids = world.hf.batch(world.hf.length).ids
+    for path, call in world.hf.seen.calls.items():
+        if isinstance(world.hf.module(path), nn.Embedding) and same(call.input, ids):
+            return path
+    raise UnexplainedError("no embedding reads the tokens")
+
+
+def _unembed(world: World) -> str:
+    logits = world.hf.seen.logits
+    for path, call in world.hf.seen.calls.items():
+        if isinstance(world.hf.module(path), nn.Linear) and call.value.shape == logits.shape:
+            return path
+    raise UnexplainedError("no linear layer returns as many numbers as there are logits")
+
+
+def _final_norm(world: World, unembed: str) -> str:
+    read = world.hf.call(unembed).input
+    last = world.hf.call(list(world.layers.values())[-1]).value
+    for path in _tensor_modules(world):
+        call = world.hf.call(path)
+        if same(call.value, read) and same(call.input, last) and is_norm(world, path):
+            return path
+    raise UnexplainedError(f"no norm stands between the last block and {unembed}")
+
+
+def _embedding_norm(world: World, embed: str) -> str | None:
+    """The norm that the embedding passes through, if its output enters the first block."""
+    entering = world.hf.call(world.layers[0]).input
+    if same(world.hf.call(embed).value, entering):
+        return None
+    for path in _tensor_modules(world):
+        if path.startswith(world.layers[0].rpartition(".")[0]) or not is_norm(world, path):
+            continue
+        with torch.no_grad():
+            normed = world.hf.module(path)(world.hf.call(embed).value)
+        if same(normed, entering):
+            return path
+    return None
+
+
+def _tensor_modules(world: World) -> Iterator[str]:
+    """Paths of modules without modules inside that take a tensor and return one."""
+    for path, call in world.hf.seen.calls.items():
+        leaf = not list(world.hf.module(path).children())
+        if (
+            leaf
+            and isinstance(call.output, Tensor)
+            and any(isinstance(given, Tensor) for given in (*call.args, *call.kwargs.values()))
+        ):
+            yield path
+
+
+def is_norm(world: World, path: str) -> bool:
+    """Whether a module normalises the last dimension of what it takes."""
+    name = f"whether HF's {path} is a norm"
+    return world.hf.once.get(name, lambda: _is_norm(world, path))
+
+
+def _is_norm(world: World, path: str) -> bool:
+    module, call = world.hf.module(path), world.hf.call(path)
+    projects = any(isinstance(part, nn.Linear | nn.Embedding) for part in module.modules())
+    if projects or not isinstance(call.output, Tensor):
+        return False
+    if call.output.shape != call.input.shape or any(p.ndim > 2 for p in module.parameters()):
+        return False
+    try:
+        return probe.norm_kind(module, call.input) != "none"
+    except (RuntimeError, TypeError):
+        return False
+
+
+def _rotary(world: World) -> str | None:
+    """The module that computes all positions that layers are handed; None if there are several."""
+    handed = list(_handed(world))
+    for path, call in world.hf.seen.calls.items():
+        given = call.output[0] if isinstance(call.output, tuple) else call.output
+        found = isinstance(given, Tensor) and any(same_positions(given, one) for one in handed)
+        if found and world.hf.seen.runs[path] >= len(handed):
+            return path
+    return None
+
+
+def _handed(world: World) -> Iterator[Tensor]:
+    """The cosines, or complex numbers, that layers are handed, each once."""
+    seen: list[Tensor] = []
+    for layer in world.layers.values():
+        for given in world.hf.call(layer).kwargs.values():
+            one = given[0] if isinstance(given, tuple) and len(given) == 2 else given
+            turning = isinstance(one, Tensor) and (one.is_complex() or one is not given)
+            if turning and not any(same_positions(one, other) for other in seen):
+                seen.append(one)
+                yield one
+
+
+def same_positions(one: Tensor, other: Tensor) -> bool:
+    """Whether two sets of cosines, or of complex numbers, are the same."""
+    return one.shape == other.shape and one.dtype == other.dtype and torch.equal(one, other)
+
+
+def parts_of_layer(world: World, layer: str) -> tuple[str, str, str | None]:
+    """Names of a layer's attention, its MLP, and a further MLP beside it.
+
+    Raises:
+        UnexplainedError: if there is not one of each, as modules of their own.
+    """
+    name = f"the parts of HF's {layer}"
+    return world.hf.once.get(name, lambda: _parts_of_layer(world, layer))
+
+
+def _parts_of_layer(world: World, layer: str) -> tuple[str, str, str | None]:
+    mixing: list[str] = []
+    other: list[str] = []
+    for name, module in world.hf.module(layer).named_children():
+        path = f"{layer}.{name}"
+        if path not in world.hf.seen.calls or not any(p.ndim > 1 for p in module.parameters()):
+            continue
+        if is_norm(world, path):
+            continue
+        (mixing if _mixes_tokens(world, path) else other).append(name)
+    if len(mixing) != 1:
+        what = ", ".join(mixing) or "none"
+        raise UnexplainedError(f"one module of {layer} should mix tokens, found: {what}")
+    if not 1 <= len(other) <= 2:
+        what = ", ".join(other) or "none"
+        raise UnexplainedError(f"one module of {layer} should be its MLP, found: {what}")
+    # Experts have weights of three dimensions; of two MLPs they are the first.
+    other.sort(key=lambda n: -max(p.ndim for p in world.hf.module(f"{layer}.{n}").parameters()))
+    return mixing[0], other[0], other[1] if len(other) > 1 else None
+
+
+def _mixes_tokens(world: World, path: str) -> bool:
+    """Whether the last token's output depends on earlier tokens."""
+    call = world.hf.call(path)
+    moved = call.input.clone()
+    if moved.ndim < 3:
+        # Tokens of all rows in one dimension, as routed MLPs take them.
+        return False
+    moved[:, :-1] += 1.0
+    with torch.no_grad():
+        before = world.hf.rerun(path, call)
+        after = world.hf.rerun(path, call.with_input(moved))
+    return probe.changed(_last(after), _last(before))
+
+
+def _last(call: Call) -> Tensor:
+    return call.value[:, -1]

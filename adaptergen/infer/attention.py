@@ -1,0 +1,190 @@
+"""What each module inside of attention does, by disturbing what it returns."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from adaptergen.infer.anatomy import is_norm, same
+from adaptergen.infer.world import UnexplainedError, World
+from adaptergen.verify import probe
+
+_POSITION = 1
+
+
+@dataclass(frozen=True)
+class Projections:
+    """The linear layers of attention by role, how they are laid out, and the number of heads."""
+
+    facet: dict[str, Any]
+    gate: str | None
+    heads: int
+    head_dim: int
+    key_value: int
+
+    @property
+    def q(self) -> str:
+        """The projection that returns queries."""
+        return str(self.facet.get("q", self.facet.get("qkv")))
+
+    @property
+    def o(self) -> str:
+        """The output projection."""
+        return str(self.facet["o"])
+
+    @property
+    def names(self) -> list[str]:
+        """Every linear layer."""
+        return [
+            *(v for k, v in self.facet.items() if k not in ("kind", "layout")),
+            *filter(None, [self.gate]),
+        ]
+
+
+def linears(world: World, attention: str) -> list[str]:
+    """Names of the linear layers inside a module that ran."""
+    module, calls = world.hf.module(attention), world.hf.seen.calls
+    return [
+        name
+        for name, part in module.named_modules()
+        if isinstance(part, nn.Linear) and f"{attention}.{name}" in calls
+    ]
+
+
+def norms(world: World, attention: str) -> list[str]:
+    """Names of the norms inside a module."""
+    calls = world.hf.seen.calls
+    names = [name for name, _ in world.hf.module(attention).named_children()]
+    ran = [name for name in names if f"{attention}.{name}" in calls]
+    return [name for name in ran if is_norm(world, f"{attention}.{name}")]
+
+
+def projections(world: World, attention: str) -> Projections:
+    """The projections of an attention module.
+
+    Raises:
+        UnexplainedError: if its linear layers play other parts than queries, keys, values, output
+            and a gate, or play them in an unknown order.
+    """
+    roles = {name: _roles_of(world, attention, name) for name in linears(world, attention)}
+    pattern = _pattern(world, attention)
+    heads = pattern.shape[1]
+    returned = world.hf.call(attention).value
+    outs = [n for n, r in roles.items() if r == {"o"} and _returns(world, attention, n, returned)]
+    if len(outs) != 1:
+        raise UnexplainedError("no linear layer of attention returns what attention returns")
+    by_role = {role: [n for n, found in roles.items() if found == {role}] for role in "qkv"}
+    gates = [name for name, found in roles.items() if found == {"o"} and name not in outs]
+    fused = [name for name, found in roles.items() if len(found) > 1]
+    if len(gates) > 1:
+        raise UnexplainedError(f"attention has gates: {', '.join(gates)}")
+    gate = gates[0] if gates else None
+    if all(len(names) == 1 for names in by_role.values()) and not fused:
+        names = {role: names[0] for role, names in by_role.items()}
+        widths = {role: _width(world, attention, name) for role, name in names.items()}
+        facet = {"kind": "separate", **names, "o": outs[0]}
+        size = _divided(widths["q"], heads)
+        return Projections(facet, gate, heads, size, _divided(widths["k"], size))
+    if len(fused) == 1 and not any(by_role.values()):
+        facet = {"kind": "fused", "qkv": fused[0], "o": outs[0]}
+        layout, size, key_value = _layout(world, attention, fused[0], heads)
+        return Projections({**facet, "layout": layout}, gate, heads, size, key_value)
+    shown = ", ".join(
+        f"{name}: {'+'.join(sorted(found)) or 'nothing'}" for name, found in roles.items()
+    )
+    raise UnexplainedError(f"linear layers of attention do not play one part each: {shown}")
+
+
+def _width(world: World, attention: str, name: str) -> int:
+    return int(world.hf.call(f"{attention}.{name}").value.shape[-1])
+
+
+def _divided(width: int, by: int) -> int:
+    if not by or width % by:
+        raise UnexplainedError(f"a projection is {width} wide, which is not a multiple of {by}")
+    return width // by
+
+
+def _pattern(world: World, attention: str) -> Tensor:
+    output = world.hf.call(attention).output
+    pattern = output[1] if isinstance(output, tuple) and len(output) > 1 else None
+    if not isinstance(pattern, Tensor) or pattern.ndim != 4:
+        raise UnexplainedError("attention does not return its pattern")
+    return pattern
+
+
+def _returns(world: World, attention: str, name: str, returned: Tensor) -> bool:
+    return same(world.hf.call(f"{attention}.{name}").value, returned)
+
+
+def _roles_of(world: World, attention: str, name: str) -> set[str]:
+    """What the outputs of a linear layer are, as far as the first, middle and last say."""
+    width = _width(world, attention, name)
+    sampled = sorted({0, width // 3, width // 2, width - 1})
+    return {_role(world, attention, name, element) for element in sampled}
+
+
+def _role(world: World, attention: str, name: str, element: int) -> str:
+    """Which of q, k, v and o one output of a linear layer is; `o` also stands for a gate."""
+    edit = probe.at(torch.tensor([element]), _disturbed)
+    output, pattern = probe.attend(world.hf, attention, {})
+    edited, new_pattern = probe.attend(world.hf, attention, {f"{attention}.{name}": edit})
+    changed = (new_pattern - pattern).abs().amax(dim=(0, 1, 3)) > 0
+    moved = (edited - output).abs().amax(dim=(0, 2)) > 0
+    if changed.any():
+        return "q" if changed.nonzero().flatten().tolist() == [_POSITION] else "k"
+    if moved.nonzero().flatten().tolist() == [_POSITION]:
+        return "o"
+    return "v" if moved.any() else ""
+
+
+def _disturbed(value: Tensor) -> Tensor:
+    """Change what a projection returns for one token."""
+    result = value.clone()
+    result[:, _POSITION] += 2.0
+    return result
+
+
+def _layout(world: World, attention: str, name: str, heads: int) -> tuple[str, int, int]:
+    """Layout of a fused projection, size of a head, and number of key and value heads."""
+    width = _width(world, attention, name)
+    found = "".join(_role(world, attention, name, i) for i in range(width))
+    size = found.count("q") // heads
+    key_value = found.count("k") // size if size else 0
+    if size and key_value:
+        group = heads // key_value
+        layouts = {
+            "stacked": "q" * heads * size + "k" * key_value * size + "v" * key_value * size,
+            "grouped": ("q" * group * size + "k" * size + "v" * size) * key_value,
+        }
+        for layout, expected in layouts.items():
+            if found == expected:
+                return layout, size, key_value
+    raise UnexplainedError(
+        f"{name} has queries, keys and values in an order that no facet describes"
+    )
+
+
+def sinks(world: World, attention: str, heads: int) -> str | None:
+    """The parameter of attention itself with a number for each head."""
+    module = world.hf.module(attention)
+    own = [name for name, p in module.named_parameters(recurse=False) if p.shape == (heads,)]
+    return own[0] if len(own) == 1 else None
+
+
+def norm_before(world: World, attention: str, name: str) -> str | None:
+    """The norm whose output a linear layer reads."""
+    read = world.hf.call(f"{attention}.{name}").input
+    found = (
+        n for n in norms(world, attention) if same(world.hf.call(f"{attention}.{n}").value, read)
+    )
+    return next(found, None)
+
+
+def unexplained(world: World, attention: str, known: list[str]) -> Iterator[str]:
+    """Parameters of attention that none of the known parts hold."""
+    for name, _ in world.hf.module(attention).named_parameters():
+        if not any(name == part or name.startswith(f"{part}.") for part in known):
+            yield name

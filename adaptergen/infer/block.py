@@ -1,0 +1,107 @@
+"""The order of norms, attention and MLP in a block, by the tensors that are handed on."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from adaptergen.infer.anatomy import is_norm, parts_of_layer, same
+from adaptergen.infer.factor import factor
+from adaptergen.infer.world import UnexplainedError, World
+
+_TOPOLOGIES = {
+    ("ln1", "ln2"): "pre",
+    ("ln1_post", "ln2_post"): "post",
+    ("ln1", "ln1_post", "ln2", "ln2_post"): "sandwich",
+}
+_PARALLEL = {("ln1",): "shared", ("ln1", "ln2"): "parallel"}
+
+
+@dataclass(frozen=True)
+class Flow:
+    """How a block is built: the facet as YAML has it, and the factor of what it adds."""
+
+    facet: dict[str, Any]
+    scale: float
+
+
+def flow(world: World) -> Flow:
+    """The order in which the blocks of a model compute.
+
+    Raises:
+        UnexplainedError: if no topology of the language describes it, or layers differ.
+    """
+    flows = [_flow(world, layer) for layer in world.layers.values()]
+    if any(other.facet != flows[0].facet for other in flows):
+        raise UnexplainedError("blocks order their norms, attention and MLP in different ways")
+    return flows[0]
+
+
+@dataclass
+class _Tracer:
+    """One layer: what its norms take and return."""
+
+    world: World
+    layer: str
+
+    def __post_init__(self) -> None:
+        names = [name for name, _ in self.world.hf.module(self.layer).named_children()]
+        calls = self.world.hf.seen.calls
+        ran = [name for name in names if f"{self.layer}.{name}" in calls]
+        self.norms = [name for name in ran if is_norm(self.world, f"{self.layer}.{name}")]
+
+    def given(self, name: str) -> Tensor:
+        return self.world.hf.call(f"{self.layer}.{name}").input
+
+    def value(self, name: str) -> Tensor:
+        return self.world.hf.call(f"{self.layer}.{name}").value
+
+    def feeding(self, value: Tensor) -> str | None:
+        """The norm that returned a value."""
+        return next((name for name in self.norms if same(self.value(name), value)), None)
+
+    def reading(self, value: Tensor) -> str | None:
+        """The norm that took a value."""
+        return next((name for name in self.norms if same(self.given(name), value)), None)
+
+
+def _flow(world: World, layer: str) -> Flow:
+    trace, call = _Tracer(world, layer), world.hf.call(layer)
+    attention, mlp, side = parts_of_layer(world, layer)
+    stream, added, after = call.input, trace.value(attention), trace.value(mlp)
+    roles: dict[str, str | None] = {
+        "ln1": trace.feeding(trace.given(attention)),
+        "ln1_post": trace.reading(added),
+        "ln2": trace.feeding(trace.given(mlp)),
+        "ln2_post": trace.reading(after),
+    }
+    added, after = (
+        trace.value(name) if name else value
+        for name, value in ((roles["ln1_post"], added), (roles["ln2_post"], after))
+    )
+    if side is not None:
+        after = after + trace.value(side)
+    ln1, ln2 = roles["ln1"], roles["ln2"]
+    _expect(ln1 is None or same(trace.given(ln1), stream), layer, "attention's norm")
+    read = trace.given(ln2) if ln2 else trace.given(mlp)
+    parallel = same(read, stream)
+    if ln2 is not None and ln2 == ln1:
+        roles["ln2"] = None
+    names = {role: name for role, name in roles.items() if name is not None}
+    topology = (_PARALLEL if parallel else _TOPOLOGIES).get(tuple(names))
+    if topology is None:
+        shown = ", ".join(f"{role} {name}" for role, name in names.items()) or "none"
+        kind = "parallel" if parallel else "sequential"
+        raise UnexplainedError(f"no facet describes {layer}: {kind}, norms: {shown}")
+    scale = factor(call.value - stream, added + after) if parallel else factor(read - stream, added)
+    unused = [n for n in trace.norms if n not in names.values()]
+    _expect(not unused, layer, f"the norm {', '.join(unused)}")
+    explained = scale is not None and same(call.value, stream + scale * (added + after))
+    _expect(explained, layer, "what it adds to the residual stream")
+    assert scale is not None
+    return Flow({"topology": topology, **names}, scale)
+
+
+def _expect(holds: bool, layer: str, what: str) -> None:
+    if not holds:
+        raise UnexplainedError(f"no facet describes {what} in {layer}")

@@ -1,0 +1,93 @@
+"""Which config keys count the heads."""
+
+from typing import Any, NamedTuple
+
+from adaptergen.infer.attention import Projections, projections
+from adaptergen.infer.keys import moved_by, numbers
+from adaptergen.infer.world import UnexplainedError, World
+
+_COUNTS = (8, 2, 6, 4, 1)
+_SIZES = (24, 32)
+# HF's attention asks for it also where the config's class does not declare it.
+_USUAL_SIZE = "head_dim"
+
+
+class _Counts(NamedTuple):
+    """How many heads there are, how many of keys and values, and their size."""
+
+    query: int
+    key_value: int
+    size: int
+
+
+def heads(world: World, attention: str, found: Projections) -> tuple[dict[str, Any], str | None]:
+    """The facet of head counts as YAML has it, and the layout of a fused projection.
+
+    With a single key and value head every layout is the same; a config with several tells.
+
+    Raises:
+        UnexplainedError: if no config key gives the counts.
+    """
+    facet: dict[str, Any] = {"query": _query(world, attention, found)}
+    facet["key_value"] = _key_value(world, attention, found)
+    facet["head_dim"] = _head_dim(world, attention, found)
+    layout = found.facet.get("layout")
+    if found.key_value == 1 and found.heads > 1 and facet["key_value"] is None:
+        single, facet["key_value"], layout = _single(world, attention, found)
+        facet["single"] = single
+    elif found.key_value != found.heads and facet["key_value"] is None:
+        raise UnexplainedError(f"no config key gives the {found.key_value} key and value heads")
+    return facet, layout
+
+
+def _read(world: World, attention: str, found: Projections) -> _Counts:
+    call = world.hf.call
+    query = int(call(attention).output[1].shape[1])
+    size = call(f"{attention}.{found.o}").input.shape[-1] // query
+    if "qkv" in found.facet:
+        both = call(f"{attention}.{found.q}").value.shape[-1] // size - query
+        return _Counts(query, both // 2, size)
+    return _Counts(query, call(f"{attention}.{found.facet['k']}").value.shape[-1] // size, size)
+
+
+def _query(world: World, attention: str, found: Projections) -> str:
+    keys = [key for key in numbers(world.values) if world.values[key] == found.heads]
+    key = moved_by(world, keys, _COUNTS, lambda w, n: _read(w, attention, found).query == n)
+    if key is None:
+        raise UnexplainedError(f"no config key gives the {found.heads} heads")
+    return key
+
+
+def _key_value(world: World, attention: str, found: Projections) -> str | None:
+    before = _read(world, attention, found)
+
+    def expected(other: World, count: int) -> bool:
+        return _read(other, attention, found) == before._replace(key_value=count)
+
+    values = world.values
+    keys = [k for k in numbers(values, also_none=True) if values[k] in (before.key_value, None)]
+    return moved_by(world, keys, (found.heads, 1), expected)
+
+
+def _head_dim(world: World, attention: str, found: Projections) -> str | None:
+    def expected(other: World, size: int) -> bool:
+        return _read(other, attention, found) == (found.heads, found.key_value, size)
+
+    values = world.values
+    keys = [k for k in numbers(values, also_none=True) if values[k] in (found.head_dim, None)]
+    return moved_by(world, dict.fromkeys([_USUAL_SIZE, *keys]), _SIZES, expected)
+
+
+def _single(
+    world: World, attention: str, found: Projections
+) -> tuple[dict[str, str], str | None, str | None]:
+    """The keys under which there is one key and value head, and what a model with several says."""
+    several = {k: w for k, w in world.flips.items() if _read(w, attention, found).key_value > 1}
+    whens = [key for key in several if world.values[key]]
+    if not whens:
+        raise UnexplainedError("no config key gives the single key and value head")
+    unless = [key for key in several if not world.values[key]]
+    single = {"when": whens[0], **({"unless": unless[0]} if unless else {})}
+    keys = filter(None, (_key_value(other, attention, found) for other in several.values()))
+    layouts = [projections(other, attention).facet.get("layout") for other in several.values()]
+    return single, next(keys, None), layouts[0]

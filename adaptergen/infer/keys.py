@@ -1,0 +1,95 @@
+"""Which HF config key decides what is observed."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from adaptergen.infer.world import UnexplainedError, World
+from adaptergen.verify.structure import Structure
+
+T = TypeVar("T")
+
+
+def decided(world: World, observed: Callable[[Structure], bool], what: str) -> bool | str:
+    """Whether something is there in every config, in none, or where a boolean key is set.
+
+    Raises:
+        UnexplainedError: if it depends on more than one key, or on the key's opposite.
+    """
+    seen = [(built.config, observed(built)) for built in world.structures]
+    return rule(seen, [key for key, value in world.values.items() if isinstance(value, bool)], what)
+
+
+def bias(world: World, path: str) -> bool | str:
+    """What decides whether the linear layer at a path has a bias.
+
+    Raises:
+        UnexplainedError: as `decided` does.
+    """
+    return decided(world, lambda built: f"{path}.bias" in built.shapes, f"the bias of {path}")
+
+
+def rule(seen: Iterable[tuple[Any, bool]], keys: Iterable[str], what: str) -> bool | str:
+    """The constant or the key that tells under each config whether something was seen."""
+    cases = list(seen)
+    found = {there for _, there in cases}
+    if len(found) == 1:
+        return found.pop()
+    for key in keys:
+        if all(bool(getattr(config, key, False)) == there for config, there in cases):
+            return key
+    raise UnexplainedError(f"no single config key decides {what}")
+
+
+def present(
+    world: World, observed: Callable[[World], T | None], what: str
+) -> tuple[T | None, bool | str]:
+    """Something that is there under some configs, and what decides whether it is.
+
+    Raises:
+        UnexplainedError: if it differs where it is there, or no single key decides.
+    """
+    worlds = [world, *world.flips.values()]
+    seen = [(one.config, observed(one)) for one in worlds]
+    kinds: list[T] = []
+    for _, found in seen:
+        if found is not None and found not in kinds:
+            kinds.append(found)
+    if not kinds:
+        return None, False
+    if len(kinds) > 1:
+        raise UnexplainedError(f"{what} is another under another config")
+    decisive = rule([(config, found is not None) for config, found in seen], world.flips, what)
+    return kinds[0], decisive
+
+
+def moved_by(
+    world: World,
+    keys: Iterable[str],
+    values: Iterable[Any],
+    expected: Callable[[World, Any], bool],
+) -> str | None:
+    """The first key whose every accepted value has the expected effect, and at least one has."""
+    tried = list(values)
+    for key in keys:
+        effects = list(_effects(world, key, tried, expected))
+        if effects and all(effects):
+            return key
+    return None
+
+
+def _effects(
+    world: World, key: str, values: Iterable[Any], expected: Callable[[World, Any], bool]
+) -> Iterator[bool]:
+    for value in values:
+        other = world.under({key: value}) if world.values.get(key) != value else None
+        if other is not None:
+            yield expected(other, value)
+
+
+def numbers(values: Mapping[str, Any], *, also_none: bool = False) -> list[str]:
+    """Keys that hold a whole number."""
+    return [
+        key
+        for key, value in values.items()
+        if (isinstance(value, int) and not isinstance(value, bool)) or (also_none and value is None)
+    ]

@@ -1,0 +1,78 @@
+"""Blocks that are built in another order where a config key is set."""
+
+from itertools import permutations, product
+from typing import Any
+
+from adaptergen.infer.block import flow
+from adaptergen.infer.world import UnexplainedError, World
+from adaptergen.verify.once import UnavailableError
+
+_MOST_KEYS = 3
+_SANDWICH = ("ln1", "ln1_post", "ln2", "ln2_post")
+
+Facet = dict[str, Any]
+
+
+def blocks(world: World) -> tuple[Facet, list[Facet]]:
+    """The facet of blocks where no key is set that matters, and the layouts under such keys.
+
+    Raises:
+        UnexplainedError: if the order of blocks depends on keys in another way.
+    """
+    base = flow(world).facet
+    deciding = [key for key, other in world.flips.items() if _facet(other) not in (base, None)]
+    if not deciding:
+        return base, []
+    optional = _post_norms(world, base, deciding)
+    if optional is not None:
+        return optional, []
+    if len(deciding) > _MOST_KEYS:
+        raise UnexplainedError(f"many config keys order the blocks: {', '.join(deciding)}")
+    seen = _combinations(world, deciding)
+    for order in permutations(deciding):
+        found = _ordered(order, seen)
+        if found is not None:
+            return found
+    raise UnexplainedError(f"config keys order the blocks together: {', '.join(deciding)}")
+
+
+def _facet(world: World) -> Facet | None:
+    try:
+        return flow(world).facet
+    except (UnexplainedError, UnavailableError):
+        return None
+
+
+def _post_norms(world: World, base: Facet, deciding: list[str]) -> Facet | None:
+    """The sandwich whose outer norms a key takes away, leaving modules that do nothing."""
+    for key in deciding:
+        both = (base, _facet(world.flips[key]) or {})
+        full = next((one for one in both if one.get("topology") == "sandwich"), None)
+        bare = next((one for one in both if one.get("topology") == "pre"), None)
+        if len(deciding) == 1 and full and bare and all(full[r] == bare[r] for r in ("ln1", "ln2")):
+            return {**full, "post_norms": key}
+    return None
+
+
+def _combinations(world: World, keys: list[str]) -> dict[tuple[bool, ...], Facet]:
+    """The facet of blocks under every combination of keys that HF runs."""
+    found = {}
+    for values in product((False, True), repeat=len(keys)):
+        other = world.under(dict(zip(keys, values, strict=True)))
+        facet = _facet(other) if other is not None else None
+        if facet is not None:
+            found[tuple(sorted(k for k, v in zip(keys, values, strict=True) if v))] = facet
+    return found  # type: ignore[return-value]
+
+
+def _ordered(order: tuple[str, ...], seen: dict[Any, Facet]) -> tuple[Facet, list[Facet]] | None:
+    """The layouts, if the first key of this order that is set decides alone."""
+    by_key: dict[str | None, Facet] = {}
+    for given, facet in seen.items():
+        first = next((key for key in order if key in given), None)
+        if by_key.setdefault(first, facet) != facet:
+            return None
+    if None not in by_key:
+        return None
+    default = by_key.pop(None)
+    return default, [{"when": key, "block": by_key[key]} for key in order if key in by_key]

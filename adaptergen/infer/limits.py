@@ -1,0 +1,114 @@
+"""Checks that a right adapter fails, each with a cause that is looked for before it is believed."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from torch import Tensor
+
+from adaptergen.infer.finding import Findings
+from adaptergen.infer.proof import Workshop, with_changes
+from adaptergen.infer.world import World
+from adaptergen.spec.model import Spec
+from adaptergen.verify.check import EXACT, ROUNDED
+from adaptergen.verify.checks import ALL
+from adaptergen.verify.record import CheckResult, Status
+from adaptergen.verify.running import run_checks
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A cause, the checks that fail where it holds, and how to say it."""
+
+    checks: tuple[str, ...]
+    reason: str
+    holds: Callable[[World, Spec], bool]
+
+
+def _without_weight(world: World, spec: Spec) -> bool:
+    return spec.norm.weight == "none"
+
+
+def _sinks_left_out(world: World, spec: Spec) -> bool:
+    """Whether rows of HF's patterns sum to one although sinks take a share."""
+    sums = [pattern.sum(-1) for pattern in world.hf.seen.patterns]
+    return spec.attention.sinks is not None and any(
+        bool((total - 1.0).abs().min() > ROUNDED) for total in sums
+    )
+
+
+_LIMITS = (
+    Limit(
+        ("interventions.norms",),
+        "TransformerLens multiplies an edited hook_normalized by a weight, which these norms lack.",
+        _without_weight,
+    ),
+    Limit(
+        ("hooks.pattern", "interventions.pattern"),
+        "HF's pattern leaves out what sinks take, TransformerLens' does not.",
+        _sinks_left_out,
+    ),
+)
+
+
+def limits(world: World, spec: Spec, failures: Sequence[CheckResult], findings: Findings) -> Spec:
+    """The spec with those failing checks whose cause is known and was found."""
+    known = dict(spec.verification.checks)
+    for result in failures:
+        for limit in _LIMITS:
+            if result.check in limit.checks and limit.holds(world, spec):
+                known[result.check] = limit.reason
+    if known:
+        findings.add("verification.checks", known, "the cause was looked for, and found")
+    return with_changes(spec, verification={**spec.verification.model_dump(), "checks": known})
+
+
+def rounding(
+    world: World,
+    spec: Spec,
+    shop: Workshop,
+    failures: Sequence[CheckResult],
+    findings: Findings,
+) -> Spec:
+    """The spec, told so if what fails is what HF or TL computes in float32.
+
+    That is believed if the same checks pass once nothing is cast to float32.
+    """
+    small = [result for result in failures if EXACT < (result.worst or 0.0) <= ROUNDED]
+    if not small or len(small) < len(failures):
+        return spec
+    names = {result.check for result in small}
+    subject = shop.subject(World(world.architecture, world.settings), spec)
+    with _uncast():
+        again = run_checks(subject, [check for check in ALL if check.name in names])
+    if any(result.status is Status.FAILED for result in again):
+        return spec
+    worst = max(result.worst or 0.0 for result in small)
+    reason = (
+        f"Parts are computed in float32, and the adapter is up to {worst:.1e} from HF; where"
+        " nothing is cast to float32 they agree."
+    )
+    findings.add("verification.float32", reason, "")
+    return with_changes(spec, verification={**spec.verification.model_dump(), "float32": reason})
+
+
+@contextmanager
+def _uncast() -> Iterator[None]:
+    """While active, nothing in float64 is made float32."""
+    to, cast = Tensor.to, Tensor.float
+
+    def kept(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if self.dtype is torch.float64:
+            args = tuple(a for a in args if a is not torch.float32)
+            kwargs = {k: v for k, v in kwargs.items() if v is not torch.float32}
+            return to(self, *args, **kwargs) if args or kwargs else self
+        return to(self, *args, **kwargs)
+
+    def whole(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return self if self.dtype is torch.float64 else cast(self, *args, **kwargs)
+
+    with patch.object(Tensor, "to", kept), patch.object(Tensor, "float", whole):
+        yield

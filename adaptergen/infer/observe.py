@@ -1,0 +1,190 @@
+"""Everything that can be seen of a model, facet by facet, with the evidence."""
+
+from typing import Any
+
+from adaptergen.infer import positions
+from adaptergen.infer.anatomy import Anatomy, anatomy
+from adaptergen.infer.attention import (
+    Projections,
+    norm_before,
+    projections,
+    sinks,
+    unexplained,
+)
+from adaptergen.infer.block import flow
+from adaptergen.infer.finding import Findings
+from adaptergen.infer.heads import heads
+from adaptergen.infer.keys import bias, decided, present
+from adaptergen.infer.latent import latent_attention
+from adaptergen.infer.layouts import blocks
+from adaptergen.infer.mlp import mlp
+from adaptergen.infer.multipliers import multipliers
+from adaptergen.infer.norm import norm
+from adaptergen.infer.qk_norm import head_norms
+from adaptergen.infer.world import UnexplainedError, World
+from adaptergen.spec.model import Spec
+
+_FLOW = "the tensors handed on"
+_DISTURBED = "what changes when its output is disturbed"
+_MOVED = "it moves with the config key"
+_FLIPPED = "each boolean config key flipped"
+
+
+def observe(world: World, findings: Findings, *, delegated: str = "") -> Anatomy:
+    """Fill in every facet but processing, tokenizer and verification.
+
+    With a reason in `delegated`, attention is left to HF.
+
+    Raises:
+        UnexplainedError: if something has no facet, and there is nothing to fall back on.
+    """
+    parts = anatomy(world)
+    for key in ("embed", "rotary", "blocks", "final_norm", "unembed"):
+        findings.add(f"paths.{key}", getattr(parts, key), _FLOW)
+    facet, layouts = blocks(world)
+    findings.add("norm", norm(world, _norms(world, parts)), "its answer to scaled input")
+    if parts.embedding_norm is not None:
+        findings.add("embedding_norm", parts.embedding_norm, _FLOW)
+    findings.add("block", facet, _FLOW)
+    if layouts:
+        findings.add("layouts", layouts, _FLIPPED)
+    for key, value in multipliers(world, parts, flow(world).scale).items():
+        findings.add(f"multipliers.{key}", value, "the ratio of two tensors moves with the key")
+    _mlp(world, parts, findings)
+    _embeddings(world, parts, findings)
+    _attention(world, parts, findings, delegated)
+    return parts
+
+
+def _norms(world: World, parts: Anatomy) -> list[str]:
+    names = [v for k, v in flow(world).facet.items() if k != "topology"]
+    return [parts.final_norm, *(path for name in names for path in world.below(name))]
+
+
+def _mlp(world: World, parts: Anatomy, findings: Findings) -> None:
+    findings.add("mlp", mlp(world, parts), "which input it is linear in, and what moves it")
+    if parts.side_mlp is not None:
+        from adaptergen.infer.mlp import projected
+
+        found = projected(world, f"{world.layers[0]}.{parts.side_mlp}")
+        if found["kind"] != "fused_gated":
+            raise UnexplainedError(f"no facet describes {parts.side_mlp} beside the MLP")
+        side = {"path": parts.side_mlp, "gate_in": found["gate_in"], "out": found["out"]}
+        findings.add("side_mlp", side, _FLOW)
+
+
+def _embeddings(world: World, parts: Anatomy, findings: Findings) -> None:
+    value = bias(world, parts.unembed)
+    if value is not False:
+        findings.add("unembed_bias", value, _FLIPPED)
+    weights = f"{parts.embed}.weight", f"{parts.unembed}.weight"
+    tied = decided(world, lambda built: built.tied(*weights), "tied embeddings")
+    findings.add("tied_embeddings", tied, _FLIPPED)
+
+
+def _attention(world: World, parts: Anatomy, findings: Findings, delegated: str) -> None:
+    path = f"{world.layers[0]}.{parts.attention}"
+    facet = None if delegated else latent_attention(world, path, parts.attention)
+    if facet is not None:
+        findings.add("attention", {**facet, "window": "none"}, _DISTURBED)
+        _window(world, findings)
+        return
+    found = projections(world, path)
+    counts, layout = heads(world, path, found)
+    named = {**found.facet, **({"layout": layout} if layout else {})}
+    kind = "delegated" if delegated else "reimplemented"
+    findings.add("attention.kind", kind, delegated)
+    if delegated:
+        findings.add("attention.reason", delegated, "")
+    findings.add("attention.path", parts.attention, "the one module of a block that mixes tokens")
+    findings.add("attention.projections", named, _DISTURBED)
+    findings.add("attention.bias", _biases(world, path, found), _FLIPPED)
+    findings.add("attention.heads", counts, _MOVED)
+    findings.add("attention.window", "none", "")
+    if delegated:
+        _delegated(world, path, found, findings)
+    else:
+        _reimplemented(world, path, found, findings)
+    _window(world, findings)
+
+
+def _biases(world: World, path: str, found: Projections) -> dict[str, Any]:
+    roles = {role: str(found.facet.get(role, found.q)) for role in "qkvo"}
+    values = {name: bias(world, f"{path}.{name}") for name in dict.fromkeys(roles.values())}
+    return {role: values[name] for role, name in roles.items()}
+
+
+def _delegated(world: World, path: str, found: Projections, findings: Findings) -> None:
+    if found.facet["kind"] != "separate":
+        raise UnexplainedError(
+            "attention that HF computes needs projections of its own for q, k, v"
+        )
+    findings.add("attention.rotary", _turns(world), "what the tokens' positions change")
+    left = unexplained(world, path, found.names)
+    opaque = sorted(
+        {name.partition(".")[0] for name in left} | ({found.gate} if found.gate else set())
+    )
+    if opaque:
+        findings.add("attention.opaque", opaque, "parameters that no facet names")
+
+
+def _turns(world: World) -> bool:
+    """Whether output depends on positions, though not on where they start."""
+    import torch
+
+    batch = world.hf.batch(world.hf.length)
+    positions = torch.arange(batch.ids.shape[1]).expand_as(batch.ids)
+    with torch.no_grad():
+        usual, shifted, spread = (
+            world.hf.model(batch.ids, position_ids=at, use_cache=False).logits
+            for at in (positions, positions + 3, 2 * positions)
+        )
+    return bool((usual - shifted).abs().max() < 1e-3 < (usual - spread).abs().max())
+
+
+def _reimplemented(world: World, path: str, found: Projections, findings: Findings) -> None:
+    normed, decisive = present(
+        world, lambda other: head_norms(other, path, found), "query and key norms"
+    )
+    facet = normed.facet(decisive) if normed else "none"
+    findings.add("attention.qk_norm", facet, "the norms behind queries and keys")
+    own, before = sinks(world, path, found.heads), norm_before(world, path, found.o)
+    for key, value in (("sinks", own), ("gate", found.gate), ("norm_before_o", before)):
+        if value is not None:
+            findings.add(f"attention.{key}", value, _DISTURBED)
+    norms = [normed.q, normed.k] if normed else []
+    known = [*found.names, *norms, *filter(None, (own, before))]
+    left = sorted({name.partition(".")[0] for name in unexplained(world, path, known)})
+    if left:
+        raise UnexplainedError(
+            f"attention computes with {', '.join(left)}, which no facet describes"
+        )
+    findings.add("attention.rope", {"pairing": "half", "layers": "all"}, "")
+    spec = draft(world, findings)
+    paired = positions.pairing(world, spec)
+    said = (
+        "no layer rotates" if paired is None else "turning both in these planes keeps the pattern"
+    )
+    findings.add("attention.rope", {"pairing": paired or "half", "layers": "all"}, said)
+    layers, evidence = positions.layers_rotating(world, draft(world, findings))
+    findings.add("attention.rope", {"pairing": paired or "half", "layers": layers}, evidence)
+
+
+def _window(world: World, findings: Findings) -> None:
+    facet, evidence = positions.window(world, draft(world, findings))
+    findings.add("attention.window", facet, evidence)
+
+
+def draft(world: World, findings: Findings) -> Spec:
+    """The spec that findings add up to, everything else as it usually is."""
+    usual: dict[str, Any] = {
+        "architecture": world.architecture,
+        "model_type": world.config.model_type,
+        "summary": "Inferred.",
+        "processing": dict.fromkeys(
+            ("fold_ln", "center_writing_weights", "compatibility_mode"), "valid"
+        ),
+        "tokenizer": {"prepend_bos": True, "padding_side": "right"},
+        "tiny": world.settings,
+    }
+    return Spec.model_validate({**usual, **findings.tree()})

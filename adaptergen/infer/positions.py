@@ -1,0 +1,172 @@
+"""Which layers rotate, in which pairs, and how far each sees: rules that fit every config tried."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from adaptergen.infer.world import UnexplainedError, World
+from adaptergen.spec.model import Spec
+from adaptergen.verify.check import Check, Fact
+from adaptergen.verify.checks import claims_positions
+from adaptergen.verify.hf import window_settings
+from adaptergen.verify.layers import reach_found, rotation_found
+from adaptergen.verify.once import UnavailableError
+from adaptergen.verify.perturb import perturbations
+from adaptergen.verify.subject import Subject
+
+_PAIRINGS = ("half", "adjacent", "interleaved")
+# Values of config keys that say where, not how much: layers by number, or every so many.
+_FEW = 64
+
+Facet = Any
+
+
+def pairing(world: World, spec: Spec) -> str | None:
+    """How elements of a head are paired; None if no layer rotates.
+
+    Raises:
+        UnexplainedError: if they are paired in another way.
+    """
+    if not any(rotation_found(_subject(spec, world)).values()):
+        return None
+    for word in _PAIRINGS:
+        if _holds(claims_positions.rope_pairing, _with_rope(spec, pairing=word), world):
+            return word
+    raise UnexplainedError("elements of a head rotate in pairs that no facet describes")
+
+
+def layers_rotating(world: World, spec: Spec) -> tuple[Facet, str]:
+    """The policy of layers that rotate, and the evidence for it.
+
+    Raises:
+        UnexplainedError: if no policy of the language fits.
+    """
+    candidates: list[Facet] = ["all", "handed", *_flags(world, spec), "hybrid_sliding"]
+    specs = [(policy, _with_rope(spec, layers=policy)) for policy in candidates]
+    left = _fitting(world, spec, specs, claims_positions.rope_layers, rotation_found)
+    if not left:
+        shown = [n for n, turns in rotation_found(_subject(spec, world)).items() if turns]
+        raise UnexplainedError(f"layers {shown} rotate, by a rule that no facet describes")
+    return left[0], _rule_evidence(left)
+
+
+def window(world: World, spec: Spec) -> tuple[Facet, str]:
+    """The policy of how far layers see, and the evidence for it.
+
+    Raises:
+        UnexplainedError: if no policy of the language fits.
+    """
+    keys = [
+        key for key, value in window_settings(world.config).items() if not isinstance(value, bool)
+    ]
+    public = [key for key in keys if not key.startswith("_")]
+    named = [{"flag": flag} for flag in _attributes(world, spec) if "window" in flag]
+    candidates: list[Facet] = [
+        "none",
+        *({"config": key} for key in public),
+        *named,
+        "sliding_layers",
+    ]
+    specs = [(policy, _with_attention(spec, window=policy)) for policy in candidates]
+    left = _fitting(world, spec, specs, claims_positions.window, reach_found)
+    if not left:
+        shown = reach_found(_subject(spec, world))
+        raise UnexplainedError(f"layers see {shown} tokens, by a rule that no facet describes")
+    return left[0], _rule_evidence(left)
+
+
+def _rule_evidence(left: list[Facet]) -> str:
+    others = f"; so would {', '.join(map(str, left[1:]))}" if len(left) > 1 else ""
+    return f"fits every config tried{others}"
+
+
+def _fitting(
+    world: World,
+    spec: Spec,
+    candidates: Iterable[tuple[Facet, Spec]],
+    check: Check,
+    found: Any,
+) -> list[Facet]:
+    """The policies that hold on the model, and where config keys change what layers do."""
+    left = [(policy, one) for policy, one in candidates if _holds(check, one, world)]
+    for other, changes in _moved(world, spec, found) if left else ():
+        fitting = [(policy, one) for policy, one in left if _holds(check, one, other, changes)]
+        # Where none fits, the key does something else; whatever names it has to say what.
+        left = fitting or left
+    return [policy for policy, _ in left]
+
+
+def _moved(world: World, spec: Spec, found: Any) -> Iterator[tuple[World, dict[str, Any]]]:
+    """The model under other values of keys that say where, if layers then do something else."""
+    before = found(_subject(spec, world))
+    for changes in _places(world, spec):
+        other = world.under(changes)
+        if other is None or set(other.layers) != set(world.layers):
+            continue
+        try:
+            if found(_subject(spec, other)) != before:
+                yield other, changes
+        except UnavailableError:
+            continue
+
+
+def _places(world: World, spec: Spec) -> Iterator[dict[str, Any]]:
+    """Other values of keys that may say which layers do what; lists also without any window."""
+    windows = [k for k, v in window_settings(world.config).items() if isinstance(v, int)]
+    absent = {
+        k: None for k in windows if not isinstance(world.values.get(k), bool) and "pattern" not in k
+    }
+    for key, changes in perturbations(world.config):
+        value = changes[key]
+        few = isinstance(value, int) and value <= _FEW
+        if key in _sizes(world, spec) or not (value is None or few or isinstance(value, list)):
+            continue
+        yield changes
+        if isinstance(value, list) and absent:
+            yield {**changes, **absent}
+
+
+def _sizes(world: World, spec: Spec) -> set[str]:
+    heads = getattr(spec.attention, "heads", None)
+    counted = {v for v in heads.model_dump().values() if isinstance(v, str)} if heads else set()
+    return {*counted, "num_hidden_layers", "hidden_size", "vocab_size"}
+
+
+def _flags(world: World, spec: Spec) -> list[dict[str, str]]:
+    return [{"flag": name} for name in _attributes(world, spec)]
+
+
+def _attributes(world: World, spec: Spec) -> list[str]:
+    """Plain attributes of attention modules by which layers differ, or could."""
+    names: dict[str, None] = {}
+    for path in world.below(spec.attention.path):
+        for name, value in vars(world.hf.module(path)).items():
+            plain = value is None or isinstance(value, bool | int | float)
+            if plain and not name.startswith("_") and name not in ("training", "layer_idx"):
+                names[name] = None
+    return list(names)
+
+
+def _holds(
+    check: Check, spec: Spec, world: World, changes: Mapping[str, Any] | None = None
+) -> bool:
+    """Whether a check finds nothing wrong; a spec's own model must show what it claims."""
+    try:
+        facts = list(check.examine(_subject(spec, world, changes)))
+    except Exception:
+        # Whatever a policy meets that was not meant for the model.
+        return False
+    return bool(facts) and all(isinstance(fact, Fact) and fact.holds for fact in facts)
+
+
+def _subject(spec: Spec, world: World, changes: Mapping[str, Any] | None = None) -> Subject:
+    return Subject(spec, "", changes, world.hf)
+
+
+def _with_rope(spec: Spec, **changes: Any) -> Spec:
+    rope = spec.model_dump(by_alias=True)["attention"]["rope"]
+    return _with_attention(spec, rope={**rope, **changes})
+
+
+def _with_attention(spec: Spec, **changes: Any) -> Spec:
+    tree = spec.model_dump(by_alias=True)
+    return Spec.model_validate({**tree, "attention": {**tree["attention"], **changes}})

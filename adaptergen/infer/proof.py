@@ -1,0 +1,83 @@
+"""Builds the adapter of a spec and holds it against HF: observation proposes, this decides."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from adaptergen.infer.world import World
+from adaptergen.render import Renderer, format_all
+from adaptergen.spec.model import Spec
+from adaptergen.verify.check import Check
+from adaptergen.verify.checks import ALL
+from adaptergen.verify.checks.weights import PROCESSED
+from adaptergen.verify.hf import HfModel
+from adaptergen.verify.record import CheckResult, Status
+from adaptergen.verify.running import run_checks
+from adaptergen.verify.subject import Subject
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where modules are rendered to, and from which templates."""
+
+    folder: str
+    templates: Sequence[str]
+
+    def subject(
+        self, world: World, spec: Spec, changes: Mapping[str, Any] | None = None
+    ) -> Subject:
+        """A spec and its module, about the model, or about the model under another config."""
+        path = os.path.join(self.folder, f"{len(os.listdir(self.folder))}.py")
+        text = Renderer(self.templates).adapter(spec)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(format_all({path: text})[path])
+        if not changes:
+            return Subject(spec, path, hf=world.hf)
+        other = world.under(changes)
+        hf: HfModel | None = other.hf if other is not None else None
+        return Subject(spec, path, changes, hf, thrifty=True)
+
+
+@contextmanager
+def workshop(templates: Sequence[str]) -> Iterator[Workshop]:
+    """A folder for modules that are only looked at."""
+    with TemporaryDirectory(prefix="adaptergen-") as folder:
+        yield Workshop(folder, templates)
+
+
+def battery(
+    subject: Subject, announce: Callable[[Check], None] = lambda check: None
+) -> list[CheckResult]:
+    """The result of every check."""
+    return run_checks(subject, ALL, announce)
+
+
+def failed(results: Sequence[CheckResult]) -> list[CheckResult]:
+    """The results that are failures."""
+    return [result for result in results if result.status is Status.FAILED]
+
+
+def apart(subject: Subject) -> float:
+    """How far the adapter's logits are from HF's; infinite where it does not get that far."""
+    try:
+        batch = subject.hf.batch(subject.hf.length)
+        return float((subject.logits(batch) - subject.hf.seen.logits).abs().max())
+    except Exception:
+        # Whatever a wrong adapter raises.
+        return float("inf")
+
+
+def keeps_function(subject: Subject) -> bool:
+    """Whether compatibility mode leaves log-probabilities as HF has them."""
+    try:
+        return subject.compatible_difference() <= PROCESSED
+    except Exception:
+        return False
+
+
+def with_changes(spec: Spec, **changes: Any) -> Spec:
+    """The spec with other values for some of its keys, as YAML has them."""
+    return Spec.model_validate({**spec.model_dump(by_alias=True), **changes})

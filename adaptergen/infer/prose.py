@@ -1,0 +1,64 @@
+"""What an inferred spec says in sentences."""
+
+from typing import Any
+
+from adaptergen.infer.parents import Parent, child_of
+from adaptergen.spec.load import LoadedSpec
+from adaptergen.spec.model import Spec
+from adaptergen.spec.written import written
+
+_BLOCKS = {
+    "pre": "norms before attention and MLP",
+    "post": "norms behind attention and MLP",
+    "sandwich": "norms on both sides of attention and MLP",
+    "shared": "attention and MLP side by side behind one norm",
+    "parallel": "attention and MLP side by side, each behind a norm",
+}
+_ATTENTION = {
+    "reimplemented": "",
+    "delegated": ", attention as HF computes it",
+    "latent": ", latent attention",
+}
+_MLPS = {
+    "gated": "a gated MLP",
+    "plain": "a plain MLP",
+    "fused_gated": "a gated MLP with one projection for gate and input",
+    "moe": "a mixture of experts",
+}
+
+
+def summary(spec: Spec) -> str:
+    """What the architecture is, in a sentence."""
+    block, attention, mlp = (
+        _BLOCKS[spec.block.topology],
+        _ATTENTION[spec.attention.kind],
+        _MLPS[spec.mlp.kind],
+    )
+    return f"Decoder with {block}{attention}, and {mlp}."
+
+
+def in_words_of(parent: LoadedSpec, spec: Spec) -> Spec:
+    """The spec with the parent's reasons where both say the same for one."""
+    tree, theirs = written(spec), written(parent.spec)
+    for step, said in theirs["processing"].items():
+        own = tree["processing"][step]
+        if _restriction(said) and _restriction(said) == _restriction(own):
+            tree["processing"][step] = said
+    known = theirs.get("verification", {}).get("config", {})
+    config = tree.get("verification", {}).get("config", {})
+    config.update({key: known[key] for key in config if key in known})
+    return Spec.model_validate(tree)
+
+
+def _restriction(validity: Any) -> tuple[str, ...]:
+    """How a step is restricted, whatever the reason; nothing if it is valid."""
+    if not isinstance(validity, dict):
+        return ()
+    return (*validity, validity.get("invalid_where", {}).get("key", ""))
+
+
+def child(parent: Parent, spec: Spec) -> dict[str, Any]:
+    """What the spec says as a child of its parent, or whole."""
+    if parent.loaded is None:
+        return dict(written(spec))
+    return child_of(parent.loaded, written(in_words_of(parent.loaded, spec)))

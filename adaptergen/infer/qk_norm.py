@@ -1,0 +1,134 @@
+"""Norms of queries and keys: what they normalise, and whether before or after the rotation."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from adaptergen.infer.attention import Projections, norm_before, norms
+from adaptergen.infer.world import UnexplainedError, World
+from adaptergen.verify import probe
+from adaptergen.verify.hf import Call
+
+
+@dataclass(frozen=True)
+class HeadNorms:
+    """The norms of queries and of keys, what they run over, and where they stand."""
+
+    word: str
+    q: str
+    k: str
+    after_rope: bool
+
+    def facet(self, decisive: bool | str) -> dict[str, Any]:
+        """The facet as YAML has it."""
+        found: dict[str, Any] = {"q": self.q, "k": self.k}
+        if isinstance(decisive, str):
+            found["present"] = decisive
+        if self.after_rope:
+            found["after_rope"] = True
+        return {self.word: found}
+
+
+def head_norms(world: World, attention: str, found: Projections) -> HeadNorms | None:
+    """The norms of queries and keys inside of an attention module; None if there are none.
+
+    Raises:
+        UnexplainedError: if only one of the two is normed, or they differ in kind.
+    """
+    names = [n for n in norms(world, attention) if n != norm_before(world, attention, found.o)]
+    roles = {name: _normed(world, attention, name, found) for name in names}
+    by_role = {role: [n for n, r in roles.items() if r == role] for role in "qk"}
+    if not any(by_role.values()):
+        return None
+    if any(len(names) != 1 for names in by_role.values()):
+        raise UnexplainedError("attention does not norm queries and keys once each")
+    q, k = by_role["q"][0], by_role["k"][0]
+    words = {_word(world, f"{attention}.{name}", found) for name in (q, k)}
+    after = {_follows_rotation(world, attention, name) for name in (q, k)}
+    if len(words) != 1 or len(after) != 1:
+        raise UnexplainedError("the norms of queries and of keys differ in kind")
+    return HeadNorms(words.pop(), q, k, after.pop())
+
+
+def _normed(world: World, attention: str, norm: str, found: Projections) -> str:
+    """Which of q and k a norm takes, by what changes its input."""
+    parts = _parts(found)
+    for role in "qk":
+        name, elements = parts[role]
+        edit = probe.at(elements, lambda value: value + 1.0)
+        before = taken(world, attention, norm, {})
+        after = taken(world, attention, norm, {f"{attention}.{name}": edit})
+        if probe.changed(before, after):
+            return role
+    return ""
+
+
+def _parts(found: Projections) -> dict[str, tuple[str, Tensor | None]]:
+    """The projection of queries and of keys, and which of its outputs are meant."""
+    if found.facet["kind"] == "separate":
+        return {role: (found.facet[role], None) for role in "qk"}
+    size, name, group = found.head_dim, found.facet["qkv"], found.heads // found.key_value
+    if found.facet["layout"] == "stacked":
+        first = torch.arange(found.heads * size)
+        return {
+            "q": (name, first),
+            "k": (name, first[-1] + 1 + torch.arange(found.key_value * size)),
+        }
+    grouped = torch.arange((group + 2) * size * found.key_value).view(
+        found.key_value, group + 2, size
+    )
+    return {"q": (name, grouped[:, :-2].flatten()), "k": (name, grouped[:, -2].flatten())}
+
+
+def taken(world: World, attention: str, inner: str, edits: dict[str, probe.Edit]) -> Tensor:
+    """What a module inside of attention takes while others are edited."""
+    world.hf.call(attention)
+    with _listening(world, f"{attention}.{inner}") as kept:
+        probe.run_edited(world.hf, attention, edits)
+    return kept[-1]
+
+
+@contextmanager
+def _listening(world: World, path: str) -> Iterator[list[Tensor]]:
+    """Collects what a module takes."""
+    kept: list[Tensor] = []
+
+    def keep(_: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        kept.append(Call(args, kwargs, None).input.clone())
+
+    handle = world.hf.module(path).register_forward_pre_hook(keep, with_kwargs=True)
+    try:
+        yield kept
+    finally:
+        handle.remove()
+
+
+def _word(world: World, path: str, found: Projections) -> str:
+    module, width = world.hf.module(path), world.hf.call(path).input.shape[-1]
+    shapes = {tuple(p.shape) for p in module.parameters()}
+    if list(module.children()):
+        return "head_modules"
+    if width == found.head_dim and shapes <= {(width,)}:
+        return "per_head"
+    if width == found.head_dim:
+        return "own_per_head"
+    if shapes <= {(width,)}:
+        return "full_width"
+    raise UnexplainedError(f"no facet describes the norm {path}")
+
+
+def _follows_rotation(world: World, attention: str, norm: str) -> bool:
+    """Whether what a norm takes depends on the positions that attention is handed."""
+    call = world.hf.call(attention)
+    handed = probe.positions_of(call)
+    if handed is None:
+        return False
+    still = (torch.ones_like(handed[0]), torch.zeros_like(handed[1]))
+    with _listening(world, f"{attention}.{norm}") as kept, torch.no_grad():
+        world.hf.rerun(attention, call)
+        world.hf.rerun(attention, call.with_argument("position_embeddings", still))
+    return probe.changed(kept[0], kept[1])

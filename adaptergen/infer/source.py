@@ -1,0 +1,118 @@
+"""What an argument of `infer` means: a class, a config, a folder, or a model on the hub."""
+
+import json
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import transformers
+from transformers import AutoConfig, PreTrainedModel
+
+from adaptergen.errors import Unusable, did_you_mean, failure
+from adaptergen.verify.code import load_code
+from adaptergen.verify.hf import hf_class
+from adaptergen.verify.once import MissingError, one_line
+
+# Keys of a config that say nothing of how the model computes.
+_ABOUT = (
+    "architectures", "auto_map", "dtype", "model_type", "torch_dtype", "transformers_version",
+    "_name_or_path", "quantization_config",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Source:
+    """An HF class, and the values of a config that differ from the class's own."""
+
+    architecture: str
+    given: dict[str, Any]
+
+
+def source(argument: str, *, trust_remote_code: bool) -> Source:
+    """The class that an argument names, its own modelling files run only if trusted.
+
+    Raises:
+        Failure: if a file is there and describes no model.
+        Unusable: if there is no such class, file or model.
+    """
+    if os.path.isdir(argument):
+        return _folder(argument, trust_remote_code)
+    if argument.endswith(".json"):
+        return _config(argument, trust_remote_code)
+    if argument.isidentifier():
+        return Source(_known_class(argument), {})
+    return _hub(argument, trust_remote_code)
+
+
+def _known_class(name: str) -> str:
+    found = getattr(transformers, name, None)
+    if isinstance(found, type) and issubclass(found, PreTrainedModel):
+        return name
+    known = [other for other in dir(transformers) if other.endswith("ForCausalLM")]
+    hint = did_you_mean(name, known) or "give a class, a config.json, a folder or a hub id"
+    raise Unusable(f"transformers {transformers.__version__} has no model class {name}", hint)
+
+
+def _folder(folder: str, trusted: bool) -> Source:
+    path = os.path.join(folder, "config.json")
+    if not os.path.isfile(path):
+        raise failure(path, "no such file", "a model's folder has its config there")
+    return _config(path, trusted)
+
+
+def _config(path: str, trusted: bool) -> Source:
+    try:
+        with open(path, encoding="utf-8") as file:
+            values = json.load(file)
+    except FileNotFoundError:
+        raise failure(path, "no such file") from None
+    except ValueError as error:
+        raise failure(path, f"not valid JSON: {one_line(error)}") from None
+    if not isinstance(values, dict):
+        raise failure(path, "expected a config: a mapping of keys to values")
+    if "auto_map" in values and not trusted:
+        hint = "read it, then pass --trust-remote-code"
+        raise failure(path, "the model has modelling code of its own, which would be run", hint)
+    if "auto_map" in values:
+        architecture = load_code(os.path.dirname(path) or ".")
+    else:
+        architecture = _named(path, values)
+    return Source(architecture, _own_values(path, architecture, values))
+
+
+def _named(path: str, values: dict[str, Any]) -> str:
+    names = values.get("architectures")
+    if not isinstance(names, list) or not names or not isinstance(names[0], str):
+        raise failure(path, "names no architecture", "its key 'architectures' holds class names")
+    try:
+        hf_class(names[0])
+    except MissingError as error:
+        raise failure(path, str(error)) from None
+    return names[0]
+
+
+def _own_values(path: str, architecture: str, values: dict[str, Any]) -> dict[str, Any]:
+    """What a config says beyond its class's own values, as far as the class knows the keys."""
+    cls = hf_class(architecture).config_class
+    told = {key: value for key, value in values.items() if key not in _ABOUT}
+    try:
+        config, usual = cls(**told).to_dict(), cls().to_dict()
+    except Exception as error:
+        raise failure(path, f"{cls.__name__} refuses it: {one_line(error)}") from None
+    return {k: config[k] for k in told if k in config and config[k] != usual.get(k)}
+
+
+def _hub(name: str, trusted: bool) -> Source:
+    try:
+        config = AutoConfig.from_pretrained(name, trust_remote_code=trusted)
+    except Exception as error:
+        hint = "give a class, a config.json, a folder or a hub id"
+        raise Unusable(f"{name}: {one_line(error)}", hint) from None
+    names = config.architectures or []
+    if not names:
+        raise Unusable(f"the config of {name} names no architecture")
+    if trusted and getattr(config, "auto_map", None):
+        from huggingface_hub import snapshot_download
+
+        return _folder(snapshot_download(name, allow_patterns=["*.py", "*.json"]), trusted)
+    return Source(_known_class(names[0]), _own_values(name, names[0], config.to_dict()))

@@ -1,0 +1,177 @@
+"""A tiny config of a class: small sizes, and everything switched on that layers can differ by."""
+
+from collections.abc import Iterator, Mapping
+from itertools import cycle, islice
+from typing import Any
+
+from transformers.configuration_utils import ALLOWED_MLP_LAYER_TYPES
+
+from adaptergen.errors import Unusable
+from adaptergen.infer.world import World
+from adaptergen.verify.hf import hf_class, window_settings
+from adaptergen.verify.once import UnavailableError
+from adaptergen.verify.tiny import tiny_settings
+
+LAYERS = 4
+_WINDOW = 8
+# Sizes by HF's canonical names; a config's `attribute_map` says what it calls them. They differ
+# from each other: equal ones would hide a swap.
+_SIZES: dict[str, Any] = {
+    "vocab_size": 113,
+    "hidden_size": 48,
+    "intermediate_size": 80,
+    "num_hidden_layers": LAYERS,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 16,
+    "max_position_embeddings": 160,
+    "pad_token_id": 0,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+}
+# What is tried where a class refuses these: sizes that belong together, None for the class's own.
+_COMPROMISES: tuple[dict[str, Any], ...] = (
+    {},
+    {"head_dim": None},
+    {"num_key_value_heads": 4},
+    {"num_key_value_heads": 4, "head_dim": None},
+    {"hidden_size": 96},
+    {"hidden_size": 96, "head_dim": None},
+    {"hidden_size": 96, "num_key_value_heads": 4, "head_dim": None},
+    {"hidden_size": 64, "num_key_value_heads": 4, "head_dim": None},
+)
+# HF's names for what layers can be, where all layers of a class's own config are one of them.
+_MLP_KINDS = set(ALLOWED_MLP_LAYER_TYPES)
+_WINDOW_KINDS = {"full_attention", "sliding_attention"}
+# Sizes that have no canonical name.
+_SMALL = (24, 40, 56, 72, 88, 104)
+_LARGE = 64
+# Constants that are 1 multiply something; 1 would hide what.
+_NOT_ONE = (1.5, 0.75, 1.25, 0.5, 2.0, 0.6)
+
+
+def shrunk(architecture: str, given: Mapping[str, Any], fixed: Mapping[str, Any]) -> World:
+    """The class's model with small sizes, under the values `given` by a checkpoint's config.
+
+    `fixed` are values that the user insists on.
+
+    Raises:
+        Unusable: if HF runs no such model, with the reason and the keys that could be at fault.
+    """
+    config = hf_class(architecture).config_class(**given)
+    sizes, kept = _sizes(config, architecture), _kept(config, given)
+    names = {**{name: name for name in _SIZES}, **config.attribute_map}
+    reasons = []
+    renamed = [{names.get(k, k): v for k, v in sizes.items()} for sizes in _COMPROMISES]
+    for changed in (*renamed, *_missing(config)):
+        settings = _without_none({**kept, **sizes, **changed, **fixed})
+        world = World(architecture, settings)
+        try:
+            if world.hf.seen.logits.isfinite().all():
+                return _with_features(world, config, fixed)
+            reasons.append("its logits are not finite")
+        except UnavailableError as error:
+            reasons.append(error.reason)
+    large = [f"{key} = {config.to_dict()[key]}" for key in _large(config)]
+    hint = f"set sizes yourself with --tiny KEY=VALUE{': ' + ', '.join(large) if large else ''}"
+    raise Unusable(f"no small model of {architecture}: {reasons[0]}", hint)
+
+
+def _missing(config: Any) -> Iterator[dict[str, Any]]:
+    """A number for a key that has none, since some classes do not run on their own defaults."""
+    yield from ({key: 1} for key, value in config.to_dict().items() if value is None)
+
+
+def _without_none(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if value is not None}
+
+
+def _sizes(config: Any, architecture: str) -> dict[str, Any]:
+    """A small value for each key that holds a size."""
+    values = config.to_dict()
+    known = tiny_settings(architecture)
+    named = {config.attribute_map.get(key, key): size for key, size in _SIZES.items()}
+    sizes = {**known, **{key: size for key, size in named.items() if key in values}}
+    small = cycle(_SMALL)
+    rest = {key: next(small) for key in _large(config) if key not in sizes}
+    # As many as there are heads: they are heads of some kind.
+    heads = {k: 4 for k in rest if values[k] == config.num_attention_heads}
+    return {**sizes, **rest, **heads}
+
+
+def _large(config: Any) -> list[str]:
+    """Keys that hold a large whole number."""
+    values = config.to_dict().items()
+    return [k for k, v in values if isinstance(v, int) and v > _LARGE and not k.endswith("_id")]
+
+
+def _kept(config: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of a checkpoint that say how it is built, whatever its size."""
+    number = config.num_hidden_layers
+    by_layer = {k for k, v in given.items() if isinstance(v, list) and len(v) == number}
+    return {key: value for key, value in given.items() if key not in by_layer}
+
+
+def _with_features(world: World, full: Any, fixed: Mapping[str, Any]) -> World:
+    """The model with windows, layers of each kind and constants that show."""
+    for moves in (_head_size, _windows, _kinds_of_layers, _constants):
+        for changes in list(moves(world, full.to_dict())):
+            changed = {key: value for key, value in changes.items() if key not in fixed}
+            other = world.under(changed) if changed else None
+            if other is not None and _differs(world, other):
+                world = other
+    return world
+
+
+def _differs(world: World, other: World) -> bool:
+    """Whether the model computes something else, or has other parameters."""
+    one, two = (w.hf.model.state_dict() for w in (world, other))
+    if {k: v.shape for k, v in one.items()} != {k: v.shape for k, v in two.items()}:
+        return True
+    return not bool((world.hf.seen.logits == other.hf.seen.logits).all())
+
+
+def _head_size(world: World, full: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """HF's attention often asks for a head size that the config's class does not declare."""
+    if "head_dim" not in world.settings:
+        yield {"head_dim": _SIZES["head_dim"]}
+
+
+def _windows(world: World, full: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Windows narrower than the text, on half of the layers where a key counts layers."""
+    values = window_settings(world.config)
+    wide = {
+        k: True if isinstance(v, bool) else _WINDOW for k, v in values.items() if _is_window(k, v)
+    }
+    counts = {k: LAYERS // 2 for k in world.values if "window" in k and "layers" in k}
+    if wide:
+        yield {**wide, **counts}
+
+
+def _is_window(key: str, value: Any) -> bool:
+    return (value is None or isinstance(value, int)) and "pattern" not in key
+
+
+def _kinds_of_layers(world: World, full: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Lists with an entry for each layer get every kind of entry that the full model has."""
+    for key, value in world.values.items():
+        if value == []:
+            yield {key: [1]}
+        if not isinstance(value, list) or len(value) != LAYERS:
+            continue
+        kinds = sorted({*value, *full.get(key, [])}, key=str)
+        if len(kinds) == 1 and isinstance(kinds[0], float):
+            yield {key: [kinds[0], 0.0, kinds[0] / 20, kinds[0]]}
+        for usual in (_MLP_KINDS, _WINDOW_KINDS):
+            kinds = sorted(usual) if set(kinds) <= usual else kinds
+        if len(kinds) > len(set(value)):
+            # Forth and back: no period fits it by accident.
+            yield {key: list(islice(cycle([*kinds, *reversed(kinds)]), LAYERS))}
+
+
+def _constants(world: World, full: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Other values for constants that multiply nothing as they are."""
+    values = cycle(_NOT_ONE)
+    for key, value in world.values.items():
+        if isinstance(value, float) and value == 1.0:
+            yield {key: next(values)}

@@ -1,0 +1,117 @@
+"""Config keys that change what HF computes and that no facet names: what takes care of each.
+
+A key is explained if HF's own module computes with it, one that the adapter runs as it is, and the
+adapter gives HF's output with every value tried.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from adaptergen.infer.finding import Findings
+from adaptergen.infer.proof import Workshop, apart, keeps_function, with_changes
+from adaptergen.infer.world import World
+from adaptergen.spec.model import Spec
+from adaptergen.spec.processing import Valid
+from adaptergen.verify import probe
+from adaptergen.verify.check import ROUNDED
+from adaptergen.verify.checks.claims_fields import effect, moves, named_keys
+from adaptergen.verify.hf import Call
+from adaptergen.verify.perturb import shown
+from adaptergen.verify.structure import structure
+from adaptergen.verify.subject import Subject
+
+
+def waivers(world: World, spec: Spec, shop: Workshop, findings: Findings) -> Spec:
+    """The spec with every key explained; what cannot be is added to what is unexplained.
+
+    A boolean key under which the adapter is wrong becomes one under which it refuses a model.
+    """
+    subject = shop.subject(world, spec)
+    named = named_keys(spec)
+    reasons: dict[str, str] = {}
+    refused: dict[str, str] = {}
+    for key, settings in moves(world.config).items():
+        if key in named:
+            continue
+        effective = [change for change in settings if effect(subject, change)]
+        if not effective:
+            continue
+        wrong = _wrong(world, spec, shop, subject, effective)
+        if not wrong:
+            reasons[key] = _explanation(world, effective)
+        elif isinstance(world.values.get(key), bool) and not world.values[key]:
+            refused[key] = "The model then computes what no facet describes."
+        else:
+            findings.unexplained.append(f"config key '{key}': {wrong}")
+    for key, reason in reasons.items():
+        findings.add(f"verification.config.{key}", reason, "")
+    for key, reason in refused.items():
+        findings.add(f"refused.{key}", reason, "the adapter differs from HF where it is set")
+    verification = {**spec.verification.model_dump(), "config": reasons}
+    return with_changes(spec, verification=verification, refused=refused)
+
+
+def _wrong(
+    world: World, spec: Spec, shop: Workshop, subject: Subject, settings: list[dict[str, Any]]
+) -> str:
+    """How the adapter differs from HF under one of the settings, if it does."""
+    valid = isinstance(spec.processing.compatibility_mode, Valid)
+    for changes in settings:
+        other = world.under(changes)
+        if other is None:
+            continue
+        if structure(world.hf, changes).shapes != structure(world.hf, {}).shapes:
+            return f"with {shown(changes)} HF's parameters change"
+        moved = Subject(spec, subject.module_path, changes, other.hf, thrifty=True)
+        difference = apart(moved)
+        if difference > ROUNDED:
+            return f"with {shown(changes)} the adapter differs from HF by {difference:.1e}"
+        if valid and changes is settings[-1] and not keeps_function(moved):
+            return f"with {shown(changes)} log-probabilities differ in compatibility mode"
+    return ""
+
+
+def _explanation(world: World, settings: list[dict[str, Any]]) -> str:
+    for changes in settings:
+        other = world.under(changes)
+        found = next(_computing(world, other), None) if other is not None else None
+        if found is not None:
+            return f"HF's {found} computes with it, and the adapter gives HF's output"
+    return "The adapter gives HF's output with every value tried"
+
+
+def _computing(world: World, other: World) -> Iterator[str]:
+    """Modules that return something else for the same input, those inside of others first."""
+    for path, call in world.hf.seen.calls.items():
+        if other.hf.has(path) and _differs(world, other, path, call):
+            yield _generic(world, path)
+
+
+def _differs(world: World, other: World, path: str, call: Call) -> bool:
+    try:
+        with torch.no_grad():
+            pairs = zip(
+                _tensors(world.hf.rerun(path, call)),
+                _tensors(other.hf.rerun(path, call)),
+                strict=False,
+            )
+            return any(one.shape != two.shape or probe.changed(one, two) for one, two in pairs)
+    except Exception:
+        # Some modules keep state between calls, or want more than they were given.
+        return False
+
+
+def _tensors(call: Call) -> list[Tensor]:
+    found = call.output if isinstance(call.output, tuple) else (call.output,)
+    return [value for value in found if isinstance(value, Tensor) and value.is_floating_point()]
+
+
+def _generic(world: World, path: str) -> str:
+    """A path below a layer as seen from the block."""
+    for layer in world.layers.values():
+        if path.startswith(f"{layer}."):
+            return path.removeprefix(f"{layer}.")
+    return path
