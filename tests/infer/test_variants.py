@@ -1,0 +1,63 @@
+"""Synthetic architectures: reproducible, of every kind, and described exactly by their specs."""
+
+from pathlib import Path
+
+import pytest
+
+from adaptergen.project import bundled
+from adaptergen.render import Renderer
+from adaptergen.spec.model import Spec
+from adaptergen.verify.checks import ALL
+from adaptergen.verify.code import load_code
+from adaptergen.verify.record import Status
+from adaptergen.verify.running import run_checks
+from adaptergen.verify.subject import Subject
+from tests.infer.variants import CHOICES, draw, truth, values_of, write
+
+# Together they have most values of most choices.
+FEW = (1, 3, 11)
+MORE = tuple(seed for seed in range(33) if seed not in FEW)
+
+
+def folder_of(seed: int, folder: Path) -> Path:
+    """A folder with the code of a seed's architecture."""
+    written = folder / f"synth{seed}"
+    write(draw(seed), written)
+    return written
+
+
+def failures(seed: int, folder: Path) -> dict[str, str]:
+    """The checks that a seed's architecture fails with the spec that should describe it."""
+    written = folder_of(seed, folder)
+    assert load_code(str(written)) == f"Synth{seed}ForCausalLM"
+    spec = Spec.model_validate(truth(draw(seed)))
+    module = written / "adapter.py"
+    module.write_text(Renderer([bundled("templates")]).adapter(spec), encoding="utf-8")
+    results = run_checks(Subject(spec, str(module)), ALL)
+    return {r.check: r.message for r in results if r.status is Status.FAILED}
+
+
+@pytest.mark.parametrize("seed", FEW)
+def test_the_spec_of_a_variant_passes_every_check(seed: int, tmp_path: Path) -> None:
+    assert failures(seed, tmp_path) == {}
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("seed", MORE)
+def test_the_specs_of_more_variants_pass_every_check(seed: int, tmp_path: Path) -> None:
+    assert failures(seed, tmp_path) == {}
+
+
+def test_every_value_of_every_choice_is_drawn() -> None:
+    drawn = [values_of(draw(seed)) for seed in range(60)]
+    for name, options in CHOICES.items():
+        missing = set(options) - {values[name] for values in drawn}
+        assert not missing, f"{name}: {missing}"
+
+
+def test_the_same_seed_writes_the_same_files(tmp_path: Path) -> None:
+    written = [folder_of(7, tmp_path / name) for name in ("one", "two")]
+    one, two = ({f.name: f.read_bytes() for f in folder.iterdir()} for folder in written)
+    assert one == two
+    assert draw(7) == draw(7) != draw(8)
+    assert sorted(one) == ["config.json", "configuration_synth7.py", "modeling_synth7.py"]

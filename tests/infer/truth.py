@@ -1,0 +1,185 @@
+"""The spec of a synthetic architecture: what `adaptergen infer` has to find out."""
+
+from typing import Any
+
+from tests.infer import parts
+from tests.infer.choices import Variant
+
+_WEIGHTLESS = (
+    "TransformerLens multiplies an edited hook_normalized by a weight, which is not there."
+)
+_ROTATED = "TransformerLens rotates adjacent elements in float32, HF in the model's own precision."
+
+
+def truth(v: Variant) -> dict[str, Any]:
+    """The complete spec, without a parent."""
+    own = parts.renamed(v)
+    named: dict[str, Any] = {
+        "architecture": f"{parts.prefix(v)}ForCausalLM",
+        "summary": f"Synthetic architecture {v.seed}.",
+        "paths": {
+            "embed": f"{v.stem}.{v.embed}",
+            "rotary": f"{v.stem}.{v.rotary}",
+            "blocks": f"{v.stem}.{v.blocks}",
+            "final_norm": f"{v.stem}.{v.final_norm}",
+            "unembed": v.unembed,
+        },
+        "norm": _norm(v),
+        "block": {"topology": v.topology, **parts.norms(v)},
+        "attention": _attention(v, own),
+        "mlp": _mlp(v),
+        "unembed_bias": v.unembed_bias,
+        "tied_embeddings": _tied(v),
+        "processing": _processing(v),
+        "tokenizer": {"prepend_bos": True, "padding_side": "right"},
+        "multipliers": _multipliers(v),
+        "verification": _verification(v),
+        "tiny": tiny(v),
+    }
+    if v.embedding_norm:
+        named["embedding_norm"] = f"{v.stem}.{v.embedding_norm}"
+    return named
+
+
+def tiny(v: Variant) -> dict[str, Any]:
+    """HF config of the tiny model."""
+    own, found = parts.renamed(v), parts.config_fields(v)
+    values = {own.get(key, key): (value, default) for key, (_, default, value) in found.items()}
+    return {key: small for key, (small, default) in values.items() if small not in (None, default)}
+
+
+def _norm(v: Variant) -> dict[str, Any]:
+    bias = {"bias": v.norm_bias} if v.norm_kind == "layer" else {}
+    return {"kind": v.norm_kind, "weight": v.norm_weight, **bias, "eps": v.eps_key or None}
+
+
+def _attention(v: Variant, own: dict[str, str]) -> dict[str, Any]:
+    kind = {"kind": "separate"} if v.fused == "separate" else {"kind": "fused", "layout": v.fused}
+    optional = {
+        "sinks": "sinks" if v.sinks else None,
+        "gate": v.gate or None,
+        "norm_before_o": v.norm_before_o or None,
+    }
+    return {
+        "kind": "reimplemented",
+        "path": v.attention,
+        "projections": {**kind, **parts.attention_modules(v)},
+        "bias": parts.biases(v),
+        "heads": _heads(v, own),
+        "qk_norm": _qk_norm(v),
+        "rope": _rope(v),
+        "window": _window(v, own),
+        **{key: value for key, value in optional.items() if value},
+    }
+
+
+def _heads(v: Variant, own: dict[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {"query": own.get("num_attention_heads", "num_attention_heads")}
+    if v.heads in ("gqa", "mqa"):
+        found["key_value"] = own.get("num_key_value_heads", "num_key_value_heads")
+    if v.heads == "multi_query":
+        found["single"] = {"when": "multi_query"}
+    if v.head_size == "explicit":
+        found["head_dim"] = own.get("head_dim", "head_dim")
+    return found
+
+
+def _qk_norm(v: Variant) -> Any:
+    if v.qk_norm == "none":
+        return "none"
+    q, k = v.qk_names
+    norms: dict[str, Any] = {"q": q, "k": k, "after_rope": v.qk_after_rope}
+    return {v.qk_norm: {**norms, "present": v.qk_key or True}}
+
+
+def _rope(v: Variant) -> dict[str, Any]:
+    layers: dict[str, Any] = {
+        "list": {"flag": v.nope_flag},
+        "interval": {"flag": v.nope_flag},
+        "window": {"flag": v.window_attribute},
+    }
+    return {
+        "pairing": v.pairing,
+        "layers": layers.get(v.nope, v.nope),
+        "backward": v.backward,
+    }
+
+
+def _window(v: Variant, own: dict[str, str]) -> Any:
+    if v.window == "config":
+        return {"config": own.get("sliding_window", "sliding_window")}
+    return {"flag": v.window_attribute} if v.window == "flag" else v.window
+
+
+def _mlp(v: Variant) -> dict[str, Any]:
+    norm = {"norm_before_out": v.norm_before_out} if v.norm_before_out else {}
+    return {
+        "kind": v.mlp_kind,
+        "path": v.mlp,
+        **parts.mlp_modules(v),
+        "bias": parts.mlp_biases(v),
+        "act": v.act_key or None,
+        **norm,
+    }
+
+
+def _tied(v: Variant) -> bool | str:
+    keys: dict[str, bool | str] = {"key": "tie_word_embeddings", "own_key": "share_embeddings"}
+    return keys.get(v.tied, v.tied == "always")
+
+
+def _multipliers(v: Variant) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if v.embedding_key:
+        found["embedding"] = v.embedding_key
+    if v.residual_key:
+        found["residual"] = v.residual_key
+    if v.logits != "none":
+        found["logits"] = {v.logits: v.logits_key}
+    return found
+
+
+def _processing(v: Variant) -> dict[str, Any]:
+    return {
+        "fold_ln": _foldable(v),
+        "center_writing_weights": "valid",
+        "compatibility_mode": _compatible(v),
+    }
+
+
+def _foldable(v: Variant) -> Any:
+    if "ln1" not in parts.norms(v) or v.norm_weight == "none":
+        return "valid"
+    if v.gate:
+        return {"invalid": "The gate of attention reads ln1 too."}
+    if v.norm_bias and (v.sinks or v.norm_before_o):
+        return {"invalid": "It makes value biases of the norm's, which do not reach the output."}
+    return "valid"
+
+
+def _compatible(v: Variant) -> Any:
+    if v.norm_before_out:
+        return {"invalid": "TransformerLens then leaves out the norm before the last projection."}
+    if v.mlp_kind != "plain" and not v.act_key:
+        return {"invalid": "TransformerLens does not know the activation, which no key names."}
+    value_bias = parts.biases(v)["v"]
+    if value_bias is False or not (v.gate or v.sinks or v.norm_before_o):
+        return "valid"
+    reason = "Value biases do not reach the output as they are, so that b_O cannot take them."
+    if value_bias is True:
+        return {"invalid": reason}
+    return {"invalid_where": {"key": value_bias, "reason": reason}}
+
+
+def _verification(v: Variant) -> dict[str, Any]:
+    keys = [v.scale_key, v.softcap_key, v.final_softcap]
+    keys += ["rope_parameters"] if v.rope_config == "parameters" else [v.theta_key]
+    keys += ["rotary_fraction"] if "rotary_fraction" in parts.config_fields(v) else []
+    found: dict[str, Any] = {
+        "config": {key: "TransformerLens reads it, or what HF makes of it." for key in keys if key}
+    }
+    if v.pairing != "half" and not v.rope_casts:
+        found["float32"] = _ROTATED
+    if v.norm_weight == "none":
+        found["checks"] = {"interventions.norms": _WEIGHTLESS}
+    return found

@@ -1,0 +1,162 @@
+"""Synthetic architectures: remote code as people write it, and the spec that describes it."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from tests.infer import parts
+from tests.infer.choices import CHOICES, Variant, draw, values_of
+from tests.infer.truth import truth
+
+__all__ = ["CHOICES", "Variant", "draw", "truth", "values_of", "write"]
+
+_ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent),
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
+
+
+def write(v: Variant, folder: Path) -> None:
+    """Put the code of an architecture into a folder, with a config as checkpoints have it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    kind, prefix = parts.model_type(v), parts.prefix(v)
+    given = _context(v)
+    for name, owner in (("configuration", "self"), ("modeling", "config")):
+        text = _ENVIRONMENT.get_template(f"{name}.py.j2").render(given)
+        (folder / f"{name}_{kind}.py").write_text(_own_names(v, owner, text), encoding="utf-8")
+    config = {
+        "architectures": [f"{prefix}ForCausalLM"],
+        "auto_map": {
+            "AutoConfig": f"configuration_{kind}.{prefix}Config",
+            "AutoModelForCausalLM": f"modeling_{kind}.{prefix}ForCausalLM",
+        },
+        "model_type": kind,
+        **_checkpoint(v),
+    }
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
+def _own_names(v: Variant, owner: str, text: str) -> str:
+    """Code that asks the config, under this name, for its own keys and not for HF's."""
+    for canonical, own in parts.renamed(v).items():
+        text = re.sub(rf"\b{owner}\.{canonical}\b", f"{owner}.{own}", text)
+    return text
+
+
+def _checkpoint(v: Variant) -> dict[str, Any]:
+    """The config of a checkpoint of the usual size."""
+    own = parts.renamed(v)
+    fields = parts.config_fields(v)
+    values = {own.get(key, key): default for key, (_, default, _) in fields.items()}
+    if v.rope_config == "parameters":
+        values["rope_parameters"] = fields["rope_parameters"][2]
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _context(v: Variant) -> dict[str, Any]:
+    prefix = parts.prefix(v)
+    attention, mlp = parts.attention_modules(v), parts.mlp_modules(v)
+    return {
+        "v": v,
+        "p": prefix,
+        "type": parts.model_type(v),
+        "norm_class": _norm_class(v),
+        "norm": lambda shape: _norm(v, shape),
+        "norms": parts.norms(v),
+        "bias": lambda role: _value(parts.biases(v)[role]),
+        "mlp_bias": lambda role: _value(parts.mlp_biases(v)[role]),
+        "q": attention.get("q"),
+        "k": attention.get("k"),
+        "val": attention.get("v"),
+        "qkv": attention.get("qkv"),
+        "o": attention["o"],
+        "gate": mlp.get("gate"),
+        "gate_in": mlp.get("gate_in"),
+        "up": mlp.get("in"),
+        "down": mlp["out"],
+        "head_dim": _head_dim(v),
+        "kv_heads": _kv_heads(v),
+        "qk_shapes": _qk_shapes(v),
+        "normed": _normed(v),
+        "rotates": _rotates(v),
+        "decoy": _decoy(v),
+        "renamed": parts.renamed(v),
+        "fields": _fields(v),
+    }
+
+
+def _fields(v: Variant) -> dict[str, tuple[str, str]]:
+    own = parts.renamed(v)
+    found = parts.config_fields(v)
+    return {own.get(key, key): (kind, repr(value)) for key, (kind, value, _) in found.items()}
+
+
+def _value(decided: bool | str) -> str:
+    return f"config.{decided}" if isinstance(decided, str) else str(decided)
+
+
+def _norm_class(v: Variant) -> str:
+    if v.norm_impl == "torch":
+        return "nn.RMSNorm" if v.norm_kind == "rms" else "nn.LayerNorm"
+    return f"{parts.prefix(v)}{'RMSNorm' if v.seed % 2 and v.norm_kind == 'rms' else 'Norm'}"
+
+
+def _norm(v: Variant, shape: str) -> str:
+    eps = f"config.{v.eps_key}" if v.eps_key else "1e-5"
+    options = ""
+    if v.norm_impl == "torch":
+        options += ", elementwise_affine=False" if v.norm_weight == "none" else ""
+        bias = v.norm_kind == "layer" and not v.norm_bias and v.norm_weight != "none"
+        options += ", bias=False" if bias else ""
+    return f"{_norm_class(v)}({shape}, eps={eps}{options})"
+
+
+def _head_dim(v: Variant) -> str:
+    derived = "config.hidden_size // config.num_attention_heads"
+    return f"config.head_dim or {derived}" if v.head_size == "explicit" else derived
+
+
+def _kv_heads(v: Variant) -> str:
+    return {
+        "mha": "config.num_attention_heads",
+        "multi_query": "1 if config.multi_query else config.num_attention_heads",
+    }.get(v.heads, "config.num_key_value_heads")
+
+
+def _qk_shapes(v: Variant) -> tuple[str, str]:
+    return {
+        "full_width": ("self.num_heads * self.head_dim", "self.num_kv_heads * self.head_dim"),
+        "own_per_head": (
+            "(self.num_heads, self.head_dim)", "(self.num_kv_heads, self.head_dim)",
+        ),
+    }.get(v.qk_norm, ("self.head_dim", "self.head_dim"))  # fmt: skip
+
+
+def _normed(v: Variant) -> str:
+    """The statement that norms queries and keys, in the body of a method."""
+    q, k = v.qk_names
+    statement = f"query, key = self.{q}(query), self.{k}(key)"
+    return f"if self.use_qk_norm:\n            {statement}" if v.qk_key else statement
+
+
+def _rotates(v: Variant) -> str:
+    """When a layer rotates, as an expression; empty for always."""
+    return {
+        "list": f"self.{v.nope_flag}",
+        "interval": f"self.{v.nope_flag}",
+        "window": f"self.{v.window_attribute} is not None",
+        "hybrid_sliding": "self.sliding_window is None or self.is_sliding",
+        "handed": "position_embeddings is not None",
+    }.get(v.nope, "")
+
+
+def _decoy(v: Variant) -> str:
+    """An attribute that looks as if it decided which layers rotate."""
+    real = v.nope_flag if v.nope in ("list", "interval") else ""
+    return "use_rope" if real != "use_rope" else "rope_enabled"
