@@ -37,6 +37,11 @@ def three(project: Path, run: Run) -> Path:
     return project
 
 
+def _heed_interrupts() -> None:
+    """Ignoring them is inherited, and what a shell makes its background processes do."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Started:
     """A run in the background, whose processes are known by a mark in their environment."""
 
@@ -47,7 +52,7 @@ class Started:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "adaptergen", "verify", "--only", "boot.module", *arguments],
             cwd=project, env={**os.environ, name: value}, start_new_session=True, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=_heed_interrupts,
         )  # fmt: skip
 
     def wait_until_two_hang(self) -> None:
