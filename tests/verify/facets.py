@@ -19,7 +19,6 @@ REPRESENTATIVE = (
     "falcon",
     "flex_olmo",
     "gemma",
-    "gpt_neox",
     "gptj",
     "granite_swa",
     "granitemoeshared",
