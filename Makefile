@@ -14,7 +14,7 @@ export OMP_NUM_THREADS := 1
 JOBS ?= 2
 PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS)
 
-.PHONY: demo test full build check bench architectures comparison findings clean
+.PHONY: demo test full exhaustive build check bench architectures comparison findings clean
 
 demo: $(READY)  ## build SmolLM3's adapter from its spec and prove it against HuggingFace's model
 	rm -f generated/smollm3.py
@@ -25,7 +25,10 @@ test: $(READY)  ## run the tests
 	$(PYTEST) --dist loadfile -m "not full"
 
 full: $(READY)  ## run what `test` leaves out
-	$(PYTEST) --dist worksteal -m full
+	$(PYTEST) --dist worksteal -m "full and not exhaustive"
+
+exhaustive: $(READY)  ## run what `full` leaves out: every mutant of more specs
+	$(PYTEST) --dist worksteal -m exhaustive
 
 build: $(READY)  ## bring generated/ up to date with specs/
 	$(BIN)/adaptergen build

@@ -28,6 +28,15 @@ from adaptergen.verify.subject import Subject
 from tests.verify.conftest import ROOT, hf_model, load, module_of
 
 SPECS = ("llama", "mistral", "qwen2", "qwen3", "smollm3")
+# Their mutants are made and judged in more runs of the tests than those of the other three.
+ALWAYS = ("llama", "smollm3")
+
+
+def rarely(mark: pytest.MarkDecorator) -> list[Any]:
+    """All of SPECS, those that are not ALWAYS there with a mark."""
+    return [n if n in ALWAYS else pytest.param(n, marks=mark) for n in SPECS]
+
+
 TEMPLATES = [bundled("templates")]
 
 
@@ -47,11 +56,7 @@ def judged(name: str, mutant: Mutant, checks: Sequence[Check] = ALL) -> list[str
     return list(Court(load(name).spec, hf_model(name), {}, checks).killers(mutant))
 
 
-@pytest.mark.parametrize(
-    "name",
-    # The two whose mutants other tests need as well.
-    [n if n in ("llama", "smollm3") else pytest.param(n, marks=pytest.mark.full) for n in SPECS],
-)
+@pytest.mark.parametrize("name", rarely(pytest.mark.full))
 def test_there_are_many_and_each_is_wrong_python(name: str) -> None:
     right, spec = meaning(code_of(name)), load(name).spec
     kinds = [mutant.partition(".")[0] for mutant in made(name)]
@@ -198,7 +203,7 @@ def test_an_adapter_that_fails_is_not_mutated(tmp_path: Path) -> None:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("name", rarely(pytest.mark.exhaustive))
 def test_every_mutant_ends_as_the_spec_says(name: str) -> None:
     record = verify(load(name), module_of(name), mutants_from=TEMPLATES)
     assert [m for m in record.mutants if not m.expected] == []
