@@ -56,9 +56,10 @@ class _Tracer:
     def value(self, name: str) -> Tensor:
         return self.world.hf.call(f"{self.layer}.{name}").value
 
-    def feeding(self, value: Tensor) -> str | None:
-        """The norm that returned a value."""
-        return next((name for name in self.norms if same(self.value(name), value)), None)
+    def feeding(self, value: Tensor, taken: str | None = None) -> str | None:
+        """The norm that returned a value; of several, one that is not taken yet."""
+        found = [name for name in self.norms if same(self.value(name), value)]
+        return next((name for name in found if name != taken), found[0] if found else None)
 
     def reading(self, value: Tensor) -> str | None:
         """The norm that took a value."""
@@ -69,10 +70,11 @@ def _flow(world: World, layer: str) -> Flow:
     trace, call = _Tracer(world, layer), world.hf.call(layer)
     attention, mlp, side = parts_of_layer(world, layer)
     stream, added, after = call.input, trace.value(attention), trace.value(mlp)
+    ln1 = trace.feeding(trace.given(attention))
     roles: dict[str, str | None] = {
-        "ln1": trace.feeding(trace.given(attention)),
+        "ln1": ln1,
         "ln1_post": trace.reading(added),
-        "ln2": trace.feeding(trace.given(mlp)),
+        "ln2": trace.feeding(trace.given(mlp), taken=ln1),
         "ln2_post": trace.reading(after),
     }
     added, after = (
@@ -81,7 +83,7 @@ def _flow(world: World, layer: str) -> Flow:
     )
     if side is not None:
         after = after + trace.value(side)
-    ln1, ln2 = roles["ln1"], roles["ln2"]
+    ln2 = roles["ln2"]
     _expect(ln1 is None or same(trace.given(ln1), stream), layer, "attention's norm")
     read = trace.given(ln2) if ln2 else trace.given(mlp)
     parallel = same(read, stream)

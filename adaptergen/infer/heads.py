@@ -75,7 +75,7 @@ def _head_dim(world: World, attention: str, found: Projections) -> str | None:
 
     values = world.values
     keys = [k for k in numbers(values, also_none=True) if values[k] in (found.head_dim, None)]
-    return moved_by(world, dict.fromkeys([_USUAL_SIZE, *keys]), _SIZES, expected)
+    return moved_by(world, dict.fromkeys([*keys, _USUAL_SIZE]), _SIZES, expected)
 
 
 def _single(

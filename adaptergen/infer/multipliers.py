@@ -3,10 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
+import torch
+
 from adaptergen.infer.anatomy import Anatomy
 from adaptergen.infer.block import flow
 from adaptergen.infer.factor import CLOSE, factor
 from adaptergen.infer.world import UnexplainedError, World
+
+# What is left after undoing a tanh in float64.
+_INVERTED = 1e-6
 
 
 def multipliers(world: World, parts: Anatomy, scale: float) -> dict[str, Any]:
@@ -45,8 +50,20 @@ def _embedding(world: World, parts: Anatomy) -> float | None:
 
 
 def _logits(world: World, parts: Anatomy) -> float | None:
-    """What the unembedding's output is multiplied by, if it is multiplied and nothing else."""
-    return factor(world.hf.seen.logits, world.hf.call(parts.unembed).value)
+    """What the unembedding's output is multiplied by, before a soft cap where there is one."""
+    logits, given = world.hf.seen.logits, world.hf.call(parts.unembed).value
+    found = factor(logits, given)
+    for cap in _caps(world) if found is None else ():
+        if logits.abs().max() < cap:
+            found = factor(cap * torch.atanh(logits / cap), given, close=_INVERTED)
+            if found is not None:
+                return found
+    return found
+
+
+def _caps(world: World) -> list[float]:
+    """Values of config keys that could be a soft cap."""
+    return [v for v in world.values.values() if isinstance(v, float) and v > 1.0]
 
 
 def _logits_facet(world: World, parts: Anatomy, found: float) -> dict[str, str]:
@@ -66,12 +83,12 @@ def _unnamed(what: str, value: float) -> UnexplainedError:
 def _key(world: World, value: float, measured: Callable[[World], float | None]) -> str | None:
     """The config key whose value a factor is, under other values too."""
     for key, known in world.values.items():
-        if not isinstance(known, float) or abs(known - value) > CLOSE:
+        if not isinstance(known, float) or abs(known - value) > _INVERTED * abs(value):
             continue
         other = world.under({key: 1.7 * known})
         if other is None:
             continue
         moved = measured(other)
-        if moved is not None and abs(moved - 1.7 * known) <= CLOSE:
+        if moved is not None and abs(moved - 1.7 * known) <= _INVERTED * abs(known):
             return key
     return None

@@ -59,7 +59,9 @@ def window(world: World, spec: Spec) -> tuple[Facet, str]:
         key for key, value in window_settings(world.config).items() if not isinstance(value, bool)
     ]
     public = [key for key in keys if not key.startswith("_")]
-    named = [{"flag": flag} for flag in _attributes(world, spec) if "window" in flag]
+    # Sizes are no rule, but a name may say nothing: those that do come first.
+    flags = sorted(_attributes(world, spec), key=lambda name: "window" not in name)
+    named = [{"flag": flag} for flag in flags]
     candidates: list[Facet] = [
         "none",
         *({"config": key} for key in public),

@@ -1,11 +1,14 @@
 """Which of TL's weight-processing steps are valid: each is tried, log-probabilities compared."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, TypeAlias
 
 from adaptergen.infer.finding import Findings
 from adaptergen.infer.proof import Workshop, keeps_function, with_changes
 from adaptergen.infer.world import World
 from adaptergen.spec.model import Spec
+
+Steps: TypeAlias = dict[str, Any]
 
 _STEPS = ("fold_ln", "center_writing_weights", "compatibility_mode")
 _KEPT = "log-probabilities stay HF's"
@@ -13,20 +16,14 @@ _KEPT = "log-probabilities stay HF's"
 
 def processing(world: World, spec: Spec, shop: Workshop, findings: Findings) -> Spec:
     """The spec with the validity of each step."""
-    valid = dict.fromkeys(_STEPS, "valid")
-    chosen: dict[str, Any] = valid
-    if not _works(world, spec, shop, valid):
-        reasons = _reasons(spec)
-        for step in ("fold_ln", "compatibility_mode"):
-            chosen = {**valid, step: {"invalid": reasons[step]}}
-            if step == "compatibility_mode" or _works(world, spec, shop, chosen):
-                break
+    chosen = next(
+        (steps for steps in _candidates(world, spec) if _works(world, spec, shop, steps)),
+        _invalid(spec, "compatibility_mode"),
+    )
     spec = with_changes(spec, processing=chosen)
     keys = _keys_that_break(world, spec, shop) if chosen["compatibility_mode"] == "valid" else []
     if keys:
-        reason = _bias_reason(spec, keys[0])
-        where = {"invalid_where": {"key": keys[0], "reason": reason}}
-        chosen = {**chosen, "compatibility_mode": where}
+        chosen = {**chosen, **_invalid_where(spec, keys[0])}
         spec = with_changes(spec, processing=chosen)
     for step, validity in chosen.items():
         said = _KEPT if validity == "valid" else "log-probabilities are not HF's otherwise"
@@ -34,14 +31,47 @@ def processing(world: World, spec: Spec, shop: Workshop, findings: Findings) -> 
     return spec
 
 
-def _works(world: World, spec: Spec, shop: Workshop, steps: dict[str, Any]) -> bool:
-    return keeps_function(shop.subject(world, with_changes(spec, processing=steps)))
+def _candidates(world: World, spec: Spec) -> Iterator[Steps]:
+    """What may be valid, the most first: everything, all but with some biases, without folding."""
+    for steps in (_valid(), _invalid(spec, "fold_ln")):
+        yield steps
+        for key in _keys_of_biases(world, spec):
+            if world.values[key]:
+                yield {**steps, **_invalid_where(spec, key)}
+
+
+def _valid() -> Steps:
+    return dict.fromkeys(_STEPS, "valid")
+
+
+def _invalid(spec: Spec, step: str) -> Steps:
+    return {**_valid(), step: {"invalid": _reasons(spec)[step]}}
+
+
+def _invalid_where(spec: Spec, key: str) -> Steps:
+    where = {"key": key, "reason": _bias_reason(spec, key)}
+    return {"compatibility_mode": {"invalid_where": where}}
+
+
+def _keys_of_biases(world: World, spec: Spec) -> list[str]:
+    biases = {*spec.attention.biases.values(), *spec.mlp.biases.values()}
+    return [key for key in world.values if key in biases]
+
+
+def _works(world: World, spec: Spec, shop: Workshop, steps: Steps) -> bool:
+    """Whether the steps that are left keep the model, where the config has them at all."""
+    proposed = with_changes(spec, processing=steps)
+    where = steps["compatibility_mode"]
+    if where == "valid":
+        return keeps_function(shop.subject(world, proposed))
+    key = where["invalid_where"]["key"]
+    without = world.under({key: False}) is not None
+    return without and keeps_function(shop.subject(world, proposed, {key: False}))
 
 
 def _keys_that_break(world: World, spec: Spec, shop: Workshop) -> list[str]:
     """Boolean keys of biases under which compatibility mode changes the model."""
-    biases = {*spec.attention.biases.values(), *spec.mlp.biases.values()}
-    keys = [key for key in world.values if key in biases and not world.values[key]]
+    keys = [key for key in _keys_of_biases(world, spec) if not world.values[key]]
     accepted = [key for key in keys if world.under({key: True}) is not None]
     return [k for k in accepted if not keeps_function(shop.subject(world, spec, {k: True}))]
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from adaptergen.infer.direction import direction
 from adaptergen.infer.finding import Findings
 from adaptergen.infer.limits import limits, rounding
 from adaptergen.infer.observe import draft, observe
@@ -99,6 +100,7 @@ def _attempt(
         # Models differ without limit: what the probes do not expect is not explained either.
         findings.unexplained.append(_said(error))
         return Inference(world.architecture, None, findings)
+    spec = direction(world, spec, shop, findings)
     progress("trying weight processing")
     spec = processing(world, spec, shop, findings)
     progress("moving config keys")

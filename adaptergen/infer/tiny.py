@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from itertools import cycle, islice
 from typing import Any
 
+import torch
 from transformers.configuration_utils import ALLOWED_MLP_LAYER_TYPES
 
 from adaptergen.errors import Unusable
@@ -20,6 +21,7 @@ _SIZES: dict[str, Any] = {
     "vocab_size": 113,
     "hidden_size": 48,
     "intermediate_size": 80,
+    "moe_intermediate_size": 56,
     "num_hidden_layers": LAYERS,
     "num_attention_heads": 4,
     "num_key_value_heads": 2,
@@ -67,14 +69,28 @@ def shrunk(architecture: str, given: Mapping[str, Any], fixed: Mapping[str, Any]
         settings = _without_none({**kept, **sizes, **changed, **fixed})
         world = World(architecture, settings)
         try:
-            if world.hf.seen.logits.isfinite().all():
+            if not world.hf.seen.logits.isfinite().all():
+                reasons.append("its logits are not finite")
+            elif _turns_halves(world):
+                reasons.append("half a pair of a head's elements would rotate")
+            else:
                 return _with_features(world, config, fixed)
-            reasons.append("its logits are not finite")
         except UnavailableError as error:
             reasons.append(error.reason)
     large = [f"{key} = {config.to_dict()[key]}" for key in _large(config)]
     hint = f"set sizes yourself with --tiny KEY=VALUE{': ' + ', '.join(large) if large else ''}"
     raise Unusable(f"no small model of {architecture}: {reasons[0]}", hint)
+
+
+def _turns_halves(world: World) -> bool:
+    """Whether an odd number of elements of a head rotates, which only looks like a model."""
+    widths = [
+        value[0].shape[-1]
+        for layer in world.layers.values()
+        for value in world.hf.call(layer).kwargs.values()
+        if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], torch.Tensor)
+    ]
+    return any(width % 2 for width in widths)
 
 
 def _missing(config: Any) -> Iterator[dict[str, Any]]:
@@ -114,7 +130,9 @@ def _kept(config: Any, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _with_features(world: World, full: Any, fixed: Mapping[str, Any]) -> World:
     """The model with windows, layers of each kind and constants that show."""
-    for moves in (_head_size, _windows, _kinds_of_layers, _constants):
+    if "head_dim" not in world.settings:
+        world = _with_head_size(world)
+    for moves in (_windows, _kinds_of_layers, _constants):
         for changes in list(moves(world, full.to_dict())):
             changed = {key: value for key, value in changes.items() if key not in fixed}
             other = world.under(changed) if changed else None
@@ -123,18 +141,23 @@ def _with_features(world: World, full: Any, fixed: Mapping[str, Any]) -> World:
     return world
 
 
+def _with_head_size(world: World) -> World:
+    """The model with a head size of its own: HF asks for it where no config class declares it."""
+    other = world.under({"head_dim": _SIZES["head_dim"]})
+    wider = other is not None and _shapes(other) != _shapes(world)
+    return other if other is not None and wider else world
+
+
 def _differs(world: World, other: World) -> bool:
     """Whether the model computes something else, or has other parameters."""
-    one, two = (w.hf.model.state_dict() for w in (world, other))
-    if {k: v.shape for k, v in one.items()} != {k: v.shape for k, v in two.items()}:
+    if _shapes(world) != _shapes(other):
         return True
-    return not bool((world.hf.seen.logits == other.hf.seen.logits).all())
+    batch = world.hf.batch(max(world.hf.length, other.hf.length))
+    return not torch.equal(world.hf.logits(batch), other.hf.logits(batch))
 
 
-def _head_size(world: World, full: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """HF's attention often asks for a head size that the config's class does not declare."""
-    if "head_dim" not in world.settings:
-        yield {"head_dim": _SIZES["head_dim"]}
+def _shapes(world: World) -> dict[str, torch.Size]:
+    return {name: value.shape for name, value in world.hf.model.state_dict().items()}
 
 
 def _windows(world: World, full: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -116,8 +116,13 @@ def hf_config(architecture: str, settings: Mapping[str, Any]) -> Any:
 
 def window_settings(config: Any) -> dict[str, Any]:
     """The config keys that may say how far attention reaches, with their values."""
-    values = config.to_dict()
-    return {k: v for k, v in values.items() if "window" in k and "layers" not in k}
+    usual = {own: name for name, own in config.attribute_map.items()}
+    names = {key: usual.get(key, key) for key in config.to_dict()}
+    return {
+        key: value
+        for key, value in config.to_dict().items()
+        if "window" in names[key] and "layers" not in names[key]
+    }
 
 
 class HfModel:
