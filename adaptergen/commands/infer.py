@@ -34,7 +34,6 @@ def run(arguments: Namespace) -> int:
         meant.architecture, meant.given, fixed, project.template_folders(), _progress(arguments)
     )
     found = outcome(inference, _candidates(project, meant.architecture))
-    explained = inference.proven and not inference.fallback
     if arguments.json:
         sys.stdout.write(as_json(inference, found))
     report = sys.stdout if path and not arguments.json else sys.stderr
@@ -43,9 +42,9 @@ def run(arguments: Namespace) -> int:
     if found and arguments.explain:
         report.write("nearest parents:\n" + explained_parents(found))
     report.write(verdict(inference))
-    if found and (explained or arguments.partial):
+    if found and (inference.explained or arguments.partial):
         _deliver(project, path, found, arguments)
-    return 0 if explained else 1
+    return 0 if inference.explained else 1
 
 
 def _target(arguments: Namespace) -> str | None:

@@ -97,6 +97,29 @@ def projections(world: World, attention: str) -> Projections:
     raise UnexplainedError(f"linear layers of attention do not play one part each: {shown}")
 
 
+def alike(world: World, name: str, found: Projections) -> None:
+    """Make sure that attention is the same in every layer, and values as large as keys.
+
+    Raises:
+        UnexplainedError: if it is not, with what differs.
+    """
+    shapes = {path: _shapes(world, path) for path in world.below(name)}
+    first, *others = shapes
+    for other in others:
+        for part in {**shapes[first], **shapes[other]}:
+            one, two = shapes[first].get(part), shapes[other].get(part)
+            if one != two:
+                raise UnexplainedError(f"attention's {part} is {two} in {other}, {one} in {first}")
+    if found.facet["kind"] == "separate":
+        widths = [_width(world, first, found.facet[role]) for role in "kv"]
+        if len(set(widths)) > 1:
+            raise UnexplainedError(f"keys are {widths[0]} wide, values {widths[1]}")
+
+
+def _shapes(world: World, path: str) -> dict[str, list[int]]:
+    return {name: list(p.shape) for name, p in world.hf.module(path).named_parameters()}
+
+
 def _width(world: World, attention: str, name: str) -> int:
     return int(world.hf.call(f"{attention}.{name}").value.shape[-1])
 

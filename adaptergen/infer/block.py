@@ -25,13 +25,15 @@ class Flow:
     scale: float
 
 
-def flow(world: World) -> Flow:
+def flow(world: World, *, opaque: bool = False) -> Flow:
     """The order in which the blocks of a model compute.
+
+    What is `opaque` may do something to the residual stream besides.
 
     Raises:
         UnexplainedError: if no topology of the language describes it, or layers differ.
     """
-    flows = [_flow(world, layer) for layer in world.layers.values()]
+    flows = [_flow(world, layer, opaque) for layer in world.layers.values()]
     if any(other.facet != flows[0].facet for other in flows):
         raise UnexplainedError("blocks order their norms, attention and MLP in different ways")
     return flows[0]
@@ -66,7 +68,13 @@ class _Tracer:
         return next((name for name in self.norms if same(self.given(name), value)), None)
 
 
-def _flow(world: World, layer: str) -> Flow:
+def own_parameters(world: World) -> list[str]:
+    """Names of parameters that blocks have outside of their modules."""
+    module = world.hf.module(world.layers[0])
+    return [name for name, _ in module.named_parameters(recurse=False)]
+
+
+def _flow(world: World, layer: str, opaque: bool) -> Flow:
     trace, call = _Tracer(world, layer), world.hf.call(layer)
     attention, mlp, side = parts_of_layer(world, layer)
     stream, added, after = call.input, trace.value(attention), trace.value(mlp)
@@ -95,11 +103,16 @@ def _flow(world: World, layer: str) -> Flow:
         shown = ", ".join(f"{role} {name}" for role, name in names.items()) or "none"
         kind = "parallel" if parallel else "sequential"
         raise UnexplainedError(f"no facet describes {layer}: {kind}, norms: {shown}")
-    scale = factor(call.value - stream, added + after) if parallel else factor(read - stream, added)
+    if opaque:
+        return Flow({"topology": topology, **names}, 1.0)
+    total, part = (call.value, added + after) if parallel else (read, added)
+    scale = factor(total - stream, part)
     unused = [n for n in trace.norms if n not in names.values()]
     _expect(not unused, layer, f"the norm {', '.join(unused)}")
     explained = scale is not None and same(call.value, stream + scale * (added + after))
-    _expect(explained, layer, "what it adds to the residual stream")
+    own = ", ".join(own_parameters(world))
+    with_own = f"what {own} do to the residual stream" if own else ""
+    _expect(explained, layer, with_own or "what it adds to the residual stream")
     assert scale is not None
     return Flow({"topology": topology, **names}, scale)
 

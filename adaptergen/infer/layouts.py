@@ -13,13 +13,15 @@ _SANDWICH = ("ln1", "ln1_post", "ln2", "ln2_post")
 Facet = dict[str, Any]
 
 
-def blocks(world: World) -> tuple[Facet, list[Facet]]:
+def blocks(world: World, *, opaque: bool = False) -> tuple[Facet, list[Facet]]:
     """The facet of blocks where no key is set that matters, and the layouts under such keys.
 
     Raises:
         UnexplainedError: if the order of blocks depends on keys in another way.
     """
-    base = flow(world).facet
+    base = flow(world, opaque=opaque).facet
+    if opaque:
+        return base, []
     deciding = [key for key, other in world.flips.items() if _facet(other) not in (base, None)]
     if not deciding:
         return base, []

@@ -33,14 +33,32 @@ def _without_weight(world: World, spec: Spec) -> bool:
 
 
 def _sinks_left_out(world: World, spec: Spec) -> bool:
-    """Whether rows of HF's patterns sum to one although sinks take a share."""
+    """Whether rows of HF's patterns do not sum to one, for what sinks take."""
     sums = [pattern.sum(-1) for pattern in world.hf.seen.patterns]
     return spec.attention.sinks is not None and any(
-        bool((total - 1.0).abs().min() > ROUNDED) for total in sums
+        bool((total - 1.0).abs().max() > ROUNDED) for total in sums
     )
 
 
+def _opaque_block(world: World, spec: Spec) -> bool:
+    return bool(spec.opaque)
+
+
+def _left_to_hf(world: World, spec: Spec) -> bool:
+    return spec.attention.kind in ("delegated", "opaque")
+
+
 _LIMITS = (
+    Limit(
+        ("claims.block", "hooks.identities"),
+        "Parameters of the block act on the residual stream, and no facet describes how.",
+        _opaque_block,
+    ),
+    Limit(
+        ("claims.window",),
+        "Which tokens a layer sees follows no rule that a facet describes.",
+        _left_to_hf,
+    ),
     Limit(
         ("interventions.norms",),
         "TransformerLens multiplies an edited hook_normalized by a weight, which these norms lack.",

@@ -6,12 +6,14 @@ from adaptergen.infer import positions
 from adaptergen.infer.anatomy import Anatomy, anatomy
 from adaptergen.infer.attention import (
     Projections,
+    alike,
     norm_before,
     projections,
     sinks,
     unexplained,
 )
-from adaptergen.infer.block import flow
+from adaptergen.infer.block import flow, own_parameters
+from adaptergen.infer.concessions import Concessions, blaming
 from adaptergen.infer.finding import Findings
 from adaptergen.infer.heads import heads
 from adaptergen.infer.keys import bias, decided, present
@@ -30,38 +32,51 @@ _MOVED = "it moves with the config key"
 _FLIPPED = "each boolean config key flipped"
 
 
-def observe(world: World, findings: Findings, *, delegated: str = "") -> Anatomy:
+def observe(world: World, findings: Findings, conceded: Concessions = Concessions()) -> Anatomy:
     """Fill in every facet but processing, tokenizer and verification.
 
-    With a reason in `delegated`, attention is left to HF.
-
     Raises:
-        UnexplainedError: if something has no facet, and there is nothing to fall back on.
+        UnexplainedError: if something has no facet, and is not conceded.
     """
     parts = anatomy(world)
     for key in ("embed", "rotary", "blocks", "final_norm", "unembed"):
         findings.add(f"paths.{key}", getattr(parts, key), _FLOW)
-    facet, layouts = blocks(world)
-    findings.add("norm", norm(world, _norms(world, parts)), "its answer to scaled input")
+    with blaming("block"):
+        _block(world, parts, findings, bool(conceded.block))
+    with blaming("mlp"):
+        _mlp(world, parts, findings, conceded.mlp)
+    _embeddings(world, parts, findings)
+    with blaming("attention"):
+        _attention(world, parts, findings, conceded)
+    return parts
+
+
+def _block(world: World, parts: Anatomy, findings: Findings, opaque: bool) -> None:
+    facet, layouts = blocks(world, opaque=opaque)
+    norms = _norms(world, parts, facet)
+    findings.add("norm", norm(world, norms), "its answer to scaled input")
     if parts.embedding_norm is not None:
         findings.add("embedding_norm", parts.embedding_norm, _FLOW)
     findings.add("block", facet, _FLOW)
     if layouts:
         findings.add("layouts", layouts, _FLIPPED)
-    for key, value in multipliers(world, parts, flow(world).scale).items():
+    if opaque:
+        findings.add("opaque", own_parameters(world), "parameters that no facet names")
+    scale = flow(world, opaque=opaque).scale
+    for key, value in multipliers(world, parts, scale).items():
         findings.add(f"multipliers.{key}", value, "the ratio of two tensors moves with the key")
-    _mlp(world, parts, findings)
-    _embeddings(world, parts, findings)
-    _attention(world, parts, findings, delegated)
-    return parts
 
 
-def _norms(world: World, parts: Anatomy) -> list[str]:
-    names = [v for k, v in flow(world).facet.items() if k != "topology"]
-    return [parts.final_norm, *(path for name in names for path in world.below(name))]
+def _norms(world: World, parts: Anatomy, block: dict[str, Any]) -> list[str]:
+    names = flow(world, opaque=True).facet
+    roles = [name for role, name in names.items() if role != "topology" and name in block.values()]
+    return [parts.final_norm, *(path for name in roles for path in world.below(name))]
 
 
-def _mlp(world: World, parts: Anatomy, findings: Findings) -> None:
+def _mlp(world: World, parts: Anatomy, findings: Findings, opaque: str) -> None:
+    if opaque:
+        findings.add("mlp", {"kind": "opaque", "path": parts.mlp, "reason": opaque}, "")
+        return
     findings.add("mlp", mlp(world, parts), "which input it is linear in, and what moves it")
     if parts.side_mlp is not None:
         from adaptergen.infer.mlp import projected
@@ -82,18 +97,30 @@ def _embeddings(world: World, parts: Anatomy, findings: Findings) -> None:
     findings.add("tied_embeddings", tied, _FLIPPED)
 
 
-def _attention(world: World, parts: Anatomy, findings: Findings, delegated: str) -> None:
+def _attention(world: World, parts: Anatomy, findings: Findings, conceded: Concessions) -> None:
     path = f"{world.layers[0]}.{parts.attention}"
-    facet = None if delegated else latent_attention(world, path, parts.attention)
-    if facet is not None:
+    if conceded.attention:
+        facet: dict[str, Any] = {"kind": "opaque", "path": parts.attention}
+        facet |= {"reason": conceded.attention, "rotary": _turns(world)}
+    elif not conceded.projections:
+        facet = latent_attention(world, path, parts.attention) or {}
+    else:
+        facet = {}
+    if facet:
         findings.add("attention", {**facet, "window": "none"}, _DISTURBED)
-        _window(world, findings)
-        return
+    else:
+        _headed(world, parts, findings, conceded.projections)
+    _window(world, findings, lenient=bool(conceded.attention or conceded.projections))
+
+
+def _headed(world: World, parts: Anatomy, findings: Findings, delegated: str) -> None:
+    """Attention that projects heads: computed by TL or, for a reason, by HF in between."""
+    path = f"{world.layers[0]}.{parts.attention}"
     found = projections(world, path)
+    alike(world, parts.attention, found)
     counts, layout = heads(world, path, found)
     named = {**found.facet, **({"layout": layout} if layout else {})}
-    kind = "delegated" if delegated else "reimplemented"
-    findings.add("attention.kind", kind, delegated)
+    findings.add("attention.kind", "delegated" if delegated else "reimplemented", "")
     if delegated:
         findings.add("attention.reason", delegated, "")
     findings.add("attention.path", parts.attention, "the one module of a block that mixes tokens")
@@ -105,7 +132,6 @@ def _attention(world: World, parts: Anatomy, findings: Findings, delegated: str)
         _delegated(world, path, found, findings)
     else:
         _reimplemented(world, path, found, findings)
-    _window(world, findings)
 
 
 def _biases(world: World, path: str, found: Projections) -> dict[str, Any]:
@@ -170,8 +196,14 @@ def _reimplemented(world: World, path: str, found: Projections, findings: Findin
     findings.add("attention.rope", {"pairing": paired or "half", "layers": layers}, evidence)
 
 
-def _window(world: World, findings: Findings) -> None:
-    facet, evidence = positions.window(world, draft(world, findings))
+def _window(world: World, findings: Findings, *, lenient: bool) -> None:
+    """The rule of how far layers see; what HF computes need not follow one."""
+    try:
+        facet, evidence = positions.window(world, draft(world, findings))
+    except UnexplainedError:
+        if not lenient:
+            raise
+        facet, evidence = "none", ""
     findings.add("attention.window", facet, evidence)
 
 

@@ -19,10 +19,6 @@ from adaptergen.verify.record import Status
 _SHOWN_PARENTS = 5
 _VALUE_WIDTH = 56
 _HEADER = ("facet", "value", "evidence", "confidence")
-_LOST = (
-    "hooks on scores, rotated queries and keys and the input of single heads do not fire, and edits"
-    " of the pattern change nothing"
-)
 # What no model says without a tokenizer.
 _ASSUMED = "no tokenizer was looked at"
 
@@ -94,14 +90,12 @@ def verdict(inference: Inference) -> str:
     name = inference.architecture
     ran = sum(result.status is not Status.SKIPPED for result in inference.results)
     lines = []
-    if inference.proven and not inference.fallback:
+    if inference.explained:
         lines.append(f"{name}: proven, {ran} checks")
     elif inference.proven:
-        lines += [
-            f"{name}: not fully explained; attention left to HF is proven, {ran} checks",
-            f"  {inference.fallback}",
-            f"  the cost: {_LOST}",
-        ]
+        lines.append(f"{name}: not fully explained; with a part left to HF proven, {ran} checks")
+        for reason, cost in inference.conceded.made:
+            lines += [f"  {visible(reason)}", f"    the cost: {cost}"]
     else:
         lines.append(f"{name}: not fully explained")
         lines += [f"  {visible(text)}" for text in inference.unexplained]
@@ -122,7 +116,8 @@ def as_json(inference: Inference, found: Outcome | None) -> str:
     tree = {
         "architecture": inference.architecture,
         "proven": inference.proven,
-        "fallback": inference.fallback,
+        "explained": inference.explained,
+        "conceded": [{"reason": r, "cost": cost} for r, cost in inference.conceded.made],
         "unexplained": inference.unexplained,
         "spec": written(found.spec) if found else None,
         "extends": found.parent.name or None if found else None,

@@ -1,40 +1,45 @@
 """From a model to its spec: look, propose, build, verify."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
+from adaptergen.infer.concessions import NOTHING, Concessions, blamed, blaming
 from adaptergen.infer.direction import direction
 from adaptergen.infer.finding import Findings
 from adaptergen.infer.limits import limits, rounding
 from adaptergen.infer.observe import draft, observe
 from adaptergen.infer.processing import processing
-from adaptergen.infer.proof import Workshop, battery, failed, workshop
+from adaptergen.infer.proof import Workshop, apart, battery, failed, workshop
+from adaptergen.infer.refusals import refusals
 from adaptergen.infer.tiny import shrunk
 from adaptergen.infer.waivers import waivers
 from adaptergen.infer.world import UnexplainedError, World
 from adaptergen.spec.model import Spec
-from adaptergen.verify.once import MissingError, UnavailableError, one_line
+from adaptergen.verify.check import ROUNDED
+from adaptergen.verify.checks import ALL
 from adaptergen.verify.precision import comparable
 from adaptergen.verify.record import CheckResult
+from adaptergen.verify.running import run_checks
 
-# Groups of checks that a wrong idea of attention fails, rather than one of what is around it.
-_OF_ATTENTION = ("forward", "hooks")
+# Groups of checks that say what a wrong adapter has wrong, in a second.
+_CHEAP = ("claims", "boot", "forward", "hooks")
 
 
 @dataclass(frozen=True)
 class Inference:
     """What became of it: the spec, how each value was found, and how its adapter was verified.
 
-    Without a spec, `unexplained` says why there is none. With a `fallback`, attention is left to
-    HF, for that reason.
+    Without a spec, `unexplained` says why there is none, and `part` where. What is conceded is left
+    to HF.
     """
 
     architecture: str
     spec: Spec | None
     findings: Findings
     results: tuple[CheckResult, ...] = ()
-    fallback: str = ""
+    conceded: Concessions = NOTHING
+    part: str = ""
 
     @property
     def unexplained(self) -> list[str]:
@@ -46,6 +51,11 @@ class Inference:
     def proven(self) -> bool:
         """Whether the adapter passes every check and nothing is left to explain."""
         return self.spec is not None and not self.unexplained
+
+    @property
+    def explained(self) -> bool:
+        """Whether it is proven with nothing left to HF that TL computes in other models."""
+        return self.proven and not self.conceded.made
 
 
 def infer(
@@ -66,41 +76,41 @@ def infer(
     with comparable(), workshop(templates) as shop:
         progress("shrinking")
         world = shrunk(architecture, given, fixed)
-        first = _attempt(world, shop, "", progress)
-        if first.proven or not _blames_attention(first):
-            return first
-        reason = _reason(first)
-        progress("leaving attention to HF")
-        second = _attempt(world, shop, reason, progress)
-        better = second.proven or (second.spec is not None and first.spec is None)
-        return replace(second, fallback=reason) if better else first
+        first = attempt = _attempt(world, shop, NOTHING, progress)
+        while not attempt.proven:
+            part = blamed(failed(attempt.results)) if attempt.spec else attempt.part
+            reason = _sentence(attempt.unexplained[0])
+            conceded = attempt.conceded.conceding(part, reason)
+            if conceded is None:
+                # Whatever was conceded did not help.
+                return first if first.spec else attempt
+            progress(f"leaving {part} to HF")
+            attempt = _attempt(world, shop, conceded, progress)
+        return attempt
 
 
-def _reason(attempt: Inference) -> str:
-    text = attempt.unexplained[0]
+def _sentence(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
-def _blames_attention(attempt: Inference) -> bool:
-    if attempt.spec is None:
-        return True
-    return any(result.group in _OF_ATTENTION for result in failed(attempt.results))
-
-
 def _attempt(
-    world: World, shop: Workshop, delegated: str, progress: Callable[[str], None]
+    world: World, shop: Workshop, conceded: Concessions, progress: Callable[[str], None]
 ) -> Inference:
-    """One go, with attention computed by TL or, for a reason, left to HF."""
+    """One go, with some parts of the model left to HF."""
     findings = Findings()
     try:
         progress("looking")
-        observe(world, findings, delegated=delegated)
-        spec = draft(world, findings)
-    except Exception as error:
-        # Models differ without limit: what the probes do not expect is not explained either.
-        findings.unexplained.append(_said(error))
-        return Inference(world.architecture, None, findings)
+        with blaming(""):
+            observe(world, findings, conceded)
+            spec = refusals(world, draft(world, findings), findings)
+    except UnexplainedError as error:
+        findings.unexplained.append(str(error))
+        return Inference(world.architecture, None, findings, (), conceded, error.part)
     spec = direction(world, spec, shop, findings)
+    if apart(shop.subject(world, spec)) > ROUNDED:
+        # Of an adapter that is wrong as it is, the cheap checks say enough.
+        results = run_checks(shop.subject(world, spec), [c for c in ALL if c.group in _CHEAP])
+        return Inference(world.architecture, spec, findings, tuple(results), conceded)
     progress("trying weight processing")
     spec = processing(world, spec, shop, findings)
     progress("moving config keys")
@@ -108,19 +118,10 @@ def _attempt(
     results = battery(shop.subject(world, spec), lambda check: progress(check.name))
     if failed(results):
         better = limits(world, spec, failed(results), findings)
-        left = [
-            result for result in failed(results) if result.check not in better.verification.checks
-        ]
+        known = better.verification.checks
+        left = [result for result in failed(results) if result.check not in known]
         better = rounding(world, better, shop, left, findings)
         if better != spec:
             spec = better
             results = battery(shop.subject(world, spec), lambda check: progress(check.name))
-    return Inference(world.architecture, spec, findings, tuple(results))
-
-
-def _said(error: Exception) -> str:
-    if isinstance(error, UnexplainedError | MissingError):
-        return str(error)
-    if isinstance(error, UnavailableError):
-        return error.reason.removeprefix("UnexplainedError: ")
-    return f"a probe raised {one_line(error)}"
+    return Inference(world.architecture, spec, findings, tuple(results), conceded)

@@ -17,7 +17,14 @@ _TYING = "tie_word_embeddings"
 
 
 class UnexplainedError(Exception):
-    """Something that no facet of the language describes; the message says what."""
+    """Something that no facet of the language describes; the message says what.
+
+    `part` is where: attention, mlp, block, or empty for the model as a whole.
+    """
+
+    def __init__(self, message: str, part: str = "") -> None:
+        self.part = part
+        super().__init__(message)
 
 
 class World:

@@ -13,7 +13,7 @@ from adaptergen.verify.declared import linear_layers
 from adaptergen.verify.declared import parameters as declared_parameters
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.once import UnavailableError
-from adaptergen.verify.structure import Structure, structures
+from adaptergen.verify.structure import Structure, decided, structures
 from adaptergen.verify.subject import Subject
 
 
@@ -108,9 +108,11 @@ def blocks(subject: Subject) -> Iterator[Evidence]:
 
 @check("claims.parameters", "The spec's paths reach every parameter of HF, and no others.")
 def parameters(subject: Subject) -> Iterator[Evidence]:
-    """On the tiny model, and with each boolean config key flipped."""
+    """On the tiny model, and with each boolean config key flipped that the adapter accepts."""
     reported: set[str] = set()
     for built in structures(subject.hf):
+        if any(decided(built.config, key) for key in subject.spec.refused):
+            continue
         declared = declared_parameters(subject.spec_under(built.config), built)
         for name in [*built.shapes, *declared]:
             pattern = re.sub(r"\.\d+\.", ".{i}.", name)

@@ -1,0 +1,35 @@
+"""Config keys under which HF has parameters that no facet describes: such models are refused."""
+
+import re
+
+from adaptergen.infer.finding import Findings
+from adaptergen.infer.proof import with_changes
+from adaptergen.infer.world import World
+from adaptergen.spec.model import Spec
+from adaptergen.verify.declared import parameters
+from adaptergen.verify.layout import under
+from adaptergen.verify.structure import Structure
+
+_SHOWN = 2
+
+
+def refusals(world: World, spec: Spec, findings: Findings) -> Spec:
+    """The spec with each boolean key refused that brings such parameters, where it is not set."""
+    if _left_over(spec, world.structures[0]):
+        # The model itself is not described; the checks say so.
+        return spec
+    refused = dict(spec.refused)
+    for built in world.structures[1:]:
+        (key,) = built.changes
+        names = _left_over(spec, built) if built.changes[key] else []
+        if names and key != "tie_word_embeddings":
+            refused[key] = f"No facet describes {', '.join(names[:_SHOWN])}."
+            findings.add(f"refused.{key}", refused[key], "HF's parameters where it is set")
+    return with_changes(spec, refused=refused) if refused else spec
+
+
+def _left_over(spec: Spec, built: Structure) -> list[str]:
+    """Parameters that HF has and the spec does not lead to, or the other way round."""
+    declared = parameters(under(spec, built.config), built)
+    apart = declared.keys() ^ built.shapes.keys()
+    return list(dict.fromkeys(re.sub(r"\.\d+\.", ".{i}.", name) for name in sorted(apart)))
