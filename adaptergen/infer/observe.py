@@ -13,7 +13,7 @@ from adaptergen.infer.attention import (
     unexplained,
 )
 from adaptergen.infer.block import flow, own_parameters
-from adaptergen.infer.concessions import Concessions, blaming
+from adaptergen.infer.concessions import NOTHING, Concessions, blaming
 from adaptergen.infer.finding import Findings
 from adaptergen.infer.heads import heads
 from adaptergen.infer.keys import bias, decided, present
@@ -32,7 +32,7 @@ _MOVED = "it moves with the config key"
 _FLIPPED = "each boolean config key flipped"
 
 
-def observe(world: World, findings: Findings, conceded: Concessions = Concessions()) -> Anatomy:
+def observe(world: World, findings: Findings, conceded: Concessions = NOTHING) -> Anatomy:
     """Fill in every facet but processing, tokenizer and verification.
 
     Raises:
