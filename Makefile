@@ -14,7 +14,7 @@ export OMP_NUM_THREADS := 1
 JOBS ?= 2
 PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS)
 
-.PHONY: demo test full exhaustive build check bench architectures comparison findings clean
+.PHONY: demo test full inference exhaustive build check bench architectures comparison findings clean
 
 demo: $(READY)  ## build SmolLM3's adapter from its spec and prove it against HuggingFace's model
 	rm -f generated/smollm3.py
@@ -53,8 +53,12 @@ findings: $(READY)  ## measure what TransformerLens' own adapters do wrong: docs
 	rm -rf .findings
 	$(BIN)/python docs/findings.py
 
+inference: $(READY)  ## measure how often `infer` is right: docs/inference.md
+	rm -f .inference.json
+	$(BIN)/python docs/inference.py --jobs 2
+
 clean:  ## remove what the other targets made, but for generated/
-	rm -rf $(VENV) .bench .architectures.json .findings dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) .bench .architectures.json .findings .inference.json dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
 
 $(READY): pyproject.toml constraints.txt
 	@echo "setting up $(VENV): a minute or two the first time"

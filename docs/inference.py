@@ -1,0 +1,189 @@
+"""Measures `adaptergen infer` on every class that has a spec, and on synthetic ones: inference.md.
+
+The spec of a class, and those that extend it, are hidden from the run that infers it. What is
+inferred is compared with the hidden spec, or with the truth that a synthetic model was made from.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from adaptergen.project import find_project
+from adaptergen.selection import select_specs
+from adaptergen.spec.compare import semantic_differences
+from adaptergen.spec.load import Loader
+from adaptergen.spec.model import Spec
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+PAGE = HERE / "inference.md"
+HEAD = HERE / "inference.head.md"
+# Why an inferred spec may say something else than the one written by hand.
+EXPLANATIONS = HERE / "inference.yaml"
+SEEDS = range(50)
+_GIB = 2**20
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model to infer: what to give `infer`, and the spec that it should come to."""
+
+    name: str
+    source: str
+    wanted: Spec
+    trusted: bool = False
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How one inference ended; `differences` are `facet: wanted, inferred`."""
+
+    name: str
+    proven: bool
+    explained: bool
+    extends: str
+    differences: tuple[str, ...]
+    unexplained: tuple[str, ...]
+    seconds: float
+    gigabytes: float
+
+
+def bundled_cases() -> list[Case]:
+    """Every class that has a spec."""
+    project = find_project(str(HERE))
+    loaded = Loader(project.spec_folders()).load_all(select_specs(project, []))
+    return [Case(one.name, one.spec.architecture, one.spec) for one in loaded]
+
+
+def synthetic_cases(seeds: Sequence[int], folder: Path) -> Iterator[Case]:
+    """Models drawn at random, as remote code in folders."""
+    sys.path.insert(0, str(ROOT))
+    from tests.infer.variants import draw, truth, write
+
+    for seed in seeds:
+        variant = draw(seed)
+        written = folder / f"synth{seed}"
+        write(variant, written)
+        wanted = Spec.model_validate(truth(variant))
+        yield Case(written.name, str(written), wanted, trusted=True)
+
+
+def measure(case: Case) -> Measured:
+    """Infer in a process of its own, as a user would, from cold."""
+    command = [sys.executable, "-m", "adaptergen", "infer", case.source, "--json", "--quiet"]
+    command += ["--trust-remote-code"] if case.trusted else []
+    started = time.monotonic()
+    with tempfile.TemporaryFile() as out:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.DEVNULL)
+        _, _, usage = os.wait4(process.pid, 0)
+        seconds = time.monotonic() - started
+        out.seek(0)
+        told: dict[str, Any] = json.loads(out.read() or b"{}")
+    found = told.get("spec")
+    differences = [
+        f"`{d.path}`: {d.left}, inferred {d.right}"
+        for d in (semantic_differences(case.wanted, Spec.model_validate(found)) if found else ())
+    ]
+    return Measured(
+        case.name,
+        bool(told.get("proven")),
+        bool(told.get("explained")),
+        told.get("extends") or "",
+        tuple(differences if found else ["no spec"]),
+        tuple(told.get("unexplained", ["infer ended without an answer"])),
+        round(seconds, 1),
+        round(usage.ru_maxrss / _GIB, 2),
+    )
+
+
+def explanations() -> dict[str, str]:
+    """Reasons for differences, by spec."""
+    found: dict[str, str] = yaml.safe_load(EXPLANATIONS.read_text(encoding="utf-8")) or {}
+    return found
+
+
+def is_equal(found: Measured, reasons: dict[str, str]) -> bool:
+    """Whether it is proven and says what was wanted, or something else for a known reason."""
+    return found.proven and (not found.differences or found.name in reasons)
+
+
+def page(bundled: Sequence[Measured], synthetic: Sequence[Measured]) -> str:
+    """The text of inference.md."""
+    reasons = explanations()
+    every = [*bundled, *synthetic]
+    numbers = {
+        "share": _share(bundled, reasons),
+        "seeds": _share(synthetic, reasons),
+        "median": f"{statistics.median(found.seconds for found in every):.0f}",
+        "slowest": f"{max(found.seconds for found in every):.0f}",
+        "memory": f"{max(found.gigabytes for found in every):.1f}",
+    }
+    lines = [HEAD.read_text(encoding="utf-8").format(**numbers).rstrip(), ""]
+    lines += ["| class of | extends | proven | differs | seconds | GiB |", f"|{'---|' * 6}"]
+    lines += [_row(found, reasons) for found in bundled]
+    odd = [found for found in synthetic if not is_equal(found, {})]
+    if odd:
+        lines += ["", "## Synthetic models that are not inferred as they were made", ""]
+        lines += [f"- {found.name}: {'; '.join(_complaints(found))}" for found in odd]
+    return "\n".join(lines) + "\n"
+
+
+def _share(measured: Sequence[Measured], reasons: dict[str, str]) -> str:
+    equal = sum(is_equal(found, reasons) for found in measured)
+    return f"{equal} of {len(measured)}"
+
+
+def _row(found: Measured, reasons: dict[str, str]) -> str:
+    differs = "; ".join(found.differences)
+    if found.differences and found.name in reasons:
+        differs += f". {reasons[found.name]}"
+    proven = "yes" if found.explained else "with a part left to HF" if found.proven else "**no**"
+    cells = (f"{found.name}", found.extends, proven, differs)
+    return f"| {' | '.join(cells)} | {found.seconds:.0f} | {found.gigabytes:.1f} |"
+
+
+def _complaints(found: Measured) -> list[str]:
+    return [*found.differences, *found.unexplained[:2]]
+
+
+def main() -> None:
+    """Measure and write; what the records hold already stays."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--records", type=Path, default=ROOT / ".inference.json", metavar="FILE")
+    arguments = parser.parse_args()
+    known: dict[str, Measured] = {}
+    if arguments.records.is_file():
+        rows = json.loads(arguments.records.read_text(encoding="utf-8"))
+        known = {row["name"]: _from_row(row) for row in rows}
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(arguments.jobs) as pool:
+        bundled, synthetic = bundled_cases(), list(synthetic_cases(SEEDS, Path(folder)))
+        missing = [case for case in [*bundled, *synthetic] if case.name not in known]
+        for found in pool.map(measure, missing):
+            known[found.name] = found
+            text = json.dumps([asdict(one) for one in known.values()], indent=1)
+            arguments.records.write_text(text, encoding="utf-8")
+            print(found.name, found.seconds, *_complaints(found), file=sys.stderr, flush=True)
+    measured = ([known[case.name] for case in cases] for cases in (bundled, synthetic))
+    PAGE.write_text(page(*measured), encoding="utf-8")
+
+
+def _from_row(row: dict[str, Any]) -> Measured:
+    lists = {key: tuple(row[key]) for key in ("differences", "unexplained")}
+    return Measured(**{**row, **lists})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""The page about `infer` says what was measured."""
+
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from adaptergen.spec.load import Loader
+from tests.docs_scripts import DOCS, load_script
+
+ROOT = DOCS.parent
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    return load_script("inference")
+
+
+def measured(script: ModuleType, **changes: Any) -> Any:
+    blank: dict[str, Any] = {
+        "name": "llama", "proven": True, "explained": True, "extends": "mistral",
+        "differences": (), "unexplained": (), "seconds": 12.3, "gigabytes": 1.2,
+    }  # fmt: skip
+    return script.Measured(**{**blank, **changes})
+
+
+def test_every_spec_and_fifty_synthetic_models_are_inferred(script) -> None:
+    names = {path.stem for path in (ROOT / "specs").glob("*.yaml")}
+    assert {case.name for case in script.bundled_cases()} == names
+    assert len(script.SEEDS) >= 50
+
+
+def test_synthetic_cases_are_folders_with_a_config_and_the_truth(script, tmp_path) -> None:
+    (case,) = script.synthetic_cases([3], tmp_path)
+    assert (tmp_path / "synth3" / "config.json").is_file()
+    assert case.source == str(tmp_path / "synth3")
+    assert case.wanted.architecture == "Synth3ForCausalLM"
+
+
+def test_shares_count_what_is_proven_and_equal(script) -> None:
+    rows = [
+        measured(script),
+        measured(script, name="a", proven=False, explained=False, unexplained=("x: y",)),
+        measured(script, name="b", differences=("`norm.kind`: rms, inferred layer",)),
+    ]
+    text = script.page(rows, [measured(script, name="synth0"), *rows[1:]])
+    assert "1 of 3 are inferred as their spec says" in text
+    assert "| b | mistral | yes | `norm.kind`: rms, inferred layer | 12 | 1.2 |" in text
+    assert "- a: x: y" in text
+
+
+def test_a_known_reason_makes_a_difference_one_that_is_allowed(script, monkeypatch) -> None:
+    monkeypatch.setattr(script, "explanations", lambda: {"llama": "Because."})
+    text = script.page(
+        [measured(script, differences=("`act`: a, inferred b",))], [measured(script)]
+    )
+    assert "1 of 1 are inferred as their spec says" in text
+    assert "inferred b. Because. |" in text
+
+
+def test_reasons_are_for_specs_that_exist(script) -> None:
+    loader = Loader([str(ROOT / "specs")])
+    for name in script.explanations():
+        assert loader.load(str(ROOT / "specs" / f"{name}.yaml")).name == name
+
+
+def test_an_inference_that_ends_without_an_answer_is_told(script) -> None:
+    case = script.Case("none", "NoSuchForCausalLM", script.bundled_cases()[0].wanted)
+    found = script.measure(case)
+    assert not found.proven
+    assert found.unexplained == ("infer ended without an answer",)
