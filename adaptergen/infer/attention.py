@@ -152,15 +152,7 @@ def _roles_of(world: World, attention: str, name: str) -> set[str]:
 def _role(world: World, attention: str, name: str, element: int) -> str:
     """Which of q, k, v and o one output of a linear layer is; `o` also stands for a gate."""
     edit = probe.at(torch.tensor([element]), _disturbed)
-    output, pattern = probe.attend(world.hf, attention, {})
-    edited, new_pattern = probe.attend(world.hf, attention, {f"{attention}.{name}": edit})
-    changed = (new_pattern - pattern).abs().amax(dim=(0, 1, 3)) > 0
-    moved = (edited - output).abs().amax(dim=(0, 2)) > 0
-    if changed.any():
-        return "q" if changed.nonzero().flatten().tolist() == [_POSITION] else "k"
-    if moved.nonzero().flatten().tolist() == [_POSITION]:
-        return "o"
-    return "v" if moved.any() else ""
+    return probe.part_played(world.hf, attention, f"{attention}.{name}", edit, _POSITION)
 
 
 def _disturbed(value: Tensor) -> Tensor:

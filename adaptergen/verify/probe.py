@@ -75,6 +75,23 @@ def attend(hf: HfModel, attention: str, edits: Mapping[str, Edit]) -> tuple[Tens
     return output, pattern
 
 
+def part_played(hf: HfModel, attention: str, path: str, edit: Edit, position: int) -> str:
+    """Which of q, k, v and o a module returns, empty for none; `edit` changes one position of it.
+
+    A query changes its own row of the pattern, a key every row, a value no row, and what happens to
+    the output shows where it was changed.
+    """
+    output, pattern = attend(hf, attention, {})
+    edited, new_pattern = attend(hf, attention, {path: edit})
+    changed_rows = (new_pattern - pattern).abs().amax(dim=(0, 1, 3)) > 0
+    moved = (edited - output).abs().amax(dim=(0, 2)) > 0
+    if changed_rows.any():
+        return "q" if changed_rows.nonzero().flatten().tolist() == [position] else "k"
+    if moved.nonzero().flatten().tolist() == [position]:
+        return "o"
+    return "v" if moved.any() else ""
+
+
 def run_edited(hf: HfModel, path: str, edits: Mapping[str, Edit]) -> Tensor:
     """What a module returns in the main pass while the modules inside it are edited."""
     return _rerun_edited(hf, path, edits).value

@@ -16,34 +16,18 @@ _POSITION = 1
 
 @check("claims.projections", "Queries, keys, values and output are the projections named so.")
 def projections(subject: Subject) -> Iterator[Evidence]:
-    """Changes one token in one projection's output and looks at what attention does with it.
-
-    A query changes its own row of the pattern, a key every row, a value no row, and the
-    output projection's result is what attention returns.
-    """
+    """Changes one token in one projection's output and looks at what attention does with it."""
     spec = subject.reimplemented
     for number, layer in subject.layers.items():
         parts = rows(subject.hf, subject.spec, layer)
         for role in ("q", "k", "v", "o"):
             name = spec.projections.module_of(role)
             edit = _disturb if role == "o" else probe.at(parts[role].flatten(), _disturb)
-            found = _part_played(subject, f"{layer}.{spec.path}", name, edit)
+            path = f"{layer}.{spec.path}"
+            found = probe.part_played(subject.hf, path, f"{path}.{name}", edit, _POSITION)
             text = f"HF's {name} plays the part of {found or 'none of them'}, the spec says {role}"
             claim = role if role in spec.projections.modules else "layout"
             yield Fact(found == role, text, number, f"attention.projections.{claim}")
-
-
-def _part_played(subject: Subject, attention: str, name: str, edit: probe.Edit) -> str:
-    """Which of q, k, v and o it is that an edit changes, or nothing."""
-    output, pattern = probe.attend(subject.hf, attention, {})
-    edited, new_pattern = probe.attend(subject.hf, attention, {f"{attention}.{name}": edit})
-    changed = (new_pattern - pattern).abs().amax(dim=(0, 1, 3)) > 0
-    moved = (edited - output).abs().amax(dim=(0, 2)) > 0
-    if changed.any():
-        return "q" if changed.nonzero().flatten().tolist() == [_POSITION] else "k"
-    if moved.nonzero().flatten().tolist() == [_POSITION]:
-        return "o"
-    return "v" if moved.any() else ""
 
 
 def _disturb(value: Tensor) -> Tensor:
