@@ -68,9 +68,8 @@ def projections(world: World, attention: str) -> Projections:
         UnexplainedError: if its linear layers play other parts than queries, keys, values, output
             and a gate, or play them in an unknown order.
     """
+    heads = _pattern(world, attention).shape[1]
     roles = {name: _roles_of(world, attention, name) for name in linears(world, attention)}
-    pattern = _pattern(world, attention)
-    heads = pattern.shape[1]
     returned = world.hf.call(attention).value
     outs = [n for n, r in roles.items() if r == {"o"} and _returns(world, attention, n, returned)]
     if len(outs) != 1:

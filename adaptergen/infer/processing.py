@@ -83,9 +83,11 @@ def _reasons(spec: Spec) -> dict[str, str]:
     if spec.side_mlp is not None:
         readers.append("experts and the MLP beside them both read ln2")
     folding = "; ".join(readers) or "log-probabilities are no longer HF's once norms are folded"
-    norm = getattr(spec.mlp, "norm_before_out", None)
-    leaves_out = "TransformerLens then leaves out the norm before the MLP's output projection"
-    whole = leaves_out if norm else "log-probabilities are no longer HF's in compatibility mode"
+    whole = "Log-probabilities are no longer HF's in compatibility mode"
+    if getattr(spec.mlp, "norm_before_out", None):
+        whole = "TransformerLens then leaves out the norm before the MLP's output projection"
+    elif spec.mlp.gated_mlp and spec.mlp.act is None:
+        whole = "TransformerLens takes the activation from HF's config, which does not name it"
     return {"fold_ln": f"{folding[0].upper()}{folding[1:]}.", "compatibility_mode": f"{whole}."}
 
 

@@ -1,6 +1,8 @@
 """From a model to its spec: look, propose, build, verify."""
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,7 +75,7 @@ def infer(
     Raises:
         Unusable: if HF runs no small model of the class.
     """
-    with comparable(), workshop(templates) as shop:
+    with comparable(), _silence(), workshop(templates) as shop:
         progress("shrinking")
         world = shrunk(architecture, given, fixed)
         first = attempt = _attempt(world, shop, NOTHING, progress)
@@ -87,6 +89,17 @@ def infer(
             progress(f"leaving {part} to HF")
             attempt = _attempt(world, shop, conceded, progress)
         return attempt
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """HF and TL remark on models that are looked at on purpose."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _sentence(text: str) -> str:
