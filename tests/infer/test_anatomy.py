@@ -1,0 +1,135 @@
+"""The parts of a model are found by what they compute."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from adaptergen.infer.anatomy import anatomy, is_norm
+from tests.infer.worlds import (
+    Change,
+    added,
+    as_it_is,
+    attention,
+    first_only,
+    odd,
+    parts,
+    refusal,
+    spec_of,
+    world,
+)
+
+pytestmark = pytest.mark.usefixtures("exact")
+
+
+class Shifting(nn.Module):
+    """Each token gets something of the one before it."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width, width))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.roll(1, 1) @ self.weight
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["llama", "falcon", "gpt_neox", "nanochat", "deepseek_v3", "granitemoeshared", "gemma3"],
+)
+def test_parts_are_where_the_spec_has_them(name: str) -> None:
+    spec, found = spec_of(name), parts(name)
+    for part, path in spec.paths.model_dump().items():
+        assert getattr(found, part) == path, part
+    assert found.embedding_norm == spec.embedding_norm
+    assert (found.attention, found.mlp) == (spec.attention.path, spec.mlp.path)
+    assert found.side_mlp == (spec.side_mlp.path if spec.side_mlp else None)
+
+
+@pytest.mark.parametrize(
+    ("path", "normalises"),
+    [
+        ("input_layernorm", True),
+        ("mlp", False),
+        ("mlp.act_fn", False),
+        ("self_attn.q_proj", False),
+    ],
+)
+def test_norm_is_what_normalises(path: str, normalises: bool) -> None:
+    assert is_norm(world("llama"), f"model.layers.0.{path}") is normalises
+
+
+def test_norm_of_each_head_is_one() -> None:
+    assert is_norm(world("stablelm"), "model.layers.0.input_layernorm")
+    assert is_norm(world("nanochat"), f"{attention('nanochat')}.q_norm")
+
+
+def second_mixer(block: Any) -> None:
+    block.mixer = Shifting(block.hidden_size)
+    added(block, lambda owner, given, output: output + owner.mixer(given))
+
+
+def no_mlp(block: Any) -> None:
+    block.mlp = nn.Identity()
+
+
+def three_mlps(block: Any) -> None:
+    block.one, block.two = (nn.Linear(block.hidden_size, block.hidden_size) for _ in range(2))
+    added(block, lambda owner, given, output: output + owner.one(given) + owner.two(given))
+
+
+def renamed(block: Any) -> None:
+    block.feed_forward = block.mlp
+    del block.mlp
+    # The class asks for it by its old name.
+    object.__setattr__(block, "mlp", block.feed_forward)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            second_mixer,
+            "one module of model.layers.0 should mix tokens, found: self_attn, mixer",
+        ),
+        (no_mlp, "one module of model.layers.0 should be its MLP, found: none"),
+        (three_mlps, "one module of model.layers.0 should be its MLP, found: mlp, one, two"),
+        (first_only(renamed), "model.layers.1 has other parts than model.layers.0"),
+    ],
+    ids=["two mix tokens", "no mlp", "three mlps", "layers differ"],
+)
+def test_layer_of_other_parts_is_refused(change: Change, message: str) -> None:
+    found = odd(change)
+    assert refusal(lambda: anatomy(found)) == message
+
+
+def unnormed(model: Any) -> None:
+    model.model.norm = nn.Identity()
+
+
+def headless(model: Any) -> None:
+    model.lm_head = Projection(model.lm_head.weight)
+
+
+class Projection(nn.Module):
+    """A projection that is no linear layer."""
+
+    def __init__(self, weight: nn.Parameter) -> None:
+        super().__init__()
+        self.weight = weight
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x @ self.weight.T
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (unnormed, "no norm stands between the last block and lm_head"),
+        (headless, "no linear layer returns as many numbers as there are logits"),
+    ],
+)
+def test_model_without_a_part_is_refused(change: Change, message: str) -> None:
+    found = odd(as_it_is, model=change)
+    assert refusal(lambda: anatomy(found)) == message

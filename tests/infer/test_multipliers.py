@@ -1,0 +1,75 @@
+"""Constants that activations are multiplied by, and the config keys that hold them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from adaptergen.infer.anatomy import anatomy
+from adaptergen.infer.block import flow
+from adaptergen.infer.multipliers import multipliers
+from adaptergen.infer.world import World
+from tests.infer.worlds import added, as_it_is, odd, parts, refusal, spec_of, unlike, world
+
+pytestmark = pytest.mark.usefixtures("exact")
+
+
+@pytest.mark.parametrize("name", ["llama", "granite", "cohere", "gemma2", "granitemoeshared"])
+def test_multipliers_are_those_of_the_spec(name: str) -> None:
+    found = multipliers(world(name), parts(name), flow(world(name)).scale)
+    assert unlike(name, multipliers=found) == {}
+
+
+def look(found: World, scale: float = 1.0) -> Any:
+    return multipliers(found, anatomy(found), scale)
+
+
+def times(path: str, number: float) -> Callable[[Any], None]:
+    def change(model: Any) -> None:
+        added(model.get_submodule(path), lambda owner, given, output: number * output)
+
+    return change
+
+
+def on_its_way(number: float) -> Callable[[Any], None]:
+    """The embedding is multiplied once it has been looked up."""
+
+    def change(model: Any) -> None:
+        first = model.model.layers[0]
+        first.register_forward_pre_hook(lambda _, args: (number * args[0], *args[1:]))
+
+    return change
+
+
+def logits(number: float) -> Callable[[Any], None]:
+    def change(model: Any) -> None:
+        def scale(_: Any, __: Any, output: Any) -> Any:
+            output.logits = number * output.logits
+            return output
+
+        model.register_forward_hook(scale)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("model", "scale", "message"),
+    [
+        (logits(3.5), 1.0, "the model multiplies the logits by 3.5, no config key's value"),
+        (as_it_is, 0.7, "blocks multiply what they add by 0.7, no config key's value"),
+        (on_its_way(2.5), 1.0, "the embedding is multiplied by 2.5, no config key's value"),
+    ],
+    ids=["logits", "residual", "embedding"],
+)
+def test_constant_that_no_key_gives_is_refused(model: Any, scale: float, message: str) -> None:
+    found = odd(as_it_is, model=model)
+    assert refusal(lambda: look(found, scale)) == message
+
+
+def test_key_of_the_same_value_that_moves_nothing_is_not_taken() -> None:
+    spec = spec_of("granite")
+    value = float(spec.tiny["logits_scaling"])
+    found = World(spec.architecture, {**spec.tiny, "embedding_multiplier": value})
+    facet = multipliers(found, parts("granite"), flow(found).scale)
+    assert facet["logits"] == {"divide": "logits_scaling"}
+    assert facet["embedding"] == "embedding_multiplier"

@@ -1,0 +1,115 @@
+"""Tiny models to look at, built once: those of bundled specs, and variants of them made odd."""
+
+from collections.abc import Callable
+from functools import cache
+from itertools import count
+from typing import Any
+
+import pytest
+from torch import nn
+
+from adaptergen.infer.anatomy import Anatomy, anatomy
+from adaptergen.infer.attention import Projections, projections
+from adaptergen.infer.concessions import blaming
+from adaptergen.infer.proof import with_changes
+from adaptergen.infer.world import UnexplainedError, World
+from adaptergen.spec.compare import differences
+from adaptergen.spec.model import Spec
+from adaptergen.verify.hf import hf_class, own_class
+from tests.verify.conftest import load
+
+Change = Callable[[Any], None]
+
+_NUMBERS = count()
+
+
+def as_it_is(_: Any) -> None:
+    """Change nothing."""
+
+
+def refusal(look: Callable[[], Any]) -> str:
+    """Why something is not explained, as `infer` says it."""
+    with pytest.raises(UnexplainedError) as refused, blaming(""):
+        look()
+    return str(refused.value)
+
+
+@cache
+def world(name: str) -> World:
+    """The tiny model of a bundled spec."""
+    spec = load(name).spec
+    return World(spec.architecture, spec.tiny)
+
+
+def spec_of(name: str) -> Spec:
+    return load(name).spec
+
+
+@cache
+def parts(name: str) -> Anatomy:
+    return anatomy(world(name))
+
+
+def attention(name: str) -> str:
+    """Path of attention in the first layer."""
+    return f"{world(name).layers[0]}.{spec_of(name).attention.path}"
+
+
+@cache
+def projected(name: str) -> Projections:
+    """The projections of attention."""
+    return projections(world(name), attention(name))
+
+
+def odd(
+    layer: Change,
+    base: str = "llama",
+    *,
+    config: Change = as_it_is,
+    model: Change = as_it_is,
+) -> World:
+    """The tiny model of a bundled spec as a class of its own, with layers and whole changed."""
+    name = f"Odd{next(_NUMBERS)}ForCausalLM"
+    spec = load(base).spec
+    cls = hf_class(spec.architecture)
+
+    def build(self: Any, given: Any) -> None:
+        config(given)
+        cls.__init__(self, given)
+        for block in self.get_decoder().layers:
+            layer(block)
+        model(self)
+
+    own_class(type(name, (cls,), {"__init__": build}))
+    return World(name, spec.tiny)
+
+
+def first_only(change: Change) -> Change:
+    """A change of the first layer it is applied to in each model, which has four."""
+    seen = iter(range(10**6))
+
+    def apply(block: Any) -> None:
+        if next(seen) % 4 == 0:
+            change(block)
+
+    return apply
+
+
+def added(module: Any, act: Callable[[Any, Any, Any], Any]) -> None:
+    """Let a module return what `act` makes of it, its input and its output."""
+
+    def hook(owner: nn.Module, args: Any, kwargs: Any, output: Any) -> Any:
+        given = args[0] if args else kwargs["hidden_states"]
+        return act(owner, given, output)
+
+    module.register_forward_hook(hook, with_kwargs=True)
+
+
+def unlike(name: str, **facets: Any) -> dict[str, tuple[Any, Any]]:
+    """Where a bundled spec says something else than these facets, as YAML has them: nothing."""
+    tree = spec_of(name).model_dump(by_alias=True)
+    inner = facets.pop("inside_attention", {})
+    if inner:
+        facets["attention"] = {**tree["attention"], **inner}
+    found = with_changes(spec_of(name), **facets)
+    return {d.path: (d.left, d.right) for d in differences(spec_of(name), found)}
