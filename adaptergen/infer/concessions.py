@@ -46,7 +46,8 @@ class Concessions:
         for step in steps:
             if step in _COSTS and not getattr(self, step):
                 # The reason why one piece of attention is not enough is not what a reader wants.
-                return replace(self, **{step: getattr(self, "projections", "") or reason})
+                said = self.projections if step == "attention" else reason
+                return replace(self, **{step: said})
         return None
 
     @property

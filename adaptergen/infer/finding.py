@@ -1,6 +1,7 @@
 """What was found out about a model: a value for a key of the spec, and why."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -37,7 +38,7 @@ class Findings:
             mapping = tree
             for parent in parents:
                 mapping = mapping.setdefault(parent, {})
-            mapping[key] = finding.value
+            mapping[key] = deepcopy(finding.value)
         return tree
 
     def evidence(self) -> dict[str, str]:
