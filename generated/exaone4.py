@@ -2,9 +2,9 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter Exaone4ArchitectureAdapter for Exaone4ForCausalLM
 # spec exaone4 303c43a433ae
-# spec olmo2 57d1451e8fb0
+# spec olmo2 41b1838a2380
 # spec llama 4683862de495
-# generator 8ec32aa42b90
+# generator 121ffb17c651
 # templates 7c6c0b93934c
 # body 0c745790589c
 """Exaone4 architecture adapter.

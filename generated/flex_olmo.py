@@ -2,9 +2,9 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter FlexOlmoArchitectureAdapter for FlexOlmoForCausalLM
 # spec flex_olmo 0f36772fc081
-# spec olmo2 57d1451e8fb0
+# spec olmo2 41b1838a2380
 # spec llama 4683862de495
-# generator 8ec32aa42b90
+# generator 121ffb17c651
 # templates 7c6c0b93934c
 # body a688bb2886ee
 """FlexOlmo architecture adapter.

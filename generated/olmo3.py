@@ -2,9 +2,9 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter Olmo3ArchitectureAdapter for Olmo3ForCausalLM
 # spec olmo3 76c51a2a97c9
-# spec olmo2 57d1451e8fb0
+# spec olmo2 41b1838a2380
 # spec llama 4683862de495
-# generator 8ec32aa42b90
+# generator 121ffb17c651
 # templates 7c6c0b93934c
 # body 14f04fa6da10
 """Olmo3 architecture adapter.
