@@ -2,9 +2,9 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter GraniteMoeArchitectureAdapter for GraniteMoeForCausalLM
 # spec granitemoe 2e1ee7a89cc2
-# spec granite 8db0a336009e
+# spec granite d19f9f6e1dda
 # spec llama 4683862de495
-# generator 8ec32aa42b90
+# generator 121ffb17c651
 # templates 7c6c0b93934c
 # body 233e75e0a060
 """GraniteMoe architecture adapter.

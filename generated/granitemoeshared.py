@@ -3,9 +3,9 @@
 # adapter GraniteMoeSharedArchitectureAdapter for GraniteMoeSharedForCausalLM
 # spec granitemoeshared 733b8878270e
 # spec granitemoe 2e1ee7a89cc2
-# spec granite 8db0a336009e
+# spec granite d19f9f6e1dda
 # spec llama 4683862de495
-# generator 8ec32aa42b90
+# generator 121ffb17c651
 # templates 7c6c0b93934c
 # body 0e8aaa6592df
 """GraniteMoeShared architecture adapter.
