@@ -2,11 +2,11 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter FalconArchitectureAdapter for FalconForCausalLM
 # spec falcon 080936d4a1c3
-# spec gpt_neox 1eaec21caff0
-# spec starcoder2 4eba8fbc1de5
+# spec gpt_neox 6505c5547777
+# spec starcoder2 541be1cc3d5a
 # spec mistral bf4b9af3d637
 # spec llama 4683862de495
-# generator 8ec32aa42b90
+# generator 121ffb17c651
 # templates 7c6c0b93934c
 # body 2bfb22dbb73c
 """Falcon architecture adapter.
