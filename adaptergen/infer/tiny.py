@@ -142,10 +142,14 @@ def _with_features(world: World, full: Any, fixed: Mapping[str, Any]) -> World:
 
 
 def _with_head_size(world: World) -> World:
-    """The model with a head size of its own: HF asks for it where no config class declares it."""
+    """The model with a head size of its own: HF asks for it where no config class declares it.
+
+    Not where HF forgets it elsewhere, and runs under fewer other config keys.
+    """
     other = world.under({"head_dim": _SIZES["head_dim"]})
-    wider = other is not None and _shapes(other) != _shapes(world)
-    return other if other is not None and wider else world
+    if other is None or _shapes(other) == _shapes(world):
+        return world
+    return other if other.flips.keys() >= world.flips.keys() else world
 
 
 def _differs(world: World, other: World) -> bool:

@@ -27,50 +27,54 @@ from adaptergen.verify.subject import Subject
 def waivers(world: World, spec: Spec, shop: Workshop, findings: Findings) -> Spec:
     """The spec with every key explained; what cannot be is added to what is unexplained.
 
-    A boolean key under which the adapter is wrong becomes one under which it refuses a model.
+    A boolean key under which the adapter is wrong becomes one under which it refuses a model. Of
+    another key, values under which it is wrong are limits, if it is right under others.
     """
     subject = shop.subject(world, spec)
     named = named_keys(spec)
     reasons: dict[str, str] = {}
-    refused: dict[str, str] = {}
+    refused = dict(spec.refused)
+    limits: dict[str, str] = {}
     for key, settings in moves(world.config).items():
         if key in named:
             continue
         effective = [change for change in settings if effect(subject, change)]
         if not effective:
             continue
-        wrong = _wrong(world, spec, shop, subject, effective)
-        if not wrong:
+        judged = {shown(changes): _wrong(world, spec, subject, changes) for changes in effective}
+        wrong = {setting: said for setting, said in judged.items() if said}
+        if len(wrong) < len(judged):
             reasons[key] = _explanation(world, effective)
+            limits |= wrong
         elif isinstance(world.values.get(key), bool) and not world.values[key]:
             refused[key] = "The model then computes what no facet describes."
         else:
-            findings.unexplained.append(f"config key '{key}': {wrong}")
+            setting, said = next(iter(wrong.items()))
+            findings.unexplained.append(f"config key '{key}', with {setting}: {said}")
     for key, reason in reasons.items():
         findings.add(f"verification.config.{key}", reason, "")
     for key, reason in refused.items():
         findings.add(f"refused.{key}", reason, "the adapter differs from HF where it is set")
-    verification = {**spec.verification.model_dump(), "config": reasons}
+    if limits:
+        findings.add("verification.limits", limits, "")
+    verification = {**spec.verification.model_dump(), "config": reasons, "limits": limits}
     return with_changes(spec, verification=verification, refused=refused)
 
 
-def _wrong(
-    world: World, spec: Spec, shop: Workshop, subject: Subject, settings: list[dict[str, Any]]
-) -> str:
-    """How the adapter differs from HF under one of the settings, if it does."""
+def _wrong(world: World, spec: Spec, subject: Subject, changes: dict[str, Any]) -> str:
+    """How the adapter differs from HF under other config values, if it does."""
+    other = world.under(changes)
+    if other is None:
+        return ""
+    if structure(world.hf, changes).shapes != structure(world.hf, {}).shapes:
+        return "HF's parameters are others, which no facet describes."
+    moved = Subject(spec, subject.module_path, changes, other.hf, thrifty=True)
+    difference = apart(moved)
+    if difference > ROUNDED:
+        return f"The adapter differs from HF by {difference:.1e}."
     valid = isinstance(spec.processing.compatibility_mode, Valid)
-    for changes in settings:
-        other = world.under(changes)
-        if other is None:
-            continue
-        if structure(world.hf, changes).shapes != structure(world.hf, {}).shapes:
-            return f"with {shown(changes)} HF's parameters change"
-        moved = Subject(spec, subject.module_path, changes, other.hf, thrifty=True)
-        difference = apart(moved)
-        if difference > ROUNDED:
-            return f"with {shown(changes)} the adapter differs from HF by {difference:.1e}"
-        if valid and changes is settings[-1] and not keeps_function(moved):
-            return f"with {shown(changes)} log-probabilities differ in compatibility mode"
+    if valid and not keeps_function(moved):
+        return "Log-probabilities are not HF's in compatibility mode."
     return ""
 
 

@@ -9,6 +9,7 @@ from adaptergen.spec.block import Layout
 from adaptergen.spec.extends import IDENTITY
 from adaptergen.spec.facet import Choice, Facet
 from adaptergen.spec.model import Spec
+from adaptergen.spec.processing import Invalid
 from adaptergen.spec.walk import key_of
 from adaptergen.spec.written import same, written
 
@@ -64,8 +65,13 @@ def differences(one: Spec, other: Spec, *, ignoring: Collection[str] = ()) -> li
 
 
 def semantic_differences(one: Spec, other: Spec) -> list[Difference]:
-    """The facets in which the models differ: that there is a reason counts, not its wording."""
-    return [difference for difference in differences(one, other) if difference.semantic]
+    """The facets in which the models differ: that there is a reason counts, not its wording.
+
+    Of two specs that rule out compatibility mode, nothing depends on its steps.
+    """
+    ruled_out = all(isinstance(s.processing.compatibility_mode, Invalid) for s in (one, other))
+    ignoring = ("processing",) if ruled_out else ()
+    return [d for d in differences(one, other, ignoring=ignoring) if d.semantic]
 
 
 def _facets(facet: Facet, prefix: str) -> Iterator[tuple[str, Any]]:
