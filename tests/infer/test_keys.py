@@ -34,8 +34,7 @@ def test_rule_is_a_constant_or_a_key(seen: Any, answer: bool | str) -> None:
     "seen",
     [
         [(config(a=False), True), (config(a=True), False)],
-        [(config(a=True, b=True), True), (config(a=True, b=False), False)]
-        + [(config(a=False, b=True), False)],
+        [(config(a=a, b=b), a and b) for a in (True, False) for b in (True, False)],
     ],
     ids=["opposite", "both"],
 )

@@ -1,0 +1,143 @@
+"""What the argument of `infer` means, and what of a checkpoint's config is kept."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adaptergen.errors import Failure, Unusable
+from adaptergen.infer.source import Source, source
+from adaptergen.infer.tiny import shrunk
+from adaptergen.infer.world import World
+from adaptergen.verify.hf import HfModel
+from tests.infer.variants import draw, write
+from tests.infer.worlds import spec_of
+
+pytestmark = pytest.mark.usefixtures("exact")
+LLAMA = {"architectures": ["LlamaForCausalLM"], "model_type": "llama"}
+LARGE = {"hidden_size": 5120, "num_hidden_layers": 40, "num_attention_heads": 40}
+
+
+def meant(argument: Path | str, *, trusted: bool = False) -> Source:
+    return source(str(argument), trust_remote_code=trusted)
+
+
+def written(folder: Path, content: object) -> Path:
+    path = folder / "config.json"
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return path
+
+
+def tiny_of(path: Path, **fixed: Any) -> World:
+    found = meant(path)
+    return shrunk(found.architecture, found.given, fixed)
+
+
+def test_class_has_no_values_of_its_own() -> None:
+    assert meant("LlamaForCausalLM") == Source("LlamaForCausalLM", {})
+
+
+@pytest.mark.parametrize("name", ["LlamaForCausalML", "SmolLM3ForCausaLM"])
+def test_unknown_class_gets_a_suggestion(name: str) -> None:
+    with pytest.raises(Unusable, match=f"no model class {name}; did you mean '.*ForCausalLM'"):
+        meant(name)
+
+
+@pytest.mark.parametrize("name", ["LlamaConfig", "AutoTokenizer", "pipeline"])
+def test_what_is_no_model_class_is_refused(name: str) -> None:
+    with pytest.raises(Unusable, match=f"no model class {name}"):
+        meant(name)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "not valid JSON"),
+        ([1], "expected a config: a mapping of keys to values"),
+        ({"model_type": "llama"}, "names no architecture"),
+        ({**LLAMA, "architectures": []}, "names no architecture"),
+        ({**LLAMA, "architectures": [1]}, "names no architecture"),
+        ({**LLAMA, "architectures": ["NoSuchForCausalLM"]}, "has no NoSuchForCausalLM"),
+        ({**LLAMA, "auto_map": {}}, "the model has modelling code of its own"),
+        ({**LLAMA, "hidden_size": "wide"}, "LlamaConfig refuses it"),
+    ],
+)
+def test_config_that_describes_no_model_is_refused(
+    tmp_path: Path, content: object, message: str
+) -> None:
+    path = written(tmp_path, content)
+    for argument in (path, tmp_path):
+        with pytest.raises(Failure, match=message) as refused:
+            meant(argument)
+        assert refused.value.diagnostics[0].file == str(path)
+
+
+@pytest.mark.parametrize("name", ["config.json", "."])
+def test_what_is_not_there_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(Failure, match=r"config\.json: no such file"):
+        meant(tmp_path / name)
+
+
+def test_only_values_that_differ_from_the_classs_own_are_kept(tmp_path: Path) -> None:
+    values = {"attention_bias": True, "mlp_bias": False, "rms_norm_eps": 1e-6}
+    about = {"dtype": "bfloat16", "transformers_version": "5.0.0"}
+    path = written(tmp_path, {**LLAMA, **values, **about})
+    assert meant(path).given == {"attention_bias": True}
+
+
+def test_values_that_matter_reach_the_tiny_model_and_sizes_do_not(tmp_path: Path) -> None:
+    rope = {"rope_type": "linear", "factor": 4.0, "rope_theta": 1e6}
+    kept = {"attention_bias": True, "rope_parameters": rope, "tie_word_embeddings": True}
+    config = tiny_of(written(tmp_path, {**LLAMA, **LARGE, **kept})).config
+    assert {key: getattr(config, key) for key in kept} == kept
+    assert (config.hidden_size, config.num_hidden_layers) == (48, 4)
+
+
+def test_lists_with_an_entry_for_each_layer_become_short(tmp_path: Path) -> None:
+    kinds = ["sliding_attention", "full_attention"] * 20
+    config = {
+        "architectures": ["SmolLM3ForCausalLM"],
+        **LARGE,
+        "no_rope_layers": [1, 0] * 20,
+        "layer_types": kinds,
+        "use_sliding_window": True,
+    }
+    found = tiny_of(written(tmp_path, config))
+    assert len(found.layers) == 4
+    assert set(found.config.no_rope_layers) == {0, 1}
+    assert found.config.use_sliding_window is True
+
+
+def test_the_users_own_values_win_over_the_checkpoints(tmp_path: Path) -> None:
+    found = tiny_of(written(tmp_path, {**LLAMA, "attention_bias": True}), attention_bias=False)
+    assert found.config.attention_bias is False
+
+
+def test_saved_tiny_checkpoint_is_a_source(tmp_path: Path) -> None:
+    spec = spec_of("smollm3")
+    HfModel(spec.architecture, spec.tiny).model.save_pretrained(tmp_path)
+    found = meant(tmp_path)
+    assert found.architecture == "SmolLM3ForCausalLM"
+    assert found.given["use_sliding_window"] is True
+    assert shrunk(found.architecture, found.given, {}).config.use_sliding_window is True
+
+
+def test_remote_code_runs_only_if_trusted(tmp_path: Path) -> None:
+    write(draw(3), tmp_path)
+    with pytest.raises(Failure, match="which would be run") as refused:
+        meant(tmp_path)
+    assert refused.value.diagnostics[0].hint == "read it, then pass --trust-remote-code"
+    assert meant(tmp_path, trusted=True).architecture == "Synth3ForCausalLM"
+
+
+def test_broken_remote_code_is_reported(tmp_path: Path) -> None:
+    write(draw(3), tmp_path)
+    (tmp_path / "modeling_synth3.py").write_text("raise ValueError('mine')\n")
+    with pytest.raises(Failure, match="ValueError: mine"):
+        meant(tmp_path, trusted=True)
+
+
+def test_hub_id_that_cannot_be_had_is_refused() -> None:
+    with pytest.raises(Unusable, match=r"nobody/nothing: .*give a class, a config\.json"):
+        meant("nobody/nothing")
