@@ -182,7 +182,8 @@ def elements_turning(hf: HfModel, spec: Spec, declared: ReimplementedAttention, 
         return 0
     width, size = handed[0].shape[-1], head_dim(hf, spec, layer)
     attention, norms = f"{layer}.{declared.path}", declared.qk_norm.norms
-    behind = (norms.q, norms.k) if norms is not None and norms.after_rope else ()
+    after = norms is not None and norms.after_rope and decided(hf.config, norms.present)
+    behind = (norms.q, norms.k) if norms is not None and after else ()
     readers, pairing = readers_of_rotation(hf, spec, declared, layer), declared.rope.pairing
 
     def find() -> int:

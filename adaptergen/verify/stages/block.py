@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from torch import Tensor
+
 from adaptergen.spec.attention import LatentAttention
 from adaptergen.spec.model import Spec
 from adaptergen.verify.hf import Call, HfModel
@@ -22,11 +24,8 @@ def stages(hf: HfModel, spec: Spec, layers: dict[int, str]) -> list[Stage]:
 def _before_blocks(hf: HfModel, spec: Spec, layers: dict[int, str]) -> Iterator[Stage]:
     embed = hf.call(spec.paths.embed)
     yield Stage("embed.hook_in", "stream", "paths.embed", embed.input)
-    scaled = spec.multipliers.embedding is not None
     for hook in ("embed.hook_out", "hook_embed"):
-        # TL shows what enters the stream, which HF scales outside of the embedding.
-        value = hf.call(layers[0]).input if scaled else embed.value
-        yield Stage(hook, "stream", "paths.embed", value)
+        yield Stage(hook, "stream", "paths.embed", _embedded(hf, spec, layers[0]))
     if spec.paths.rotary is None:
         return
     rotary, times = hf.call(spec.paths.rotary).output, hf.seen.runs[spec.paths.rotary]
@@ -35,6 +34,17 @@ def _before_blocks(hf: HfModel, spec: Spec, layers: dict[int, str]) -> Iterator[
         return
     for hook, value in (("hook_cos", rotary[0]), ("hook_sin", rotary[1])):
         yield Stage(f"rotary_emb.{hook}", "attention", "paths.rotary", value, times=times)
+
+
+def _embedded(hf: HfModel, spec: Spec, first: str) -> Tensor:
+    """What TL shows of the embedding: scaled, which HF does outside of it, and not yet normed."""
+    embedding, key = hf.call(spec.paths.embed).value, spec.multipliers.embedding
+    if key is None:
+        return embedding
+    if spec.embedding_norm is None:
+        return hf.call(first).input
+    # The norm may be the last one too, whose call is then another.
+    return embedding * float(getattr(hf.config, key))
 
 
 def _after_blocks(hf: HfModel, spec: Spec) -> Iterator[Stage]:

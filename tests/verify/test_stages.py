@@ -1,0 +1,44 @@
+"""Combinations that no bundled spec has: what HF's side of a check is must not depend on them."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from adaptergen.project import bundled
+from adaptergen.render import Renderer
+from adaptergen.spec.model import Spec
+from adaptergen.verify.checks import ALL
+from adaptergen.verify.code import load_code
+from adaptergen.verify.record import Status
+from adaptergen.verify.running import run_checks
+from adaptergen.verify.select import Selection
+from adaptergen.verify.subject import Subject
+from tests.infer.variants import draw, truth, write
+
+# Of a plain one: norms before attention and MLP, every layer rotates all of each head.
+SEED = 31
+
+
+def passing(folder: Path, only: set[str], **choices: Any) -> set[str]:
+    """The checks that a synthetic architecture passes, with these choices; none may fail."""
+    variant = replace(draw(SEED), **choices)
+    write(variant, folder)
+    load_code(str(folder))
+    spec = Spec.model_validate(truth(variant))
+    module = folder / "adapter.py"
+    module.write_text(Renderer([bundled("templates")]).adapter(spec), encoding="utf-8")
+    results = run_checks(Subject(spec, str(module)), Selection(only=tuple(only)).of(ALL))
+    assert {r.check: r.message for r in results if r.status is Status.FAILED} == {}
+    return {r.check for r in results if r.status is Status.PASSED}
+
+
+def test_a_multiplied_embedding_is_shown_before_its_norm(tmp_path: Path) -> None:
+    choices = {"embedding_norm": "embed_norm", "embedding_key": "embedding_multiplier"}
+    checks = {"claims.blocks", "forward.logits", "hooks.stream"}
+    assert passing(tmp_path, checks, **choices) == checks
+
+
+def test_norms_behind_the_rotation_may_be_absent(tmp_path: Path) -> None:
+    choices = {"qk_norm": "per_head", "qk_key": "use_qk_norm", "qk_after_rope": True}
+    checks = {"hooks.rotation", "variants.flags"}
+    assert passing(tmp_path, checks, **choices) == checks
