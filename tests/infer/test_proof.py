@@ -1,0 +1,280 @@
+"""What observation proposes is decided by an adapter that is built and held against HF."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adaptergen.infer import waivers as waiving
+from adaptergen.infer.direction import direction
+from adaptergen.infer.finding import Findings
+from adaptergen.infer.limits import limits, rounding
+from adaptergen.infer.processing import processing
+from adaptergen.infer.proof import Workshop, apart, failed, keeps_function, with_changes, workshop
+from adaptergen.infer.refusals import refusals
+from adaptergen.infer.waivers import waivers
+from adaptergen.project import bundled
+from adaptergen.spec.model import Spec
+from adaptergen.verify.check import ROUNDED
+from adaptergen.verify.checks.forward import logits
+from adaptergen.verify.record import CheckResult, Status
+from adaptergen.verify.running import run_checks
+from tests.infer.worlds import spec_of, world
+
+pytestmark = pytest.mark.usefixtures("exact")
+
+
+@pytest.fixture
+def shop() -> Iterator[Workshop]:
+    with workshop([bundled("templates")]) as found:
+        yield found
+
+
+def changed(name: str, path: str, value: Any) -> Spec:
+    """A bundled spec with another value at a dotted path."""
+    tree = spec_of(name).model_dump(by_alias=True)
+    *above, last = path.split(".")
+    inner = tree
+    for key in above:
+        inner = inner[key]
+    inner[last] = value
+    return Spec.model_validate(tree)
+
+
+def test_right_adapter_gives_hfs_logits(shop: Workshop) -> None:
+    subject = shop.subject(world("llama"), spec_of("llama"))
+    assert apart(subject) <= ROUNDED
+    assert keeps_function(subject)
+    assert Path(subject.module_path).parent == Path(shop.folder)
+
+
+def test_adapter_under_another_config_is_held_against_that_model(shop: Workshop) -> None:
+    found = world("granite")
+    subject = shop.subject(found, spec_of("granite"), {"attention_multiplier": 0.9})
+    assert subject.hf.config.attention_multiplier == 0.9
+    assert apart(subject) <= ROUNDED
+
+
+def test_wrong_adapter_is_apart(shop: Workshop) -> None:
+    wrong = changed("llama", "attention.rope.pairing", "adjacent")
+    assert apart(shop.subject(world("llama"), wrong)) > ROUNDED
+
+
+def test_adapter_that_does_not_run_is_infinitely_apart(shop: Workshop) -> None:
+    wrong = changed("llama", "paths.unembed", "nothing")
+    subject = shop.subject(world("llama"), wrong)
+    assert apart(subject) == float("inf")
+    assert not keeps_function(subject)
+
+
+def test_modules_are_gone_with_the_workshop() -> None:
+    with workshop([bundled("templates")]) as found:
+        path = Path(found.subject(world("llama"), spec_of("llama")).module_path)
+        assert path.exists()
+    assert not path.exists()
+
+
+def test_turning_backward_is_found(shop: Workshop) -> None:
+    findings = Findings()
+    forward = changed("nanochat", "attention.rope.backward", False)
+    assert direction(world("nanochat"), forward, shop, findings) == spec_of("nanochat")
+    assert findings.tree() == {"attention": {"rope": {"backward": True}}}
+    assert "the other way round HF's output is" in findings.evidence()["attention.rope.backward"]
+
+
+def test_what_turns_forward_is_left_alone(shop: Workshop) -> None:
+    findings = Findings()
+    assert direction(world("llama"), spec_of("llama"), shop, findings) == spec_of("llama")
+    assert findings.tree() == {}
+
+
+def test_what_is_wrong_both_ways_is_left_alone(shop: Workshop) -> None:
+    findings = Findings()
+    wrong = changed("llama", "attention.rope.pairing", "adjacent")
+    assert direction(world("llama"), wrong, shop, findings) == wrong
+    assert findings.tree() == {}
+
+
+MORE = ("llama", "afmoe", "bitnet", "granitemoeshared", "phi", "minimax_m2")
+
+
+def said(step: Any) -> Any:
+    """A step's validity without the reason."""
+    if not isinstance(step, dict):
+        return step
+    return step["invalid_where"]["key"] if "invalid_where" in step else "invalid"
+
+
+def steps_of(spec: Spec) -> dict[str, Any]:
+    tree = spec.model_dump(by_alias=True)["processing"]
+    return {key: said(step) for key, step in tree.items()}
+
+
+@pytest.mark.parametrize(
+    "name", ["gpt_oss", *(pytest.param(n, marks=pytest.mark.full) for n in MORE)]
+)
+def test_steps_that_change_the_model_are_found(name: str, shop: Workshop) -> None:
+    unknown = with_changes(
+        spec_of(name),
+        processing=dict.fromkeys(
+            ("fold_ln", "center_writing_weights", "compatibility_mode"), "valid"
+        ),
+    )
+    findings = Findings()
+    found = processing(world(name), unknown, shop, findings)
+    assert steps_of(found) == steps_of(spec_of(name))
+    assert set(findings.tree()["processing"]) == set(steps_of(found))
+
+
+@pytest.fixture
+def moved(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Lets waivers look at few config values, since each takes a bridge."""
+
+    def only(**keys: list[Any]) -> None:
+        settings = {key: [{key: value} for value in values] for key, values in keys.items()}
+        monkeypatch.setattr(waiving, "moves", lambda config: settings)
+
+    return only
+
+
+def test_key_that_hf_computes_with_is_explained(shop: Workshop, moved: Any) -> None:
+    moved(attention_multiplier=[0.9, 0.3], use_cache=[False], vocab_size=[120])
+    findings = Findings()
+    found = waivers(world("granite"), spec_of("granite"), shop, findings)
+    assert found.verification.config == {
+        "attention_multiplier": "HF's self_attn computes with it, and the adapter gives HF's output"
+    }
+    assert findings.unexplained == []
+    assert found.refused == spec_of("granite").refused
+
+
+def test_key_that_a_claim_names_needs_no_explanation(shop: Workshop, moved: Any) -> None:
+    moved(num_key_value_heads=[4], attention_bias=[True])
+    findings = Findings()
+    assert waivers(world("llama"), spec_of("llama"), shop, findings).verification.config == {}
+
+
+TEMPLATE = """\
+{% extends "bundled/adapter.py.j2" %}
+{% block flags %}
+{{ super() }}
+        if cfg.rope_parameters["rope_theta"] > 500_000:
+            raise ValueError("not for me")
+{% endblock %}
+"""
+
+
+@pytest.fixture
+def wrong_shop(tmp_path: Path) -> Workshop:
+    """A workshop whose adapters are wrong for slow rotations."""
+    (tmp_path / "adapter.py.j2").write_text(TEMPLATE)
+    (tmp_path / "out").mkdir()
+    return Workshop(str(tmp_path / "out"), [str(tmp_path), bundled("templates")])
+
+
+def thetas(*values: float) -> list[dict[str, Any]]:
+    return [{"rope_type": "default", "rope_theta": value} for value in values]
+
+
+def test_key_under_which_the_adapter_is_wrong_is_not_explained(
+    wrong_shop: Workshop, moved: Any
+) -> None:
+    moved(rope_parameters=thetas(1e6, 1e7))
+    findings = Findings()
+    found = waivers(world("llama"), spec_of("llama"), wrong_shop, findings)
+    assert findings.unexplained == [
+        "config key 'rope_parameters', with rope_parameters={rope_type: default, rope_theta:"
+        " 1000000.0}: The adapter differs from HF by inf."
+    ]
+    assert found.verification.config == {}
+
+
+def test_value_under_which_the_adapter_is_wrong_is_a_limit(
+    wrong_shop: Workshop, moved: Any
+) -> None:
+    moved(rope_parameters=thetas(20_000, 1e6))
+    findings = Findings()
+    found = waivers(world("llama"), spec_of("llama"), wrong_shop, findings)
+    setting = "rope_parameters={rope_type: default, rope_theta: 1000000.0}"
+    assert list(found.verification.limits) == [setting]
+    assert list(found.verification.config) == ["rope_parameters"]
+    assert findings.unexplained == []
+
+
+def test_boolean_under_which_the_adapter_is_wrong_is_refused(shop: Workshop, moved: Any) -> None:
+    moved(alibi=[True])
+    findings = Findings()
+    found = waivers(world("falcon"), with_changes(spec_of("falcon"), refused={}), shop, findings)
+    assert list(found.refused) == ["alibi"]
+    assert findings.unexplained == []
+
+
+def test_key_that_brings_parameters_is_refused() -> None:
+    findings = Findings()
+    plain = changed("stablelm", "attention.qk_norm", "none")
+    found = refusals(world("stablelm"), plain, findings)
+    (reason,) = found.refused.values()
+    assert list(found.refused) == ["qk_layernorm"]
+    assert reason.startswith("No facet describes model.layers.{i}.self_attn.k_layernorm.")
+    assert "refused" in findings.tree()
+
+
+@pytest.mark.parametrize("name", ["llama", "stablelm", "falcon"])
+def test_key_whose_parameters_are_described_is_not_refused(name: str) -> None:
+    assert refusals(world(name), spec_of(name), Findings()) == spec_of(name)
+
+
+def test_model_that_is_not_described_itself_is_not_refused() -> None:
+    plain = changed("qwen2", "attention.bias", False)
+    assert refusals(world("qwen2"), plain, Findings()) == plain
+
+
+def failing(check: str, worst: float | None = 1.0) -> CheckResult:
+    return CheckResult(check, check.partition(".")[0], Status.FAILED, "off", worst=worst)
+
+
+@pytest.mark.parametrize(
+    ("name", "check", "known"),
+    [
+        ("nanochat", "interventions.norms", True),
+        ("llama", "interventions.norms", False),
+        ("granite_swa", "hooks.pattern", True),
+        ("gpt_oss", "hooks.pattern", False),
+        ("llama", "hooks.pattern", False),
+        ("gpt_oss", "forward.logits", False),
+    ],
+)
+def test_failure_whose_cause_is_found_is_a_limit(name: str, check: str, known: bool) -> None:
+    bare = with_changes(spec_of(name), verification={})
+    findings = Findings()
+    found = limits(world(name), bare, [failing(check)], findings)
+    assert list(found.verification.checks) == ([check] if known else [])
+    assert ("verification" in findings.tree()) is known
+
+
+def test_what_is_computed_in_float32_is_told(shop: Workshop) -> None:
+    bare = with_changes(spec_of("glm"), verification={})
+    results = failed(run_checks(shop.subject(world("glm"), bare), [logits]))
+    assert results
+    findings = Findings()
+    found = rounding(world("glm"), bare, shop, results, findings)
+    assert "computed in float32" in str(found.verification.float32)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "results"),
+    [
+        (True, [failing("forward.logits", 1e-7)]),
+        (False, [failing("forward.logits", 0.1)]),
+        (False, [failing("forward.logits", 1e-7), failing("hooks.pattern", 0.1)]),
+        (False, [failing("forward.logits", None)]),
+        (False, []),
+    ],
+    ids=["wrong in any precision", "far", "one far", "unmeasured", "none"],
+)
+def test_what_is_no_rounding_stays_a_failure(
+    wrong: bool, results: list[CheckResult], shop: Workshop
+) -> None:
+    spec = changed("llama", "attention.rope.pairing", "adjacent") if wrong else spec_of("llama")
+    assert rounding(world("llama"), spec, shop, results, Findings()) == spec
