@@ -5,36 +5,16 @@ from typing import Any
 from adaptergen.infer.parents import Parent, child_of
 from adaptergen.spec.load import LoadedSpec
 from adaptergen.spec.model import Spec
+from adaptergen.spec.walk import tag_of
 from adaptergen.spec.written import written
-
-_BLOCKS = {
-    "pre": "norms before attention and MLP",
-    "post": "norms behind attention and MLP",
-    "sandwich": "norms on both sides of attention and MLP",
-    "shared": "attention and MLP side by side behind one norm",
-    "parallel": "attention and MLP side by side, each behind a norm",
-}
-_ATTENTION = {
-    "reimplemented": "",
-    "delegated": ", attention as HF computes it",
-    "latent": ", latent attention",
-}
-_MLPS = {
-    "gated": "a gated MLP",
-    "plain": "a plain MLP",
-    "fused_gated": "a gated MLP with one projection for gate and input",
-    "moe": "a mixture of experts",
-}
 
 
 def summary(spec: Spec) -> str:
     """What the architecture is, in a sentence."""
     block, attention, mlp = (
-        _BLOCKS[spec.block.topology],
-        _ATTENTION[spec.attention.kind],
-        _MLPS[spec.mlp.kind],
+        tag_of(type(facet)).replace("_", " ") for facet in (spec.block, spec.attention, spec.mlp)
     )
-    return f"Decoder with {block}{attention}, and {mlp}."
+    return f"Decoder with {block} blocks, {attention} attention and a {mlp} MLP, as inferred."
 
 
 def in_words_of(parent: LoadedSpec, spec: Spec) -> Spec:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import transformers
-from transformers import AutoConfig, PreTrainedModel
+from transformers import AutoConfig, GenerationMixin, PreTrainedModel
 
 from adaptergen.errors import Unusable, did_you_mean, failure
 from adaptergen.verify.code import load_code
@@ -47,6 +47,8 @@ def source(argument: str, *, trust_remote_code: bool) -> Source:
 def _known_class(name: str) -> str:
     found = getattr(transformers, name, None)
     if isinstance(found, type) and issubclass(found, PreTrainedModel):
+        if not issubclass(found, GenerationMixin):
+            raise Unusable(f"{name} is no language model", "give a class that generates text")
         return name
     known = [other for other in dir(transformers) if other.endswith("ForCausalLM")]
     hint = did_you_mean(name, known) or "give a class, a config.json, a folder or a hub id"
