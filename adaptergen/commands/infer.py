@@ -103,11 +103,13 @@ def _deliver(project: Project, path: str | None, found: "Outcome", arguments: Na
     if not os.path.exists(schema):
         texts[schema] = schema_text()
     write_all(texts)
-    print(f"wrote {shown_path(path)}")
+    # JSON stays JSON.
+    report = sys.stderr if arguments.json else sys.stdout
+    report.write(f"wrote {shown_path(path)}\n")
     if os.path.dirname(os.path.abspath(path)) == os.path.abspath(project.specs):
         from adaptergen.build import Build
 
         changes = Build(project, [path], whole=False).changes()
         write_all({change.path: change.text for change in changes})
         for change in changes:
-            print(f"wrote {shown_path(change.path)}")
+            report.write(f"wrote {shown_path(change.path)}\n")

@@ -1,0 +1,329 @@
+"""`adaptergen infer`: what is printed and written; the models are looked at in tests/infer."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adaptergen.infer.concessions import NOTHING, Concessions
+from adaptergen.infer.finding import Findings
+from adaptergen.infer.run import Inference
+from adaptergen.project import bundled
+from adaptergen.spec.compare import semantic_differences
+from adaptergen.spec.load import Loader
+from adaptergen.spec.model import Spec
+from adaptergen.spec.schema import schema_text
+from adaptergen.spec.tree import parse
+from adaptergen.verify.record import CheckResult, Status
+from tests.test_structure import HEAVY, loaded_by
+
+SPECS = Path(bundled("specs"))
+LLAMA, LOADED = Loader([str(SPECS)]).load_all(
+    [str(SPECS / f"{n}.yaml") for n in ("llama", "smollm3")]
+)
+SMOLLM3 = LOADED.spec
+CLASS = "SmolLM3ForCausalLM"
+REASON = "Attention computes with lambda_q1, which no facet describes."
+PASSED = CheckResult("forward.logits", "forward", Status.PASSED)
+FAILED = CheckResult("hooks.shape", "hooks", Status.FAILED, "blocks.0.hook_x: 3 instead of 4")
+SKIPPED = CheckResult("boot.refused", "boot", Status.SKIPPED, "nothing is refused")
+JSON_KEYS = {
+    "architecture", "proven", "explained", "conceded", "unexplained", "spec", "extends", "parents",
+    "findings", "checks",
+}  # fmt: skip
+
+
+def findings(*unexplained: str) -> Findings:
+    found = Findings(unexplained=list(unexplained))
+    found.add("attention.window", {"flag": "sliding_window"}, "fits every config tried")
+    found.add("norm", {"kind": "rms"}, "its answer to scaled input")
+    return found
+
+
+PROVEN = Inference(CLASS, SMOLLM3, findings(), (PASSED, SKIPPED))
+CONCEDED = Inference(CLASS, SMOLLM3, findings(), (PASSED,), Concessions(projections=REASON))
+FAILING = Inference(CLASS, SMOLLM3, findings("config key 'gain': off"), (PASSED, FAILED))
+NOTHING_FOUND = Inference(CLASS, None, findings("no embedding reads the tokens"), (), NOTHING)
+
+
+@pytest.fixture
+def inferring(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
+    """Lets `infer` come to a prepared inference; returns what it is asked for.
+
+    Unless all specs are candidates for its parent, Llama is the only one.
+    """
+
+    def use(inference: Inference, *, candidates: str = "llama") -> list[Any]:
+        asked: list[Any] = []
+
+        def infer(*arguments: Any) -> Inference:
+            asked.append(arguments)
+            return inference
+
+        monkeypatch.setattr("adaptergen.infer.run.infer", infer)
+        if candidates == "llama":
+            monkeypatch.setattr("adaptergen.commands.infer._candidates", lambda *_: [LLAMA])
+        return asked
+
+    return use
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+
+
+def spec_in(text: str, folder: Path) -> Spec:
+    path = folder / "printed.yaml"
+    path.write_text(text)
+    return Loader([str(SPECS)]).load(str(path)).spec
+
+
+def test_only_the_spec_is_on_stdout(project: Path, run, inferring) -> None:
+    inferring(PROVEN)
+    outcome = run("infer", CLASS)
+    assert outcome.status == 0
+    assert spec_in(outcome.out, project).attention == SMOLLM3.attention
+    assert "SmolLM3ForCausalLM: proven, 1 checks" in outcome.err
+    assert "fits every config tried" in outcome.err
+    assert "\033" not in outcome.err
+
+
+def test_text_reads_back_and_extends_the_parent_it_names(project: Path, run, inferring) -> None:
+    inferring(PROVEN)
+    out = run("infer", CLASS).out
+    tree = parse("", out.encode()).plain()
+    assert tree["extends"] == "llama"
+    assert set(tree) == {"architecture", "extends", "summary", "attention", "tokenizer", "tiny"}
+    assert semantic_differences(spec_in(out, project), SMOLLM3) == []
+
+
+def test_lines_have_their_evidence(project: Path, run, inferring) -> None:
+    inferring(PROVEN)
+    (line,) = (li for li in run("infer", CLASS).out.splitlines() if "window: {" in li)
+    assert line.endswith("# fits every config tried")
+
+
+def test_own_spec_and_its_children_are_no_parents(project: Path, run, inferring) -> None:
+    child = "architecture: MineForCausalLM\nextends: smollm3\nsummary: Mine.\n"
+    (project / "specs" / "mine.yaml").write_text(child)
+    inferring(PROVEN, candidates="all")
+    names = [p["name"] for p in json.loads(run("infer", CLASS, "--json").out)["parents"]]
+    assert "mine" not in names
+    assert "smollm3" not in names
+    assert names[0] == "llama"
+    assert None in names
+
+
+def test_spec_of_the_project_can_be_the_parent(project: Path, run, inferring) -> None:
+    text = (SPECS / "smollm3.yaml").read_text().replace(CLASS, "NearForCausalLM")
+    (project / "specs" / "near.yaml").write_text(text)
+    inferring(PROVEN, candidates="all")
+    assert json.loads(run("infer", CLASS, "--json").out)["extends"] == "near"
+
+
+def test_mistake_in_another_spec_does_not_matter(project: Path, run, inferring) -> None:
+    (project / "specs" / "broken.yaml").write_text("architecture: [\n")
+    inferring(PROVEN, candidates="all")
+    assert run("infer", CLASS).status == 0
+
+
+def test_out_writes_spec_module_and_schema(project: Path, run, inferring) -> None:
+    inferring(PROVEN)
+    outcome = run("infer", CLASS, "--out", "specs/mine.yaml")
+    assert outcome.status == 0
+    written = ["generated/__init__.py", "generated/mine.py", "specs/mine.yaml", "specs/schema.json"]
+    assert files(project) == written
+    assert (project / "specs" / "schema.json").read_text() == schema_text()
+    assert "wrote specs/mine.yaml\n" in outcome.out
+    assert "wrote generated/mine.py\n" in outcome.out
+    assert "proven, 1 checks" in outcome.out
+    assert outcome.err == ""
+    assert run("build", "--check").status == 0
+
+
+def test_out_elsewhere_writes_no_module(project: Path, run, inferring) -> None:
+    (project / "drafts").mkdir()
+    inferring(PROVEN)
+    assert run("infer", CLASS, "--out", "drafts/mine.yaml").status == 0
+    assert files(project) == ["drafts/mine.yaml", "drafts/schema.json"]
+
+
+def test_schema_that_is_there_is_left_alone(project: Path, run, inferring) -> None:
+    (project / "specs" / "schema.json").write_text("{}")
+    inferring(PROVEN)
+    run("infer", CLASS, "--out", "specs/mine.yaml")
+    assert (project / "specs" / "schema.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize(
+    "name", ["Mine.yaml", "my-model.yaml", "mine.yml", "mine", "1st.yaml", "specs/.yaml"]
+)
+def test_bad_name_of_a_file_is_refused_at_once(project: Path, run, inferring, name: str) -> None:
+    asked = inferring(PROVEN)
+    outcome = run("infer", CLASS, "--out", name)
+    assert outcome.status == 2
+    assert f"--out {name}: not a name for a spec" in outcome.err
+    assert (files(project), asked, outcome.out) == ([], [], "")
+
+
+def test_existing_spec_is_left_alone_unless_forced(project: Path, run, inferring) -> None:
+    path = project / "specs" / "mine.yaml"
+    path.write_text("mine")
+    asked = inferring(PROVEN)
+    outcome = run("infer", CLASS, "--out", "specs/mine.yaml")
+    assert outcome.status == 1
+    assert "specs/mine.yaml: exists already, so it is left alone" in outcome.err
+    assert (path.read_text(), asked) == ("mine", [])
+    assert run("infer", CLASS, "--out", "specs/mine.yaml", "--force").status == 0
+    assert "architecture: SmolLM3ForCausalLM" in path.read_text()
+
+
+@pytest.mark.parametrize("inference", [CONCEDED, FAILING, NOTHING_FOUND])
+def test_nothing_is_written_where_something_is_not_explained(
+    project: Path, run, inferring, inference: Inference
+) -> None:
+    inferring(inference)
+    outcome = run("infer", CLASS, "--out", "specs/mine.yaml")
+    assert outcome.status == 1
+    assert "SmolLM3ForCausalLM: not fully explained" in outcome.out
+    assert files(project) == []
+    assert run("infer", CLASS).out == ""
+
+
+@pytest.mark.parametrize("inference", [CONCEDED, FAILING])
+def test_partial_writes_what_there_is(project: Path, run, inferring, inference: Inference) -> None:
+    inferring(inference)
+    outcome = run("infer", CLASS, "--partial", "--out", "specs/mine.yaml")
+    assert outcome.status == 1
+    assert "specs/mine.yaml" in files(project)
+    assert spec_in(run("infer", CLASS, "--partial").out, project).attention == SMOLLM3.attention
+
+
+def test_partial_has_nothing_to_write_without_a_spec(project: Path, run, inferring) -> None:
+    inferring(NOTHING_FOUND)
+    outcome = run("infer", CLASS, "--partial")
+    assert (outcome.status, outcome.out) == (1, "")
+    assert "  no embedding reads the tokens\n" in outcome.err
+
+
+def test_what_is_left_to_hf_has_its_reason_and_its_cost(project: Path, run, inferring) -> None:
+    inferring(CONCEDED)
+    err = run("infer", CLASS).err
+    assert "not fully explained; with a part left to HF proven, 1 checks" in err
+    assert f"  {REASON}\n    the cost: hooks on scores" in err
+
+
+def test_failed_checks_are_named(project: Path, run, inferring) -> None:
+    inferring(FAILING)
+    err = run("infer", CLASS).err
+    assert "  config key 'gain': off\n" in err
+    assert "  hooks.shape: blocks.0.hook_x: 3 instead of 4\n" in err
+    assert "proven," not in err
+
+
+@pytest.mark.parametrize("inference", [PROVEN, CONCEDED, FAILING, NOTHING_FOUND])
+def test_json_has_everything(project: Path, run, inferring, inference: Inference) -> None:
+    inferring(inference)
+    outcome = run("infer", CLASS, "--json")
+    tree = json.loads(outcome.out)
+    assert set(tree) == JSON_KEYS
+    assert (tree["proven"], tree["explained"]) == (inference.proven, inference.explained)
+    assert tree["unexplained"] == inference.unexplained
+    assert (tree["spec"] is None) == (inference.spec is None)
+    assert tree["checks"] == {r.check: r.status.value for r in inference.results}
+    confidence = {finding["facet"]: finding["confidence"] for finding in tree["findings"]}
+    assert confidence["norm"] == ("proven" if inference.proven else "assumed")
+    assert confidence["tokenizer.prepend_bos"] == "assumed"
+
+
+def test_spec_in_json_is_whole(project: Path, run, inferring) -> None:
+    inferring(PROVEN)
+    tree = json.loads(run("infer", CLASS, "--json").out)
+    assert semantic_differences(Spec.model_validate(tree["spec"]), SMOLLM3) == []
+    assert tree["extends"] == "llama"
+
+
+def test_json_stays_valid_where_a_file_is_written_too(project: Path, run, inferring) -> None:
+    inferring(PROVEN)
+    outcome = run("infer", CLASS, "--json", "--out", "specs/mine.yaml")
+    assert set(json.loads(outcome.out)) == JSON_KEYS
+    assert "specs/mine.yaml" in files(project)
+
+
+def test_explain_lists_the_nearest_parents(project: Path, run, inferring) -> None:
+    inferring(PROVEN, candidates="all")
+    lines = run("infer", CLASS, "--explain").err.splitlines()
+    start = lines.index("nearest parents:")
+    assert lines[start + 1].split() == ["llama", "3", "values", "differ"]
+    assert lines[start + 6] == "SmolLM3ForCausalLM: proven, 1 checks"
+    assert "nearest parents:" not in run("infer", CLASS).err
+
+
+def test_quiet_leaves_out_the_table(project: Path, run, inferring) -> None:
+    inferring(PROVEN)
+    outcome = run("infer", CLASS, "--quiet")
+    assert outcome.err == "SmolLM3ForCausalLM: proven, 1 checks\n"
+    assert outcome.out.startswith("# yaml-language-server")
+
+
+def test_values_of_the_tiny_model_are_handed_on(project: Path, run, inferring) -> None:
+    asked = inferring(PROVEN)
+    run("infer", CLASS, "--tiny", "hidden_size=96", "--tiny", "layer_types=[a, b]")
+    ((architecture, given, fixed, *_),) = asked
+    assert (architecture, given) == (CLASS, {})
+    assert fixed == {"hidden_size": 96, "layer_types": ["a", "b"]}
+
+
+def test_templates_of_the_project_are_used(project: Path, run, inferring) -> None:
+    (project / "pyproject.toml").write_text('[tool.adaptergen]\ntemplates = "mine"\n')
+    (project / "mine").mkdir()
+    asked = inferring(PROVEN)
+    run("infer", CLASS)
+    assert [os.path.basename(folder) for folder in asked[0][3]] == ["mine", "templates"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["SmolLM3ForCausaLM"], "did you mean 'SmolLM3ForCausalLM'?"),
+        ([CLASS, "--tiny", "hidden_size"], "--tiny hidden_size: expected KEY=VALUE"),
+    ],
+)
+def test_what_cannot_be_used_exits_with_2(
+    project: Path, run, inferring, arguments: list[str], message: str
+) -> None:
+    inferring(PROVEN)
+    outcome = run("infer", *arguments)
+    assert (outcome.status, outcome.out) == (2, "")
+    assert message in outcome.err
+
+
+def test_missing_source_exits_with_2(project: Path, run, capsys) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        run("infer")
+    assert stopped.value.code == 2
+
+
+def test_missing_file_exits_with_1(project: Path, run, inferring) -> None:
+    inferring(PROVEN)
+    outcome = run("infer", "nowhere/config.json")
+    assert outcome.status == 1
+    assert "nowhere/config.json: no such file" in outcome.err
+
+
+def test_value_of_a_stranger_cannot_steer_the_terminal(project: Path, run, inferring) -> None:
+    odd = Findings(unexplained=["key '\x1b[31m'"])
+    odd.add("attention.path", "\x1b[2J", "\x07")
+    inferring(Inference(CLASS, SMOLLM3, odd, (PASSED,)))
+    outcome = run("infer", CLASS, "--partial")
+    assert not {"\x1b", "\x07"} & set(outcome.out + outcome.err)
+
+
+def test_help_loads_no_torch(project: Path) -> None:
+    program = (
+        "from adaptergen.cli import main\ntry: main(['infer', '--help'])\nexcept SystemExit: pass"
+    )
+    assert loaded_by(program, project) & HEAVY == set()
