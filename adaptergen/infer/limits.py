@@ -60,6 +60,12 @@ _LIMITS = (
         _left_to_hf,
     ),
     Limit(
+        ("weights.folding",),
+        "TransformerLens leaves norms as they are in blocks whose attention it does not see into;"
+        " log-probabilities stay HF's.",
+        lambda world, spec: spec.attention.kind == "opaque",
+    ),
+    Limit(
         ("interventions.norms",),
         "TransformerLens multiplies an edited hook_normalized by a weight, which these norms lack.",
         _without_weight,
