@@ -239,7 +239,8 @@ def _attempted(subject: "Subject", measure: Callable[[], float]) -> Difference:
     try:
         return measure()
     except UnavailableError as error:
-        if not subject.adapter.supports_compatibility_mode:
+        # The model's config may decide it, which an adapter learns from the model.
+        if not subject.bridge.adapter.supports_compatibility_mode:
             return "refuses"
         return _why(error)
 
