@@ -3,8 +3,8 @@
 # adapter BitNetArchitectureAdapter for BitNetForCausalLM
 # spec bitnet 0dd08443301e
 # spec llama 4683862de495
-# generator 8ec32aa42b90
-# templates 7c6c0b93934c
+# generator 47ebb7b94704
+# templates b583a5b1416a
 # body a4896e743e74
 """BitNet architecture adapter.
 

@@ -3,8 +3,8 @@
 # adapter CohereArchitectureAdapter for CohereForCausalLM
 # spec cohere d90ff6b98ac7
 # spec llama 4683862de495
-# generator 121ffb17c651
-# templates 7c6c0b93934c
+# generator 47ebb7b94704
+# templates b583a5b1416a
 # body 00af02ac829c
 """Cohere architecture adapter.
 

@@ -4,8 +4,8 @@
 # spec cohere2 ef3831e334c6
 # spec cohere d90ff6b98ac7
 # spec llama 4683862de495
-# generator 121ffb17c651
-# templates 7c6c0b93934c
+# generator 47ebb7b94704
+# templates b583a5b1416a
 # body ab40348ca3cf
 """Cohere2 architecture adapter.
 

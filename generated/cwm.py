@@ -3,8 +3,8 @@
 # adapter CwmArchitectureAdapter for CwmForCausalLM
 # spec cwm 76d598e481a1
 # spec llama 4683862de495
-# generator 8ec32aa42b90
-# templates 7c6c0b93934c
+# generator 47ebb7b94704
+# templates b583a5b1416a
 # body fe5e4c257e7a
 """Cwm architecture adapter.
 

@@ -4,8 +4,8 @@
 # spec dots1 237122b977e7
 # spec glm4_moe 3b206451b383
 # spec llama 4683862de495
-# generator 121ffb17c651
-# templates 7c6c0b93934c
+# generator 47ebb7b94704
+# templates b583a5b1416a
 # body 42ebfe4ba316
 """Dots1 architecture adapter.
 

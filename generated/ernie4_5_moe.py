@@ -4,8 +4,8 @@
 # spec ernie4_5_moe 6741de3f7dd2
 # spec ernie4_5 e2f679767681
 # spec llama 4683862de495
-# generator 121ffb17c651
-# templates 7c6c0b93934c
+# generator 47ebb7b94704
+# templates b583a5b1416a
 # body 07963832d0e1
 """Ernie 4.5 MoE architecture adapter.
 

@@ -4,8 +4,8 @@
 # spec exaone4 303c43a433ae
 # spec olmo2 41b1838a2380
 # spec llama 4683862de495
-# generator 121ffb17c651
-# templates 7c6c0b93934c
+# generator 47ebb7b94704
+# templates b583a5b1416a
 # body 0c745790589c
 """Exaone4 architecture adapter.
 

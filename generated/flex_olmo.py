@@ -4,8 +4,8 @@
 # spec flex_olmo 0f36772fc081
 # spec olmo2 41b1838a2380
 # spec llama 4683862de495
-# generator 121ffb17c651
-# templates 7c6c0b93934c
+# generator 47ebb7b94704
+# templates b583a5b1416a
 # body a688bb2886ee
 """FlexOlmo architecture adapter.
 

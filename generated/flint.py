@@ -6,8 +6,8 @@
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
 # spec llama 4683862de495
-# generator 8ec32aa42b90
-# templates 7c6c0b93934c
+# generator 47ebb7b94704
+# templates b583a5b1416a
 # body ec0703087eaf
 """Flint architecture adapter.
 

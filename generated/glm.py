@@ -3,8 +3,8 @@
 # adapter GlmArchitectureAdapter for GlmForCausalLM
 # spec glm 3463140b2366
 # spec llama 4683862de495
-# generator 8ec32aa42b90
-# templates 7c6c0b93934c
+# generator 47ebb7b94704
+# templates b583a5b1416a
 # body bd18da238289
 """Glm architecture adapter.
 

@@ -4,8 +4,8 @@
 # spec glm4 e0e8c8e52b9e
 # spec glm 3463140b2366
 # spec llama 4683862de495
-# generator 8ec32aa42b90
-# templates 7c6c0b93934c
+# generator 47ebb7b94704
+# templates b583a5b1416a
 # body b57372e3fe43
 """Glm4 architecture adapter.
 

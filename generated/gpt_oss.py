@@ -3,8 +3,8 @@
 # adapter GptOssArchitectureAdapter for GptOssForCausalLM
 # spec gpt_oss 4c9e3c7594b1
 # spec llama 4683862de495
-# generator 8ec32aa42b90
-# templates 7c6c0b93934c
+# generator 47ebb7b94704
+# templates b583a5b1416a
 # body e4900b0033ca
 """GptOss architecture adapter.
 

@@ -3,8 +3,8 @@
 # adapter GraniteArchitectureAdapter for GraniteForCausalLM
 # spec granite d19f9f6e1dda
 # spec llama 4683862de495
-# generator 121ffb17c651
-# templates 7c6c0b93934c
+# generator 47ebb7b94704
+# templates b583a5b1416a
 # body 7eadc4a2d11c
 """Granite architecture adapter.
 

@@ -4,8 +4,8 @@
 # spec granite_swa 6bc0911377f0
 # spec granite d19f9f6e1dda
 # spec llama 4683862de495
-# generator 121ffb17c651
-# templates 7c6c0b93934c
+# generator 47ebb7b94704
+# templates b583a5b1416a
 # body 86ffca5ce27c
 """GraniteSWA architecture adapter.
 

@@ -4,8 +4,8 @@
 # spec hyperclovax 903571e57862
 # spec granite d19f9f6e1dda
 # spec llama 4683862de495
-# generator 121ffb17c651
-# templates 7c6c0b93934c
+# generator 47ebb7b94704
+# templates b583a5b1416a
 # body 9b56b5e00ab0
 """HyperCLOVAX architecture adapter.
 

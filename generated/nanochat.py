@@ -3,8 +3,8 @@
 # adapter NanoChatArchitectureAdapter for NanoChatForCausalLM
 # spec nanochat e345c44ada0c
 # spec llama 4683862de495
-# generator 121ffb17c651
-# templates 7c6c0b93934c
+# generator 47ebb7b94704
+# templates b583a5b1416a
 # body 241cdacfc444
 """NanoChat architecture adapter.
 

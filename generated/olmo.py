@@ -3,8 +3,8 @@
 # adapter OlmoArchitectureAdapter for OlmoForCausalLM
 # spec olmo 5adb4afdca8c
 # spec llama 4683862de495
-# generator 121ffb17c651
-# templates 7c6c0b93934c
+# generator 47ebb7b94704
+# templates b583a5b1416a
 # body c0764b0fc14b
 """Olmo architecture adapter.
 

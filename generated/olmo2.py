@@ -3,8 +3,8 @@
 # adapter Olmo2ArchitectureAdapter for Olmo2ForCausalLM
 # spec olmo2 41b1838a2380
 # spec llama 4683862de495
-# generator 121ffb17c651
-# templates 7c6c0b93934c
+# generator 47ebb7b94704
+# templates b583a5b1416a
 # body a93b9c38dfe1
 """Olmo2 architecture adapter.
 

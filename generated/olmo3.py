@@ -4,8 +4,8 @@
 # spec olmo3 76c51a2a97c9
 # spec olmo2 41b1838a2380
 # spec llama 4683862de495
-# generator 121ffb17c651
-# templates 7c6c0b93934c
+# generator 47ebb7b94704
+# templates b583a5b1416a
 # body 14f04fa6da10
 """Olmo3 architecture adapter.
 

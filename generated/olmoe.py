@@ -3,8 +3,8 @@
 # adapter OlmoeArchitectureAdapter for OlmoeForCausalLM
 # spec olmoe e2303ab96034
 # spec llama 4683862de495
-# generator 8ec32aa42b90
-# templates 7c6c0b93934c
+# generator 47ebb7b94704
+# templates b583a5b1416a
 # body 8dfab7d9ff74
 """Olmoe architecture adapter.
 

@@ -4,8 +4,8 @@
 # spec phi3 1ee41e1cca4f
 # spec mistral bf4b9af3d637
 # spec llama 4683862de495
-# generator 8ec32aa42b90
-# templates 7c6c0b93934c
+# generator 47ebb7b94704
+# templates b583a5b1416a
 # body 221788068ab3
 """Phi3 architecture adapter.
 

@@ -5,8 +5,8 @@
 # spec mixtral 915f761defd5
 # spec mistral bf4b9af3d637
 # spec llama 4683862de495
-# generator 121ffb17c651
-# templates 7c6c0b93934c
+# generator 47ebb7b94704
+# templates b583a5b1416a
 # body b783a4c14f15
 """Phimoe architecture adapter.
 

@@ -3,8 +3,8 @@
 # adapter SmolLM3ArchitectureAdapter for SmolLM3ForCausalLM
 # spec smollm3 4c34d77272bd
 # spec llama 4683862de495
-# generator 8ec32aa42b90
-# templates 7c6c0b93934c
+# generator 47ebb7b94704
+# templates b583a5b1416a
 # body bc05595bf0e5
 """SmolLM3 architecture adapter.
 

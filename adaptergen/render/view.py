@@ -14,16 +14,22 @@ _ATTENTION_BRIDGES = {
     "reimplemented": "PositionEmbeddingsAttentionBridge",
     "delegated": "AttentionBridge",
     "latent": "MLAAttentionBridge",
+    "opaque": "GeneralizedComponent",
 }
 _MLP_BRIDGES = {
     "gated": "GatedMLPBridge",
     "plain": "MLPBridge",
     "fused_gated": "JointGateUpMLPBridge",
     "moe": "MoEBridge",
+    "opaque": "GeneralizedComponent",
 }
 
 # Blocks without hooks on the inputs of queries, keys and values.
-_BLOCK_BRIDGES = {"delegated": "DelegatedAttentionBlockBridge", "latent": "MLABlockBridge"}
+_BLOCK_BRIDGES = {
+    "delegated": "DelegatedAttentionBlockBridge",
+    "latent": "MLABlockBridge",
+    "opaque": "DelegatedAttentionBlockBridge",
+}
 
 _STEPS = {
     "fold_ln": "supports_fold_ln",
@@ -67,6 +73,7 @@ def adapter_view(spec: Spec) -> dict[str, Any]:
     own = f"_{spec.prefix}AttentionBridge" if custom else _ATTENTION_BRIDGES[spec.attention.kind]
     return {
         "title": spec.name,
+        "prefix": spec.prefix,
         "class_name": class_name(spec),
         "summary": spec.summary,
         "notes": spec.notes,
@@ -80,6 +87,7 @@ def adapter_view(spec: Spec) -> dict[str, Any]:
         "block": spec.block,
         "block_bridge": _name(hatch.block) or _block_bridge(spec, spec.block),
         "layouts": _layouts(spec),
+        "block_bridge_base": None if hatch.block else _block_bridge_base(spec),
         "multipliers": spec.multipliers,
         "attention": spec.attention,
         "attention_bridge": _name(hatch.attention) or own,
@@ -150,11 +158,26 @@ def _layouts(spec: Spec) -> list[BlockLayout]:
 
 
 def _block_bridge(spec: Spec, block: Block) -> str:
+    special = _special_block_bridge(spec, block)
+    if special is None:
+        return _BLOCK_BRIDGES.get(spec.attention.kind, "BlockBridge")
+    return f"_{spec.prefix}BlockBridge" if spec.attention.kind == "opaque" else special
+
+
+def _special_block_bridge(spec: Spec, block: Block) -> str | None:
+    """TL's bridge of blocks that add up in another way, whatever their attention is."""
     if spec.multipliers.residual is not None:
         return "ScaledResidualBlockBridge"
-    if block.parallel:
-        return "ParallelBlockBridge"
-    return _BLOCK_BRIDGES.get(spec.attention.kind, "BlockBridge")
+    return "ParallelBlockBridge" if block.parallel else None
+
+
+def _block_bridge_base(spec: Spec) -> str | None:
+    """TL's bridge of a block that lacks what attention as one piece lacks, where TL has none."""
+    if spec.attention.kind != "opaque":
+        return None
+    blocks = [spec.block, *(layout.block for layout in spec.layouts)]
+    found = (_special_block_bridge(spec, block) for block in blocks)
+    return next((bridge for bridge in found if bridge is not None), None)
 
 
 def _facts(spec: Spec) -> list[str]:

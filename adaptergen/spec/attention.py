@@ -1,4 +1,4 @@
-"""Attention: computed by TL step by step, computed by HF, or through latents."""
+"""Attention: computed by TL step by step, computed by HF, through latents, or in one piece."""
 
 from typing import Any, ClassVar, Literal
 
@@ -16,6 +16,7 @@ _PATH = Field(description="Attention module, seen from the block.")
 _BIAS = Field(description="Which projections have a bias.")
 _HEADS = Field(description="Where the head counts come from.")
 _WINDOW = Field(description="Which earlier tokens a layer sees.")
+_ROTARY = Field(description="Whether positions are rotary.")
 _OPAQUE: Any = Field(
     default=[],
     description="Modules and parameters that HF computes with besides, which no hook shows.",
@@ -96,7 +97,7 @@ class DelegatedAttention(Facet):
     bias: AttentionBias = _BIAS
     heads: Heads = _HEADS
     window: Window = _WINDOW
-    rotary: bool = Field(description="Whether positions are rotary.")
+    rotary: bool = _ROTARY
     opaque: list[Path] = _OPAQUE
 
     qk_norm: ClassVar[NoQKNorm] = NoQKNorm()
@@ -163,6 +164,35 @@ class LatentAttention(Facet):
         ]
 
 
-Attention = ReimplementedAttention | DelegatedAttention | LatentAttention
+class OpaqueAttention(Facet):
+    """HF's attention as one piece, where no kind describes its projections: the last resort.
+
+    There are hooks on its input and its output, and those of the block around it. There are none
+    on queries, keys, values, scores, the pattern and what the heads return.
+    """
+
+    kind: Literal["opaque"]
+    reason: Prose = Field(description="What about its projections or heads no kind describes.")
+    path: Path = _PATH
+    window: Window = _WINDOW
+    rotary: bool = _ROTARY
+
+    qk_norm: ClassVar[NoQKNorm] = NoQKNorm()
+    sinks: ClassVar[None] = None
+    flags: ClassVar[dict[str, bool]] = {}
+    biases: ClassVar[dict[str, bool | str]] = {}
+    modules: ClassVar[dict[str, str]] = {}
+
+    @property
+    def facts(self) -> list[str]:
+        """The facet in sentences of the docstring."""
+        return [
+            self.window.fact,
+            f"Attention is HF's own as one piece: {self.reason} There are hooks on its input and"
+            " output only, none on queries, keys, values, scores, the pattern and single heads.",
+        ]
+
+
+Attention = ReimplementedAttention | DelegatedAttention | LatentAttention | OpaqueAttention
 # Kinds that project queries, keys and values for each head.
 HeadedAttention = ReimplementedAttention | DelegatedAttention

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from adaptergen.spec.bias import Biases, FusedMlpBias, GatedMlpBias, PlainMlpBias
 from adaptergen.spec.facet import Facet
-from adaptergen.spec.values import Decided, Name, Path
+from adaptergen.spec.values import Decided, Name, Path, Prose
 
 _PATH = Field(description="MLP module, seen from the block.")
 _ACT = Field(description="HF config key of the activation.")
@@ -190,6 +190,32 @@ class MoeMlp(Facet):
         return {}
 
 
+class OpaqueMlp(Facet):
+    """HF's MLP as one piece, where no kind describes what is in it: the last resort.
+
+    There are hooks on its input and its output. There are none on projections, activations, and
+    what a router chooses.
+    """
+
+    gated_mlp: ClassVar[bool] = False
+
+    kind: Literal["opaque"]
+    reason: Prose = Field(description="What is in it that no kind describes.")
+    path: Path = _PATH
+
+    act: ClassVar[None] = None
+    modules: ClassVar[dict[str, str]] = {}
+    biases: ClassVar[dict[str, bool | str]] = {}
+
+    @property
+    def fact(self) -> str:
+        """The facet in sentences of the docstring."""
+        return (
+            f"The MLP is HF's own as one piece: {self.reason} There are hooks on its input and"
+            " output only, none on projections, activations and routing."
+        )
+
+
 class SideMlp(Facet):
     """A further gated MLP of a block, its gate and input fused, added to what the MLP returns.
 
@@ -206,4 +232,4 @@ class SideMlp(Facet):
         return f"Beside the MLP: `{self.path}`, gated, added to it; no hook shows the sum."
 
 
-Mlp = GatedMlp | PlainMlp | FusedGatedMlp | MoeMlp
+Mlp = GatedMlp | PlainMlp | FusedGatedMlp | MoeMlp | OpaqueMlp

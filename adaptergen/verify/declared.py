@@ -3,8 +3,25 @@
 from collections.abc import Iterable, Iterator, Mapping
 from functools import singledispatch
 
-from adaptergen.spec.attention import DelegatedAttention, LatentAttention, ReimplementedAttention
-from adaptergen.spec.mlp import DenseLayers, GatedMlp, Mlp, MoeMlp, SharedExpert, SideMlp
+from adaptergen.spec.attention import (
+    Attention,
+    DelegatedAttention,
+    HeadedAttention,
+    LatentAttention,
+    OpaqueAttention,
+    ReimplementedAttention,
+)
+from adaptergen.spec.mlp import (
+    DenseLayers,
+    FusedGatedMlp,
+    GatedMlp,
+    Mlp,
+    MoeMlp,
+    OpaqueMlp,
+    PlainMlp,
+    SharedExpert,
+    SideMlp,
+)
 from adaptergen.spec.model import Spec
 from adaptergen.spec.qk_norm import HeadModulesQKNorm
 from adaptergen.verify.heads import head_counts
@@ -14,11 +31,11 @@ from adaptergen.verify.structure import Structure, decided
 def linear_layers(spec: Spec) -> dict[str, str]:
     """Paths below a block of the linear layers that every block has, by claim."""
     attention, mlp = spec.attention, spec.mlp
-    if isinstance(attention, LatentAttention):
-        inside = {f"attention.{key}": name for key, name in attention.modules.items()}
-    else:
+    if isinstance(attention, HeadedAttention):
         roles = attention.projections.modules.items()
         inside = {f"attention.projections.{role}": name for role, name in roles}
+    else:
+        inside = {f"attention.{key}": name for key, name in attention.modules.items()}
     found = {claim: f"{attention.path}.{name}" for claim, name in inside.items()}
     return found | {f"mlp.{role}": f"{mlp.path}.{name}" for role, name in mlp.modules.items()}
 
@@ -27,7 +44,7 @@ def biases(spec: Spec) -> dict[str, tuple[str, bool | str]]:
     """Path below a block and deciding value of each bias, by the claim that decides it."""
     attention, mlp = spec.attention, spec.mlp
     found = {}
-    if not isinstance(attention, LatentAttention):
+    if isinstance(attention, HeadedAttention):
         for role, value in attention.biases.items():
             name = attention.projections.module_of(role)
             found[f"attention.bias.{role}"] = f"{attention.path}.{name}", value
@@ -78,9 +95,7 @@ def parameters(spec: Spec, built: Structure) -> dict[str, str]:
         names |= _below(built, layer, spec.opaque, "opaque")
         if spec.side_mlp is not None:
             names |= _of_side(spec.side_mlp, layer)
-        if isinstance(spec.attention, DelegatedAttention):
-            inside = f"{layer}.{spec.attention.path}"
-            names |= _below(built, inside, spec.attention.opaque, "attention.opaque")
+        names |= _of_attention(spec.attention, layer, built)
     return names
 
 
@@ -107,6 +122,15 @@ def _of_block(spec: Spec, config: object) -> Iterator[tuple[str, str]]:
             yield parameter, "attention.norm_before_o"
     if isinstance(attention, LatentAttention):
         yield from _of_latents(spec, attention, config)
+
+
+def _of_attention(attention: Attention, layer: str, built: Structure) -> dict[str, str]:
+    """Parameters that HF computes attention with by itself, whatever they are."""
+    if isinstance(attention, OpaqueAttention):
+        return _below(built, layer, [attention.path], "attention.path")
+    if isinstance(attention, DelegatedAttention):
+        return _below(built, f"{layer}.{attention.path}", attention.opaque, "attention.opaque")
+    return {}
 
 
 def _of_latents(
@@ -145,7 +169,12 @@ def _of_side(side: SideMlp, layer: str) -> dict[str, str]:
 
 @singledispatch
 def _of_mlp(mlp: Mlp, path: str, built: Structure) -> dict[str, str]:
-    """Parameters of an MLP beside its linear layers; one function for each kind that has more."""
+    """Parameters of an MLP beside its linear layers; one function for each kind."""
+    raise NotImplementedError(type(mlp))
+
+
+@_of_mlp.register
+def _of_projected(mlp: PlainMlp | FusedGatedMlp, path: str, built: Structure) -> dict[str, str]:
     return _below(built, path, mlp.opaque, "mlp.opaque")
 
 
@@ -154,6 +183,12 @@ def _of_gated(mlp: GatedMlp, path: str, built: Structure) -> dict[str, str]:
     norm = [mlp.norm_before_out] if mlp.norm_before_out is not None else []
     found = _below(built, path, norm, "mlp.norm_before_out")
     return found | _below(built, path, mlp.opaque, "mlp.opaque")
+
+
+@_of_mlp.register
+def _of_opaque(mlp: OpaqueMlp, path: str, built: Structure) -> dict[str, str]:
+    parent, _, name = path.rpartition(".")
+    return _below(built, parent, [name], "mlp.path")
 
 
 @_of_mlp.register

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from adaptergen.spec.attention import HeadedAttention, LatentAttention
+from adaptergen.spec.attention import HeadedAttention, LatentAttention, OpaqueAttention
 from adaptergen.spec.model import Spec
 from adaptergen.spec.projections import FusedProjections
 from adaptergen.verify.hf import HfModel
@@ -11,23 +11,39 @@ from adaptergen.verify.once import NotApplicableError
 from adaptergen.verify.structure import decided
 
 
+def look_inside(spec: Spec) -> None:
+    """Say that one looks at parts of attention.
+
+    Raises:
+        NotApplicableError: if attention is one piece.
+    """
+    if isinstance(spec.attention, OpaqueAttention):
+        raise NotApplicableError(f"attention is HF's own as one piece: {spec.attention.reason}")
+
+
 def headed(spec: Spec) -> HeadedAttention:
     """The attention of a spec, where heads have projections.
 
     Raises:
-        NotApplicableError: if queries, keys and values come from latents.
+        NotApplicableError: if attention is one piece, or queries, keys and values are from latents.
     """
+    look_inside(spec)
     if isinstance(spec.attention, LatentAttention):
         raise NotApplicableError("attention goes through latents, TL splits no weights by head")
+    assert isinstance(spec.attention, HeadedAttention)
     return spec.attention
 
 
 def head_counts(config: object, spec: Spec) -> tuple[int, int]:
-    """How many query heads an HF config gives, and how many key and value heads."""
+    """How many query heads an HF config gives, and how many key and value heads.
+
+    Raises:
+        NotApplicableError: if attention is one piece, in which nobody counts heads.
+    """
     if isinstance(spec.attention, LatentAttention):
         count = int(getattr(config, spec.attention.query_heads))
         return count, count
-    heads = spec.attention.heads
+    heads = headed(spec).heads
     query = int(getattr(config, heads.query))
     single, key = heads.single, heads.key_value
     if single is not None and decided(config, single.when):

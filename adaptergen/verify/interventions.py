@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from adaptergen.spec.facet import Facet
-from adaptergen.spec.mlp import FusedGatedMlp, GatedMlp, MoeMlp, PlainMlp
+from adaptergen.spec.mlp import FusedGatedMlp, GatedMlp, MoeMlp, OpaqueMlp, PlainMlp
 from adaptergen.spec.model import Spec
 from adaptergen.verify.heads import head_dim, headed, rows
 from adaptergen.verify.hf import HfModel
@@ -114,7 +114,7 @@ def _of_fused_gated(mlp: FusedGatedMlp) -> Iterator[Intervention]:
 
 
 @of_mlp.register
-def _of_moe(mlp: MoeMlp) -> Iterator[Intervention]:
+def _of_whole(mlp: MoeMlp | OpaqueMlp) -> Iterator[Intervention]:
     yield Intervention("mlp.hook_out", "mlp.path", mlp.path, "output", _shifted)
 
 

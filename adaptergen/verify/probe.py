@@ -53,7 +53,10 @@ def _unmasked(call: Call) -> Call:
 
 
 def reach(hf: HfModel, layer: str) -> int:
-    """How many tokens the last position of a layer sees in the main pass, itself included."""
+    """How many tokens the last position of a layer sees in the main pass, itself included.
+
+    So too for a part of a layer.
+    """
     return hf.once.get(f"how far HF's {layer} sees", lambda: _reach(hf, layer))
 
 

@@ -14,6 +14,7 @@ from adaptergen.verify import bridge as bridges
 from adaptergen.verify.bridge import Trace
 from adaptergen.verify.check import EXACT, ROUNDED, NotApplicableError
 from adaptergen.verify.components import Component, components
+from adaptergen.verify.heads import look_inside
 from adaptergen.verify.hf import Batch, HfModel
 from adaptergen.verify.layout import depends_on_config, under
 from adaptergen.verify.module import load_adapter
@@ -77,6 +78,7 @@ class Subject:
     def reimplemented(self) -> ReimplementedAttention:
         """The attention of the spec, for checks of what TL computes itself."""
         attention = self.spec.attention
+        look_inside(self.spec)
         if isinstance(attention, ReimplementedAttention):
             return attention
         if isinstance(attention, DelegatedAttention):

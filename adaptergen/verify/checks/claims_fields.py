@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
-from adaptergen.spec.attention import LatentAttention, ReimplementedAttention
+from adaptergen.spec.attention import HeadedAttention, LatentAttention, ReimplementedAttention
 from adaptergen.spec.model import Spec
 from adaptergen.spec.window import ConfigWindow
 from adaptergen.verify import probe
@@ -74,7 +74,7 @@ def named_keys(spec: Spec) -> dict[str, str]:
         decided["attention.query_heads"] = attention.query_heads
         decided["attention.compressed"] = attention.compressed
         decided["attention.value_head_dim"] = attention.value_head_dim
-    else:
+    if isinstance(attention, HeadedAttention):
         heads = attention.heads.model_dump(exclude={"single"})
         decided |= {f"attention.heads.{role}": key for role, key in heads.items()}
         single = attention.heads.single.model_dump() if attention.heads.single else {}
@@ -134,12 +134,12 @@ def _described(subject: Subject, built: Structure) -> bool:
 
     Where they do not on the tiny model itself, other checks say so.
     """
-    latent = isinstance(subject.spec.attention, LatentAttention)
-    if not latent and not _has_head_counts(subject.spec, built):
+    has_heads = isinstance(subject.spec.attention, HeadedAttention)
+    if has_heads and not _has_head_counts(subject.spec, built):
         return False
     found = {_pattern(name) for name in built.shapes}
     declared = {_pattern(name) for name in parameters(subject.spec_under(built.config), built)}
-    wide = latent or all(fact.holds for fact in width_facts(subject, built))
+    wide = not has_heads or all(fact.holds for fact in width_facts(subject, built))
     return found == declared and wide
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from adaptergen.spec.facet import Facet
-from adaptergen.spec.mlp import FusedGatedMlp, GatedMlp, MoeMlp, PlainMlp
+from adaptergen.spec.mlp import FusedGatedMlp, GatedMlp, MoeMlp, OpaqueMlp, PlainMlp
 from adaptergen.verify import probe
 from adaptergen.verify.check import Evidence, Fact, check, largest_difference
 from adaptergen.verify.hf import HfModel
@@ -97,6 +97,13 @@ def _moe(mlp: MoeMlp, hf: HfModel, path: str) -> Iterator[tuple[bool, str, str]]
     beside = bool(shared) and _parallel(rest, hf.call(shared).value.reshape(total.shape))
     text = f"HF's MLP returns other than {mlp.experts}{f' and {shared}' if shared else ''}"
     yield alone or beside, text, "shared" if shared else "experts"
+
+
+@_facts.register
+def _opaque(mlp: OpaqueMlp, hf: HfModel, path: str) -> Iterator[tuple[bool, str, str]]:
+    times, tokens = hf.seen.runs.get(path, 0), probe.reach(hf, path)
+    yield times == 1, f"HF runs {mlp.path} {times} times in one pass", "path"
+    yield tokens == 1, f"HF's {mlp.path} sees {tokens} tokens, an MLP sees one", "path"
 
 
 def _parallel(rest: Tensor, shared: Tensor) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from adaptergen.spec.attention import OpaqueAttention
 from adaptergen.spec.model import Spec
 from adaptergen.verify import probe
 from adaptergen.verify.check import EXACT, Evidence, Fact, check, largest_difference
@@ -59,9 +60,27 @@ def paths(subject: Subject) -> Iterator[Evidence]:
     for role, name in spec.block.norms.items():
         for number, path in subject.below(name):
             yield _norm_like(hf, path, f"block.{role}", number)
+    if isinstance(spec.attention, OpaqueAttention):
+        yield from _one_piece(subject, spec.attention.path)
     for claim, name in linear_layers(spec).items():
         for number, path in subject.below(name):
             yield _kind(hf, path, nn.Linear, claim, number)
+
+
+def _one_piece(subject: Subject, attention: str) -> Iterator[Fact]:
+    """Whether a module that is only known to be attention is what mixes tokens in its layer."""
+    hf, claim = subject.hf, "attention.path"
+    for number, layer in subject.layers.items():
+        path = f"{layer}.{attention}"
+        yield _kind(hf, path, nn.Module, claim, number)
+        times, tokens, reach = (
+            hf.seen.runs.get(path, 0),
+            probe.reach(hf, path),
+            probe.reach(hf, layer),
+        )
+        yield Fact(times == 1, f"HF runs {attention} {times} times in one pass", number, claim)
+        text = f"HF's {attention} sees {tokens} of the {reach} tokens that its layer sees"
+        yield Fact(tokens == reach, text, number, claim)
 
 
 def _handing_all_positions(subject: Subject) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from adaptergen.spec.attention import LatentAttention, ReimplementedAttention
+from adaptergen.spec.attention import HeadedAttention, OpaqueAttention, ReimplementedAttention
 from adaptergen.spec.mlp import MoeMlp
 from adaptergen.spec.processing import Valid
 from adaptergen.verify import probe
@@ -39,15 +39,11 @@ def processing(subject: Subject) -> Iterator[Evidence]:
 @check("config.sizes", "TL's config has HF's sizes.")
 def sizes(subject: Subject) -> Iterator[Evidence]:
     """HF's side is the shapes of its weights."""
-    hf, spec, config = subject.hf, subject.spec, subject.bridge.cfg
-    query, key_value = head_counts(hf.config, spec)
+    hf, config = subject.hf, subject.bridge.cfg
     for name, found, expected, claim in (
         ("d_model", config.d_model, hf.dim, "paths.embed"),
         ("n_layers", config.n_layers, len(subject.layers), "paths.blocks"),
-        ("n_heads", config.n_heads, query, "attention.heads.query"),
-        # TL leaves it unset where every query head has its own keys and values.
-        ("n_key_value_heads", config.n_key_value_heads or config.n_heads, key_value,
-         "attention.heads.key_value"),
+        *_head_counts(subject),
         *_head_size(subject),
         *_hidden_size(subject),
         ("d_vocab", config.d_vocab, hf.seen.logits.shape[-1], "paths.unembed"),
@@ -55,10 +51,22 @@ def sizes(subject: Subject) -> Iterator[Evidence]:
         yield Fact(found == expected, f"cfg.{name} is {found}, not {expected}", claim=claim)
 
 
+def _head_counts(subject: Subject) -> Iterator[tuple[str, int, int, str]]:
+    """Numbers of heads, where attention is not one piece."""
+    spec, config = subject.spec, subject.bridge.cfg
+    if isinstance(spec.attention, OpaqueAttention):
+        return
+    query, key_value = head_counts(subject.hf.config, spec)
+    yield "n_heads", config.n_heads, query, "attention.heads.query"
+    # TL leaves it unset where every query head has its own keys and values.
+    found = config.n_key_value_heads or config.n_heads
+    yield "n_key_value_heads", found, key_value, "attention.heads.key_value"
+
+
 def _head_size(subject: Subject) -> Iterator[tuple[str, int | None, int, str]]:
     """Size of a head, where queries, keys and values have the same."""
     spec = subject.spec
-    if not isinstance(spec.attention, LatentAttention):
+    if isinstance(spec.attention, HeadedAttention):
         size = head_dim(subject.hf, spec, subject.layers[0])
         yield "d_head", subject.bridge.cfg.d_head, size, "attention.heads.head_dim"
 

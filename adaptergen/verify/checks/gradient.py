@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from adaptergen.spec.attention import OpaqueAttention
 from adaptergen.verify import bridge as bridges
 from adaptergen.verify.check import (
     EXACT,
@@ -56,14 +57,19 @@ def parameters(subject: Subject) -> Iterator[Evidence]:
 
 @check("gradient.hooks", "The gradient of the loss at the hooks of each layer equals HF's.")
 def hooks(subject: Subject) -> Iterator[Evidence]:
-    """At the residual stream before each layer, and at the head outputs (z)."""
-    hf, spec = subject.hf, headed(subject.spec)
+    """At the residual stream before each layer, and at the head outputs (z), where there are any.
+
+    Of attention as one piece there is the stream alone.
+    """
+    hf, spec = subject.hf, subject.spec
+    whole = isinstance(spec.attention, OpaqueAttention)
     batch = hf.batch(hf.length)
     places: dict[str, tuple[int, str, str]] = {}
     for number, layer in subject.layers.items():
-        output = f"{layer}.{spec.path}.{spec.projections.o}"
         places[f"blocks.{number}.hook_resid_pre"] = number, layer, "paths.blocks"
-        places[f"blocks.{number}.attn.hook_z"] = number, output, "attention.heads"
+        if not whole:
+            output = f"{layer}.{spec.attention.path}.{headed(spec).projections.o}"
+            places[f"blocks.{number}.attn.hook_z"] = number, output, "attention.heads"
     existing = subject.bridge.hook_dict
     theirs = _gradients_of_inputs(subject, batch, [path for _, path, _ in places.values()])
     ours = _gradients_at_hooks(subject, batch, [name for name in places if name in existing])

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from adaptergen.verify.check import Difference, Evidence, Fact, check, largest_difference
 from adaptergen.verify.divergence import difference_at, traced
+from adaptergen.verify.heads import look_inside
 from adaptergen.verify.stages import Part
 from adaptergen.verify.subject import Subject
 
@@ -60,6 +61,7 @@ def rotation(subject: Subject) -> Iterator[Evidence]:
 @check("hooks.pattern", "Attention scores and patterns are HF's.")
 def pattern(subject: Subject) -> Iterator[Evidence]:
     """HF returns its patterns itself."""
+    look_inside(subject.spec)
     yield from _values(subject, "attention", only=_PATTERN)
 
 

@@ -23,6 +23,7 @@ from adaptergen.verify.check import (
     largest_difference,
 )
 from adaptergen.verify.divergence import traced
+from adaptergen.verify.heads import look_inside
 from adaptergen.verify.interventions import (
     Intervention,
     hf_logits,
@@ -63,6 +64,7 @@ def attention(subject: Subject) -> Iterator[Evidence]:
 @check("interventions.pattern", "Editing one head's attention scores or pattern acts as in HF.")
 def pattern(subject: Subject) -> Iterator[Evidence]:
     """HF's side edits what the softmax of its eager attention takes and returns."""
+    look_inside(subject.spec)
     if isinstance(subject.spec.attention, DelegatedAttention):
         raise NotApplicableError("attention is HF's own, edits of patterns change nothing")
     for number in subject.layers:

@@ -14,6 +14,8 @@ from transformer_lens.model_bridge.generalized_components import (
 from transformer_lens.model_bridge.generalized_components.base import GeneralizedComponent
 from transformers.pytorch_utils import Conv1D
 
+from adaptergen.spec.attention import OpaqueAttention
+from adaptergen.spec.mlp import OpaqueMlp
 from adaptergen.spec.model import Spec
 from adaptergen.spec.qk_norm import HeadModulesQKNorm
 from adaptergen.verify.check import Evidence, Fact, NotApplicableError, check
@@ -43,11 +45,20 @@ def kinds(subject: Subject) -> Iterator[Evidence]:
 
 
 def _kinds(spec: Spec) -> dict[str, type[Any]]:
-    """The class of the bridge of each norm and of the shared expert, by the component's name."""
+    """The class of the bridge of each component that no other class fits, by its name.
+
+    Those are norms, the shared expert, and what is one piece.
+    """
     norm = RMSNormalizationBridge if spec.norm.kind == "rms" else NormalizationBridge
     found: dict[str, type[Any]] = {f"blocks.{role}": norm for role in spec.block.norms}
     several = isinstance(spec.attention.qk_norm, HeadModulesQKNorm)
     of_heads = GeneralizedComponent if several else norm
+    whole = {"blocks.attn": spec.attention, "blocks.mlp": spec.mlp}
+    found |= {
+        role: GeneralizedComponent
+        for role, part in whole.items()
+        if isinstance(part, OpaqueAttention | OpaqueMlp)
+    }
     return found | {
         "ln_final": norm, "blocks.attn.q_norm": of_heads, "blocks.attn.k_norm": of_heads,
         "blocks.mlp.shared_experts": GatedMLPBridge,

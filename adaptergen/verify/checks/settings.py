@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 from transformer_lens.model_bridge import TransformerBridge
 
-from adaptergen.spec.attention import DelegatedAttention, LatentAttention
+from adaptergen.spec.attention import DelegatedAttention, LatentAttention, OpaqueAttention
 from adaptergen.spec.block import SharedNorm
 from adaptergen.spec.model import Spec
 from adaptergen.verify import bridge as bridges
@@ -80,9 +80,9 @@ def _not_supported(spec: Spec) -> list[str]:
     """Settings for which TL has no hooks here."""
     # TL catches the input of the MLP's branch at ln2, or at the MLP behind attention.
     found = ["set_use_hook_mlp_in"] if isinstance(spec.block, SharedNorm) else []
-    if isinstance(spec.attention, DelegatedAttention | LatentAttention):
+    if isinstance(spec.attention, DelegatedAttention | LatentAttention | OpaqueAttention):
         found += ["set_use_attn_in", "set_use_split_qkv_input"]
-    if isinstance(spec.attention, DelegatedAttention):
+    if isinstance(spec.attention, DelegatedAttention | OpaqueAttention):
         found.append("set_use_attn_result")
     return found
 

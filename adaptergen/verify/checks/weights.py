@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
 
-from adaptergen.spec.attention import LatentAttention
-from adaptergen.spec.mlp import MoeMlp
+from adaptergen.spec.attention import HeadedAttention
+from adaptergen.spec.mlp import MoeMlp, OpaqueMlp
+from adaptergen.spec.model import Spec
 from adaptergen.spec.processing import Invalid
 from adaptergen.verify.check import (
     Difference,
@@ -51,6 +52,8 @@ def attention(subject: Subject) -> Iterator[Evidence]:
 def mlp(subject: Subject) -> Iterator[Evidence]:
     """W_in is [d_model, d_mlp], W_out [d_mlp, d_model]."""
     spec = subject.spec.mlp
+    if isinstance(spec, OpaqueMlp):
+        raise NotApplicableError(f"the MLP is HF's own as one piece: {spec.reason}")
     if not spec.modules:
         raise NotApplicableError("TL has no names for the weights of experts")
     for number, path in subject.below(spec.path):
@@ -143,20 +146,26 @@ def folding(subject: Subject) -> Iterator[Evidence]:
     bridge = subject.compatible
     neutral = 0 if subject.spec.norm.weight == "offset" else 1
     places: list[tuple[int | None, str, Any]] = [(None, "ln_final", bridge.ln_final)]
+    left = _left_alone(subject.spec)
     for number in subject.layers:
         block = bridge.blocks[number]
-        before = [role for role in subject.spec.block.norms if not role.endswith("_post")]
-        if isinstance(subject.spec.attention, LatentAttention):
-            # TL folds into projections to heads, and leaves this norm as it is.
-            before.remove("ln1")
-        if isinstance(subject.spec.mlp, MoeMlp) and subject.spec.norm.bias:
-            # TL has no reader for the bias among the experts, and leaves this norm as it is.
-            before.remove("ln2")
+        roles = (role for role in subject.spec.block.norms if not role.endswith("_post"))
+        before = [role for role in roles if role not in left]
         places += [(number, role, getattr(block, role)) for role in before]
     for layer, role, module in places:
         weight = getattr(module, "weight", None)
         folded = weight is None or bool((weight == neutral).all())
         yield Fact(folded, f"the weight of {role} was not folded into what reads it", layer)
+
+
+def _left_alone(spec: Spec) -> set[str]:
+    """Norms that TL leaves as they are.
+
+    It folds into projections to heads and, but for biases, into experts.
+    """
+    biased_experts = isinstance(spec.mlp, MoeMlp) and spec.norm.bias
+    found = {"ln1"} if not isinstance(spec.attention, HeadedAttention) else set()
+    return found | ({"ln2"} if biased_experts or isinstance(spec.mlp, OpaqueMlp) else set())
 
 
 def by_head(subject: Subject, layer: str, role: str, value: Tensor) -> Tensor:

@@ -6,7 +6,12 @@ A new facet value needs one function here.
 from collections.abc import Iterator
 from typing import Any
 
-from adaptergen.spec.attention import DelegatedAttention, LatentAttention, ReimplementedAttention
+from adaptergen.spec.attention import (
+    DelegatedAttention,
+    LatentAttention,
+    OpaqueAttention,
+    ReimplementedAttention,
+)
 from adaptergen.spec.block import ParallelNorm, PostNorm, PreNorm, SandwichNorm, SharedNorm
 from adaptergen.spec.facet import Facet
 from adaptergen.spec.mlp import (
@@ -14,6 +19,7 @@ from adaptergen.spec.mlp import (
     FusedGatedMlp,
     GatedMlp,
     MoeMlp,
+    OpaqueMlp,
     PlainMlp,
     SharedExpert,
     SideMlp,
@@ -147,9 +153,9 @@ def _names_of_norms(world: World) -> list[str]:
     return names if len(names) > 1 else 2 * names
 
 
-@mutates(DelegatedAttention)
-def _delegated(attention: DelegatedAttention, world: World) -> Iterator[Change]:
-    yield from redirected(world, world.layer, attention, "path")
+@mutates(DelegatedAttention, OpaqueAttention, OpaqueMlp)
+def _left_to_hf(part: Facet, world: World) -> Iterator[Change]:
+    yield from redirected(world, world.layer, part, "path")
 
 
 @mutates(ReimplementedAttention)
@@ -191,6 +197,14 @@ def _instead_delegated(world: World) -> Iterator[tuple[str, Any]]:
 def _instead_latent(world: World) -> Iterator[tuple[str, Any]]:
     # Nothing that a spec of another kind says could be taken for latents.
     yield from ()
+
+
+@instead(OpaqueAttention)
+def _instead_opaque(world: World) -> Iterator[tuple[str, Any]]:
+    # At the right path it is right for any model: it claims the least.
+    attention = world.spec.attention
+    kept = {"window": attention.window.model_dump(), "rotary": attention.rotary}
+    yield "mlp", {"kind": "opaque", "reason": "None.", "path": world.spec.mlp.path, **kept}
 
 
 @mutates(SeparateProjections)
@@ -341,41 +355,49 @@ def _beside_experts(part: Facet, world: World) -> Iterator[Change]:
 
 @instead(GatedMlp)
 def _instead_gated(world: World) -> Iterator[tuple[str, Any]]:
-    into, out = _ends(world)
-    names = {"path": world.spec.mlp.path, "gate": into, "in": into, "out": out}
-    yield "", {"kind": "gated", **names, "bias": False, "act": world.spec.mlp.act}
+    for into, out in _ends(world):
+        names = {"path": world.spec.mlp.path, "gate": into, "in": into, "out": out}
+        yield "", {"kind": "gated", **names, "bias": False, "act": world.spec.mlp.act}
 
 
 @instead(PlainMlp)
 def _instead_plain(world: World) -> Iterator[tuple[str, Any]]:
-    into, out = _ends(world)
-    names = {"path": world.spec.mlp.path, "in": into, "out": out}
-    yield "", {"kind": "plain", **names, "bias": False, "act": world.spec.mlp.act}
+    for into, out in _ends(world):
+        names = {"path": world.spec.mlp.path, "in": into, "out": out}
+        yield "", {"kind": "plain", **names, "bias": False, "act": world.spec.mlp.act}
 
 
 @instead(FusedGatedMlp)
 def _instead_fused(world: World) -> Iterator[tuple[str, Any]]:
-    into, out = _ends(world)
-    names = {"path": world.spec.mlp.path, "gate_in": into, "out": out}
-    yield "", {"kind": "fused_gated", **names, "bias": False, "act": world.spec.mlp.act}
+    for into, out in _ends(world):
+        names = {"path": world.spec.mlp.path, "gate_in": into, "out": out}
+        yield "", {"kind": "fused_gated", **names, "bias": False, "act": world.spec.mlp.act}
 
 
 @instead(MoeMlp)
 def _instead_moe(world: World) -> Iterator[tuple[str, Any]]:
     if isinstance(world.spec.mlp, MoeMlp):
         return
-    into, out = _ends(world)
-    names = {"path": world.spec.mlp.path, "router": into, "experts": out, "count": "num_experts"}
-    yield "", {"kind": "moe", **names, "act": world.spec.mlp.act}
+    for into, out in _ends(world):
+        names = {"path": world.spec.mlp.path, "router": into, "experts": out}
+        yield "", {"kind": "moe", **names, "count": "num_experts", "act": world.spec.mlp.act}
 
 
-def _ends(world: World) -> tuple[str, str]:
-    """The first and the last module that the MLP's facet names."""
+@instead(OpaqueMlp)
+def _instead_opaque_mlp(world: World) -> Iterator[tuple[str, Any]]:
+    # At the right path it is right for any model: it claims the least.
+    path = world.spec.attention.path
+    yield "attention", {"kind": "opaque", "reason": "None.", "path": path}
+
+
+def _ends(world: World) -> Iterator[tuple[str, str]]:
+    """The first and the last module that the MLP's facet names, if it names any."""
     mlp = world.spec.mlp
     names = list(mlp.modules.values())
     if isinstance(mlp, MoeMlp):
         names = [mlp.router, mlp.experts]
-    return names[0], names[-1]
+    if names:
+        yield names[0], names[-1]
 
 
 @mutates(SideMlp)

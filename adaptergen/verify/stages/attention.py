@@ -10,6 +10,7 @@ from adaptergen.spec.attention import (
     DelegatedAttention,
     HeadedAttention,
     LatentAttention,
+    OpaqueAttention,
     ReimplementedAttention,
 )
 from adaptergen.spec.facet import Facet
@@ -78,6 +79,12 @@ def _latent(attention: LatentAttention, layer: Layer) -> Iterator[Stage]:
         value = split(output.input, size)
         yield layer.stage(hook, "attention", "attention.value_head_dim", value)
     yield layer.stage("attn.o.hook_out", "attention", "attention.o", output.value)
+
+
+@attention_stages.register
+def _opaque(attention: OpaqueAttention, layer: Layer) -> Iterator[Stage]:
+    # Its input and output are stages of the block.
+    yield from ()
 
 
 def _flat(value: Tensor) -> Tensor:

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from adaptergen.spec.attention import LatentAttention
+from adaptergen.spec.attention import LatentAttention, OpaqueAttention
+from adaptergen.spec.mlp import OpaqueMlp
 from adaptergen.spec.model import Spec
 from adaptergen.verify.hf import Call, HfModel
 from adaptergen.verify.stages.attention import attention_stages
@@ -73,13 +74,16 @@ def _block(layer: Layer) -> Iterator[Stage]:
     yield from _norm_of(layer, "ln2")
     yield layer.stage("mlp.hook_in", "mlp", "mlp.path", layer.call(mlp).input)
     yield from mlp_stages(spec.mlp, layer)
-    yield from _output(layer, "mlp", mlp, "ln2_post", "mlp.out")
+    whole = isinstance(spec.mlp, OpaqueMlp)
+    yield from _output(layer, "mlp", mlp, "ln2_post", "mlp.path" if whole else "mlp.out")
     yield from _side(layer)
     for hook in ("hook_out", "hook_resid_post"):
         yield layer.stage(hook, "stream", "block.topology", call.value)
 
 
 def _claim_of_output(spec: Spec) -> str:
+    if isinstance(spec.attention, OpaqueAttention):
+        return "attention.path"
     latent = isinstance(spec.attention, LatentAttention)
     return "attention.o" if latent else "attention.projections.o"
 

@@ -7,7 +7,14 @@ import torch
 from torch import Tensor
 
 from adaptergen.spec.facet import Facet
-from adaptergen.spec.mlp import DenseLayers, FusedGatedMlp, GatedMlp, MoeMlp, PlainMlp
+from adaptergen.spec.mlp import (
+    DenseLayers,
+    FusedGatedMlp,
+    GatedMlp,
+    MoeMlp,
+    OpaqueMlp,
+    PlainMlp,
+)
 from adaptergen.verify.stages.stage import Layer, Stage
 
 
@@ -63,6 +70,12 @@ def _moe(mlp: MoeMlp, layer: Layer) -> Iterator[Stage]:
             yield layer.stage(f"{hook}.hook_out", "mlp", "mlp.shared", call.value)
         value = layer.call(start).value
         yield layer.stage("mlp.shared_experts.hook_out", "mlp", "mlp.shared", value)
+
+
+@mlp_stages.register
+def _opaque(mlp: OpaqueMlp, layer: Layer) -> Iterator[Stage]:
+    # Its input and output are stages of the block.
+    yield from ()
 
 
 def _dense(mlp: MoeMlp, dense: DenseLayers, layer: Layer) -> Iterator[Stage]:
