@@ -4,7 +4,7 @@
 # spec apertus 94bbe6edc022
 # spec llama 4683862de495
 # generator 47ebb7b94704
-# templates b583a5b1416a
+# templates 9798c9e142f0
 # body 6106ebd15ce1
 """Apertus architecture adapter.
 

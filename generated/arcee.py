@@ -4,7 +4,7 @@
 # spec arcee 4d9662f4c1d9
 # spec llama 4683862de495
 # generator 47ebb7b94704
-# templates b583a5b1416a
+# templates 9798c9e142f0
 # body 52592e9749b0
 """Arcee architecture adapter.
 

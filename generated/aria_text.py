@@ -4,7 +4,7 @@
 # spec aria_text 89f0934dcc2f
 # spec llama 4683862de495
 # generator 47ebb7b94704
-# templates b583a5b1416a
+# templates 9798c9e142f0
 # body 69916e6d326e
 """AriaText architecture adapter.
 

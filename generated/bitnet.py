@@ -4,7 +4,7 @@
 # spec bitnet 0dd08443301e
 # spec llama 4683862de495
 # generator 47ebb7b94704
-# templates b583a5b1416a
+# templates 9798c9e142f0
 # body a4896e743e74
 """BitNet architecture adapter.
 

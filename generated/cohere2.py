@@ -5,7 +5,7 @@
 # spec cohere d90ff6b98ac7
 # spec llama 4683862de495
 # generator 47ebb7b94704
-# templates b583a5b1416a
+# templates 9798c9e142f0
 # body ab40348ca3cf
 """Cohere2 architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec cwm 76d598e481a1
 # spec llama 4683862de495
 # generator 47ebb7b94704
-# templates b583a5b1416a
+# templates 9798c9e142f0
 # body fe5e4c257e7a
 """Cwm architecture adapter.
 

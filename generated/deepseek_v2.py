@@ -6,7 +6,7 @@
 # spec glm4_moe 3b206451b383
 # spec llama 4683862de495
 # generator 47ebb7b94704
-# templates b583a5b1416a
+# templates 9798c9e142f0
 # body d5abd66604f1
 """DeepseekV2 architecture adapter.
 

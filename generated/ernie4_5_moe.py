@@ -5,7 +5,7 @@
 # spec ernie4_5 e2f679767681
 # spec llama 4683862de495
 # generator 47ebb7b94704
-# templates b583a5b1416a
+# templates 9798c9e142f0
 # body 07963832d0e1
 """Ernie 4.5 MoE architecture adapter.
 

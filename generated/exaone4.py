@@ -5,7 +5,7 @@
 # spec olmo2 41b1838a2380
 # spec llama 4683862de495
 # generator 47ebb7b94704
-# templates b583a5b1416a
+# templates 9798c9e142f0
 # body 0c745790589c
 """Exaone4 architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec gemma 670be2fbe33c
 # spec llama 4683862de495
 # generator 47ebb7b94704
-# templates b583a5b1416a
+# templates 9798c9e142f0
 # body 01e74e9a442c
 """Gemma2 architecture adapter.
 

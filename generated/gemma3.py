@@ -6,7 +6,7 @@
 # spec gemma 670be2fbe33c
 # spec llama 4683862de495
 # generator 47ebb7b94704
-# templates b583a5b1416a
+# templates 9798c9e142f0
 # body 3999d8bf1c65
 """Gemma3 architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec glm 3463140b2366
 # spec llama 4683862de495
 # generator 47ebb7b94704
-# templates b583a5b1416a
+# templates 9798c9e142f0
 # body bd18da238289
 """Glm architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec glm 3463140b2366
 # spec llama 4683862de495
 # generator 47ebb7b94704
-# templates b583a5b1416a
+# templates 9798c9e142f0
 # body b57372e3fe43
 """Glm4 architecture adapter.
 

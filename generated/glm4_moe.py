@@ -4,7 +4,7 @@
 # spec glm4_moe 3b206451b383
 # spec llama 4683862de495
 # generator 47ebb7b94704
-# templates b583a5b1416a
+# templates 9798c9e142f0
 # body fce5fd684975
 """Glm4Moe architecture adapter.
 

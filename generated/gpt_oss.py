@@ -4,7 +4,7 @@
 # spec gpt_oss 4c9e3c7594b1
 # spec llama 4683862de495
 # generator 47ebb7b94704
-# templates b583a5b1416a
+# templates 9798c9e142f0
 # body e4900b0033ca
 """GptOss architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec granite d19f9f6e1dda
 # spec llama 4683862de495
 # generator 47ebb7b94704
-# templates b583a5b1416a
+# templates 9798c9e142f0
 # body 233e75e0a060
 """GraniteMoe architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec hunyuan_v1_dense af52133a5f5e
 # spec llama 4683862de495
 # generator 47ebb7b94704
-# templates b583a5b1416a
+# templates 9798c9e142f0
 # body 113cef9118e8
 """HunYuanDenseV1 architecture adapter.
 

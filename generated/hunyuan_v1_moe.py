@@ -5,7 +5,7 @@
 # spec hunyuan_v1_dense af52133a5f5e
 # spec llama 4683862de495
 # generator 47ebb7b94704
-# templates b583a5b1416a
+# templates 9798c9e142f0
 # body f1ed9a943ca2
 """HunYuanMoEV1 architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec arcee 4d9662f4c1d9
 # spec llama 4683862de495
 # generator 47ebb7b94704
-# templates b583a5b1416a
+# templates 9798c9e142f0
 # body 5223f627b8b3
 """Jais2 architecture adapter.
 

@@ -7,7 +7,7 @@
 # spec qwen2 28bc3f4f3660
 # spec llama 4683862de495
 # generator 47ebb7b94704
-# templates b583a5b1416a
+# templates 9798c9e142f0
 # body 073ed4096e31
 """Mellum architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec olmo 5adb4afdca8c
 # spec llama 4683862de495
 # generator 47ebb7b94704
-# templates b583a5b1416a
+# templates 9798c9e142f0
 # body c0764b0fc14b
 """Olmo architecture adapter.
 

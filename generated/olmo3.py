@@ -5,7 +5,7 @@
 # spec olmo2 41b1838a2380
 # spec llama 4683862de495
 # generator 47ebb7b94704
-# templates b583a5b1416a
+# templates 9798c9e142f0
 # body 14f04fa6da10
 """Olmo3 architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec olmoe e2303ab96034
 # spec llama 4683862de495
 # generator 47ebb7b94704
-# templates b583a5b1416a
+# templates 9798c9e142f0
 # body 8dfab7d9ff74
 """Olmoe architecture adapter.
 

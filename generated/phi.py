@@ -6,7 +6,7 @@
 # spec mistral bf4b9af3d637
 # spec llama 4683862de495
 # generator 47ebb7b94704
-# templates b583a5b1416a
+# templates 9798c9e142f0
 # body ff97260d64e7
 """Phi architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec seed_oss d2c773a4fc47
 # spec llama 4683862de495
 # generator 47ebb7b94704
-# templates b583a5b1416a
+# templates 9798c9e142f0
 # body 2c09c4c0b90b
 """SeedOss architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec smollm3 4c34d77272bd
 # spec llama 4683862de495
 # generator 47ebb7b94704
-# templates b583a5b1416a
+# templates 9798c9e142f0
 # body bc05595bf0e5
 """SmolLM3 architecture adapter.
 

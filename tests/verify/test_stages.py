@@ -1,8 +1,10 @@
-"""Combinations that no bundled spec has: what HF's side of a check is must not depend on them."""
+"""Combinations that no bundled spec has: checks find HF's side of them, and adapters are right."""
 
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from adaptergen.project import bundled
 from adaptergen.render import Renderer
@@ -42,3 +44,9 @@ def test_norms_behind_the_rotation_may_be_absent(tmp_path: Path) -> None:
     choices = {"qk_norm": "per_head", "qk_key": "use_qk_norm", "qk_after_rope": True}
     checks = {"hooks.rotation", "variants.flags"}
     assert passing(tmp_path, checks, **choices) == checks
+
+
+@pytest.mark.parametrize("nope", ["list", "handed"])
+def test_layers_that_rotate_may_do_so_backward(nope: str, tmp_path: Path) -> None:
+    checks = {"claims.rope.layers", "forward.logits", "hooks.rotation"}
+    assert passing(tmp_path, checks, nope=nope, backward=True) == checks
