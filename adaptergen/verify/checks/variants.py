@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from adaptergen.spec.attention import OpaqueAttention
+from adaptergen.spec.attention import OpaqueAttention, ReimplementedAttention
 from adaptergen.spec.processing import Invalid
 from adaptergen.verify.check import (
     Difference,
@@ -15,7 +15,16 @@ from adaptergen.verify.check import (
     largest_difference,
     wrong,
 )
-from adaptergen.verify.checks import boot, claims_norms, config, forward, hooks, kinds, weights
+from adaptergen.verify.checks import (
+    boot,
+    claims_attention,
+    claims_norms,
+    config,
+    forward,
+    hooks,
+    kinds,
+    weights,
+)
 from adaptergen.verify.checks.claims_config import head_settings
 from adaptergen.verify.declared import biases, first_claims, switches
 from adaptergen.verify.once import UnavailableError, one_line
@@ -104,6 +113,8 @@ def _examined(variant: Subject, *, blocks: bool = False) -> Iterator[Evidence]:
     yield Difference("the output", difference, tolerance=variant.tolerance)
     for part in _OF_BLOCKS if blocks else ():
         yield from part.examine(variant)
+    if blocks and isinstance(variant.spec.attention, ReimplementedAttention):
+        yield from claims_attention.qk_norm.examine(variant)
     whole = isinstance(variant.spec.attention, OpaqueAttention)
     for part in () if whole else (weights.attention, weights.conversions):
         for evidence in part.examine(variant):
