@@ -66,7 +66,8 @@ def _key_value(world: World, attention: str, found: Projections) -> str | None:
 
     values = world.values
     keys = [k for k in numbers(values, also_none=True) if values[k] in (before.key_value, None)]
-    return moved_by(world, keys, (found.heads, 1), expected)
+    counts = [count for count in (found.heads, 1) if count != before.key_value]
+    return moved_by(world, keys, counts, expected)
 
 
 def _head_dim(world: World, attention: str, found: Projections) -> str | None:
@@ -75,7 +76,9 @@ def _head_dim(world: World, attention: str, found: Projections) -> str | None:
 
     values = world.values
     keys = [k for k in numbers(values, also_none=True) if values[k] in (found.head_dim, None)]
-    return moved_by(world, dict.fromkeys([*keys, _USUAL_SIZE]), _SIZES, expected)
+    # A size that heads have already would show nothing.
+    sizes = [size for size in _SIZES if size != found.head_dim]
+    return moved_by(world, dict.fromkeys([*keys, _USUAL_SIZE]), sizes, expected)
 
 
 def _single(

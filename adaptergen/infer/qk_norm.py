@@ -55,33 +55,30 @@ def head_norms(world: World, attention: str, found: Projections) -> HeadNorms | 
 
 
 def _normed(world: World, attention: str, norm: str, found: Projections) -> str:
-    """Which of q and k a norm takes, by what changes its input."""
-    parts = _parts(found)
-    for role in "qk":
-        name, elements = parts[role]
+    """Which of q and k a norm takes, by what changes its input; neither if it takes values too."""
+    before = taken(world, attention, norm, {})
+    moving = []
+    for role, (name, elements) in _parts(found).items():
         edit = probe.at(elements, lambda value: value + 1.0)
-        before = taken(world, attention, norm, {})
         after = taken(world, attention, norm, {f"{attention}.{name}": edit})
         if probe.changed(before, after):
-            return role
-    return ""
+            moving.append(role)
+    return moving[0] if len(moving) == 1 and moving != ["v"] else ""
 
 
 def _parts(found: Projections) -> dict[str, tuple[str, Tensor | None]]:
-    """The projection of queries and of keys, and which of its outputs are meant."""
+    """The projection of queries, keys and values, and which of its outputs are meant."""
     if found.facet["kind"] == "separate":
-        return {role: (found.facet[role], None) for role in "qk"}
+        return {role: (found.facet[role], None) for role in "qkv"}
     size, name, group = found.head_dim, found.facet["qkv"], found.heads // found.key_value
     if found.facet["layout"] == "stacked":
-        first = torch.arange(found.heads * size)
-        return {
-            "q": (name, first),
-            "k": (name, first[-1] + 1 + torch.arange(found.key_value * size)),
-        }
-    grouped = torch.arange((group + 2) * size * found.key_value).view(
-        found.key_value, group + 2, size
-    )
-    return {"q": (name, grouped[:, :-2].flatten()), "k": (name, grouped[:, -2].flatten())}
+        sizes = [found.heads * size, found.key_value * size, found.key_value * size]
+        parts = list(torch.arange(sum(sizes)).split(sizes))
+    else:
+        grouped = torch.arange((group + 2) * size * found.key_value)
+        grouped = grouped.view(found.key_value, group + 2, size)
+        parts = [part.flatten() for part in grouped.split([group, 1, 1], dim=1)]
+    return {role: (name, part) for role, part in zip("qkv", parts, strict=True)}
 
 
 def taken(world: World, attention: str, inner: str, edits: dict[str, probe.Edit]) -> Tensor:

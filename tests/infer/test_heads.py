@@ -12,7 +12,7 @@ pytestmark = pytest.mark.usefixtures("exact")
 INNER = "model.layers.0.self_attn"
 
 
-@pytest.mark.parametrize("name", ["llama", "phi3", "gpt_neox", "falcon", "granite"])
+@pytest.mark.parametrize("name", ["llama", "phi3", "gpt_neox", "falcon", "stablelm"])
 def test_heads_are_those_of_the_spec(name: str) -> None:
     found = projected(name)
     counts, layout = heads(world(name), attention(name), found)

@@ -34,7 +34,8 @@ EXPLAINED = yaml.safe_load(Path(ROOT / "docs" / "inference.yaml").read_text(enco
 def observed(name: str) -> tuple[World, Findings]:
     """A class as `infer` shrinks it, and what is seen of it."""
     found, findings = shrunk(spec_of(name).architecture, {}, {}), Findings()
-    observe(found, findings)
+    delegated = spec_of(name).attention.kind == "delegated"
+    observe(found, findings, Concessions(projections="Why." if delegated else ""))
     return found, findings
 
 

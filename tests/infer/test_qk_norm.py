@@ -45,3 +45,15 @@ def other_kind(block: Any) -> None:
 def test_uneven_norms_are_refused(change: Change, message: str) -> None:
     found = odd(change, "qwen3")
     assert refusal(lambda: head_norms(found, INNER, projections(found, INNER))) == message
+
+
+def normed_output(block: Any) -> None:
+    """A norm of what heads return, which queries and keys move too."""
+    inner = block.self_attn
+    inner.groupnorm = nn.RMSNorm(64)
+    inner.o_proj.register_forward_pre_hook(lambda _, args: (0.2 * inner.groupnorm(args[0]),))
+
+
+def test_norm_that_values_pass_through_too_is_none_of_queries_or_keys() -> None:
+    found = odd(normed_output)
+    assert head_norms(found, INNER, projections(found, INNER)) is None
