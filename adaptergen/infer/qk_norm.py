@@ -73,11 +73,11 @@ def _parts(found: Projections) -> dict[str, tuple[str, Tensor | None]]:
     size, name, group = found.head_dim, found.facet["qkv"], found.heads // found.key_value
     if found.facet["layout"] == "stacked":
         sizes = [found.heads * size, found.key_value * size, found.key_value * size]
-        parts = list(torch.arange(sum(sizes)).split(sizes))
+        parts = list(torch.split(torch.arange(sum(sizes)), sizes))
     else:
         grouped = torch.arange((group + 2) * size * found.key_value)
         grouped = grouped.view(found.key_value, group + 2, size)
-        parts = [part.flatten() for part in grouped.split([group, 1, 1], dim=1)]
+        parts = [part.flatten() for part in torch.split(grouped, [group, 1, 1], dim=1)]
     return {role: (name, part) for role, part in zip("qkv", parts, strict=True)}
 
 
