@@ -25,6 +25,7 @@ from adaptergen.infer.norm import norm
 from adaptergen.infer.qk_norm import head_norms
 from adaptergen.infer.world import UnexplainedError, World
 from adaptergen.spec.model import Spec
+from adaptergen.verify import probe
 
 _FLOW = "the tensors handed on"
 _DISTURBED = "what changes when its output is disturbed"
@@ -101,7 +102,7 @@ def _attention(world: World, parts: Anatomy, findings: Findings, conceded: Conce
     path = f"{world.layers[0]}.{parts.attention}"
     if conceded.attention:
         facet: dict[str, Any] = {"kind": "opaque", "path": parts.attention}
-        facet |= {"reason": conceded.attention, "rotary": _turns(world)}
+        facet |= {"reason": conceded.attention, "rotary": probe.turns(world.hf)}
     elif not conceded.projections:
         facet = latent_attention(world, path, parts.attention) or {}
     else:
@@ -145,27 +146,13 @@ def _delegated(world: World, path: str, found: Projections, findings: Findings) 
         raise UnexplainedError(
             "attention that HF computes needs projections of its own for q, k, v"
         )
-    findings.add("attention.rotary", _turns(world), "what the tokens' positions change")
+    findings.add("attention.rotary", probe.turns(world.hf), "what the tokens' positions change")
     left = unexplained(world, path, found.names)
     opaque = sorted(
         {name.partition(".")[0] for name in left} | ({found.gate} if found.gate else set())
     )
     if opaque:
         findings.add("attention.opaque", opaque, "parameters that no facet names")
-
-
-def _turns(world: World) -> bool:
-    """Whether output depends on positions, though not on where they start."""
-    import torch
-
-    batch = world.hf.batch(world.hf.length)
-    positions = torch.arange(batch.ids.shape[1]).expand_as(batch.ids)
-    with torch.no_grad():
-        usual, shifted, spread = (
-            world.hf.model(batch.ids, position_ids=at, use_cache=False).logits
-            for at in (positions, positions + 3, 2 * positions)
-        )
-    return bool((usual - shifted).abs().max() < 1e-3 < (usual - spread).abs().max())
 
 
 def _reimplemented(world: World, path: str, found: Projections, findings: Findings) -> None:

@@ -39,7 +39,7 @@ class _Line:
 
     @property
     def indent(self) -> str:
-        return self.text[: len(self.text) - len(self.text.lstrip())]
+        return self.text[: len(self.text) - len(self.text.lstrip(" "))]
 
 
 def spec_text(child: Mapping[str, Any], evidence: Mapping[str, str]) -> str:

@@ -43,6 +43,25 @@ def _rotates(hf: HfModel, layer: str) -> bool:
     return changed(unrotated.value, rotated.value)
 
 
+def turns(hf: HfModel) -> bool:
+    """Whether the model's output depends on positions, though not on where they start.
+
+    So it is with rotary positions, wherever they turn queries and keys.
+    """
+    return hf.once.get("whether HF's positions turn", lambda: _turns(hf))
+
+
+def _turns(hf: HfModel) -> bool:
+    batch = hf.batch(hf.length)
+    positions = torch.arange(batch.ids.shape[1]).expand_as(batch.ids)
+    with torch.no_grad():
+        usual, shifted, spread = (
+            hf.model(batch.ids, position_ids=at, use_cache=False).logits
+            for at in (positions, positions + 3, 2 * positions)
+        )
+    return bool((usual - shifted).abs().max() < 1e-3 < (usual - spread).abs().max())
+
+
 def _unmasked(call: Call) -> Call:
     """The call with every token in sight: one that sees only itself attends to it in any case."""
     mask = call.kwargs.get("attention_mask")

@@ -209,6 +209,10 @@ def test_evidence_without_room_stands_above() -> None:
     ]
 
 
+def test_key_of_space_that_yaml_takes_for_text_is_no_indentation() -> None:
+    assert commented({"\xa0": 1}, **{"\xa0": "word " * 30})[0].startswith("# word")
+
+
 def test_evidence_is_one_harmless_line() -> None:
     (line,) = commented({"summary": "Text."}, summary="a\nb\r\x1b[31m # c")
     assert line == r"summary: Text.  # a b \x1b[31m # c"

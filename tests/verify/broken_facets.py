@@ -196,6 +196,7 @@ BLOCKS = [
 ]
 
 EXPERT = {"gate": "gate_proj", "in": "up_proj", "out": "down_proj"}
+WHOLE = {"kind": "opaque", "reason": "None.", "window": "none", "rotary": True}
 
 MLPS = [
     Case(
@@ -300,6 +301,42 @@ MLPS = [
         {"claims.parameters": "mlp.shared_expert_gate.weight is reached by no path"},
         spec="qwen2_moe",
         change={"mlp.shared.mix": None},
+    ),
+    Case(
+        "an MLP as one piece that is attention",
+        {"claims.mlp": "HF's self_attn sees 24 tokens, an MLP sees one; contradicts mlp.path"},
+        spec="llama",
+        change={"mlp": {"kind": "opaque", "reason": "None.", "path": "self_attn"}},
+        layer=0,
+    ),
+    Case(
+        "an MLP as one piece that is not the whole MLP",
+        {"claims.parameters": "mlp.gate_proj.weight is reached by no path"},
+        spec="llama",
+        change={"mlp": {"kind": "opaque", "reason": "None.", "path": "mlp.down_proj"}},
+    ),
+    Case(
+        "attention as one piece that is the MLP",
+        {
+            "claims.paths": "HF's mlp sees 1 of the 24 tokens that its layer sees; contradicts"
+            " attention.path",
+            "claims.parameters": "self_attn.q_proj.weight is reached by no path",
+        },
+        spec="llama",
+        change={"attention": {**WHOLE, "path": "mlp"}},
+        layer=0,
+    ),
+    Case(
+        "attention as one piece that sees less than it says",
+        {"claims.window": "sees 8 of 24 tokens in HF, not 24"},
+        change={"attention": {**WHOLE, "path": "self_attn"}},
+        layer=3,
+    ),
+    Case(
+        "attention as one piece that turns, and should not",
+        {"claims.rope.layers": "HF's attention turns with positions; contradicts attention.rotary"},
+        spec="llama",
+        change={"attention": {**WHOLE, "path": "self_attn", "rotary": False}},
     ),
     Case(
         "a key that has nothing to do with the activation",

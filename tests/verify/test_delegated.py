@@ -1,4 +1,4 @@
-"""Attention that TransformerLens does not compute passes as delegated, and only so."""
+"""Parts that TransformerLens does not compute pass as left to HF, and claiming more does not."""
 
 from pathlib import Path
 from typing import Any
@@ -6,15 +6,17 @@ from typing import Any
 import pytest
 
 from adaptergen.render import Renderer
-from adaptergen.spec.attention import DelegatedAttention
+from adaptergen.spec.attention import DelegatedAttention, OpaqueAttention
 from adaptergen.spec.load import Loader
+from adaptergen.spec.mlp import OpaqueMlp
 from adaptergen.spec.model import Spec
 from adaptergen.verify.checks import ALL
 from adaptergen.verify.record import Status
 from adaptergen.verify.running import run_checks
 from adaptergen.verify.select import Selection
 from adaptergen.verify.subject import Subject
-from tests.verify.conftest import ROOT
+from tests.verify.conftest import ROOT, module_of
+from tests.verify.conftest import load as load_bundled
 
 SPECS = Path(__file__).parent / "delegated"
 NAMES = [path.stem for path in sorted(SPECS.glob("*.yaml"))]
@@ -22,6 +24,13 @@ NAMES = [path.stem for path in sorted(SPECS.glob("*.yaml"))]
 # What a spec would say that takes it for plain attention.
 REIMPLEMENTED = {"kind": "reimplemented", "rope": {"pairing": "half", "layers": "all"}}
 QK_NORM = {"diffllama": "none", "doge": {"per_head": {"q": "q_norm", "k": "k_norm"}}}
+
+# Blocks of each of TL's kinds: sequential, parallel, with scaled outputs, normed behind them, and
+# of several layouts.
+BLOCKS = ("llama", "gpt_neox", "granite", "olmo2", "stablelm")
+# The others build dozens of models.
+QUICK = {check.name for check in Selection(skip=("claims.config", "variants")).of(ALL)}
+UNFOLDED = {"invalid": "TransformerLens folds the norm into weights that it knows only some of."}
 
 
 def load(name: str) -> Spec:
@@ -47,15 +56,13 @@ def as_reimplemented(spec: Spec, qk_norm: Any) -> Spec:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_attention_of_its_own_kind_is_verified_as_delegated(name: str, tmp_path: Path) -> None:
-    # The others build dozens of models.
-    quick = {check.name for check in Selection(skip=("claims.config", "variants")).of(ALL)}
-    assert failing(load(name), tmp_path, quick) == {}
+def test_what_is_of_its_own_kind_is_verified_as_left_to_hf(name: str, tmp_path: Path) -> None:
+    assert failing(load(name), tmp_path, QUICK) == {}
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("name", NAMES)
-def test_attention_of_its_own_kind_passes_everything(name: str, tmp_path: Path) -> None:
+def test_what_is_of_its_own_kind_passes_everything(name: str, tmp_path: Path) -> None:
     assert failing(load(name), tmp_path) == {}
 
 
@@ -63,12 +70,16 @@ def test_attention_of_its_own_kind_passes_everything(name: str, tmp_path: Path) 
 def test_the_docstring_says_why_and_which_hooks_are_lost(name: str) -> None:
     spec = load(name)
     text = " ".join(Renderer([str(ROOT / "templates")]).adapter(spec).split())
-    assert isinstance(spec.attention, DelegatedAttention)
+    assert isinstance(spec.attention, DelegatedAttention | OpaqueAttention)
     assert spec.attention.reason in text
-    assert "edits of the pattern change nothing" in text
+    delegated = isinstance(spec.attention, DelegatedAttention)
+    assert ("edits of the pattern change nothing" in text) == delegated
+    assert ("none on queries, keys, values, scores, the pattern" in text) != delegated
+    assert ("none on projections, activations and routing" in text) == (spec.mlp.kind == "opaque")
+    assert not isinstance(spec.mlp, OpaqueMlp) or spec.mlp.reason in text
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", QK_NORM)
 def test_claiming_to_compute_it_is_refused(name: str, tmp_path: Path) -> None:
     wrong = as_reimplemented(load(name), QK_NORM[name])
     # A known limit must not hide what is asked here.
@@ -78,3 +89,47 @@ def test_claiming_to_compute_it_is_refused(name: str, tmp_path: Path) -> None:
     told = failing(wrong, tmp_path, {"claims.parameters", "forward.logits", "hooks.pattern"})
     assert {"claims.parameters", "forward.logits"} <= told.keys()
     assert "self_attn" in told["claims.parameters"]
+
+
+def in_one_piece(name: str, *parts: str, fold_ln: Any = "valid") -> Spec:
+    """A bundled spec that leaves what it describes to HF."""
+    spec = load_bundled(name).spec
+    tree = spec.model_dump(by_alias=True)
+    kept = {"attention": {"window": tree["attention"]["window"], "rotary": spec.attention.rotary}}
+    for part in parts:
+        path = tree[part]["path"]
+        whole = {"kind": "opaque", "reason": "None.", "path": path, **kept.get(part, {})}
+        tree |= {part: whole}
+    tree["processing"]["fold_ln"] = fold_ln
+    return Spec.model_validate(tree)
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_attention_is_left_as_one_piece_in_any_block(name: str, tmp_path: Path) -> None:
+    assert failing(in_one_piece(name, "attention"), tmp_path, QUICK) == {}
+
+
+@pytest.mark.parametrize("parts", [("mlp",), ("attention", "mlp")], ids="-".join)
+def test_an_mlp_is_left_as_one_piece_where_norms_are_not_folded(
+    parts: tuple[str, ...], tmp_path: Path
+) -> None:
+    assert failing(in_one_piece("llama", *parts, fold_ln=UNFOLDED), tmp_path, QUICK) == {}
+
+
+def test_folding_into_an_mlp_as_one_piece_is_refused(tmp_path: Path) -> None:
+    told = failing(in_one_piece("llama", "mlp"), tmp_path, QUICK)
+    assert "MLP W_in not found" in told.pop("weights.compatibility")
+    assert told == {}
+
+
+def test_folding_a_norm_that_attention_as_one_piece_reads_too_is_refused(tmp_path: Path) -> None:
+    told = failing(in_one_piece("phi", "attention"), tmp_path, {"weights.compatibility"})
+    assert "log-probability in compatibility mode" in told["weights.compatibility"]
+
+
+def test_hooks_on_what_is_one_piece_are_refused(tmp_path: Path) -> None:
+    subject = Subject(in_one_piece("llama", "attention", "mlp"), module_of("llama"))
+    kinds = next(check for check in ALL if check.name == "boot.kinds")
+    (result,) = run_checks(subject, [kinds])
+    told = [problem.message for problem in result.problems]
+    assert [text.partition(" ")[0] for text in told] == ["blocks.attn", "blocks.mlp"]

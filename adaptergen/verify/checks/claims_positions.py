@@ -1,9 +1,11 @@
 """Does each layer rotate and see as far as the spec says?"""
 
+import inspect
 from collections.abc import Iterator
 
 from torch import Tensor
 
+from adaptergen.spec.attention import DelegatedAttention, OpaqueAttention
 from adaptergen.spec.rope import FlaggedLayers
 from adaptergen.spec.window import ConfigWindow, FlaggedWindow, SlidingLayersWindow
 from adaptergen.verify import probe
@@ -28,7 +30,18 @@ from adaptergen.verify.subject import Subject
     claim="attention.rope.layers",
 )
 def rope_layers(subject: Subject) -> Iterator[Evidence]:
-    """A layer rotates if its output depends on the cosines and sines that it is handed."""
+    """A layer rotates if its output depends on the cosines and sines that it is handed.
+
+    Of attention that HF computes, the spec says no more than whether it rotates.
+    """
+    attention = subject.spec.attention
+    if isinstance(attention, DelegatedAttention | OpaqueAttention):
+        if "position_ids" not in inspect.signature(subject.hf.model.forward).parameters:
+            raise NotApplicableError("HF's model takes no positions")
+        turns = probe.turns(subject.hf)
+        text = f"HF's attention {'turns' if turns else 'does not turn'} with positions"
+        yield Fact(turns == attention.rotary, text, claim="attention.rotary")
+        return
     policy = subject.reimplemented.rope.layers
     found, claimed = rotation_found(subject), rotation_claimed(subject)
     if isinstance(policy, FlaggedLayers):
