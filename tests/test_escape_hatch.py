@@ -13,7 +13,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "escape-hatch.md"
 
 def files(page: str) -> dict[str, str]:
     """The files that a page shows: a block of code behind a sentence that ends in the name."""
-    pattern = r"`(\S+)`[^`]*?:\n\n```(?:python|yaml)\n(.*?)```"
+    pattern = r"`(\S+\.\w+)`(?:(?!\n\n)[^`])*?:\n\n```(?:python|yaml)\n(.*?)```"
     found = dict(re.findall(pattern, page, re.S))
     (template,) = re.findall(r"```jinja\n(.*?)```", page, re.S)
     return {**found, "my_templates/adapter.py.j2": template}

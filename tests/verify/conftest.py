@@ -11,8 +11,14 @@ import pytest
 from adaptergen.spec.load import LoadedSpec, Loader
 from adaptergen.spec.model import Spec
 from adaptergen.verify.hf import HfModel
+from adaptergen.verify.select import Selection
 
 ROOT = Path(__file__).parents[2]
+# What looks at paths, layers, heads and biases, and takes a second.
+QUICK = Selection(
+    only=("claims", "boot", "config", "forward", "hooks", "gradient", "weights"),
+    skip=("claims.config",),
+)
 
 Replacements = tuple[tuple[str, str], ...]
 
