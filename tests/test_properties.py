@@ -23,7 +23,7 @@ RENDERER = Renderer([bundled("templates")])
 ROOT = Path(bundled("specs")).parent
 
 quick = settings(
-    max_examples=100,
+    max_examples=60,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

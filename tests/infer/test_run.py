@@ -36,6 +36,7 @@ def unlike(one: Spec, found: Inference) -> dict[str, tuple[Any, Any]]:
     return {d.path: (d.left, d.right) for d in apart}
 
 
+@pytest.mark.full
 def test_bundled_class_is_inferred_and_proven() -> None:
     found = inferred("Qwen2ForCausalLM")
     assert found.unexplained == []
