@@ -5,7 +5,7 @@ adapter gives HF's output with every value tried.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
@@ -41,7 +41,10 @@ def waivers(world: World, spec: Spec, shop: Workshop, findings: Findings) -> Spe
         effective = [change for change in settings if effect(subject, change)]
         if not effective:
             continue
-        judged = {shown(changes): _wrong(world, spec, subject, changes) for changes in effective}
+        judged = _judged(world, spec, subject, effective)
+        if all(judged.values()):
+            smaller = [{key: value / 2} for value in (world.values.get(key),) if _is_float(value)]
+            judged |= _judged(world, spec, subject, smaller)
         wrong = {setting: said for setting, said in judged.items() if said}
         if len(wrong) < len(judged):
             reasons[key] = _explanation(world, effective)
@@ -59,6 +62,17 @@ def waivers(world: World, spec: Spec, shop: Workshop, findings: Findings) -> Spe
         findings.add("verification.limits", limits, "")
     verification = {**spec.verification.model_dump(), "config": reasons, "limits": limits}
     return with_changes(spec, verification=verification, refused=refused)
+
+
+def _is_float(value: object) -> TypeGuard[float]:
+    return isinstance(value, float)
+
+
+def _judged(
+    world: World, spec: Spec, subject: Subject, settings: list[dict[str, Any]]
+) -> dict[str, str]:
+    """What is wrong with the adapter under each setting; nothing where it gives HF's output."""
+    return {shown(changes): _wrong(world, spec, subject, changes) for changes in settings}
 
 
 def _wrong(world: World, spec: Spec, subject: Subject, changes: dict[str, Any]) -> str:

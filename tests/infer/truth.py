@@ -140,10 +140,13 @@ def _multipliers(v: Variant) -> dict[str, Any]:
 
 
 def _processing(v: Variant) -> dict[str, Any]:
+    compatible = _compatible(v)
+    # Where compatibility mode is invalid in any case, nothing shows whether folding is too.
+    folding = "valid" if "invalid" in compatible else _foldable(v)
     return {
-        "fold_ln": _foldable(v),
+        "fold_ln": folding,
         "center_writing_weights": "valid",
-        "compatibility_mode": _compatible(v),
+        "compatibility_mode": compatible,
     }
 
 

@@ -131,9 +131,9 @@ CLAIMS = [
     ),
     Case(
         "biases decided by a key that HF lacks",
-        {"claims.bias": "HF's config has no key 'attention_bias'"},
+        {"claims.bias": "HF's config has no key 'mlp_bias'"},
         spec="mistral",
-        change={"attention.bias": "attention_bias"},
+        change={"mlp.bias": "mlp_bias"},
         only=True,
     ),
     Case(

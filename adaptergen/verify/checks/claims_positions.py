@@ -62,11 +62,10 @@ def rope_layers(subject: Subject) -> Iterator[Evidence]:
 )
 def rope_pairing(subject: Subject) -> Iterator[Evidence]:
     """Turning queries and keys in the same planes as RoPE does changes no attention score."""
-    hf, spec = subject.hf, subject.spec
+    hf, spec, claimed = subject.hf, subject.spec, subject.reimplemented.rope.pairing
     rotating = [number for number, rotates in rotation_found(subject).items() if rotates]
     if not rotating:
         raise NotApplicableError("no layer of HF rotates with this config")
-    claimed = subject.reimplemented.rope.pairing
     for number in rotating:
         layer = subject.layers[number]
         commutes = elements_turning(hf, spec, subject.reimplemented, layer) > 0
