@@ -3,8 +3,8 @@
 # adapter AriaTextArchitectureAdapter for AriaTextForCausalLM
 # spec aria_text 89f0934dcc2f
 # spec llama 4683862de495
-# generator 47ebb7b94704
-# templates 9798c9e142f0
+# generator 213c5f6bfb85
+# templates 4c9033399d02
 # body 69916e6d326e
 """AriaText architecture adapter.
 

@@ -3,8 +3,8 @@
 # adapter BitNetArchitectureAdapter for BitNetForCausalLM
 # spec bitnet 0dd08443301e
 # spec llama 4683862de495
-# generator 47ebb7b94704
-# templates 9798c9e142f0
+# generator 213c5f6bfb85
+# templates 4c9033399d02
 # body a4896e743e74
 """BitNet architecture adapter.
 

@@ -3,9 +3,9 @@
 # adapter CohereArchitectureAdapter for CohereForCausalLM
 # spec cohere d90ff6b98ac7
 # spec llama 4683862de495
-# generator 47ebb7b94704
-# templates 9798c9e142f0
-# body 00af02ac829c
+# generator 213c5f6bfb85
+# templates 4c9033399d02
+# body ba86df123e0d
 """Cohere architecture adapter.
 
 Parallel decoder behind one LayerNorm, with adjacent rotary pairs and scaled logits.
@@ -59,6 +59,9 @@ class CohereArchitectureAdapter(ArchitectureAdapter):
     - blocks.{i}.ln1.b: this LayerNorm has no bias
     - ln_final.b: this LayerNorm has no bias
     """
+
+    # HF's config keys are there too, which its type does not name.
+    cfg: Any
 
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""

@@ -4,9 +4,9 @@
 # spec cohere2 ef3831e334c6
 # spec cohere d90ff6b98ac7
 # spec llama 4683862de495
-# generator 47ebb7b94704
-# templates 9798c9e142f0
-# body ab40348ca3cf
+# generator 213c5f6bfb85
+# templates 4c9033399d02
+# body c596eabcb98c
 """Cohere2 architecture adapter.
 
 Cohere with sliding layers that rotate, and layers that see everything and do not.
@@ -95,6 +95,9 @@ class Cohere2ArchitectureAdapter(ArchitectureAdapter):
     - blocks.{i}.ln1.b: this LayerNorm has no bias
     - ln_final.b: this LayerNorm has no bias
     """
+
+    # HF's config keys are there too, which its type does not name.
+    cfg: Any
 
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""

@@ -4,8 +4,8 @@
 # spec dots1 237122b977e7
 # spec glm4_moe 3b206451b383
 # spec llama 4683862de495
-# generator 47ebb7b94704
-# templates 9798c9e142f0
+# generator 213c5f6bfb85
+# templates 4c9033399d02
 # body 42ebfe4ba316
 """Dots1 architecture adapter.
 

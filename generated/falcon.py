@@ -6,9 +6,9 @@
 # spec starcoder2 541be1cc3d5a
 # spec mistral bf4b9af3d637
 # spec llama 4683862de495
-# generator 47ebb7b94704
-# templates 9798c9e142f0
-# body 2bfb22dbb73c
+# generator 213c5f6bfb85
+# templates 4c9033399d02
+# body 17015eb81bac
 """Falcon architecture adapter.
 
 Parallel decoder with one projection for queries, keys and values, in three layouts.
@@ -76,6 +76,9 @@ class FalconArchitectureAdapter(ArchitectureAdapter):
     - unembed.b: never present
     """
 
+    # HF's config keys are there too, which its type does not name.
+    cfg: Any
+
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""
         super().__init__(cfg)
@@ -123,9 +126,11 @@ class FalconArchitectureAdapter(ArchitectureAdapter):
             ),
         }
 
+        block_bridge: type[BlockBridge]
+        norms: dict[str, Any]
         if self.cfg.new_decoder_architecture:
-            block_bridge: type[BlockBridge] = ParallelBlockBridge
-            norms: dict[str, Any] = {
+            block_bridge = ParallelBlockBridge
+            norms = {
                 "ln1": NormalizationBridge(
                     name="ln_attn", config=self.cfg, use_native_layernorm_autograd=True
                 ),
@@ -135,16 +140,16 @@ class FalconArchitectureAdapter(ArchitectureAdapter):
             }
             self.cfg.parallel_attn_mlp = True
         elif self.cfg.parallel_attn:
-            block_bridge: type[BlockBridge] = ParallelBlockBridge
-            norms: dict[str, Any] = {
+            block_bridge = ParallelBlockBridge
+            norms = {
                 "ln1": NormalizationBridge(
                     name="input_layernorm", config=self.cfg, use_native_layernorm_autograd=True
                 ),
             }
             self.cfg.parallel_attn_mlp = True
         else:
-            block_bridge: type[BlockBridge] = BlockBridge
-            norms: dict[str, Any] = {
+            block_bridge = BlockBridge
+            norms = {
                 "ln1": NormalizationBridge(
                     name="input_layernorm", config=self.cfg, use_native_layernorm_autograd=True
                 ),
@@ -220,7 +225,7 @@ class FalconArchitectureAdapter(ArchitectureAdapter):
     def _part(fused: Any, rows: torch.Tensor) -> torch.nn.Linear:
         """A linear layer with some of a fused one's outputs."""
         biased, (_, width) = fused.bias is not None, fused.weight.shape
-        part = torch.nn.utils.skip_init(torch.nn.Linear, width, len(rows), bias=biased)
+        part = torch.nn.Linear(width, len(rows), bias=biased, device="meta")
         part.weight = torch.nn.Parameter(fused.weight[rows])
         if biased:
             part.bias = torch.nn.Parameter(fused.bias[rows])

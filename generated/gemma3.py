@@ -5,8 +5,8 @@
 # spec gemma2 a86da013b81b
 # spec gemma 670be2fbe33c
 # spec llama 4683862de495
-# generator 47ebb7b94704
-# templates 9798c9e142f0
+# generator 213c5f6bfb85
+# templates 4c9033399d02
 # body 3999d8bf1c65
 """Gemma3 architecture adapter.
 

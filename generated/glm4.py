@@ -4,8 +4,8 @@
 # spec glm4 e0e8c8e52b9e
 # spec glm 3463140b2366
 # spec llama 4683862de495
-# generator 47ebb7b94704
-# templates 9798c9e142f0
+# generator 213c5f6bfb85
+# templates 4c9033399d02
 # body b57372e3fe43
 """Glm4 architecture adapter.
 

@@ -3,9 +3,9 @@
 # adapter GraniteArchitectureAdapter for GraniteForCausalLM
 # spec granite d19f9f6e1dda
 # spec llama 4683862de495
-# generator 47ebb7b94704
-# templates 9798c9e142f0
-# body 7eadc4a2d11c
+# generator 213c5f6bfb85
+# templates 4c9033399d02
+# body 052cfc482437
 """Granite architecture adapter.
 
 Llama-family decoder with multipliers on embedding, residual, attention and logits.
@@ -60,6 +60,9 @@ class GraniteArchitectureAdapter(ArchitectureAdapter):
     - blocks.{i}.ln2.b: RMSNorm has no bias
     - ln_final.b: RMSNorm has no bias
     """
+
+    # HF's config keys are there too, which its type does not name.
+    cfg: Any
 
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""

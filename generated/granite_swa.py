@@ -4,9 +4,9 @@
 # spec granite_swa 6bc0911377f0
 # spec granite d19f9f6e1dda
 # spec llama 4683862de495
-# generator 47ebb7b94704
-# templates 9798c9e142f0
-# body 86ffca5ce27c
+# generator 213c5f6bfb85
+# templates 4c9033399d02
+# body 639921442a56
 """GraniteSWA architecture adapter.
 
 Granite with attention sinks, sliding layers, and a base of positions for each layer.
@@ -73,6 +73,9 @@ class GraniteSWAArchitectureAdapter(ArchitectureAdapter):
     - blocks.{i}.ln2.b: RMSNorm has no bias
     - ln_final.b: RMSNorm has no bias
     """
+
+    # HF's config keys are there too, which its type does not name.
+    cfg: Any
 
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""

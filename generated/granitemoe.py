@@ -4,9 +4,9 @@
 # spec granitemoe 2e1ee7a89cc2
 # spec granite d19f9f6e1dda
 # spec llama 4683862de495
-# generator 47ebb7b94704
-# templates 9798c9e142f0
-# body 233e75e0a060
+# generator 213c5f6bfb85
+# templates 4c9033399d02
+# body 458b6b579b08
 """GraniteMoe architecture adapter.
 
 Granite with a mixture of experts in place of the MLP.
@@ -59,6 +59,9 @@ class GraniteMoeArchitectureAdapter(ArchitectureAdapter):
     - blocks.{i}.ln2.b: RMSNorm has no bias
     - ln_final.b: RMSNorm has no bias
     """
+
+    # HF's config keys are there too, which its type does not name.
+    cfg: Any
 
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""

@@ -5,9 +5,9 @@
 # spec granitemoe 2e1ee7a89cc2
 # spec granite d19f9f6e1dda
 # spec llama 4683862de495
-# generator 47ebb7b94704
-# templates 9798c9e142f0
-# body 0e8aaa6592df
+# generator 213c5f6bfb85
+# templates 4c9033399d02
+# body 74422db57b62
 """GraniteMoeShared architecture adapter.
 
 GraniteMoe with an MLP for every token beside the experts.
@@ -62,6 +62,9 @@ class GraniteMoeSharedArchitectureAdapter(ArchitectureAdapter):
     - blocks.{i}.ln2.b: RMSNorm has no bias
     - ln_final.b: RMSNorm has no bias
     """
+
+    # HF's config keys are there too, which its type does not name.
+    cfg: Any
 
     # Experts and the MLP beside them both read ln2.
     supports_fold_ln = False

@@ -3,8 +3,8 @@
 # adapter HunYuanDenseV1ArchitectureAdapter for HunYuanDenseV1ForCausalLM
 # spec hunyuan_v1_dense af52133a5f5e
 # spec llama 4683862de495
-# generator 47ebb7b94704
-# templates 9798c9e142f0
+# generator 213c5f6bfb85
+# templates 4c9033399d02
 # body 113cef9118e8
 """HunYuanDenseV1 architecture adapter.
 

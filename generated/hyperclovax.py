@@ -4,9 +4,9 @@
 # spec hyperclovax 903571e57862
 # spec granite d19f9f6e1dda
 # spec llama 4683862de495
-# generator 47ebb7b94704
-# templates 9798c9e142f0
-# body 9b56b5e00ab0
+# generator 213c5f6bfb85
+# templates 4c9033399d02
+# body ec48b8de9d9a
 """HyperCLOVAX architecture adapter.
 
 Granite with multiplied logits and, as an option, norms on what attention and MLP return.
@@ -63,6 +63,9 @@ class HyperCLOVAXArchitectureAdapter(ArchitectureAdapter):
     - blocks.{i}.ln2_post.b: RMSNorm has no bias
     - ln_final.b: RMSNorm has no bias
     """
+
+    # HF's config keys are there too, which its type does not name.
+    cfg: Any
 
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""

@@ -4,8 +4,8 @@
 # spec ministral3 b32ff03d1d5f
 # spec mistral bf4b9af3d637
 # spec llama 4683862de495
-# generator 47ebb7b94704
-# templates 9798c9e142f0
+# generator 213c5f6bfb85
+# templates 4c9033399d02
 # body a4abfe8764f0
 """Ministral3 architecture adapter.
 

@@ -5,9 +5,9 @@
 # spec starcoder2 541be1cc3d5a
 # spec mistral bf4b9af3d637
 # spec llama 4683862de495
-# generator 47ebb7b94704
-# templates 9798c9e142f0
-# body 6f5a91bdda09
+# generator 213c5f6bfb85
+# templates 4c9033399d02
+# body a842d7ad6168
 """Persimmon architecture adapter.
 
 Decoder with LayerNorms, biases, query and key norms, and half of each head rotated.
@@ -175,7 +175,7 @@ class PersimmonArchitectureAdapter(ArchitectureAdapter):
     def _part(fused: Any, rows: torch.Tensor) -> torch.nn.Linear:
         """A linear layer with some of a fused one's outputs."""
         biased, (_, width) = fused.bias is not None, fused.weight.shape
-        part = torch.nn.utils.skip_init(torch.nn.Linear, width, len(rows), bias=biased)
+        part = torch.nn.Linear(width, len(rows), bias=biased, device="meta")
         part.weight = torch.nn.Parameter(fused.weight[rows])
         if biased:
             part.bias = torch.nn.Parameter(fused.bias[rows])

@@ -4,9 +4,9 @@
 # spec phi3 1ee41e1cca4f
 # spec mistral bf4b9af3d637
 # spec llama 4683862de495
-# generator 47ebb7b94704
-# templates 9798c9e142f0
-# body 221788068ab3
+# generator 213c5f6bfb85
+# templates 4c9033399d02
+# body e20c537aacb0
 """Phi3 architecture adapter.
 
 Mistral with fused projections of queries, keys and values and of gate and input.
@@ -140,7 +140,7 @@ class Phi3ArchitectureAdapter(ArchitectureAdapter):
             attention = layer.get_submodule("self_attn")
             fused = attention.get_submodule("qkv_proj")
             rows = torch.arange(fused.weight.shape[0])
-            q, k, v = rows.split([query * size, key_value * size, key_value * size])
+            q, k, v = torch.split(rows, [query * size, key_value * size, key_value * size])
             for name, own in (("q_proj", q), ("k_proj", k), ("v_proj", v)):
                 attention.add_module(name, self._part(fused, own))
             # What TL's attention reads, under the names that most HF models have.
@@ -151,7 +151,7 @@ class Phi3ArchitectureAdapter(ArchitectureAdapter):
     def _part(fused: Any, rows: torch.Tensor) -> torch.nn.Linear:
         """A linear layer with some of a fused one's outputs."""
         biased, (_, width) = fused.bias is not None, fused.weight.shape
-        part = torch.nn.utils.skip_init(torch.nn.Linear, width, len(rows), bias=biased)
+        part = torch.nn.Linear(width, len(rows), bias=biased, device="meta")
         part.weight = torch.nn.Parameter(fused.weight[rows])
         if biased:
             part.bias = torch.nn.Parameter(fused.bias[rows])

@@ -5,8 +5,8 @@
 # spec mixtral 915f761defd5
 # spec mistral bf4b9af3d637
 # spec llama 4683862de495
-# generator 47ebb7b94704
-# templates 9798c9e142f0
+# generator 213c5f6bfb85
+# templates 4c9033399d02
 # body b783a4c14f15
 """Phimoe architecture adapter.
 

@@ -5,9 +5,9 @@
 # spec starcoder2 541be1cc3d5a
 # spec mistral bf4b9af3d637
 # spec llama 4683862de495
-# generator 47ebb7b94704
-# templates 9798c9e142f0
-# body 8d65a0a24dc6
+# generator 213c5f6bfb85
+# templates 4c9033399d02
+# body e9577003f66c
 """StableLm architecture adapter.
 
 Decoder with LayerNorms, a gated MLP and a quarter of each head rotated.
@@ -61,6 +61,9 @@ class StableLmArchitectureAdapter(ArchitectureAdapter):
     - unembed.b: never present
     """
 
+    # HF's config keys are there too, which its type does not name.
+    cfg: Any
+
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""
         super().__init__(cfg)
@@ -106,17 +109,19 @@ class StableLmArchitectureAdapter(ArchitectureAdapter):
             ),
         }
 
+        block_bridge: type[BlockBridge]
+        norms: dict[str, Any]
         if self.cfg.use_parallel_residual:
-            block_bridge: type[BlockBridge] = ParallelBlockBridge
-            norms: dict[str, Any] = {
+            block_bridge = ParallelBlockBridge
+            norms = {
                 "ln1": NormalizationBridge(
                     name="input_layernorm", config=self.cfg, use_native_layernorm_autograd=True
                 ),
             }
             self.cfg.parallel_attn_mlp = True
         else:
-            block_bridge: type[BlockBridge] = BlockBridge
-            norms: dict[str, Any] = {
+            block_bridge = BlockBridge
+            norms = {
                 "ln1": NormalizationBridge(
                     name="input_layernorm", config=self.cfg, use_native_layernorm_autograd=True
                 ),

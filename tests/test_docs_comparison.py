@@ -159,6 +159,7 @@ def test_page_has_every_architecture_of_transformer_lens(script) -> None:
 
 
 @pytest.mark.full
+@pytest.mark.exhaustive
 def test_nothing_is_unexplained_and_no_explanation_is_idle(script) -> None:
     losses = [loss for found in script.measured() for loss in found.losses]
     explanations = script.explanations()

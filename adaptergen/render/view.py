@@ -79,6 +79,7 @@ def adapter_view(spec: Spec) -> dict[str, Any]:
         "notes": spec.notes,
         "facts": _facts(spec),
         "optional_parameters": _optional_parameters(spec),
+        "reads_config": _reads_config(spec),
         "invalid_steps": _invalid_steps(spec),
         "conditional_steps": _conditional_steps(spec),
         "flags": _flags(spec),
@@ -128,6 +129,14 @@ def _has_own_attention_bridge(attention: Attention) -> bool:
 
 # HF config keys that TL's own config takes over as its number of experts.
 _COUNTS_OF_EXPERTS = ("num_experts", "num_local_experts")
+
+
+def _reads_config(spec: Spec) -> bool:
+    """Whether the adapter looks at keys of HF's config, which TL's has besides its own."""
+    scaled = spec.multipliers
+    keys = (scaled.embedding, scaled.residual, getattr(scaled.logits, "operator", None))
+    single = getattr(getattr(spec.attention, "heads", None), "single", None)
+    return bool(spec.layouts or single or any(keys))
 
 
 def _copied_settings(spec: Spec) -> dict[str, str]:

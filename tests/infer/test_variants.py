@@ -18,7 +18,7 @@ from tests.verify.conftest import QUICK
 
 FEW = (1, 3, 11)
 # The first ten are inferred and proven in tests of whole inferences.
-MORE = range(10, 25)
+MORE = range(10, 15)
 
 
 def folder_of(seed: int, folder: Path) -> Path:

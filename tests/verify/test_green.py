@@ -133,6 +133,7 @@ def test_smollm3_passes_on_other_configs(overrides: dict[str, Any], skips: set[s
 
 
 @pytest.mark.full
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("overrides", "skips"), OTHER_CONFIGS, ids=str)
 def test_smollm3_passes_everything_on_other_configs(
     overrides: dict[str, Any], skips: set[str]
