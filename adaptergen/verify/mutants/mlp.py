@@ -1,0 +1,129 @@
+"""What can be mistaken in the facets of MLPs and experts."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from adaptergen.spec.facet import Facet
+from adaptergen.spec.mlp import (
+    DenseLayers,
+    FusedGatedMlp,
+    GatedMlp,
+    MoeMlp,
+    OpaqueMlp,
+    PlainMlp,
+    SharedExpert,
+    SideMlp,
+)
+from adaptergen.verify.mutants.change import (
+    Change,
+    World,
+    instead,
+    mutates,
+    redirected,
+    swap,
+    swaps,
+)
+
+
+@mutates(GatedMlp)
+def _gated_mlp(mlp: GatedMlp, world: World) -> Iterator[Change]:
+    yield from redirected(world, world.layer, mlp, "path")
+    yield Change("act.none", "no config key has the activation", {"act": None})
+    yield from swaps(mlp, "gate", "in", "out")
+    yield from redirected(world, world.mlp, mlp, "gate", "in", "out")
+    yield from _left_out(mlp, "opaque")
+
+
+@mutates(PlainMlp)
+def _plain_mlp(mlp: PlainMlp, world: World) -> Iterator[Change]:
+    yield from redirected(world, world.layer, mlp, "path")
+    yield Change("act.none", "no config key has the activation", {"act": None})
+    yield from swaps(mlp, "in", "out")
+    yield from redirected(world, world.mlp, mlp, "in", "out")
+    yield from _left_out(mlp, "opaque")
+
+
+@mutates(FusedGatedMlp)
+def _fused_gated_mlp(mlp: FusedGatedMlp, world: World) -> Iterator[Change]:
+    yield from redirected(world, world.layer, mlp, "path")
+    yield Change("act.none", "no config key has the activation", {"act": None})
+    yield from swaps(mlp, "gate_in", "out")
+    yield from redirected(world, world.mlp, mlp, "gate_in", "out")
+    yield from _left_out(mlp, "opaque")
+
+
+@mutates(MoeMlp)
+def _moe_mlp(mlp: MoeMlp, world: World) -> Iterator[Change]:
+    yield from redirected(world, world.layer, mlp, "path")
+    yield Change("act.none", "no config key has the activation", {"act": None})
+    yield from swaps(mlp, "router", "experts")
+    yield from redirected(world, world.mlp, mlp, "router", "experts")
+    yield from _left_out(mlp, "shared", "dense", "opaque")
+    number = "num_hidden_layers"
+    yield Change(f"count.{number}", f"{number} is the number of experts", {"count": number})
+
+
+def _left_out(facet: Facet, *keys: str) -> Iterator[Change]:
+    """Keys that need not be there, left out if they are."""
+    for key in keys:
+        if getattr(facet, key):
+            default = type(facet).model_fields[key].default
+            yield Change(f"{key}.none", f"{key} is not declared", {key: default})
+
+
+@mutates(DenseLayers, SharedExpert)
+def _beside_experts(part: Facet, world: World) -> Iterator[Change]:
+    yield from swaps(part, "gate", "in", "out")
+
+
+@instead(GatedMlp)
+def _instead_gated(world: World) -> Iterator[tuple[str, Any]]:
+    for into, out in _ends(world):
+        names = {"path": world.spec.mlp.path, "gate": into, "in": into, "out": out}
+        yield "", {"kind": "gated", **names, "bias": False, "act": world.spec.mlp.act}
+
+
+@instead(PlainMlp)
+def _instead_plain(world: World) -> Iterator[tuple[str, Any]]:
+    for into, out in _ends(world):
+        names = {"path": world.spec.mlp.path, "in": into, "out": out}
+        yield "", {"kind": "plain", **names, "bias": False, "act": world.spec.mlp.act}
+
+
+@instead(FusedGatedMlp)
+def _instead_fused(world: World) -> Iterator[tuple[str, Any]]:
+    for into, out in _ends(world):
+        names = {"path": world.spec.mlp.path, "gate_in": into, "out": out}
+        yield "", {"kind": "fused_gated", **names, "bias": False, "act": world.spec.mlp.act}
+
+
+@instead(MoeMlp)
+def _instead_moe(world: World) -> Iterator[tuple[str, Any]]:
+    if isinstance(world.spec.mlp, MoeMlp):
+        return
+    for into, out in _ends(world):
+        names = {"path": world.spec.mlp.path, "router": into, "experts": out}
+        yield "", {"kind": "moe", **names, "count": "num_experts", "act": world.spec.mlp.act}
+
+
+@instead(OpaqueMlp)
+def _instead_opaque_mlp(world: World) -> Iterator[tuple[str, Any]]:
+    # At the right path it is right for any model: it claims the least.
+    path = world.spec.attention.path
+    yield "attention", {"kind": "opaque", "reason": "None.", "path": path}
+
+
+def _ends(world: World) -> Iterator[tuple[str, str]]:
+    """The first and the last module that the MLP's facet names, if it names any."""
+    mlp = world.spec.mlp
+    names = list(mlp.modules.values())
+    if isinstance(mlp, MoeMlp):
+        names = [mlp.router, mlp.experts]
+    if names:
+        yield names[0], names[-1]
+
+
+@mutates(SideMlp)
+def _side_mlp(side: SideMlp, world: World) -> Iterator[Change]:
+    yield from redirected(world, world.layer, side, "path")
+    yield swap(side, "gate_in", "out")
