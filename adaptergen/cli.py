@@ -193,7 +193,7 @@ def _infer(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--force", action="store_true", help="replace the file if it is there")
     verb.add_argument(
         "--partial", action="store_true",
-        help="write the spec even if something is not explained, or attention is left to HF",
+        help="write the spec even if something is not explained, or a part is left to HF",
     )  # fmt: skip
     verb.add_argument(
         "--trust-remote-code", action="store_true", help="run the model's own modelling files"

@@ -9,6 +9,9 @@ import pytest
 
 from .conftest import CHECKOUT, call, succeed
 
+# Environments are made for it.
+pytestmark = pytest.mark.full
+
 SPEC = """\
 architecture: MineForCausalLM
 extends: llama

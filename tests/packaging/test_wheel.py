@@ -11,6 +11,9 @@ from adaptergen.spec.files import spec_files
 
 from .conftest import CHECKOUT, call, succeed
 
+# Environments are made for it.
+pytestmark = pytest.mark.full
+
 SPEC = """\
 architecture: MineForCausalLM
 extends: llama

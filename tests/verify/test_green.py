@@ -127,6 +127,7 @@ def test_every_bundled_spec_passes(run: Run, tmp_path: Path) -> None:
     assert outcome.status == 0
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("overrides", "skips"), OTHER_CONFIGS, ids=str)
 def test_smollm3_passes_on_other_configs(overrides: dict[str, Any], skips: set[str]) -> None:
     _assert_right_with(overrides, skips, QUICK)
