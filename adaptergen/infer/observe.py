@@ -22,7 +22,7 @@ from adaptergen.infer.layouts import blocks
 from adaptergen.infer.mlp import mlp
 from adaptergen.infer.multipliers import multipliers
 from adaptergen.infer.norm import norm
-from adaptergen.infer.qk_norm import head_norms
+from adaptergen.infer.qk_norm import HeadNorms, head_norms
 from adaptergen.infer.world import UnexplainedError, World
 from adaptergen.spec.model import Spec
 from adaptergen.verify import probe
@@ -156,9 +156,12 @@ def _delegated(world: World, path: str, found: Projections, findings: Findings) 
 
 
 def _reimplemented(world: World, path: str, found: Projections, findings: Findings) -> None:
-    normed, decisive = present(
-        world, lambda other: head_norms(other, path, found), "query and key norms"
-    )
+    def normed_in(other: World) -> HeadNorms | None:
+        # A key may decide how many of a fused projection's heads are keys.
+        fused = "qkv" in found.facet
+        return head_norms(other, path, projections(other, path) if fused else found)
+
+    normed, decisive = present(world, normed_in, "query and key norms")
     facet = normed.facet(decisive) if normed else "none"
     findings.add("attention.qk_norm", facet, "the norms behind queries and keys")
     own, before = sinks(world, path, found.heads), norm_before(world, path, found.o)

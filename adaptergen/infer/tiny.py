@@ -144,12 +144,15 @@ def _with_features(world: World, full: Any, fixed: Mapping[str, Any]) -> World:
 def _with_head_size(world: World) -> World:
     """The model with a head size of its own: HF asks for it where no config class declares it.
 
-    Not where HF forgets it elsewhere, and runs under fewer other config keys.
+    Where HF forgets it elsewhere, and so runs under fewer other config keys, it is what it was.
     """
     other = world.under({"head_dim": _SIZES["head_dim"]})
     if other is None or _shapes(other) == _shapes(world):
         return world
-    return other if other.flips.keys() >= world.flips.keys() else world
+    if other.flips.keys() >= world.flips.keys():
+        return other
+    usual = world.config.hidden_size // world.config.num_attention_heads
+    return world.under({"head_dim": usual}) or world
 
 
 def _differs(world: World, other: World) -> bool:

@@ -49,6 +49,12 @@ def test_head_size_is_no_quotient_where_hf_allows() -> None:
     assert config.head_dim != config.hidden_size // config.num_attention_heads
 
 
+def test_head_size_that_hf_forgets_elsewhere_is_what_it_was() -> None:
+    found = tiny("PhiForCausalLM")
+    assert found.settings["head_dim"] == 12
+    assert "qk_layernorm" in found.flips
+
+
 def test_windows_are_on_and_narrower_than_the_text() -> None:
     found = tiny("SmolLM3ForCausalLM")
     assert found.config.use_sliding_window is True

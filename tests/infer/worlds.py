@@ -1,7 +1,7 @@
 """Tiny models to look at, built once: those of bundled specs, and variants of them made odd."""
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from itertools import count
 from typing import Any
 
@@ -34,7 +34,8 @@ def refusal(look: Callable[[], Any]) -> str:
     return str(refused.value)
 
 
-@cache
+# Each keeps all that was seen of it.
+@lru_cache(maxsize=8)
 def world(name: str) -> World:
     """The tiny model of a bundled spec."""
     spec = load(name).spec

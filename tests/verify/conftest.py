@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,8 @@ def changed(name: str, changes: dict[str, Any]) -> Spec:
     return Spec.model_validate(tree)
 
 
-@cache
+# Each keeps all that was seen of it.
+@lru_cache(maxsize=8)
 def hf_model(name: str) -> HfModel:
     """The tiny HF model of a spec, which broken adapters share."""
     spec = load(name).spec
