@@ -1,6 +1,6 @@
 """Everything that is seen of a model together is the spec that people wrote for its class."""
 
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,12 @@ from adaptergen.infer import positions
 from adaptergen.infer.concessions import NOTHING, Concessions
 from adaptergen.infer.finding import Findings
 from adaptergen.infer.observe import draft, observe
+from adaptergen.infer.source import source
 from adaptergen.infer.tiny import shrunk
 from adaptergen.infer.world import UnexplainedError, World
 from adaptergen.spec.compare import facets, semantic_differences
 from adaptergen.spec.model import Spec
+from tests.infer.variants import draw, truth, write
 from tests.infer.worlds import Change, added, odd, spec_of
 from tests.verify.conftest import ROOT
 
@@ -30,7 +32,8 @@ FOUND_LATER = ("processing.", "refused.", "attention.rope.backward")
 EXPLAINED = yaml.safe_load(Path(ROOT / "docs" / "inference.yaml").read_text(encoding="utf-8"))
 
 
-@cache
+# A world keeps all that was seen of it.
+@lru_cache(maxsize=2)
 def observed(name: str) -> tuple[World, Findings]:
     """A class as `infer` shrinks it, and what is seen of it."""
     found, findings = shrunk(spec_of(name).architecture, {}, {}), Findings()
@@ -75,6 +78,19 @@ def test_every_facet_has_its_evidence() -> None:
     for path in ("paths.embed", "norm", "block", "mlp", "attention.projections"):
         assert evidence[path], path
     assert {finding.confidence for finding in findings} == {"proven"}
+
+
+def test_norms_are_seen_where_a_key_decides_how_many_heads_are_keys(tmp_path: Path) -> None:
+    variant = draw(37)
+    assert (variant.heads, variant.fused, variant.qk_norm) == (
+        "multi_query", "stacked", "own_per_head"
+    )  # fmt: skip
+    write(variant, tmp_path / "model")
+    meant = source(str(tmp_path / "model"), trust_remote_code=True)
+    found, findings = shrunk(meant.architecture, meant.given, {}), Findings()
+    observe(found, findings, NOTHING)
+    meant_norms = Spec.model_validate(truth(variant)).attention.qk_norm
+    assert draft(found, findings).attention.qk_norm == meant_norms
 
 
 def temperature(block: Any) -> None:
