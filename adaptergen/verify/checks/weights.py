@@ -97,7 +97,7 @@ def embedding(subject: Subject) -> Iterator[Evidence]:
 def conversions(subject: Subject) -> Iterator[Evidence]:
     """Weight processing reads parameters through them; nothing else does.
 
-    One of a bias that HF never has may be missing, but not wrong.
+    There is none of a bias that HF never has.
     """
     headed(subject.spec)
     found = subject.bridge.adapter.weight_processing_conversions or {}
@@ -106,7 +106,8 @@ def conversions(subject: Subject) -> Iterator[Evidence]:
         conversion = found.get(key)
         needed = kind == "weight" or subject.spec.attention.biases[role] is not False
         exists = isinstance(conversion, ParamProcessingConversion)
-        yield Fact(exists or not needed, f"the adapter has no conversion for {key}")
+        text = f"has no conversion for {key}" if needed else f"converts {key}, which HF never has"
+        yield Fact(exists == needed, f"the adapter {text}")
         if isinstance(conversion, ParamProcessingConversion):
             layer = subject.layers[0]
             weight = _projection(subject, layer, role).weight
