@@ -1,6 +1,6 @@
 """Runs the command line in-process, in a project of its own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +26,14 @@ SPREAD = (
     "tests/verify/test_delegated.py",
     "tests/verify/test_green.py",
 )
+
+
+def rarely(cases: Iterable[Any], few: int, mark: pytest.MarkDecorator) -> list[Any]:
+    """The first few cases as they are, and the others with a mark."""
+    return [
+        pytest.param(case, marks=mark) if number >= few else case
+        for number, case in enumerate(cases)
+    ]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from adaptergen.infer.attention import Projections, norm_before, norms
 from adaptergen.infer.world import UnexplainedError, World
 from adaptergen.verify import probe
+from adaptergen.verify.heads import fused_rows
 from adaptergen.verify.hf import Call
 
 
@@ -70,15 +71,9 @@ def _parts(found: Projections) -> dict[str, tuple[str, Tensor | None]]:
     """The projection of queries, keys and values, and which of its outputs are meant."""
     if found.facet["kind"] == "separate":
         return {role: (found.facet[role], None) for role in "qkv"}
-    size, name, group = found.head_dim, found.facet["qkv"], found.heads // found.key_value
-    if found.facet["layout"] == "stacked":
-        sizes = [found.heads * size, found.key_value * size, found.key_value * size]
-        parts = list(torch.split(torch.arange(sum(sizes)), sizes))
-    else:
-        grouped = torch.arange((group + 2) * size * found.key_value)
-        grouped = grouped.view(found.key_value, group + 2, size)
-        parts = [part.flatten() for part in torch.split(grouped, [group, 1, 1], dim=1)]
-    return {role: (name, part) for role, part in zip("qkv", parts, strict=True)}
+    layout, name = found.facet["layout"], found.facet["qkv"]
+    rows = fused_rows(layout, found.heads, found.key_value, found.head_dim)
+    return {role: (name, part.flatten()) for role, part in rows.items()}
 
 
 def taken(world: World, attention: str, inner: str, edits: dict[str, probe.Edit]) -> Tensor:

@@ -23,11 +23,11 @@ from adaptergen.verify.checks import ALL
 from adaptergen.verify.precision import comparable
 from adaptergen.verify.record import CheckResult
 from adaptergen.verify.running import run_checks
+from adaptergen.verify.select import Selection
 
-# Groups of checks that say what a wrong adapter has wrong, in a second.
-_CHEAP = ("claims", "boot", "forward", "hooks")
-# But this one, which fails for every config key that has not been explained yet.
-_OF_CONFIG = "claims.config"
+# Checks that say what a wrong adapter has wrong, in a second; but for the one that fails for every
+# config key that has not been explained yet.
+_CHEAP = Selection(only=("claims", "boot", "forward", "hooks"), skip=("claims.config",))
 
 
 @dataclass(frozen=True)
@@ -124,8 +124,7 @@ def _attempt(
     spec = direction(world, spec, shop, findings)
     if apart(shop.subject(world, spec)) > ROUNDED:
         # Of an adapter that is wrong as it is, the cheap checks say enough.
-        cheap = [c for c in ALL if c.group in _CHEAP and c.name != _OF_CONFIG]
-        results = run_checks(shop.subject(world, spec), cheap)
+        results = run_checks(shop.subject(world, spec), _CHEAP.of(ALL))
         return Inference(world.architecture, spec, findings, tuple(results), conceded)
     progress("trying weight processing")
     spec = processing(world, spec, shop, findings)

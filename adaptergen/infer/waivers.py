@@ -5,7 +5,7 @@ adapter gives HF's output with every value tried.
 """
 
 from collections.abc import Iterator
-from typing import Any, TypeGuard
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,9 +42,9 @@ def waivers(world: World, spec: Spec, shop: Workshop, findings: Findings) -> Spe
         if not effective:
             continue
         judged = _judged(world, spec, subject, effective)
-        if all(judged.values()):
-            smaller = [{key: value / 2} for value in (world.values.get(key),) if _is_float(value)]
-            judged |= _judged(world, spec, subject, smaller)
+        value = world.values.get(key)
+        if isinstance(value, float) and all(judged.values()):
+            judged |= _judged(world, spec, subject, [{key: value / 2}])
         wrong = {setting: said for setting, said in judged.items() if said}
         if len(wrong) < len(judged):
             reasons[key] = _explanation(world, effective)
@@ -62,10 +62,6 @@ def waivers(world: World, spec: Spec, shop: Workshop, findings: Findings) -> Spe
         findings.add("verification.limits", limits, "")
     verification = {**spec.verification.model_dump(), "config": reasons, "limits": limits}
     return with_changes(spec, verification=verification, refused=refused)
-
-
-def _is_float(value: object) -> TypeGuard[float]:
-    return isinstance(value, float)
 
 
 def _judged(

@@ -68,11 +68,17 @@ def rows(hf: HfModel, spec: Spec, layer: str) -> dict[str, Tensor]:
     """Which outputs of its module each of q, k and v is, by head: [head, d_head]."""
     size, projections = head_dim(hf, spec, layer), headed(spec).projections
     query, key_value = head_counts(hf.config, spec)
-    counts = {"q": query, "k": key_value, "v": key_value}
     if not isinstance(projections, FusedProjections):
+        counts = {"q": query, "k": key_value, "v": key_value}
         return {role: torch.arange(n * size).view(n, size) for role, n in counts.items()}
+    return fused_rows(projections.layout, query, key_value, size)
+
+
+def fused_rows(layout: str, query: int, key_value: int, size: int) -> dict[str, Tensor]:
+    """Which outputs of a fused projection each of q, k and v is, by head: [head, d_head]."""
+    counts = {"q": query, "k": key_value, "v": key_value}
     every = torch.arange((query + 2 * key_value) * size)
-    if projections.layout == "stacked":
+    if layout == "stacked":
         parts = torch.split(every.view(-1, size), list(counts.values()))
     else:
         grouped = every.view(key_value, -1, size)

@@ -20,6 +20,7 @@ from adaptergen.verify.check import ROUNDED
 from adaptergen.verify.checks.forward import logits
 from adaptergen.verify.record import CheckResult, Status
 from adaptergen.verify.running import run_checks
+from tests.conftest import rarely
 from tests.infer.worlds import spec_of, world
 
 pytestmark = pytest.mark.usefixtures("exact")
@@ -96,7 +97,7 @@ def test_what_is_wrong_both_ways_is_left_alone(shop: Workshop) -> None:
     assert findings.tree() == {}
 
 
-MORE = ("llama", "afmoe", "bitnet", "granitemoeshared", "phi", "minimax_m2")
+CHANGED_BY_STEPS = ("gpt_oss", "llama", "afmoe", "bitnet", "granitemoeshared", "phi", "minimax_m2")
 
 
 def said(step: Any) -> Any:
@@ -111,9 +112,7 @@ def steps_of(spec: Spec) -> dict[str, Any]:
     return {key: said(step) for key, step in tree.items()}
 
 
-@pytest.mark.parametrize(
-    "name", ["gpt_oss", *(pytest.param(n, marks=pytest.mark.full) for n in MORE)]
-)
+@pytest.mark.parametrize("name", rarely(CHANGED_BY_STEPS, 1, pytest.mark.full))
 def test_steps_that_change_the_model_are_found(name: str, shop: Workshop) -> None:
     unknown = with_changes(
         spec_of(name),

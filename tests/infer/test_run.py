@@ -1,7 +1,6 @@
 """From a model to its proven spec, and what is left to HuggingFace where no facet describes it."""
 
 import re
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +16,13 @@ from adaptergen.project import bundled
 from adaptergen.spec.compare import differences
 from adaptergen.spec.model import Spec
 from adaptergen.verify.record import CheckResult, Status
+from tests.conftest import rarely
 from tests.infer.variants import draw, truth, write
 from tests.infer.worlds import spec_of, world
 
 # What has to be told of a class by hand, in other words than a probe has.
 WORDS = ("summary", "tokenizer", "tiny", "verification", "architecture", "model_type")
 SEEDS = range(10)
-
-
-def rarely(cases: Iterable[Any], few: int) -> list[Any]:
-    """A few of the cases, and the others for those who have the time."""
-    return [
-        pytest.param(case, marks=pytest.mark.exhaustive) if number >= few else case
-        for number, case in enumerate(cases)
-    ]
 
 
 def inferred(argument: str, **fixed: Any) -> Inference:
@@ -55,7 +47,7 @@ def test_bundled_class_is_inferred_and_proven() -> None:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("seed", rarely(SEEDS, 3))
+@pytest.mark.parametrize("seed", rarely(SEEDS, 3, pytest.mark.exhaustive))
 def test_synthetic_model_is_inferred_as_it_was_made(seed: int, tmp_path: Path) -> None:
     write(draw(seed), tmp_path / "model")
     found = inferred(str(tmp_path / "model"))
@@ -181,7 +173,7 @@ ODD: dict[str, tuple[list[tuple[str, str]], str, str]] = {
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("name", rarely(ODD, 2))
+@pytest.mark.parametrize("name", rarely(ODD, 2, pytest.mark.exhaustive))
 def test_odd_model_is_proven_with_the_odd_part_left_to_hf(name: str, tmp_path: Path) -> None:
     replacements, reason, cost = ODD[name]
     found = edited(7, tmp_path / "model", *replacements)

@@ -14,6 +14,7 @@ from adaptergen.verify.checks import ALL
 from adaptergen.verify.record import Status
 from adaptergen.verify.running import run_checks
 from adaptergen.verify.subject import Subject
+from tests.conftest import rarely
 from tests.verify.conftest import QUICK, ROOT, module_of
 from tests.verify.conftest import load as load_bundled
 
@@ -24,8 +25,9 @@ NAMES = [path.stem for path in sorted(SPECS.glob("*.yaml"))]
 REIMPLEMENTED = {"kind": "reimplemented", "rope": {"pairing": "half", "layers": "all"}}
 QK_NORM = {"diffllama": "none", "doge": {"per_head": {"q": "q_norm", "k": "k_norm"}}}
 
-# Blocks of TL's other kinds: parallel, with scaled outputs, normed behind them, of several layouts.
-OTHERS = ("gpt_neox", "granite", "olmo2", "stablelm")
+# Blocks of each of TL's kinds: sequential, parallel, with scaled outputs, normed behind them, and
+# of several layouts.
+BLOCKS = ("llama", "gpt_neox", "granite", "olmo2", "stablelm")
 SOON = {check.name for check in QUICK.of(ALL)}
 UNFOLDED = {"invalid": "TransformerLens folds the norm into weights that it knows only some of."}
 
@@ -101,9 +103,7 @@ def in_one_piece(name: str, *parts: str, fold_ln: Any = "valid") -> Spec:
     return Spec.model_validate(tree)
 
 
-@pytest.mark.parametrize(
-    "name", ["llama", *(pytest.param(name, marks=pytest.mark.full) for name in OTHERS)]
-)
+@pytest.mark.parametrize("name", rarely(BLOCKS, 1, pytest.mark.full))
 def test_attention_is_left_as_one_piece_in_any_block(name: str, tmp_path: Path) -> None:
     assert failing(in_one_piece(name, "attention"), tmp_path, SOON) == {}
 

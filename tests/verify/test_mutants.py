@@ -25,18 +25,11 @@ from adaptergen.verify.mutants.spec import INSTEAD
 from adaptergen.verify.record import MutantResult
 from adaptergen.verify.select import Selection
 from adaptergen.verify.subject import Subject
+from tests.conftest import rarely
 from tests.verify.conftest import ROOT, hf_model, load, module_of
 
-SPECS = ("llama", "mistral", "qwen2", "qwen3", "smollm3")
-# Its mutants are made and judged in more runs of the tests than those of the others.
-ALWAYS = ("smollm3",)
-
-
-def rarely(mark: pytest.MarkDecorator) -> list[Any]:
-    """All of SPECS, those that are not ALWAYS there with a mark."""
-    return [n if n in ALWAYS else pytest.param(n, marks=mark) for n in SPECS]
-
-
+# The first one's mutants are made and judged in more runs of the tests than those of the others.
+SPECS = ("smollm3", "llama", "mistral", "qwen2", "qwen3")
 TEMPLATES = [bundled("templates")]
 
 
@@ -56,7 +49,7 @@ def judged(name: str, mutant: Mutant, checks: Sequence[Check] = ALL) -> list[str
     return list(Court(load(name).spec, hf_model(name), {}, checks).killers(mutant))
 
 
-@pytest.mark.parametrize("name", rarely(pytest.mark.full))
+@pytest.mark.parametrize("name", rarely(SPECS, 1, pytest.mark.full))
 def test_there_are_many_and_each_is_wrong_python(name: str) -> None:
     right, spec = meaning(code_of(name)), load(name).spec
     kinds = [mutant.partition(".")[0] for mutant in made(name)]
@@ -203,7 +196,7 @@ def test_an_adapter_that_fails_is_not_mutated(tmp_path: Path) -> None:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("name", rarely(pytest.mark.exhaustive))
+@pytest.mark.parametrize("name", rarely(SPECS, 1, pytest.mark.exhaustive))
 def test_every_mutant_ends_as_the_spec_says(name: str) -> None:
     record = verify(load(name), module_of(name), mutants_from=TEMPLATES)
     assert [m for m in record.mutants if not m.expected] == []

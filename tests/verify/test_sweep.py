@@ -12,9 +12,10 @@ from adaptergen.verify.precision import comparable
 from adaptergen.verify.record import CheckResult, Status
 from adaptergen.verify.subject import Subject
 from adaptergen.verify.sweep import CHECKS, Variant, examine, settings
+from tests.conftest import rarely
 from tests.verify.conftest import hf_model, load, module_of
 
-OTHERS = ("llama", "mistral", "qwen2", "qwen3")
+SPECS = ("smollm3", "llama", "mistral", "qwen2", "qwen3")
 
 
 def _subject(name: str) -> Subject:
@@ -27,9 +28,7 @@ def _examined(name: str, **changes: Any) -> Variant:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(
-    "name", ["smollm3", *(pytest.param(name, marks=pytest.mark.exhaustive) for name in OTHERS)]
-)
+@pytest.mark.parametrize("name", rarely(SPECS, 1, pytest.mark.exhaustive))
 def test_spec_is_right_one_step_away(name: str) -> None:
     with comparable():
         found = sweep.sweep(_subject(name), load(name).spec.verification.limits)

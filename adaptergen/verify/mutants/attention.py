@@ -10,9 +10,6 @@ from adaptergen.spec.attention import (
     ReimplementedAttention,
 )
 from adaptergen.spec.facet import Facet
-from adaptergen.spec.mlp import (
-    OpaqueMlp,
-)
 from adaptergen.spec.projections import FusedProjections, Heads, SeparateProjections
 from adaptergen.spec.qk_norm import (
     FullWidthQKNorm,
@@ -39,9 +36,9 @@ from adaptergen.verify.mutants.change import (
 _FALSE_FLAG = "training"
 
 
-@mutates(DelegatedAttention, OpaqueAttention, OpaqueMlp)
-def _left_to_hf(part: Facet, world: World) -> Iterator[Change]:
-    yield from redirected(world, world.layer, part, "path")
+@mutates(DelegatedAttention, OpaqueAttention)
+def _left_to_hf(attention: Facet, world: World) -> Iterator[Change]:
+    yield from redirected(world, world.layer, attention, "path")
 
 
 @mutates(ReimplementedAttention)

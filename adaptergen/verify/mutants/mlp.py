@@ -25,42 +25,31 @@ from adaptergen.verify.mutants.change import (
 )
 
 
-@mutates(GatedMlp)
-def _gated_mlp(mlp: GatedMlp, world: World) -> Iterator[Change]:
-    yield from redirected(world, world.layer, mlp, "path")
-    yield Change("act.none", "no config key has the activation", {"act": None})
-    yield from swaps(mlp, "gate", "in", "out")
-    yield from redirected(world, world.mlp, mlp, "gate", "in", "out")
-    yield from _left_out(mlp, "opaque")
-
-
-@mutates(PlainMlp)
-def _plain_mlp(mlp: PlainMlp, world: World) -> Iterator[Change]:
-    yield from redirected(world, world.layer, mlp, "path")
-    yield Change("act.none", "no config key has the activation", {"act": None})
-    yield from swaps(mlp, "in", "out")
-    yield from redirected(world, world.mlp, mlp, "in", "out")
-    yield from _left_out(mlp, "opaque")
-
-
-@mutates(FusedGatedMlp)
-def _fused_gated_mlp(mlp: FusedGatedMlp, world: World) -> Iterator[Change]:
-    yield from redirected(world, world.layer, mlp, "path")
-    yield Change("act.none", "no config key has the activation", {"act": None})
-    yield from swaps(mlp, "gate_in", "out")
-    yield from redirected(world, world.mlp, mlp, "gate_in", "out")
+@mutates(GatedMlp, PlainMlp, FusedGatedMlp)
+def _projected(mlp: GatedMlp | PlainMlp | FusedGatedMlp, world: World) -> Iterator[Change]:
+    yield from _of_modules(mlp, world, *mlp.modules)
     yield from _left_out(mlp, "opaque")
 
 
 @mutates(MoeMlp)
-def _moe_mlp(mlp: MoeMlp, world: World) -> Iterator[Change]:
-    yield from redirected(world, world.layer, mlp, "path")
-    yield Change("act.none", "no config key has the activation", {"act": None})
-    yield from swaps(mlp, "router", "experts")
-    yield from redirected(world, world.mlp, mlp, "router", "experts")
+def _moe(mlp: MoeMlp, world: World) -> Iterator[Change]:
+    yield from _of_modules(mlp, world, "router", "experts")
     yield from _left_out(mlp, "shared", "dense", "opaque")
     number = "num_hidden_layers"
     yield Change(f"count.{number}", f"{number} is the number of experts", {"count": number})
+
+
+@mutates(OpaqueMlp)
+def _opaque(mlp: OpaqueMlp, world: World) -> Iterator[Change]:
+    yield from redirected(world, world.layer, mlp, "path")
+
+
+def _of_modules(mlp: Facet, world: World, *roles: str) -> Iterator[Change]:
+    """Its place, its activation, and the modules in it."""
+    yield from redirected(world, world.layer, mlp, "path")
+    yield Change("act.none", "no config key has the activation", {"act": None})
+    yield from swaps(mlp, *roles)
+    yield from redirected(world, world.mlp, mlp, *roles)
 
 
 def _left_out(facet: Facet, *keys: str) -> Iterator[Change]:
