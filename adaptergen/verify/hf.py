@@ -200,6 +200,9 @@ class HfModel:
     @property
     def length(self) -> int:
         """How many tokens the main pass has: more than two windows, where there are windows."""
+        return self.once.get("the length of HF's pass", self._long_enough)
+
+    def _long_enough(self) -> int:
         limit = getattr(self.config, "max_position_embeddings", _LONGEST)
         windows = [w for w in window_settings(self.config).values() if isinstance(w, int)]
         needed = [2 * window + 8 for window in windows if 2 * window + 8 <= limit]

@@ -66,6 +66,10 @@ def _build(hf: HfModel, changes: dict[str, Any]) -> Structure:
 
 def structures(hf: HfModel) -> list[Structure]:
     """The tiny model, and it again with each boolean config key flipped, where HF allows that."""
+    return hf.once.get("HF's models with a key flipped", lambda: _flipped(hf))
+
+
+def _flipped(hf: HfModel) -> list[Structure]:
     values = hf.config.to_dict()
     flips = [{key: not value} for key, value in values.items() if isinstance(value, bool)]
     found = [structure(hf, {})]

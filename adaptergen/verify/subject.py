@@ -69,10 +69,10 @@ class Subject:
     @property
     def spec(self) -> Spec:
         """What the adapter is held against, under the config of its HF model."""
-        spec = self._spec
-        if not depends_on_config(spec):
-            return spec
-        return self.once.get("the spec's layout", lambda: under(spec, self.hf.config))
+        return self.once.get("the spec's layout", self._under_config)
+
+    def _under_config(self) -> Spec:
+        return under(self._spec, self.hf.config) if depends_on_config(self._spec) else self._spec
 
     @property
     def reimplemented(self) -> ReimplementedAttention:

@@ -136,7 +136,10 @@ def _no_hidden_window(subject: Subject) -> Iterator[Evidence]:
     }
     if not narrow:
         return
-    other = HfModel(hf.architecture, {**hf.settings, **narrow})
+    settings = {**hf.settings, **narrow}
+    other = hf.once.get(
+        "HF's model with narrow windows", lambda: HfModel(hf.architecture, settings)
+    )
     try:
         assert other.seen is not None
     except UnavailableError:

@@ -15,19 +15,26 @@ from adaptergen.verify.record import Status
 from adaptergen.verify.running import run_checks
 from adaptergen.verify.subject import Subject
 
-# Groups whose checks take milliseconds once the bridge is there, in rounds. Compatibility mode,
-# which the last one needs, takes longest.
+# Groups whose checks take milliseconds once the bridge is there, in rounds.
 _ROUNDS = (("claims",), ("boot", "config"), ("forward", "hooks"), ("weights",))
-_EXPENSIVE = ("claims.config",)
+# Checks of these groups that take longer. Compatibility mode takes longer than a bridge itself.
+_EXPENSIVE = ("claims.config", "weights.compatibility", "weights.folding")
+# Of all that takes longer, these groups come first: they notice most.
+_SHARP = ("claims", "weights", "variants")
 
 
 class _Suspect(Subject):
     """A mutant under verification; the HF models of variants are shared with other mutants."""
 
     def __init__(
-        self, mutant: Mutant, path: str, court: "Court", changes: dict[str, Any] | None = None,
-        *, thrifty: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        mutant: Mutant,
+        path: str,
+        court: "Court",
+        changes: dict[str, Any] | None = None,
+        *,
+        thrifty: bool = False,
+    ) -> None:
         self._mutant, self._court, self._changes = mutant, court, dict(changes or {})
         overrides = {**court.overrides, **self._changes}
         super().__init__(mutant.spec, path, overrides, court.model(self._changes), thrifty)
@@ -67,13 +74,11 @@ class Court:
         with tempfile.TemporaryDirectory(prefix="adaptergen-") as folder:
             path = os.path.join(folder, "mutant.py")
             Path(path).write_text(mutant.code, encoding="utf-8")
-            cheap = _Suspect(mutant, path, self, thrifty=True)
-            # Compatibility mode changes the bridge of a thrifty subject.
-            fresh = _Suspect(mutant, path, self)
-            rounds = [(cheap, checks) for checks in self._cheap(wrong_spec)]
-            rounds += [(fresh, [check]) for check in self._expensive(wrong_spec)]
-            for subject, checks in rounds:
-                results = run_checks(subject, checks)
+            suspect = _Suspect(mutant, path, self)
+            rounds = list(self._cheap(wrong_spec))
+            rounds += [[check] for check in self._expensive(wrong_spec)]
+            for checks in rounds:
+                results = run_checks(suspect, checks)
                 failed = [r.check for r in results if r.status is Status.FAILED]
                 yield from failed
                 if failed:
@@ -85,9 +90,9 @@ class Court:
         for groups in _ROUNDS if wrong_spec else _ROUNDS[1:]:
             yield [check for check in cheap if check.group in groups]
 
-    def _expensive(self, wrong_spec: bool) -> Iterator[Check]:
+    def _expensive(self, wrong_spec: bool) -> list[Check]:
         """All the others, each a round of its own."""
         cheap = {check.name for checks in self._cheap(wrong_spec=True) for check in checks}
-        for check in self.checks:
-            if check.name not in cheap and (wrong_spec or check.group != "claims"):
-                yield check
+        others = [check for check in self.checks if check.name not in cheap]
+        left = [check for check in others if wrong_spec or check.group != "claims"]
+        return sorted(left, key=lambda check: (*_SHARP, check.group).index(check.group))
