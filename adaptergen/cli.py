@@ -130,7 +130,8 @@ def _verify_checks(group: Group) -> None:
     )
     group.add_argument(
         "--mutants", action="store_true",
-        help="also break each adapter that passes in many ways; the checks must notice each",
+        help="also break each adapter that passes in many ways; the checks must notice each "
+        "(processes that --jobs has to spare share the work)",
     )  # fmt: skip
     group.add_argument("--list-checks", action="store_true", help="show what is checked, and end")
 

@@ -2,10 +2,10 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter ApertusArchitectureAdapter for ApertusForCausalLM
 # spec apertus 94bbe6edc022
-# spec llama 4683862de495
-# generator 213c5f6bfb85
-# templates 4c9033399d02
-# body 6106ebd15ce1
+# spec llama 5d9c0dd8cb33
+# generator 6d4ede03c592
+# templates d80227901ec5
+# body d992edc8edc9
 """Apertus architecture adapter.
 
 Llama-family decoder with query and key norms, whose MLP has no gate and a learned xIELU.
@@ -65,7 +65,6 @@ class ApertusArchitectureAdapter(ArchitectureAdapter):
         self.cfg.final_rms = True
         self.cfg.positional_embedding_type = "rotary"
         self.cfg.gated_mlp = False
-        self.cfg.attn_only = False
         self.cfg.default_prepend_bos = True
         self.cfg.default_padding_side = "right"
         self.cfg.attn_implementation = "eager"
@@ -102,11 +101,10 @@ class ApertusArchitectureAdapter(ArchitectureAdapter):
         }
 
         self.component_mapping = {
-            "embed": EmbeddingBridge(name="model.embed_tokens", config=self.cfg),
-            "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb", config=self.cfg),
+            "embed": EmbeddingBridge(name="model.embed_tokens"),
+            "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb"),
             "blocks": BlockBridge(
                 name="model.layers",
-                config=self.cfg,
                 submodules={
                     "ln1": RMSNormalizationBridge(name="attention_layernorm", config=self.cfg),
                     "ln2": RMSNormalizationBridge(name="feedforward_layernorm", config=self.cfg),
@@ -133,5 +131,5 @@ class ApertusArchitectureAdapter(ArchitectureAdapter):
                 },
             ),
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
-            "unembed": UnembeddingBridge(name="lm_head", config=self.cfg),
+            "unembed": UnembeddingBridge(name="lm_head"),
         }

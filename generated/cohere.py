@@ -2,10 +2,10 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter CohereArchitectureAdapter for CohereForCausalLM
 # spec cohere d90ff6b98ac7
-# spec llama 4683862de495
-# generator 213c5f6bfb85
-# templates 4c9033399d02
-# body ba86df123e0d
+# spec llama 5d9c0dd8cb33
+# generator 6d4ede03c592
+# templates d80227901ec5
+# body c22a97144c98
 """Cohere architecture adapter.
 
 Parallel decoder behind one LayerNorm, with adjacent rotary pairs and scaled logits.
@@ -74,7 +74,6 @@ class CohereArchitectureAdapter(ArchitectureAdapter):
         self.cfg.rotary_interleaved_cos_sin = True
         self.cfg.parallel_attn_mlp = True
         self.cfg.gated_mlp = True
-        self.cfg.attn_only = False
         self.cfg.default_prepend_bos = True
         self.cfg.default_padding_side = "right"
         self.cfg.attn_implementation = "eager"
@@ -111,11 +110,10 @@ class CohereArchitectureAdapter(ArchitectureAdapter):
         }
 
         self.component_mapping = {
-            "embed": EmbeddingBridge(name="model.embed_tokens", config=self.cfg),
-            "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb", config=self.cfg),
+            "embed": EmbeddingBridge(name="model.embed_tokens"),
+            "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb"),
             "blocks": ParallelBlockBridge(
                 name="model.layers",
-                config=self.cfg,
                 submodules={
                     "ln1": NormalizationBridge(
                         name="input_layernorm", config=self.cfg, use_native_layernorm_autograd=True
@@ -156,7 +154,7 @@ class CohereArchitectureAdapter(ArchitectureAdapter):
             "ln_final": NormalizationBridge(
                 name="model.norm", config=self.cfg, use_native_layernorm_autograd=True
             ),
-            "unembed": UnembeddingBridge(name="lm_head", config=self.cfg),
+            "unembed": UnembeddingBridge(name="lm_head"),
         }
 
     def apply_output_logits_transform(self, logits: torch.Tensor) -> torch.Tensor:

@@ -3,10 +3,10 @@
 # adapter Ernie45MoeArchitectureAdapter for Ernie4_5_MoeForCausalLM
 # spec ernie4_5_moe 6741de3f7dd2
 # spec ernie4_5 e2f679767681
-# spec llama 4683862de495
-# generator 213c5f6bfb85
-# templates 4c9033399d02
-# body 07963832d0e1
+# spec llama 5d9c0dd8cb33
+# generator 6d4ede03c592
+# templates d80227901ec5
+# body 466fb9e117b5
 """Ernie 4.5 MoE architecture adapter.
 
 Ernie 4.5 with a mixture of experts behind some dense layers.
@@ -68,7 +68,6 @@ class Ernie45MoeArchitectureAdapter(ArchitectureAdapter):
         self.cfg.positional_embedding_type = "rotary"
         self.cfg.rotary_adjacent_pairs = True
         self.cfg.gated_mlp = True
-        self.cfg.attn_only = False
         self.cfg.default_prepend_bos = False
         self.cfg.default_padding_side = "right"
         self.cfg.attn_implementation = "eager"
@@ -105,11 +104,10 @@ class Ernie45MoeArchitectureAdapter(ArchitectureAdapter):
         }
 
         self.component_mapping = {
-            "embed": EmbeddingBridge(name="model.embed_tokens", config=self.cfg),
-            "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb", config=self.cfg),
+            "embed": EmbeddingBridge(name="model.embed_tokens"),
+            "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb"),
             "blocks": BlockBridge(
                 name="model.layers",
-                config=self.cfg,
                 submodules={
                     "ln1": RMSNormalizationBridge(name="input_layernorm", config=self.cfg),
                     "ln2": RMSNormalizationBridge(name="post_attention_layernorm", config=self.cfg),
@@ -149,7 +147,7 @@ class Ernie45MoeArchitectureAdapter(ArchitectureAdapter):
                 },
             ),
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
-            "unembed": UnembeddingBridge(name="lm_head", config=self.cfg),
+            "unembed": UnembeddingBridge(name="lm_head"),
         }
 
     def prepare_model(self, hf_model: Any) -> None:

@@ -5,10 +5,10 @@
 # spec gpt_neox 6505c5547777
 # spec starcoder2 541be1cc3d5a
 # spec mistral bf4b9af3d637
-# spec llama 4683862de495
-# generator 213c5f6bfb85
-# templates 4c9033399d02
-# body 17015eb81bac
+# spec llama 5d9c0dd8cb33
+# generator 6d4ede03c592
+# templates d80227901ec5
+# body 6c3a7e2ea67e
 """Falcon architecture adapter.
 
 Parallel decoder with one projection for queries, keys and values, in three layouts.
@@ -88,7 +88,6 @@ class FalconArchitectureAdapter(ArchitectureAdapter):
         self.cfg.final_rms = False
         self.cfg.positional_embedding_type = "rotary"
         self.cfg.gated_mlp = False
-        self.cfg.attn_only = False
         self.cfg.default_prepend_bos = False
         self.cfg.default_padding_side = "right"
         self.cfg.attn_implementation = "eager"
@@ -162,11 +161,10 @@ class FalconArchitectureAdapter(ArchitectureAdapter):
             self.cfg.parallel_attn_mlp = False
 
         self.component_mapping = {
-            "embed": EmbeddingBridge(name="transformer.word_embeddings", config=self.cfg),
-            "rotary_emb": RotaryEmbeddingBridge(name="transformer.rotary_emb", config=self.cfg),
+            "embed": EmbeddingBridge(name="transformer.word_embeddings"),
+            "rotary_emb": RotaryEmbeddingBridge(name="transformer.rotary_emb"),
             "blocks": block_bridge(
                 name="transformer.h",
-                config=self.cfg,
                 submodules={
                     **norms,
                     "attn": PositionEmbeddingsAttentionBridge(
@@ -192,7 +190,7 @@ class FalconArchitectureAdapter(ArchitectureAdapter):
             "ln_final": NormalizationBridge(
                 name="transformer.ln_f", config=self.cfg, use_native_layernorm_autograd=True
             ),
-            "unembed": UnembeddingBridge(name="lm_head", config=self.cfg),
+            "unembed": UnembeddingBridge(name="lm_head"),
         }
 
     def prepare_model(self, hf_model: Any) -> None:

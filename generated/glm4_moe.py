@@ -2,10 +2,10 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter Glm4MoeArchitectureAdapter for Glm4MoeForCausalLM
 # spec glm4_moe 3b206451b383
-# spec llama 4683862de495
-# generator 213c5f6bfb85
-# templates 4c9033399d02
-# body fce5fd684975
+# spec llama 5d9c0dd8cb33
+# generator 6d4ede03c592
+# templates d80227901ec5
+# body fa18ca6d31a1
 """Glm4Moe architecture adapter.
 
 Decoder with a mixture of experts behind some dense layers, half of each head rotated.
@@ -67,7 +67,6 @@ class Glm4MoeArchitectureAdapter(ArchitectureAdapter):
         self.cfg.final_rms = True
         self.cfg.positional_embedding_type = "rotary"
         self.cfg.gated_mlp = True
-        self.cfg.attn_only = False
         self.cfg.default_prepend_bos = False
         self.cfg.default_padding_side = "right"
         self.cfg.attn_implementation = "eager"
@@ -104,11 +103,10 @@ class Glm4MoeArchitectureAdapter(ArchitectureAdapter):
         }
 
         self.component_mapping = {
-            "embed": EmbeddingBridge(name="model.embed_tokens", config=self.cfg),
-            "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb", config=self.cfg),
+            "embed": EmbeddingBridge(name="model.embed_tokens"),
+            "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb"),
             "blocks": BlockBridge(
                 name="model.layers",
-                config=self.cfg,
                 submodules={
                     "ln1": RMSNormalizationBridge(name="input_layernorm", config=self.cfg),
                     "ln2": RMSNormalizationBridge(name="post_attention_layernorm", config=self.cfg),
@@ -154,7 +152,7 @@ class Glm4MoeArchitectureAdapter(ArchitectureAdapter):
                 },
             ),
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
-            "unembed": UnembeddingBridge(name="lm_head", config=self.cfg),
+            "unembed": UnembeddingBridge(name="lm_head"),
         }
 
     def prepare_model(self, hf_model: Any) -> None:

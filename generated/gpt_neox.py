@@ -4,10 +4,10 @@
 # spec gpt_neox 6505c5547777
 # spec starcoder2 541be1cc3d5a
 # spec mistral bf4b9af3d637
-# spec llama 4683862de495
-# generator 213c5f6bfb85
-# templates 4c9033399d02
-# body 102c6e7e814a
+# spec llama 5d9c0dd8cb33
+# generator 6d4ede03c592
+# templates d80227901ec5
+# body 3289b6570cf9
 """GPTNeoX architecture adapter.
 
 Parallel decoder with LayerNorms, biases and a quarter of each head rotated (Pythia).
@@ -71,7 +71,6 @@ class GPTNeoXArchitectureAdapter(ArchitectureAdapter):
         self.cfg.final_rms = False
         self.cfg.positional_embedding_type = "rotary"
         self.cfg.gated_mlp = False
-        self.cfg.attn_only = False
         self.cfg.default_prepend_bos = False
         self.cfg.default_padding_side = "right"
         self.cfg.attn_implementation = "eager"
@@ -137,11 +136,10 @@ class GPTNeoXArchitectureAdapter(ArchitectureAdapter):
             self.cfg.parallel_attn_mlp = False
 
         self.component_mapping = {
-            "embed": EmbeddingBridge(name="gpt_neox.embed_in", config=self.cfg),
-            "rotary_emb": RotaryEmbeddingBridge(name="gpt_neox.rotary_emb", config=self.cfg),
+            "embed": EmbeddingBridge(name="gpt_neox.embed_in"),
+            "rotary_emb": RotaryEmbeddingBridge(name="gpt_neox.rotary_emb"),
             "blocks": block_bridge(
                 name="gpt_neox.layers",
-                config=self.cfg,
                 submodules={
                     **norms,
                     "attn": PositionEmbeddingsAttentionBridge(
@@ -169,7 +167,7 @@ class GPTNeoXArchitectureAdapter(ArchitectureAdapter):
                 config=self.cfg,
                 use_native_layernorm_autograd=True,
             ),
-            "unembed": UnembeddingBridge(name="lm_head", config=self.cfg),
+            "unembed": UnembeddingBridge(name="lm_head"),
         }
 
     def prepare_model(self, hf_model: Any) -> None:

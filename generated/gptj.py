@@ -5,10 +5,10 @@
 # spec phi 4f6d26a7b5d4
 # spec starcoder2 541be1cc3d5a
 # spec mistral bf4b9af3d637
-# spec llama 4683862de495
-# generator 213c5f6bfb85
-# templates 4c9033399d02
-# body e0ee323002c7
+# spec llama 5d9c0dd8cb33
+# generator 6d4ede03c592
+# templates d80227901ec5
+# body 819e4b9acff4
 """GPT-J architecture adapter.
 
 Parallel decoder behind one LayerNorm, with positions rotated inside of attention.
@@ -62,7 +62,6 @@ class GPTJArchitectureAdapter(ArchitectureAdapter):
         self.cfg.positional_embedding_type = "rotary"
         self.cfg.parallel_attn_mlp = True
         self.cfg.gated_mlp = False
-        self.cfg.attn_only = False
         self.cfg.default_prepend_bos = False
         self.cfg.default_padding_side = "right"
         self.cfg.attn_implementation = "eager"
@@ -90,10 +89,9 @@ class GPTJArchitectureAdapter(ArchitectureAdapter):
         }
 
         self.component_mapping = {
-            "embed": EmbeddingBridge(name="transformer.wte", config=self.cfg),
+            "embed": EmbeddingBridge(name="transformer.wte"),
             "blocks": ParallelBlockBridge(
                 name="transformer.h",
-                config=self.cfg,
                 submodules={
                     "ln1": NormalizationBridge(
                         name="ln_1", config=self.cfg, use_native_layernorm_autograd=True
@@ -122,5 +120,5 @@ class GPTJArchitectureAdapter(ArchitectureAdapter):
             "ln_final": NormalizationBridge(
                 name="transformer.ln_f", config=self.cfg, use_native_layernorm_autograd=True
             ),
-            "unembed": UnembeddingBridge(name="lm_head", config=self.cfg),
+            "unembed": UnembeddingBridge(name="lm_head"),
         }

@@ -3,10 +3,10 @@
 # adapter GraniteSWAArchitectureAdapter for GraniteSWAForCausalLM
 # spec granite_swa 6bc0911377f0
 # spec granite d19f9f6e1dda
-# spec llama 4683862de495
-# generator 213c5f6bfb85
-# templates 4c9033399d02
-# body 639921442a56
+# spec llama 5d9c0dd8cb33
+# generator 6d4ede03c592
+# templates d80227901ec5
+# body 1d29a07d40a9
 """GraniteSWA architecture adapter.
 
 Granite with attention sinks, sliding layers, and a base of positions for each layer.
@@ -86,7 +86,6 @@ class GraniteSWAArchitectureAdapter(ArchitectureAdapter):
         self.cfg.final_rms = True
         self.cfg.positional_embedding_type = "rotary"
         self.cfg.gated_mlp = True
-        self.cfg.attn_only = False
         self.cfg.default_prepend_bos = False
         self.cfg.default_padding_side = "right"
         self.cfg.attn_implementation = "eager"
@@ -124,13 +123,10 @@ class GraniteSWAArchitectureAdapter(ArchitectureAdapter):
 
         self.component_mapping = {
             "embed": EmbeddingBridge(
-                name="model.embed_tokens",
-                config=self.cfg,
-                output_contribution_scale=self.cfg.embedding_multiplier,
+                name="model.embed_tokens", output_contribution_scale=self.cfg.embedding_multiplier
             ),
             "blocks": ScaledResidualBlockBridge(
                 name="model.layers",
-                config=self.cfg,
                 submodules={
                     "ln1": RMSNormalizationBridge(name="input_layernorm", config=self.cfg),
                     "ln2": RMSNormalizationBridge(name="post_attention_layernorm", config=self.cfg),
@@ -157,7 +153,7 @@ class GraniteSWAArchitectureAdapter(ArchitectureAdapter):
                 residual_contribution_scale=self.cfg.residual_multiplier,
             ),
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
-            "unembed": UnembeddingBridge(name="lm_head", config=self.cfg),
+            "unembed": UnembeddingBridge(name="lm_head"),
         }
 
     def prepare_model(self, hf_model: Any) -> None:

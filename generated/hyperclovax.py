@@ -3,10 +3,10 @@
 # adapter HyperCLOVAXArchitectureAdapter for HyperCLOVAXForCausalLM
 # spec hyperclovax 903571e57862
 # spec granite d19f9f6e1dda
-# spec llama 4683862de495
-# generator 213c5f6bfb85
-# templates 4c9033399d02
-# body ec48b8de9d9a
+# spec llama 5d9c0dd8cb33
+# generator 6d4ede03c592
+# templates d80227901ec5
+# body b6b1997d539a
 """HyperCLOVAX architecture adapter.
 
 Granite with multiplied logits and, as an option, norms on what attention and MLP return.
@@ -76,7 +76,6 @@ class HyperCLOVAXArchitectureAdapter(ArchitectureAdapter):
         self.cfg.final_rms = True
         self.cfg.positional_embedding_type = "rotary"
         self.cfg.gated_mlp = True
-        self.cfg.attn_only = False
         self.cfg.default_prepend_bos = False
         self.cfg.default_padding_side = "right"
         self.cfg.attn_implementation = "eager"
@@ -114,14 +113,11 @@ class HyperCLOVAXArchitectureAdapter(ArchitectureAdapter):
 
         self.component_mapping = {
             "embed": EmbeddingBridge(
-                name="model.embed_tokens",
-                config=self.cfg,
-                output_contribution_scale=self.cfg.embedding_multiplier,
+                name="model.embed_tokens", output_contribution_scale=self.cfg.embedding_multiplier
             ),
-            "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb", config=self.cfg),
+            "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb"),
             "blocks": ScaledResidualBlockBridge(
                 name="model.layers",
-                config=self.cfg,
                 submodules={
                     "ln1": RMSNormalizationBridge(name="input_layernorm", config=self.cfg),
                     "ln1_post": RMSNormalizationBridge(name="post_norm1", config=self.cfg),
@@ -152,7 +148,7 @@ class HyperCLOVAXArchitectureAdapter(ArchitectureAdapter):
                 scaled_mlp_submodule="ln2_post",
             ),
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
-            "unembed": UnembeddingBridge(name="lm_head", config=self.cfg),
+            "unembed": UnembeddingBridge(name="lm_head"),
         }
 
     def apply_output_logits_transform(self, logits: torch.Tensor) -> torch.Tensor:

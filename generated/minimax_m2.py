@@ -4,10 +4,10 @@
 # spec minimax_m2 81b391307b70
 # spec mixtral 915f761defd5
 # spec mistral bf4b9af3d637
-# spec llama 4683862de495
-# generator 213c5f6bfb85
-# templates 4c9033399d02
-# body 1ffb4f83092b
+# spec llama 5d9c0dd8cb33
+# generator 6d4ede03c592
+# templates d80227901ec5
+# body 4412b3f2b0ea
 """MiniMaxM2 architecture adapter.
 
 Mixture of experts with norms of whole queries and keys, part of each head rotated.
@@ -66,7 +66,6 @@ class MiniMaxM2ArchitectureAdapter(ArchitectureAdapter):
         self.cfg.final_rms = True
         self.cfg.positional_embedding_type = "rotary"
         self.cfg.gated_mlp = True
-        self.cfg.attn_only = False
         self.cfg.default_prepend_bos = False
         self.cfg.default_padding_side = "right"
         self.cfg.attn_implementation = "eager"
@@ -94,11 +93,10 @@ class MiniMaxM2ArchitectureAdapter(ArchitectureAdapter):
         }
 
         self.component_mapping = {
-            "embed": EmbeddingBridge(name="model.embed_tokens", config=self.cfg),
-            "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb", config=self.cfg),
+            "embed": EmbeddingBridge(name="model.embed_tokens"),
+            "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb"),
             "blocks": BlockBridge(
                 name="model.layers",
-                config=self.cfg,
                 submodules={
                     "ln1": RMSNormalizationBridge(name="input_layernorm", config=self.cfg),
                     "ln2": RMSNormalizationBridge(name="post_attention_layernorm", config=self.cfg),
@@ -125,5 +123,5 @@ class MiniMaxM2ArchitectureAdapter(ArchitectureAdapter):
                 },
             ),
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
-            "unembed": UnembeddingBridge(name="lm_head", config=self.cfg),
+            "unembed": UnembeddingBridge(name="lm_head"),
         }

@@ -4,10 +4,10 @@
 # spec nemotron dd61c612082b
 # spec jais2 c838c06bf272
 # spec arcee 4d9662f4c1d9
-# spec llama 4683862de495
-# generator 213c5f6bfb85
-# templates 4c9033399d02
-# body 56ff86ecd997
+# spec llama 5d9c0dd8cb33
+# generator 6d4ede03c592
+# templates d80227901ec5
+# body 3fca5cce77f8
 """Nemotron architecture adapter.
 
 Decoder with LayerNorms that multiply by 1 + weight, half of each head rotated.
@@ -65,7 +65,6 @@ class NemotronArchitectureAdapter(ArchitectureAdapter):
         self.cfg.rmsnorm_uses_offset = True
         self.cfg.positional_embedding_type = "rotary"
         self.cfg.gated_mlp = False
-        self.cfg.attn_only = False
         self.cfg.default_prepend_bos = True
         self.cfg.default_padding_side = "right"
         self.cfg.attn_implementation = "eager"
@@ -102,11 +101,10 @@ class NemotronArchitectureAdapter(ArchitectureAdapter):
         }
 
         self.component_mapping = {
-            "embed": EmbeddingBridge(name="model.embed_tokens", config=self.cfg),
-            "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb", config=self.cfg),
+            "embed": EmbeddingBridge(name="model.embed_tokens"),
+            "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb"),
             "blocks": BlockBridge(
                 name="model.layers",
-                config=self.cfg,
                 submodules={
                     "ln1": NormalizationBridge(
                         name="input_layernorm",
@@ -146,5 +144,5 @@ class NemotronArchitectureAdapter(ArchitectureAdapter):
                 use_native_layernorm_autograd=True,
                 uses_weight_offset=True,
             ),
-            "unembed": UnembeddingBridge(name="lm_head", config=self.cfg),
+            "unembed": UnembeddingBridge(name="lm_head"),
         }

@@ -4,10 +4,10 @@
 # spec phi 4f6d26a7b5d4
 # spec starcoder2 541be1cc3d5a
 # spec mistral bf4b9af3d637
-# spec llama 4683862de495
-# generator 213c5f6bfb85
-# templates 4c9033399d02
-# body ff97260d64e7
+# spec llama 5d9c0dd8cb33
+# generator 6d4ede03c592
+# templates d80227901ec5
+# body 4c4c6ed10a17
 """Phi architecture adapter.
 
 Parallel decoder behind one LayerNorm, with biases and half of each head rotated.
@@ -59,7 +59,6 @@ class PhiArchitectureAdapter(ArchitectureAdapter):
         self.cfg.positional_embedding_type = "rotary"
         self.cfg.parallel_attn_mlp = True
         self.cfg.gated_mlp = False
-        self.cfg.attn_only = False
         self.cfg.default_prepend_bos = False
         self.cfg.default_padding_side = "right"
         self.cfg.attn_implementation = "eager"
@@ -96,11 +95,10 @@ class PhiArchitectureAdapter(ArchitectureAdapter):
         }
 
         self.component_mapping = {
-            "embed": EmbeddingBridge(name="model.embed_tokens", config=self.cfg),
-            "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb", config=self.cfg),
+            "embed": EmbeddingBridge(name="model.embed_tokens"),
+            "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb"),
             "blocks": ParallelBlockBridge(
                 name="model.layers",
-                config=self.cfg,
                 submodules={
                     "ln1": NormalizationBridge(
                         name="input_layernorm", config=self.cfg, use_native_layernorm_autograd=True
@@ -140,5 +138,5 @@ class PhiArchitectureAdapter(ArchitectureAdapter):
             "ln_final": NormalizationBridge(
                 name="model.final_layernorm", config=self.cfg, use_native_layernorm_autograd=True
             ),
-            "unembed": UnembeddingBridge(name="lm_head", config=self.cfg),
+            "unembed": UnembeddingBridge(name="lm_head"),
         }

@@ -2,10 +2,10 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter Qwen2ArchitectureAdapter for Qwen2ForCausalLM
 # spec qwen2 28bc3f4f3660
-# spec llama 4683862de495
-# generator 213c5f6bfb85
-# templates 4c9033399d02
-# body 4c77d4a3a0e8
+# spec llama 5d9c0dd8cb33
+# generator 6d4ede03c592
+# templates d80227901ec5
+# body 9f8245ff9d02
 """Qwen2 architecture adapter.
 
 Llama-family decoder with biases on queries, keys and values only.
@@ -64,7 +64,6 @@ class Qwen2ArchitectureAdapter(ArchitectureAdapter):
         self.cfg.final_rms = True
         self.cfg.positional_embedding_type = "rotary"
         self.cfg.gated_mlp = True
-        self.cfg.attn_only = False
         self.cfg.default_prepend_bos = False
         self.cfg.default_padding_side = "right"
         self.cfg.attn_implementation = "eager"
@@ -101,11 +100,10 @@ class Qwen2ArchitectureAdapter(ArchitectureAdapter):
         }
 
         self.component_mapping = {
-            "embed": EmbeddingBridge(name="model.embed_tokens", config=self.cfg),
-            "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb", config=self.cfg),
+            "embed": EmbeddingBridge(name="model.embed_tokens"),
+            "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb"),
             "blocks": BlockBridge(
                 name="model.layers",
-                config=self.cfg,
                 submodules={
                     "ln1": RMSNormalizationBridge(name="input_layernorm", config=self.cfg),
                     "ln2": RMSNormalizationBridge(name="post_attention_layernorm", config=self.cfg),
@@ -131,5 +129,5 @@ class Qwen2ArchitectureAdapter(ArchitectureAdapter):
                 },
             ),
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
-            "unembed": UnembeddingBridge(name="lm_head", config=self.cfg),
+            "unembed": UnembeddingBridge(name="lm_head"),
         }

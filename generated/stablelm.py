@@ -4,10 +4,10 @@
 # spec stablelm 93ee248c7db1
 # spec starcoder2 541be1cc3d5a
 # spec mistral bf4b9af3d637
-# spec llama 4683862de495
-# generator 213c5f6bfb85
-# templates 4c9033399d02
-# body e9577003f66c
+# spec llama 5d9c0dd8cb33
+# generator 6d4ede03c592
+# templates d80227901ec5
+# body 3e0634566b0d
 """StableLm architecture adapter.
 
 Decoder with LayerNorms, a gated MLP and a quarter of each head rotated.
@@ -73,7 +73,6 @@ class StableLmArchitectureAdapter(ArchitectureAdapter):
         self.cfg.final_rms = False
         self.cfg.positional_embedding_type = "rotary"
         self.cfg.gated_mlp = True
-        self.cfg.attn_only = False
         self.cfg.default_prepend_bos = False
         self.cfg.default_padding_side = "right"
         self.cfg.attn_implementation = "eager"
@@ -134,11 +133,10 @@ class StableLmArchitectureAdapter(ArchitectureAdapter):
             self.cfg.parallel_attn_mlp = False
 
         self.component_mapping = {
-            "embed": EmbeddingBridge(name="model.embed_tokens", config=self.cfg),
-            "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb", config=self.cfg),
+            "embed": EmbeddingBridge(name="model.embed_tokens"),
+            "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb"),
             "blocks": block_bridge(
                 name="model.layers",
-                config=self.cfg,
                 submodules={
                     **norms,
                     "attn": PositionEmbeddingsAttentionBridge(
@@ -167,5 +165,5 @@ class StableLmArchitectureAdapter(ArchitectureAdapter):
             "ln_final": NormalizationBridge(
                 name="model.norm", config=self.cfg, use_native_layernorm_autograd=True
             ),
-            "unembed": UnembeddingBridge(name="lm_head", config=self.cfg),
+            "unembed": UnembeddingBridge(name="lm_head"),
         }

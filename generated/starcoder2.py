@@ -3,10 +3,10 @@
 # adapter Starcoder2ArchitectureAdapter for Starcoder2ForCausalLM
 # spec starcoder2 541be1cc3d5a
 # spec mistral bf4b9af3d637
-# spec llama 4683862de495
-# generator 213c5f6bfb85
-# templates 4c9033399d02
-# body 525bc57a2d11
+# spec llama 5d9c0dd8cb33
+# generator 6d4ede03c592
+# templates d80227901ec5
+# body fa0b63c62f19
 """Starcoder2 architecture adapter.
 
 Decoder with LayerNorms, biases, a sliding window and an MLP without gate.
@@ -63,7 +63,6 @@ class Starcoder2ArchitectureAdapter(ArchitectureAdapter):
         self.cfg.final_rms = False
         self.cfg.positional_embedding_type = "rotary"
         self.cfg.gated_mlp = False
-        self.cfg.attn_only = False
         self.cfg.default_prepend_bos = False
         self.cfg.default_padding_side = "right"
         self.cfg.attn_implementation = "eager"
@@ -100,11 +99,10 @@ class Starcoder2ArchitectureAdapter(ArchitectureAdapter):
         }
 
         self.component_mapping = {
-            "embed": EmbeddingBridge(name="model.embed_tokens", config=self.cfg),
-            "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb", config=self.cfg),
+            "embed": EmbeddingBridge(name="model.embed_tokens"),
+            "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb"),
             "blocks": BlockBridge(
                 name="model.layers",
-                config=self.cfg,
                 submodules={
                     "ln1": NormalizationBridge(
                         name="input_layernorm", config=self.cfg, use_native_layernorm_autograd=True
@@ -137,5 +135,5 @@ class Starcoder2ArchitectureAdapter(ArchitectureAdapter):
             "ln_final": NormalizationBridge(
                 name="model.norm", config=self.cfg, use_native_layernorm_autograd=True
             ),
-            "unembed": UnembeddingBridge(name="lm_head", config=self.cfg),
+            "unembed": UnembeddingBridge(name="lm_head"),
         }

@@ -71,7 +71,9 @@ def _jobs(arguments: Namespace) -> "list[Job]":
     work = [(spec, _module(project, spec, arguments.module)) for spec in specs]
     if not arguments.module:
         _warn_of_stale(project, [spec.path for spec in specs if _is_built_here(project, spec)])
-    return [_job(spec, module, overrides, options) for spec, module in work]
+    # What is left of the processes when each spec has one.
+    processes = max(1, arguments.jobs // len(work)) if arguments.mutants else 1
+    return [_job(spec, module, overrides, options, processes) for spec, module in work]
 
 
 def _options(arguments: Namespace) -> dict[str, Any]:
@@ -127,12 +129,17 @@ def _spec_of(project: Project, architecture: str, names: Sequence[str]) -> Loade
 
 
 def _job(
-    spec: LoadedSpec, module: str, overrides: dict[str, Any], options: dict[str, Any]
+    spec: LoadedSpec,
+    module: str,
+    overrides: dict[str, Any],
+    options: dict[str, Any],
+    processes: int = 1,
 ) -> "Job":
     from adaptergen.verify import verify
     from adaptergen.verify.inputs import code_files, hash_inputs
     from adaptergen.verify.jobs import Job
     from adaptergen.verify.record import Record
+    from adaptergen.verify.share import shares
 
     settings = {"overrides": overrides, **options}
     files = [spec.path, *spec.parents, *([module] if os.path.isfile(module) else [])]
@@ -141,7 +148,10 @@ def _job(
     templates = options.get("mutants_from", ())
     inputs = hash_inputs(files, {"module": module, **settings}, templates)
     blank = Record(spec.name, spec.spec.architecture, module, overrides, (), 0.0, inputs=inputs)
-    return Job(partial(verify, spec, module, overrides, **options), blank)
+    tasks = [
+        partial(verify, spec, module, overrides, **options, share=s) for s in shares(processes)
+    ]
+    return Job(tasks[0], blank, tuple(tasks[1:]))
 
 
 def _list_checks() -> int:

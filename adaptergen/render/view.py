@@ -227,7 +227,6 @@ def _flags(spec: Spec) -> dict[str, Any]:
         "positional_embedding_type": "rotary" if spec.attention.rotary else "none",
         **_set({**spec.attention.flags, "parallel_attn_mlp": spec.block.parallel}),
         "gated_mlp": spec.mlp.gated_mlp,
-        "attn_only": False,
         "default_prepend_bos": spec.tokenizer.prepend_bos,
         "default_padding_side": spec.tokenizer.padding_side,
         "attn_implementation": "eager",

@@ -7,6 +7,7 @@ from typing import Any
 from adaptergen.spec.load import LoadedSpec
 from adaptergen.verify.record import Record
 from adaptergen.verify.select import EVERYTHING, Selection
+from adaptergen.verify.share import ALONE, Share
 
 # Tiny models need no hub, and a look-up that cannot succeed retries for minutes.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -21,6 +22,7 @@ def verify(
     with_variants: bool = False,
     mutants_from: Sequence[str] = (),
     code: str = "",
+    share: Share = ALONE,
 ) -> Record:
     """Run the checks on the adapter in `module_path` against HF's own model.
 
@@ -29,6 +31,8 @@ def verify(
     configs one step away. With folders of templates in `mutants_from`, an adapter that passes is
     also broken in many ways, some by rendering wrong specs, and the checks must notice each.
     `code` is a folder whose modelling files define HF's class, if transformers has none; it is run.
+    Of several processes that verify one adapter, each judges its `share` of the mutants, and only
+    the first runs the checks on the adapter itself.
     Whatever the adapter does wrong, exceptions included, is in the record.
 
     Raises:
@@ -40,4 +44,6 @@ def verify(
     from adaptergen.verify.battery import run
 
     changes = dict(overrides or {})
-    return run(loaded, module_path, changes, progress, select, with_variants, mutants_from, code)
+    return run(
+        loaded, module_path, changes, progress, select, with_variants, mutants_from, code, share
+    )

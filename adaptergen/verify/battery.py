@@ -18,6 +18,7 @@ from adaptergen.verify.precision import comparable
 from adaptergen.verify.record import MutantResult, Record, Status
 from adaptergen.verify.running import run_checks
 from adaptergen.verify.select import Selection
+from adaptergen.verify.share import ALONE, Share
 from adaptergen.verify.subject import Subject
 from adaptergen.verify.sweep import sweep
 
@@ -31,6 +32,7 @@ def run(
     with_variants: bool = False,
     mutants_from: Sequence[str] = (),
     code: str = "",
+    share: Share = ALONE,
 ) -> Record:
     """The record of the battery; see `adaptergen.verify.verify`."""
     started = time.perf_counter()
@@ -46,16 +48,16 @@ def run(
     def announce(check: Check) -> None:
         progress(f"{loaded.name}: {check.name}")
 
-    results = run_checks(subject, chosen, announce)
+    results = run_checks(subject, chosen if share.first else [], announce)
     with comparable():
-        layers = layer_facts(subject)
-        limits = spec.verification.limits
-        variants = sweep(subject, limits, progress=progress) if with_variants else []
+        layers = layer_facts(subject) if share.first else ()
+        limits, swept = spec.verification.limits, with_variants and share.first
+        variants = sweep(subject, limits, progress=progress) if swept else []
     # The mutants of an adapter that is wrong itself say nothing.
     right = all(result.status is not Status.FAILED for result in results)
     mutants: tuple[MutantResult, ...] = ()
     if right and mutants_from:
-        mutants = run_mutants(loaded, subject, mutants_from, chosen, progress)
+        mutants = run_mutants(loaded, subject, mutants_from, chosen, progress, share)
     unmutated = "" if right or not mutants_from else "the adapter itself fails"
     seconds = round(time.perf_counter() - started, 3)
     return Record(

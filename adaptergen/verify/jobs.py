@@ -5,7 +5,7 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
@@ -13,7 +13,7 @@ from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
-from adaptergen.verify.record import Record
+from adaptergen.verify.record import Record, joined
 from adaptergen.verify.worker import (
     PRELOADED,
     Doing,
@@ -33,16 +33,23 @@ _IMPORTING = 120.0
 class Job:
     """A task, and what its record says if the task does not live to make one.
 
-    The task and what it returns travel between processes, so both can be pickled.
+    The tasks of `helpers` judge the mutants that this one leaves to them. Tasks and what they
+    return travel between processes, so both can be pickled.
     """
 
     task: Task
     blank: Record
+    helpers: tuple[Task, ...] = ()
 
     @property
     def name(self) -> str:
         """The name of the spec."""
         return self.blank.spec
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """Everything to do for the record."""
+        return (self.task, *self.helpers)
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,10 @@ class Watcher(Protocol):
 
 @dataclass
 class _Running:
+    """A process with the task of a job that has this number."""
+
     job: Job
+    number: int
     process: BaseProcess
     pipe: Connection
     seconds: float
@@ -110,26 +120,71 @@ def run_jobs(jobs: Sequence[Job], limits: Limits, watcher: Watcher) -> Iterator[
         Failure: if a job meets a user's mistake.
         Unusable: likewise.
     """
-    waiting, running = deque(jobs), list[_Running]()
-    context = _context()
+    work = _Work(jobs, limits, watcher)
     try:
         with _ended_by_signals():
-            while waiting or running:
-                while waiting and len(running) < limits.processes:
-                    watcher.started(waiting[0])
-                    running.append(_start(context, waiting.popleft(), limits))
-                _wait(running)
-                for one in list(running):
-                    done = _heard(one, watcher)
-                    if done:
-                        running.remove(one)
-                        _end(one)
-                        record = _record(one, done)
-                        watcher.ended(one.job, record)
-                        yield one.job, record
+            while work.unfinished:
+                work.start()
+                _wait(work.running)
+                yield from work.finished()
     finally:
-        for one in running:
+        work.end(work.running)
+
+
+class _Work:
+    """All tasks: those that wait, those that run, and what came of the others."""
+
+    def __init__(self, jobs: Sequence[Job], limits: Limits, watcher: Watcher) -> None:
+        self.limits = limits
+        self.watcher = watcher
+        self.context = _context()
+        self.waiting = deque((job, number) for job in jobs for number in range(len(job.tasks)))
+        self.running: list[_Running] = []
+        self.parts: dict[int, dict[int, Record]] = {id(job): {} for job in jobs}
+
+    @property
+    def unfinished(self) -> bool:
+        return bool(self.waiting or self.running)
+
+    def start(self) -> None:
+        """As many tasks as may run at once."""
+        while self.waiting and len(self.running) < self.limits.processes:
+            job, number = self.waiting[0]
+            if number == 0:
+                self.watcher.started(job)
+            self.running.append(_start(self.context, job, number, self.limits))
+            self.waiting.popleft()
+
+    def finished(self) -> Iterator[tuple[Job, Record]]:
+        """The jobs that have their record now."""
+        for one in list(self.running):
+            # It may have ended with its job just now.
+            done = _heard(one, self.watcher) if one in self.running else None
+            if not done:
+                continue
+            self.end([one])
+            parts = self.parts[id(one.job)]
+            parts[one.number] = _record(one, done)
+            record = _whole(one.job, parts)
+            if record:
+                self.end([other for other in self.running if other.job is one.job])
+                self.waiting = deque(task for task in self.waiting if task[0] is not one.job)
+                self.watcher.ended(one.job, record)
+                yield one.job, record
+
+    def end(self, processes: Sequence[_Running]) -> None:
+        """Stop processes, whether they are done or not."""
+        for one in list(processes):
+            self.running.remove(one)
             _end(one)
+
+
+def _whole(job: Job, parts: Mapping[int, Record]) -> Record | None:
+    """The record that the parts make: when all are there, or one that says there is no more."""
+    last = next((part for part in parts.values() if part.stopped or part.unmutated), None)
+    if last or len(parts) < len(job.tasks):
+        return last
+    return joined([parts[number] for number in sorted(parts)])
 
 
 def _context() -> BaseContext:
@@ -141,12 +196,13 @@ def _context() -> BaseContext:
     return context
 
 
-def _start(context: Any, job: Job, limits: Limits) -> _Running:
+def _start(context: Any, job: Job, number: int, limits: Limits) -> _Running:
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=work, args=(job.task, limits.gigabytes, theirs), daemon=True)
+    given = (job.tasks[number], limits.gigabytes, theirs)
+    process = context.Process(target=work, args=given, daemon=True)
     process.start()
     theirs.close()
-    return _Running(job, process, ours, limits.seconds)
+    return _Running(job, number, process, ours, limits.seconds)
 
 
 def _wait(running: Sequence[_Running]) -> None:

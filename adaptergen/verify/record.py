@@ -1,9 +1,11 @@
 """What verification found: one record per architecture, one result per check."""
 
 import platform
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
+from itertools import zip_longest
 from typing import Any
 
 import adaptergen
@@ -163,6 +165,13 @@ class Record:
         for result in self.results:
             groups.setdefault(result.group, []).append(result)
         return groups
+
+
+def joined(parts: Sequence[Record]) -> Record:
+    """The first record with the mutants of all, which were dealt out in turn."""
+    dealt = zip_longest(*(part.mutants for part in parts))
+    mutants = tuple(mutant for round_ in dealt for mutant in round_ if mutant)
+    return replace(parts[0], mutants=mutants, seconds=max(part.seconds for part in parts))
 
 
 def versions() -> dict[str, str]:

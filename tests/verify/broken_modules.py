@@ -109,7 +109,9 @@ MODULES = [
             "config.flags": "cfg.attn_only is True, not False; contradicts mlp.path",
             "weights.folding": "layer 0 the weight of ln2 was not folded",
         },
-        replace=(("attn_only = False", "attn_only = True"),),
+        replace=(
+            ("cfg.gated_mlp = True", "cfg.gated_mlp = True\n        self.cfg.attn_only = True"),
+        ),
     ),
     Case(
         "key bias split by the number of query heads",
@@ -260,8 +262,7 @@ MODULES = [
         {"hooks.inventory": "has no hook 'rotary_emb.hook_cos'; contradicts paths.rotary"},
         replace=(
             (
-                '            "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb",'
-                " config=self.cfg),\n",
+                '            "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb"),\n',
                 "",
             ),
         ),

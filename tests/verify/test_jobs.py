@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from adaptergen.verify import verify
 from adaptergen.verify.jobs import Job, Limits, run_jobs
 from adaptergen.verify.record import Record
 from adaptergen.verify.select import Selection
+from adaptergen.verify.share import shares
 from tests.verify.conftest import load, module_of
 
 BOOT = Selection(only=("boot.module",))
@@ -26,13 +28,22 @@ MakeJob = Callable[..., Job]
 def job(tmp_path: Path) -> MakeJob:
     """A job on llama's module with some code after it."""
 
-    def make(code: str = "", overrides: dict[str, Any] | None = None, **options: Any) -> Job:
+    def make(
+        code: str = "",
+        overrides: dict[str, Any] | None = None,
+        processes: int = 1,
+        **options: Any,
+    ) -> Job:
         path = tmp_path / f"llama{len(list(tmp_path.iterdir()))}.py"
         path.write_text(f"{Path(module_of('llama')).read_text()}\n{code}\n")
         loaded, overrides = load("llama"), overrides or {}
         blank = Record("llama", loaded.spec.architecture, str(path), overrides, (), 0.0)
         options = {"select": BOOT, **options}
-        return Job(partial(verify, loaded, str(path), overrides, **options), blank)
+        tasks = [
+            partial(verify, loaded, str(path), overrides, **options, share=share)
+            for share in shares(processes)
+        ]
+        return Job(tasks[0], blank, tuple(tasks[1:]))
 
     return make
 
@@ -136,6 +147,37 @@ def test_records_are_those_of_a_run_in_this_process(job: MakeJob) -> None:
 
     assert told(apart) == told(here)
     assert apart.layers == here.layers
+
+
+def test_processes_that_share_mutants_make_the_record_of_one(job: MakeJob) -> None:
+    alone, shared = records(
+        job(mutants_from=["templates"]), job(mutants_from=["templates"], processes=3), processes=2
+    )
+    assert shared.mutants == alone.mutants
+    assert len({mutant.name for mutant in shared.mutants}) > 200
+    assert [result.check for result in shared.results] == ["boot.module"]
+
+
+def test_a_crash_of_one_that_shares_mutants_is_the_record(job: MakeJob) -> None:
+    (record,) = records(replace(job(mutants_from=["templates"]), helpers=(crash,)))
+    assert record.stopped == "the process ended with exit status 3"
+    assert not record.passed
+
+
+def test_an_adapter_that_fails_ends_those_that_share_its_mutants(job: MakeJob) -> None:
+    broken = job("raise ValueError", mutants_from=["templates"])
+    (record,) = records(replace(broken, helpers=(wait_for_ever, wait_for_ever)), processes=2)
+    assert record.unmutated == "the adapter itself fails"
+    assert not record.mutants
+
+
+def crash(*, progress: Callable[[str], None]) -> Record:
+    os._exit(3)
+
+
+def wait_for_ever(*, progress: Callable[[str], None]) -> Record:
+    while True:
+        time.sleep(1)
 
 
 def test_watcher_hears_of_everything(job: MakeJob) -> None:

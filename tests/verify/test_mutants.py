@@ -166,7 +166,7 @@ def test_a_listed_mutant_that_is_killed_is_not_expected(
 
 
 def test_what_a_parent_lists_may_be_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    equivalent = made("llama")["module.flags.attn_only.dropped"]
+    equivalent = made("llama")["module.flags.default_prepend_bos.dropped"]
     (result,) = results(tmp_path, {}, BOOT, monkeypatch, equivalent)
     assert result.equivalent
     killed = replace(flag(), name=equivalent.name)

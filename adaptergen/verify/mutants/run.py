@@ -15,6 +15,7 @@ from adaptergen.verify.mutants.court import Court
 from adaptergen.verify.mutants.mutant import Mutant, meaning
 from adaptergen.verify.mutants.spec import changed, changes
 from adaptergen.verify.record import MutantResult
+from adaptergen.verify.share import ALONE, Share
 from adaptergen.verify.subject import Subject
 
 
@@ -54,8 +55,9 @@ def run_mutants(
     templates: Sequence[str],
     checks: Sequence[Check],
     progress: Callable[[str], None] = lambda line: None,
+    share: Share = ALONE,
 ) -> tuple[MutantResult, ...]:
-    """Judge every mutant of an adapter that has passed; all share HF's side with it.
+    """Judge the mutants of an adapter that has passed; all have HF's side in common with it.
 
     Raises:
         Failure: if the spec lists a mutant as equivalent that does not exist.
@@ -68,8 +70,9 @@ def run_mutants(
     inherited = loaded.spec.verification.equivalent
     court = Court(loaded.spec, subject.hf, subject.overrides, checks)
     results = []
-    for number, mutant in enumerate(made, 1):
-        progress(f"{loaded.name}: mutant {number} of {len(made)}, {mutant.name}")
+    mine = share.of(made)
+    for number, mutant in enumerate(mine, 1):
+        progress(f"{loaded.name}: mutant {number} of {len(mine)}, {mutant.name}")
         killers = tuple(court.killers(mutant))
         # What a parent says of its mutants is allowed here, and need not hold here.
         listed = mutant.name in own or not killers
