@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from adaptergen import registry, stamp
+from adaptergen import registry, stamp, support
 from adaptergen.errors import Diagnostic, Failure, Unusable, shown_path
 from adaptergen.project import Project
 from adaptergen.registry import Entry
@@ -69,6 +69,8 @@ class Build:
     def stale(self) -> list[Change]:
         """The files that are out of date, without what they should be: nothing is rendered."""
         changes = [Change(target.module, reason) for target, reason in self._stale.items()]
+        if reason := self._why_support_stale():
+            changes.append(Change(self._support_path, reason))
         changes += self._orphans()
         if not changes and (reason := self._why_registry_stale(self._entries())):
             changes.append(Change(self._registry_path, reason))
@@ -99,6 +101,10 @@ class Build:
         self._refuse_foreign([*reasons, *(orphan.path for orphan in orphans)])
         renderer = Renderer(self._templates)
         drafts = self._drafts(renderer, self._stale)
+        if reason := self._why_support_stale():
+            self._refuse_foreign([self._support_path])
+            drafts.append(Draft(self._support_path, self._support_stamp, renderer.support()))
+            reasons[self._support_path] = reason
         entries = self._entries(drafts)
         registry.check_unique(entries, self._sources(entries))
         if reason := self._why_registry_stale(entries):
@@ -149,6 +155,18 @@ class Build:
     def _registry_path(self) -> str:
         return os.path.join(self.project.output, registry.FILE)
 
+    @property
+    def _support_path(self) -> str:
+        return os.path.join(self.project.output, support.FILE)
+
+    @property
+    def _support_stamp(self) -> Stamp:
+        return Stamp(support.SOURCE, "", self._common)
+
+    def _why_support_stale(self) -> str:
+        found = self._state(self._support_path)
+        return found if isinstance(found, str) else _difference(found, self._support_stamp)
+
     def _stamp(self, target: Target, adapter: str, chain: Sequence[str]) -> Stamp:
         inputs = [("spec", spec_name(path), self._digest(path)) for path in chain]
         return Stamp(self._shown(target.spec), adapter, (*inputs, *self._common))
@@ -193,7 +211,8 @@ class Build:
     def _orphans(self) -> list[Change]:
         if not self.whole:
             return []
-        wanted = {target.module for target in self.targets} | {self._registry_path}
+        beside = {self._support_path, self._registry_path}
+        wanted = {target.module for target in self.targets} | beside
         return [
             Change(path, "its spec is gone")
             for path in self._modules

@@ -3,10 +3,10 @@
 # adapter Cohere2ArchitectureAdapter for Cohere2ForCausalLM
 # spec cohere2 ef3831e334c6
 # spec cohere d90ff6b98ac7
-# spec llama 5d9c0dd8cb33
-# generator 6d4ede03c592
-# templates d80227901ec5
-# body b1cae74733d4
+# spec llama 1f7d5d9555bc
+# generator ee23c5916f40
+# templates da3ce8b39f0c
+# body bad07de8e0e1
 """Cohere2 architecture adapter.
 
 Cohere with sliding layers that rotate, and layers that see everything and do not.
@@ -24,13 +24,14 @@ from transformer_lens.model_bridge.generalized_components import (
     LinearBridge,
     NormalizationBridge,
     ParallelBlockBridge,
-    PositionEmbeddingsAttentionBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
+from .hook_aware_attention import HookAwareAttentionBridge
 
-class _Cohere2AttentionBridge(PositionEmbeddingsAttentionBridge):
+
+class _Cohere2AttentionBridge(HookAwareAttentionBridge):
     """Attention that leaves the queries and keys of NoPE layers unrotated.
 
     TL computes attention itself, so that every hook fires, and rotates wherever it is handed
@@ -41,7 +42,7 @@ class _Cohere2AttentionBridge(PositionEmbeddingsAttentionBridge):
     # Silences TL's warning about layers that run without position_embeddings.
     rope_optional = True
 
-    def forward(
+    def reconstructed(
         self,
         hidden_states: torch.Tensor,
         position_embeddings: tuple[torch.Tensor, torch.Tensor] | None = None,
@@ -49,7 +50,7 @@ class _Cohere2AttentionBridge(PositionEmbeddingsAttentionBridge):
         **kwargs: Any,
     ) -> Any:
         """Run attention, on NoPE layers without position_embeddings; called as HF's module is."""
-        return super().forward(
+        return super().reconstructed(
             hidden_states=hidden_states,
             position_embeddings=position_embeddings if self._rotates() else None,
             attention_mask=attention_mask,
@@ -99,6 +100,9 @@ class Cohere2ArchitectureAdapter(ArchitectureAdapter):
     # HF's config keys are there too, which its type does not name.
     cfg: Any
 
+    # Attention shows its pattern to hooks; asked of HF, it would have to be computed every time.
+    supports_hf_output_attentions = False
+
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""
         super().__init__(cfg)
@@ -112,7 +116,7 @@ class Cohere2ArchitectureAdapter(ArchitectureAdapter):
         self.cfg.gated_mlp = True
         self.cfg.default_prepend_bos = True
         self.cfg.default_padding_side = "right"
-        self.cfg.attn_implementation = "eager"
+        self.cfg.attn_implementation = "sdpa"
 
         # TL leaves n_key_value_heads unset where every query head has its own keys and values.
         n_heads = self.cfg.n_heads
@@ -150,6 +154,7 @@ class Cohere2ArchitectureAdapter(ArchitectureAdapter):
             "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb"),
             "blocks": ParallelBlockBridge(
                 name="model.layers",
+                config=self.cfg,
                 submodules={
                     "ln1": NormalizationBridge(
                         name="input_layernorm", config=self.cfg, use_native_layernorm_autograd=True
@@ -180,6 +185,11 @@ class Cohere2ArchitectureAdapter(ArchitectureAdapter):
             ),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
+
+    def prepare_model(self, hf_model: Any) -> None:
+        """Make the HF model ready to be wrapped."""
+        super().prepare_model(hf_model)
+        hf_model.set_attn_implementation("sdpa")
 
     def apply_output_logits_transform(self, logits: torch.Tensor) -> torch.Tensor:
         """Scale what the unembedding returns, as HF's model does."""

@@ -3,10 +3,10 @@
 # adapter DeepseekV3ArchitectureAdapter for DeepseekV3ForCausalLM
 # spec deepseek_v3 65c463652a60
 # spec glm4_moe 3b206451b383
-# spec llama 5d9c0dd8cb33
-# generator 6d4ede03c592
-# templates d80227901ec5
-# body b34ff5b646e7
+# spec llama 1f7d5d9555bc
+# generator ee23c5916f40
+# templates da3ce8b39f0c
+# body 5ebc573108a3
 """DeepseekV3 architecture adapter.
 
 Latent attention, and a mixture of experts behind some dense layers.
@@ -72,6 +72,7 @@ class DeepseekV3ArchitectureAdapter(ArchitectureAdapter):
             "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb"),
             "blocks": MLABlockBridge(
                 name="model.layers",
+                config=self.cfg,
                 submodules={
                     "ln1": RMSNormalizationBridge(name="input_layernorm", config=self.cfg),
                     "ln2": RMSNormalizationBridge(name="post_attention_layernorm", config=self.cfg),

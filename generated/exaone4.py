@@ -3,10 +3,10 @@
 # adapter Exaone4ArchitectureAdapter for Exaone4ForCausalLM
 # spec exaone4 303c43a433ae
 # spec olmo2 41b1838a2380
-# spec llama 5d9c0dd8cb33
-# generator 6d4ede03c592
-# templates d80227901ec5
-# body 3f13e3deddba
+# spec llama 1f7d5d9555bc
+# generator ee23c5916f40
+# templates da3ce8b39f0c
+# body 4a4ec0ca58c2
 """Exaone4 architecture adapter.
 
 Norms on outputs, query and key norms, and layers that see everything and do not rotate.
@@ -23,14 +23,15 @@ from transformer_lens.model_bridge.generalized_components import (
     EmbeddingBridge,
     GatedMLPBridge,
     LinearBridge,
-    PositionEmbeddingsAttentionBridge,
     RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
+from .hook_aware_attention import HookAwareAttentionBridge
 
-class _Exaone4AttentionBridge(PositionEmbeddingsAttentionBridge):
+
+class _Exaone4AttentionBridge(HookAwareAttentionBridge):
     """Attention that leaves the queries and keys of NoPE layers unrotated.
 
     TL computes attention itself, so that every hook fires, and rotates wherever it is handed
@@ -41,7 +42,7 @@ class _Exaone4AttentionBridge(PositionEmbeddingsAttentionBridge):
     # Silences TL's warning about layers that run without position_embeddings.
     rope_optional = True
 
-    def forward(
+    def reconstructed(
         self,
         hidden_states: torch.Tensor,
         position_embeddings: tuple[torch.Tensor, torch.Tensor] | None = None,
@@ -49,7 +50,7 @@ class _Exaone4AttentionBridge(PositionEmbeddingsAttentionBridge):
         **kwargs: Any,
     ) -> Any:
         """Run attention, on NoPE layers without position_embeddings; called as HF's module is."""
-        return super().forward(
+        return super().reconstructed(
             hidden_states=hidden_states,
             position_embeddings=position_embeddings if self._rotates() else None,
             attention_mask=attention_mask,
@@ -97,6 +98,9 @@ class Exaone4ArchitectureAdapter(ArchitectureAdapter):
     - ln_final.b: RMSNorm has no bias
     """
 
+    # Attention shows its pattern to hooks; asked of HF, it would have to be computed every time.
+    supports_hf_output_attentions = False
+
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""
         super().__init__(cfg)
@@ -108,7 +112,7 @@ class Exaone4ArchitectureAdapter(ArchitectureAdapter):
         self.cfg.gated_mlp = True
         self.cfg.default_prepend_bos = False
         self.cfg.default_padding_side = "right"
-        self.cfg.attn_implementation = "eager"
+        self.cfg.attn_implementation = "sdpa"
 
         # TL leaves n_key_value_heads unset where every query head has its own keys and values.
         n_heads = self.cfg.n_heads
@@ -137,6 +141,7 @@ class Exaone4ArchitectureAdapter(ArchitectureAdapter):
             "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb"),
             "blocks": BlockBridge(
                 name="model.layers",
+                config=self.cfg,
                 submodules={
                     "ln1_post": RMSNormalizationBridge(
                         name="post_attention_layernorm", config=self.cfg
@@ -170,3 +175,8 @@ class Exaone4ArchitectureAdapter(ArchitectureAdapter):
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
+
+    def prepare_model(self, hf_model: Any) -> None:
+        """Make the HF model ready to be wrapped."""
+        super().prepare_model(hf_model)
+        hf_model.set_attn_implementation("sdpa")

@@ -2,10 +2,10 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter GlmArchitectureAdapter for GlmForCausalLM
 # spec glm 3463140b2366
-# spec llama 5d9c0dd8cb33
-# generator 6d4ede03c592
-# templates d80227901ec5
-# body 85e4a9667174
+# spec llama 1f7d5d9555bc
+# generator ee23c5916f40
+# templates da3ce8b39f0c
+# body a29529854987
 """Glm architecture adapter.
 
 Llama-family decoder that rotates adjacent elements of half of each head, with a fused gate.
@@ -21,11 +21,12 @@ from transformer_lens.model_bridge.generalized_components import (
     EmbeddingBridge,
     JointGateUpMLPBridge,
     LinearBridge,
-    PositionEmbeddingsAttentionBridge,
     RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
+
+from .hook_aware_attention import HookAwareAttentionBridge
 
 
 class GlmArchitectureAdapter(ArchitectureAdapter):
@@ -56,6 +57,9 @@ class GlmArchitectureAdapter(ArchitectureAdapter):
     - ln_final.b: RMSNorm has no bias
     """
 
+    # Attention shows its pattern to hooks; asked of HF, it would have to be computed every time.
+    supports_hf_output_attentions = False
+
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""
         super().__init__(cfg)
@@ -68,7 +72,7 @@ class GlmArchitectureAdapter(ArchitectureAdapter):
         self.cfg.gated_mlp = True
         self.cfg.default_prepend_bos = False
         self.cfg.default_padding_side = "right"
-        self.cfg.attn_implementation = "eager"
+        self.cfg.attn_implementation = "sdpa"
 
         # TL leaves n_key_value_heads unset where every query head has its own keys and values.
         n_heads = self.cfg.n_heads
@@ -106,10 +110,11 @@ class GlmArchitectureAdapter(ArchitectureAdapter):
             "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb"),
             "blocks": BlockBridge(
                 name="model.layers",
+                config=self.cfg,
                 submodules={
                     "ln1": RMSNormalizationBridge(name="input_layernorm", config=self.cfg),
                     "ln2": RMSNormalizationBridge(name="post_attention_layernorm", config=self.cfg),
-                    "attn": PositionEmbeddingsAttentionBridge(
+                    "attn": HookAwareAttentionBridge(
                         name="self_attn",
                         config=self.cfg,
                         submodules={
@@ -130,3 +135,8 @@ class GlmArchitectureAdapter(ArchitectureAdapter):
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
+
+    def prepare_model(self, hf_model: Any) -> None:
+        """Make the HF model ready to be wrapped."""
+        super().prepare_model(hf_model)
+        hf_model.set_attn_implementation("sdpa")

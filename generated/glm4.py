@@ -3,10 +3,10 @@
 # adapter Glm4ArchitectureAdapter for Glm4ForCausalLM
 # spec glm4 e0e8c8e52b9e
 # spec glm 3463140b2366
-# spec llama 5d9c0dd8cb33
-# generator 6d4ede03c592
-# templates d80227901ec5
-# body 2b267bb42e9e
+# spec llama 1f7d5d9555bc
+# generator ee23c5916f40
+# templates da3ce8b39f0c
+# body 330cf66d2031
 """Glm4 architecture adapter.
 
 GLM with norms on both sides of attention and MLP.
@@ -22,11 +22,12 @@ from transformer_lens.model_bridge.generalized_components import (
     EmbeddingBridge,
     JointGateUpMLPBridge,
     LinearBridge,
-    PositionEmbeddingsAttentionBridge,
     RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
+
+from .hook_aware_attention import HookAwareAttentionBridge
 
 
 class Glm4ArchitectureAdapter(ArchitectureAdapter):
@@ -60,6 +61,9 @@ class Glm4ArchitectureAdapter(ArchitectureAdapter):
     - ln_final.b: RMSNorm has no bias
     """
 
+    # Attention shows its pattern to hooks; asked of HF, it would have to be computed every time.
+    supports_hf_output_attentions = False
+
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""
         super().__init__(cfg)
@@ -72,7 +76,7 @@ class Glm4ArchitectureAdapter(ArchitectureAdapter):
         self.cfg.gated_mlp = True
         self.cfg.default_prepend_bos = False
         self.cfg.default_padding_side = "right"
-        self.cfg.attn_implementation = "eager"
+        self.cfg.attn_implementation = "sdpa"
 
         # TL leaves n_key_value_heads unset where every query head has its own keys and values.
         n_heads = self.cfg.n_heads
@@ -110,6 +114,7 @@ class Glm4ArchitectureAdapter(ArchitectureAdapter):
             "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb"),
             "blocks": BlockBridge(
                 name="model.layers",
+                config=self.cfg,
                 submodules={
                     "ln1": RMSNormalizationBridge(name="input_layernorm", config=self.cfg),
                     "ln1_post": RMSNormalizationBridge(
@@ -117,7 +122,7 @@ class Glm4ArchitectureAdapter(ArchitectureAdapter):
                     ),
                     "ln2": RMSNormalizationBridge(name="post_attention_layernorm", config=self.cfg),
                     "ln2_post": RMSNormalizationBridge(name="post_mlp_layernorm", config=self.cfg),
-                    "attn": PositionEmbeddingsAttentionBridge(
+                    "attn": HookAwareAttentionBridge(
                         name="self_attn",
                         config=self.cfg,
                         submodules={
@@ -138,3 +143,8 @@ class Glm4ArchitectureAdapter(ArchitectureAdapter):
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
+
+    def prepare_model(self, hf_model: Any) -> None:
+        """Make the HF model ready to be wrapped."""
+        super().prepare_model(hf_model)
+        hf_model.set_attn_implementation("sdpa")

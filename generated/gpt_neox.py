@@ -4,10 +4,10 @@
 # spec gpt_neox 6505c5547777
 # spec starcoder2 541be1cc3d5a
 # spec mistral bf4b9af3d637
-# spec llama 5d9c0dd8cb33
-# generator 6d4ede03c592
-# templates d80227901ec5
-# body 3289b6570cf9
+# spec llama 1f7d5d9555bc
+# generator ee23c5916f40
+# templates da3ce8b39f0c
+# body b7757a5f33d4
 """GPTNeoX architecture adapter.
 
 Parallel decoder with LayerNorms, biases and a quarter of each head rotated (Pythia).
@@ -140,6 +140,7 @@ class GPTNeoXArchitectureAdapter(ArchitectureAdapter):
             "rotary_emb": RotaryEmbeddingBridge(name="gpt_neox.rotary_emb"),
             "blocks": block_bridge(
                 name="gpt_neox.layers",
+                config=self.cfg,
                 submodules={
                     **norms,
                     "attn": PositionEmbeddingsAttentionBridge(

@@ -3,10 +3,10 @@
 # adapter GraniteSWAArchitectureAdapter for GraniteSWAForCausalLM
 # spec granite_swa 6bc0911377f0
 # spec granite d19f9f6e1dda
-# spec llama 5d9c0dd8cb33
-# generator 6d4ede03c592
-# templates d80227901ec5
-# body 1d29a07d40a9
+# spec llama 1f7d5d9555bc
+# generator ee23c5916f40
+# templates da3ce8b39f0c
+# body 25254a5b3814
 """GraniteSWA architecture adapter.
 
 Granite with attention sinks, sliding layers, and a base of positions for each layer.
@@ -127,6 +127,7 @@ class GraniteSWAArchitectureAdapter(ArchitectureAdapter):
             ),
             "blocks": ScaledResidualBlockBridge(
                 name="model.layers",
+                config=self.cfg,
                 submodules={
                     "ln1": RMSNormalizationBridge(name="input_layernorm", config=self.cfg),
                     "ln2": RMSNormalizationBridge(name="post_attention_layernorm", config=self.cfg),

@@ -2,10 +2,10 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter NanoChatArchitectureAdapter for NanoChatForCausalLM
 # spec nanochat 44609d8f749c
-# spec llama 5d9c0dd8cb33
-# generator 6d4ede03c592
-# templates d80227901ec5
-# body a5fcb70fd6d9
+# spec llama 1f7d5d9555bc
+# generator ee23c5916f40
+# templates da3ce8b39f0c
+# body f55fe457f610
 """NanoChat architecture adapter.
 
 Decoder whose RMSNorms have no weight, queries and keys normed after the rotation.
@@ -22,17 +22,18 @@ from transformer_lens.model_bridge.generalized_components import (
     EmbeddingBridge,
     LinearBridge,
     MLPBridge,
-    PositionEmbeddingsAttentionBridge,
     RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
+from .hook_aware_attention import HookAwareAttentionBridge
 
-class _NanoChatAttentionBridge(PositionEmbeddingsAttentionBridge):
+
+class _NanoChatAttentionBridge(HookAwareAttentionBridge):
     """Attention that turns queries and keys as HF does here, the other way round."""
 
-    def forward(
+    def reconstructed(
         self,
         hidden_states: torch.Tensor,
         position_embeddings: tuple[torch.Tensor, torch.Tensor],
@@ -41,7 +42,7 @@ class _NanoChatAttentionBridge(PositionEmbeddingsAttentionBridge):
     ) -> Any:
         """Run attention with the negative of the angles; called as HF's module is."""
         cos, sin = position_embeddings
-        return super().forward(
+        return super().reconstructed(
             hidden_states=hidden_states,
             position_embeddings=(cos, -sin),
             attention_mask=attention_mask,
@@ -81,6 +82,9 @@ class NanoChatArchitectureAdapter(ArchitectureAdapter):
     - ln_final.w: RMSNorm has no weight and no bias
     """
 
+    # Attention shows its pattern to hooks; asked of HF, it would have to be computed every time.
+    supports_hf_output_attentions = False
+
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""
         super().__init__(cfg)
@@ -93,7 +97,7 @@ class NanoChatArchitectureAdapter(ArchitectureAdapter):
         self.cfg.gated_mlp = False
         self.cfg.default_prepend_bos = True
         self.cfg.default_padding_side = "right"
-        self.cfg.attn_implementation = "eager"
+        self.cfg.attn_implementation = "sdpa"
 
         # TL leaves n_key_value_heads unset where every query head has its own keys and values.
         n_heads = self.cfg.n_heads
@@ -131,6 +135,7 @@ class NanoChatArchitectureAdapter(ArchitectureAdapter):
             "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb"),
             "blocks": BlockBridge(
                 name="model.layers",
+                config=self.cfg,
                 submodules={
                     "ln1": RMSNormalizationBridge(name="input_layernorm", config=self.cfg),
                     "ln2": RMSNormalizationBridge(name="post_attention_layernorm", config=self.cfg),
@@ -159,3 +164,8 @@ class NanoChatArchitectureAdapter(ArchitectureAdapter):
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
+
+    def prepare_model(self, hf_model: Any) -> None:
+        """Make the HF model ready to be wrapped."""
+        super().prepare_model(hf_model)
+        hf_model.set_attn_implementation("sdpa")

@@ -4,10 +4,10 @@
 # spec nemotron dd61c612082b
 # spec jais2 c838c06bf272
 # spec arcee 4d9662f4c1d9
-# spec llama 5d9c0dd8cb33
-# generator 6d4ede03c592
-# templates d80227901ec5
-# body 3fca5cce77f8
+# spec llama 1f7d5d9555bc
+# generator ee23c5916f40
+# templates da3ce8b39f0c
+# body a6f44e16d6b3
 """Nemotron architecture adapter.
 
 Decoder with LayerNorms that multiply by 1 + weight, half of each head rotated.
@@ -24,10 +24,11 @@ from transformer_lens.model_bridge.generalized_components import (
     LinearBridge,
     MLPBridge,
     NormalizationBridge,
-    PositionEmbeddingsAttentionBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
+
+from .hook_aware_attention import HookAwareAttentionBridge
 
 
 class NemotronArchitectureAdapter(ArchitectureAdapter):
@@ -55,6 +56,9 @@ class NemotronArchitectureAdapter(ArchitectureAdapter):
     - unembed.b: never present
     """
 
+    # Attention shows its pattern to hooks; asked of HF, it would have to be computed every time.
+    supports_hf_output_attentions = False
+
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""
         super().__init__(cfg)
@@ -67,7 +71,7 @@ class NemotronArchitectureAdapter(ArchitectureAdapter):
         self.cfg.gated_mlp = False
         self.cfg.default_prepend_bos = True
         self.cfg.default_padding_side = "right"
-        self.cfg.attn_implementation = "eager"
+        self.cfg.attn_implementation = "sdpa"
 
         # TL leaves n_key_value_heads unset where every query head has its own keys and values.
         n_heads = self.cfg.n_heads
@@ -105,6 +109,7 @@ class NemotronArchitectureAdapter(ArchitectureAdapter):
             "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb"),
             "blocks": BlockBridge(
                 name="model.layers",
+                config=self.cfg,
                 submodules={
                     "ln1": NormalizationBridge(
                         name="input_layernorm",
@@ -118,7 +123,7 @@ class NemotronArchitectureAdapter(ArchitectureAdapter):
                         use_native_layernorm_autograd=True,
                         uses_weight_offset=True,
                     ),
-                    "attn": PositionEmbeddingsAttentionBridge(
+                    "attn": HookAwareAttentionBridge(
                         name="self_attn",
                         config=self.cfg,
                         submodules={
@@ -146,3 +151,8 @@ class NemotronArchitectureAdapter(ArchitectureAdapter):
             ),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
+
+    def prepare_model(self, hf_model: Any) -> None:
+        """Make the HF model ready to be wrapped."""
+        super().prepare_model(hf_model)
+        hf_model.set_attn_implementation("sdpa")

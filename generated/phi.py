@@ -4,10 +4,10 @@
 # spec phi 4f6d26a7b5d4
 # spec starcoder2 541be1cc3d5a
 # spec mistral bf4b9af3d637
-# spec llama 5d9c0dd8cb33
-# generator 6d4ede03c592
-# templates d80227901ec5
-# body 4c4c6ed10a17
+# spec llama 1f7d5d9555bc
+# generator ee23c5916f40
+# templates da3ce8b39f0c
+# body ed30d50ab4c3
 """Phi architecture adapter.
 
 Parallel decoder behind one LayerNorm, with biases and half of each head rotated.
@@ -24,10 +24,11 @@ from transformer_lens.model_bridge.generalized_components import (
     MLPBridge,
     NormalizationBridge,
     ParallelBlockBridge,
-    PositionEmbeddingsAttentionBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
+
+from .hook_aware_attention import HookAwareAttentionBridge
 
 
 class PhiArchitectureAdapter(ArchitectureAdapter):
@@ -49,6 +50,9 @@ class PhiArchitectureAdapter(ArchitectureAdapter):
     Parameters that may be absent from the state dict:
     """
 
+    # Attention shows its pattern to hooks; asked of HF, it would have to be computed every time.
+    supports_hf_output_attentions = False
+
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""
         super().__init__(cfg)
@@ -61,7 +65,7 @@ class PhiArchitectureAdapter(ArchitectureAdapter):
         self.cfg.gated_mlp = False
         self.cfg.default_prepend_bos = False
         self.cfg.default_padding_side = "right"
-        self.cfg.attn_implementation = "eager"
+        self.cfg.attn_implementation = "sdpa"
 
         # TL leaves n_key_value_heads unset where every query head has its own keys and values.
         n_heads = self.cfg.n_heads
@@ -99,11 +103,12 @@ class PhiArchitectureAdapter(ArchitectureAdapter):
             "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb"),
             "blocks": ParallelBlockBridge(
                 name="model.layers",
+                config=self.cfg,
                 submodules={
                     "ln1": NormalizationBridge(
                         name="input_layernorm", config=self.cfg, use_native_layernorm_autograd=True
                     ),
-                    "attn": PositionEmbeddingsAttentionBridge(
+                    "attn": HookAwareAttentionBridge(
                         name="self_attn",
                         config=self.cfg,
                         submodules={
@@ -140,3 +145,8 @@ class PhiArchitectureAdapter(ArchitectureAdapter):
             ),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
+
+    def prepare_model(self, hf_model: Any) -> None:
+        """Make the HF model ready to be wrapped."""
+        super().prepare_model(hf_model)
+        hf_model.set_attn_implementation("sdpa")

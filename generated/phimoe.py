@@ -4,10 +4,10 @@
 # spec phimoe d8a42709b6f9
 # spec mixtral 915f761defd5
 # spec mistral bf4b9af3d637
-# spec llama 5d9c0dd8cb33
-# generator 6d4ede03c592
-# templates d80227901ec5
-# body 0b8f6358fc72
+# spec llama 1f7d5d9555bc
+# generator ee23c5916f40
+# templates da3ce8b39f0c
+# body 0ee1bd388132
 """Phimoe architecture adapter.
 
 Mixtral with LayerNorms, biases and a router that leaves out experts far behind the best.
@@ -25,10 +25,11 @@ from transformer_lens.model_bridge.generalized_components import (
     MoEBridge,
     MoERouterBridge,
     NormalizationBridge,
-    PositionEmbeddingsAttentionBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
+
+from .hook_aware_attention import HookAwareAttentionBridge
 
 
 class PhimoeArchitectureAdapter(ArchitectureAdapter):
@@ -54,6 +55,9 @@ class PhimoeArchitectureAdapter(ArchitectureAdapter):
     - unembed.b: `config.lm_head_bias` decides
     """
 
+    # Attention shows its pattern to hooks; asked of HF, it would have to be computed every time.
+    supports_hf_output_attentions = False
+
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""
         super().__init__(cfg)
@@ -65,7 +69,7 @@ class PhimoeArchitectureAdapter(ArchitectureAdapter):
         self.cfg.gated_mlp = True
         self.cfg.default_prepend_bos = True
         self.cfg.default_padding_side = "right"
-        self.cfg.attn_implementation = "eager"
+        self.cfg.attn_implementation = "sdpa"
 
         # TL leaves n_key_value_heads unset where every query head has its own keys and values.
         n_heads = self.cfg.n_heads
@@ -103,6 +107,7 @@ class PhimoeArchitectureAdapter(ArchitectureAdapter):
             "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb"),
             "blocks": BlockBridge(
                 name="model.layers",
+                config=self.cfg,
                 submodules={
                     "ln1": NormalizationBridge(
                         name="input_layernorm", config=self.cfg, use_native_layernorm_autograd=True
@@ -112,7 +117,7 @@ class PhimoeArchitectureAdapter(ArchitectureAdapter):
                         config=self.cfg,
                         use_native_layernorm_autograd=True,
                     ),
-                    "attn": PositionEmbeddingsAttentionBridge(
+                    "attn": HookAwareAttentionBridge(
                         name="self_attn",
                         config=self.cfg,
                         submodules={
@@ -137,3 +142,8 @@ class PhimoeArchitectureAdapter(ArchitectureAdapter):
             ),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
+
+    def prepare_model(self, hf_model: Any) -> None:
+        """Make the HF model ready to be wrapped."""
+        super().prepare_model(hf_model)
+        hf_model.set_attn_implementation("sdpa")

@@ -2,10 +2,10 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter SmolLM3ArchitectureAdapter for SmolLM3ForCausalLM
 # spec smollm3 4c34d77272bd
-# spec llama 5d9c0dd8cb33
-# generator 6d4ede03c592
-# templates d80227901ec5
-# body 5b1aef442f6c
+# spec llama 1f7d5d9555bc
+# generator ee23c5916f40
+# templates da3ce8b39f0c
+# body c06f9772b0f3
 """SmolLM3 architecture adapter.
 
 Llama-family decoder that skips RoPE on a periodic subset of layers (NoPE).
@@ -22,14 +22,15 @@ from transformer_lens.model_bridge.generalized_components import (
     EmbeddingBridge,
     GatedMLPBridge,
     LinearBridge,
-    PositionEmbeddingsAttentionBridge,
     RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
+from .hook_aware_attention import HookAwareAttentionBridge
 
-class _SmolLM3AttentionBridge(PositionEmbeddingsAttentionBridge):
+
+class _SmolLM3AttentionBridge(HookAwareAttentionBridge):
     """Attention that leaves the queries and keys of NoPE layers unrotated.
 
     TL computes attention itself, so that every hook fires, and rotates wherever it is handed
@@ -40,7 +41,7 @@ class _SmolLM3AttentionBridge(PositionEmbeddingsAttentionBridge):
     # Silences TL's warning about layers that run without position_embeddings.
     rope_optional = True
 
-    def forward(
+    def reconstructed(
         self,
         hidden_states: torch.Tensor,
         position_embeddings: tuple[torch.Tensor, torch.Tensor] | None = None,
@@ -48,7 +49,7 @@ class _SmolLM3AttentionBridge(PositionEmbeddingsAttentionBridge):
         **kwargs: Any,
     ) -> Any:
         """Run attention, on NoPE layers without position_embeddings; called as HF's module is."""
-        return super().forward(
+        return super().reconstructed(
             hidden_states=hidden_states,
             position_embeddings=position_embeddings if self._rotates() else None,
             attention_mask=attention_mask,
@@ -95,6 +96,9 @@ class SmolLM3ArchitectureAdapter(ArchitectureAdapter):
     - ln_final.b: RMSNorm has no bias
     """
 
+    # Attention shows its pattern to hooks; asked of HF, it would have to be computed every time.
+    supports_hf_output_attentions = False
+
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""
         super().__init__(cfg)
@@ -106,7 +110,7 @@ class SmolLM3ArchitectureAdapter(ArchitectureAdapter):
         self.cfg.gated_mlp = True
         self.cfg.default_prepend_bos = False
         self.cfg.default_padding_side = "right"
-        self.cfg.attn_implementation = "eager"
+        self.cfg.attn_implementation = "sdpa"
 
         # TL leaves n_key_value_heads unset where every query head has its own keys and values.
         n_heads = self.cfg.n_heads
@@ -144,6 +148,7 @@ class SmolLM3ArchitectureAdapter(ArchitectureAdapter):
             "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb"),
             "blocks": BlockBridge(
                 name="model.layers",
+                config=self.cfg,
                 submodules={
                     "ln1": RMSNormalizationBridge(name="input_layernorm", config=self.cfg),
                     "ln2": RMSNormalizationBridge(name="post_attention_layernorm", config=self.cfg),
@@ -171,3 +176,8 @@ class SmolLM3ArchitectureAdapter(ArchitectureAdapter):
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
+
+    def prepare_model(self, hf_model: Any) -> None:
+        """Make the HF model ready to be wrapped."""
+        super().prepare_model(hf_model)
+        hf_model.set_attn_implementation("sdpa")

@@ -4,10 +4,10 @@
 # spec stablelm 93ee248c7db1
 # spec starcoder2 541be1cc3d5a
 # spec mistral bf4b9af3d637
-# spec llama 5d9c0dd8cb33
-# generator 6d4ede03c592
-# templates d80227901ec5
-# body 3e0634566b0d
+# spec llama 1f7d5d9555bc
+# generator ee23c5916f40
+# templates da3ce8b39f0c
+# body 0efd10fc48cc
 """StableLm architecture adapter.
 
 Decoder with LayerNorms, a gated MLP and a quarter of each head rotated.
@@ -25,11 +25,12 @@ from transformer_lens.model_bridge.generalized_components import (
     LinearBridge,
     NormalizationBridge,
     ParallelBlockBridge,
-    PositionEmbeddingsAttentionBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 from transformer_lens.model_bridge.generalized_components.base import GeneralizedComponent
+
+from .hook_aware_attention import HookAwareAttentionBridge
 
 
 class StableLmArchitectureAdapter(ArchitectureAdapter):
@@ -64,6 +65,9 @@ class StableLmArchitectureAdapter(ArchitectureAdapter):
     # HF's config keys are there too, which its type does not name.
     cfg: Any
 
+    # Attention shows its pattern to hooks; asked of HF, it would have to be computed every time.
+    supports_hf_output_attentions = False
+
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""
         super().__init__(cfg)
@@ -75,7 +79,7 @@ class StableLmArchitectureAdapter(ArchitectureAdapter):
         self.cfg.gated_mlp = True
         self.cfg.default_prepend_bos = False
         self.cfg.default_padding_side = "right"
-        self.cfg.attn_implementation = "eager"
+        self.cfg.attn_implementation = "sdpa"
 
         # TL leaves n_key_value_heads unset where every query head has its own keys and values.
         n_heads = self.cfg.n_heads
@@ -137,9 +141,10 @@ class StableLmArchitectureAdapter(ArchitectureAdapter):
             "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb"),
             "blocks": block_bridge(
                 name="model.layers",
+                config=self.cfg,
                 submodules={
                     **norms,
-                    "attn": PositionEmbeddingsAttentionBridge(
+                    "attn": HookAwareAttentionBridge(
                         name="self_attn",
                         config=self.cfg,
                         submodules={
@@ -167,3 +172,8 @@ class StableLmArchitectureAdapter(ArchitectureAdapter):
             ),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
+
+    def prepare_model(self, hf_model: Any) -> None:
+        """Make the HF model ready to be wrapped."""
+        super().prepare_model(hf_model)
+        hf_model.set_attn_implementation("sdpa")

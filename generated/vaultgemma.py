@@ -2,12 +2,12 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter VaultGemmaArchitectureAdapter for VaultGemmaForCausalLM
 # spec vaultgemma 66b20cc38f9e
-# spec gemma2 a86da013b81b
+# spec gemma2 23b477ce69f2
 # spec gemma 670be2fbe33c
-# spec llama 5d9c0dd8cb33
-# generator 6d4ede03c592
-# templates d80227901ec5
-# body 6aa1ac0f3898
+# spec llama 1f7d5d9555bc
+# generator ee23c5916f40
+# templates da3ce8b39f0c
+# body 1b5929c9f750
 """VaultGemma architecture adapter.
 
 Gemma 2 without the norms on the outputs of attention and MLP.
@@ -110,6 +110,7 @@ class VaultGemmaArchitectureAdapter(ArchitectureAdapter):
             "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb"),
             "blocks": BlockBridge(
                 name="model.layers",
+                config=self.cfg,
                 submodules={
                     "ln1": RMSNormalizationBridge(name="input_layernorm", config=self.cfg),
                     "ln2": RMSNormalizationBridge(

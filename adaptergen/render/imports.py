@@ -6,9 +6,12 @@ from collections import defaultdict
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from adaptergen import support
+
 _COMPONENTS = "transformer_lens.model_bridge.generalized_components"
 
-# Where each name that a template may use is imported from: TL's public API, and whole modules.
+# Where each name that a template may use is imported from: TL's public API, whole modules, and what
+# is generated beside the adapters.
 PUBLIC_API = {
     "Any": "typing",
     "ArchitectureAdapter": "transformer_lens.model_bridge.architecture_adapter",
@@ -18,6 +21,7 @@ PUBLIC_API = {
     "EmbeddingBridge": _COMPONENTS,
     "GatedMLPBridge": _COMPONENTS,
     "GeneralizedComponent": f"{_COMPONENTS}.base",
+    "HookAwareAttentionBridge": f".{support.NAME}",
     "JointGateUpMLPBridge": _COMPONENTS,
     "LinearBridge": _COMPONENTS,
     "MLAAttentionBridge": _COMPONENTS,
@@ -53,7 +57,9 @@ def import_block(code: str, others: Mapping[str, str] = MappingProxyType({})) ->
         names[sources[name]].append(name)
     standard = [_statement(m, names[m]) for m in sorted(names) if m in sys.stdlib_module_names]
     rest = [_statement(m, names[m]) for m in sorted(names) if m not in sys.stdlib_module_names]
-    return "\n\n".join("\n".join(block) for block in (standard, rest) if block)
+    beside = [line for line in rest if line.startswith("from .")]
+    installed = [line for line in rest if line not in beside]
+    return "\n\n".join("\n".join(block) for block in (standard, installed, beside) if block)
 
 
 def _statement(module: str, names: list[str]) -> str:

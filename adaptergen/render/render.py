@@ -6,6 +6,7 @@ from typing import Any
 
 import jinja2
 
+from adaptergen import support
 from adaptergen.errors import Diagnostic, Failure
 from adaptergen.registry import Entry
 from adaptergen.render.imports import import_block
@@ -53,6 +54,14 @@ class Renderer:
             message = f"renders what is not Python for {spec.architecture}: {error.msg}"
             line = (error.text or "").strip()
             raise Failure([Diagnostic("adapter.py.j2", 0, 0, message, line)]) from None
+
+    def support(self) -> str:
+        """The module that the adapters import, unformatted.
+
+        Raises:
+            Failure: as `adapter` does.
+        """
+        return self._render(support.SOURCE, {})
 
     def registry(self, entries: Iterable[Entry]) -> str:
         """The module that lists adapters by architecture, unformatted.

@@ -11,7 +11,6 @@ from adaptergen.spec.processing import Invalid, InvalidWhere
 from adaptergen.spec.projections import FusedProjections
 
 _ATTENTION_BRIDGES = {
-    "reimplemented": "PositionEmbeddingsAttentionBridge",
     "delegated": "AttentionBridge",
     "latent": "MLAAttentionBridge",
     "opaque": "GeneralizedComponent",
@@ -70,7 +69,7 @@ def adapter_view(spec: Spec) -> dict[str, Any]:
     """Every name that the adapter's templates use."""
     hatch = spec.hatch or Hatch(reason="None.")
     custom = hatch.attention is None and _has_own_attention_bridge(spec.attention)
-    own = f"_{spec.prefix}AttentionBridge" if custom else _ATTENTION_BRIDGES[spec.attention.kind]
+    own = f"_{spec.prefix}AttentionBridge" if custom else _attention_bridge(spec)
     return {
         "title": spec.name,
         "prefix": spec.prefix,
@@ -93,6 +92,8 @@ def adapter_view(spec: Spec) -> dict[str, Any]:
         "attention": spec.attention,
         "attention_bridge": _name(hatch.attention) or own,
         "custom_attention_bridge": custom,
+        "fuses": spec.fuses,
+        "reimplemented": _reimplemented(spec),
         "splits_projections": isinstance(
             getattr(spec.attention, "projections", None), FusedProjections
         ),
@@ -104,6 +105,24 @@ def adapter_view(spec: Spec) -> dict[str, Any]:
         "side_mlp": spec.side_mlp,
         "copied_settings": _copied_settings(spec),
     }
+
+
+@dataclass(frozen=True)
+class Reimplemented:
+    """The bridge of attention that TL computes step by step, and its method that does."""
+
+    bridge: str
+    method: str
+
+
+def _reimplemented(spec: Spec) -> Reimplemented:
+    if spec.fuses:
+        return Reimplemented("HookAwareAttentionBridge", "reconstructed")
+    return Reimplemented("PositionEmbeddingsAttentionBridge", "forward")
+
+
+def _attention_bridge(spec: Spec) -> str:
+    return _ATTENTION_BRIDGES.get(spec.attention.kind) or _reimplemented(spec).bridge
 
 
 def _name(imported: str | None) -> str:
@@ -229,7 +248,7 @@ def _flags(spec: Spec) -> dict[str, Any]:
         "gated_mlp": spec.mlp.gated_mlp,
         "default_prepend_bos": spec.tokenizer.prepend_bos,
         "default_padding_side": spec.tokenizer.padding_side,
-        "attn_implementation": "eager",
+        "attn_implementation": "sdpa" if spec.fuses else "eager",
     }
 
 

@@ -50,6 +50,17 @@ class ReimplementedAttention(Facet):
     norm_before_o: Name | None = Field(
         default=None, description="Norm of what the heads return, before the output projection."
     )
+    fused: Literal["auto", "never"] = Field(
+        default="auto",
+        description="`auto` leaves attention to HF's module and torch's SDPA while nobody looks at"
+        " scores or pattern, unless projections are fused or there are sinks; `never` does not.",
+    )
+
+    @property
+    def fuses(self) -> bool:
+        """Whether HF's module, with torch's SDPA, can compute what TL would."""
+        separate = isinstance(self.projections, SeparateProjections)
+        return self.fused == "auto" and separate and self.sinks is None
 
     @property
     def flags(self) -> dict[str, bool]:
@@ -102,6 +113,7 @@ class DelegatedAttention(Facet):
 
     qk_norm: ClassVar[NoQKNorm] = NoQKNorm()
     sinks: ClassVar[None] = None
+    fuses: ClassVar[bool] = False
     flags: ClassVar[dict[str, bool]] = {}
 
     @property
@@ -144,6 +156,7 @@ class LatentAttention(Facet):
     rotary: ClassVar[bool] = True
     qk_norm: ClassVar[NoQKNorm] = NoQKNorm()
     sinks: ClassVar[None] = None
+    fuses: ClassVar[bool] = False
     flags: ClassVar[dict[str, bool]] = {}
     biases: ClassVar[dict[str, bool | str]] = {}
 
@@ -179,6 +192,7 @@ class OpaqueAttention(Facet):
 
     qk_norm: ClassVar[NoQKNorm] = NoQKNorm()
     sinks: ClassVar[None] = None
+    fuses: ClassVar[bool] = False
     flags: ClassVar[dict[str, bool]] = {}
     biases: ClassVar[dict[str, bool | str]] = {}
     modules: ClassVar[dict[str, str]] = {}

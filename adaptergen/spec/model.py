@@ -114,6 +114,12 @@ class Spec(Facet):
         return self.model_type or self.prefix.lower()
 
     @property
+    def fuses(self) -> bool:
+        """Whether attention is HF's, with torch's SDPA, while nobody looks at scores or pattern."""
+        by_hand = self.hatch is not None and self.hatch.attention is not None
+        return self.attention.fuses and not by_hand
+
+    @property
     def architectures(self) -> list[str]:
         """Every HF class name that this spec stands for, the main one first."""
         return [self.architecture, *self.aliases]

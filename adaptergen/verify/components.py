@@ -46,19 +46,26 @@ class Component:
         return f"mlp.{role}" if parent == "blocks.mlp" else _CLAIMS.get(self.name, "paths")
 
 
-def components(adapter: type[ArchitectureAdapter], hf: HfModel) -> tuple[list[Component], Any]:
+def components(
+    adapter: type[ArchitectureAdapter], hf: HfModel, loaded: str
+) -> tuple[list[Component], Any]:
     """Every component of the mapping, those below blocks and attention included.
 
-    And HF's model as the adapter prepares it, in which TL looks for them.
+    And HF's model as the adapter prepares it, in which TL looks for them; `loaded` is the
+    implementation of attention that it had before.
     """
-    config = build_bridge_config_from_hf(
-        copy.deepcopy(hf.config), hf.architecture, "tiny", next(hf.model.parameters()).dtype
-    )
-    prepared, made = copy.deepcopy(hf.model), adapter(config)
-    # As users load it, who do not ask for eager attention.
-    prepared.config._attn_implementation = "sdpa"
-    made.prepare_model(prepared)
-    return list(_walk(made.component_mapping or {}, "", "")), prepared
+    prepared, ready = copy.deepcopy(hf.model), made(adapter, hf)
+    # As a user may load it who knows nothing of the adapter.
+    prepared.config._attn_implementation = loaded
+    ready.prepare_model(prepared)
+    return list(_walk(ready.component_mapping or {}, "", "")), prepared
+
+
+def made(adapter: type[ArchitectureAdapter], hf: HfModel) -> ArchitectureAdapter:
+    """The adapter for HF's model, as TL makes it before it has prepared the model."""
+    dtype = next(hf.model.parameters()).dtype
+    config = build_bridge_config_from_hf(copy.deepcopy(hf.config), hf.architecture, "tiny", dtype)
+    return adapter(config)
 
 
 def _walk(mapping: Any, name: str, path: str, optional: bool = False) -> Iterator[Component]:

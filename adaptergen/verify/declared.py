@@ -23,6 +23,7 @@ from adaptergen.spec.mlp import (
     SideMlp,
 )
 from adaptergen.spec.model import Spec
+from adaptergen.spec.processing import InvalidWhere
 from adaptergen.spec.qk_norm import HeadModulesQKNorm
 from adaptergen.verify.heads import head_counts
 from adaptergen.verify.structure import Structure, decided
@@ -66,7 +67,16 @@ def switches(spec: Spec) -> dict[str, bool | str]:
         "tied_embeddings": spec.tied_embeddings,
         "unembed_bias": spec.unembed_bias,
         **latents,
+        **{f"processing.{step}": key for step, key in _conditions(spec)},
     }
+
+
+def _conditions(spec: Spec) -> Iterator[tuple[str, str]]:
+    """Processing steps that are invalid where a config key is set, with the key."""
+    for step in type(spec.processing).model_fields:
+        said = getattr(spec.processing, step)
+        if isinstance(said, InvalidWhere):
+            yield step, said.invalid_where.key
 
 
 def first_claims(said: Mapping[str, object]) -> dict[str, str]:

@@ -6,6 +6,8 @@ import io
 import itertools
 import os
 import sys
+from collections.abc import Iterator
+from types import ModuleType
 
 from transformer_lens.factories.architecture_adapter_factory import SUPPORTED_ARCHITECTURES
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
@@ -39,19 +41,15 @@ def _shipped(architecture: str) -> type[ArchitectureAdapter]:
 
 def _defined_in(path: str) -> type[ArchitectureAdapter]:
     """The one `ArchitectureAdapter` subclass that the file defines; the file is run."""
-    # A name of its own for each load: the same file may be loaded again after an edit.
-    name = f"_adaptergen_verified_{next(_counter)}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise MissingError(f"{os.path.basename(path)} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
+    with _package_of(path) as package:
+        name = f"{package}.adapter"
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise MissingError(f"{os.path.basename(path)} is not a Python file")
+        module = importlib.util.module_from_spec(spec)
         # What a module prints must not get into the table.
         with contextlib.redirect_stdout(io.StringIO()):
             spec.loader.exec_module(module)
-    finally:
-        del sys.modules[name]
     found = [
         value
         for value in vars(module).values()
@@ -63,3 +61,20 @@ def _defined_in(path: str) -> type[ArchitectureAdapter]:
         names = ", ".join(cls.__name__ for cls in found) or "none"
         raise MissingError(f"expected one ArchitectureAdapter class in the file, found {names}")
     return found[0]
+
+
+@contextlib.contextmanager
+def _package_of(path: str) -> Iterator[str]:
+    """The name of a package, while active, of the modules beside a file, none of which has run.
+
+    Each time it is another: the same files may be loaded again after an edit.
+    """
+    name = f"_adaptergen_verified_{next(_counter)}"
+    package = ModuleType(name)
+    package.__path__ = [os.path.dirname(os.path.abspath(path))]
+    sys.modules[name] = package
+    try:
+        yield name
+    finally:
+        for loaded in [n for n in sys.modules if n == name or n.startswith(f"{name}.")]:
+            del sys.modules[loaded]

@@ -128,9 +128,17 @@ class Subject:
 
     @property
     def _mapped(self) -> tuple[list[Component], Any]:
+        other = "eager" if self.attention_implementation == "sdpa" else "sdpa"
         return self.once.get(
-            "the adapter's mapping", lambda: components(self.adapter, self.hf), self.module_path
+            "the adapter's mapping",
+            lambda: components(self.adapter, self.hf, other),
+            self.module_path,
         )
+
+    @property
+    def attention_implementation(self) -> str:
+        """The implementation of HF's attention that the adapter needs."""
+        return "sdpa" if self._spec.fuses else "eager"
 
     @property
     def bridge(self) -> TransformerBridge:

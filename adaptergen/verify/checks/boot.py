@@ -58,16 +58,19 @@ def _may_be_absent(spec: Spec, component: Component) -> bool:
 
 
 @check(
-    "boot.eager",
-    "HF's attention computes eagerly, however the model was loaded.",
-    claim="attention.kind",
+    "boot.attention",
+    "HF's attention computes as the adapter needs it, however the model was loaded.",
+    claim="attention.fused",
 )
-def eager(subject: Subject) -> Iterator[Evidence]:
-    """Other implementations return no patterns, and mask otherwise."""
+def attention(subject: Subject) -> Iterator[Evidence]:
+    """With SDPA where it may compute instead of TL; eagerly where its patterns are shown."""
     if not subject.hf.model._can_set_attn_implementation():
         raise NotApplicableError("HF cannot change it for models of this class")
-    found = subject.prepared[""].config._attn_implementation
-    yield Fact(found == "eager", f"the adapter leaves a model of '{found}' attention as it is")
+    found, needed = (
+        subject.prepared[""].config._attn_implementation,
+        subject.attention_implementation,
+    )
+    yield Fact(found == needed, f"the adapter makes attention '{found}', not '{needed}'")
 
 
 @check("boot.bridge", "TL builds a bridge with the adapter.")

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from adaptergen.spec.attention import LatentAttention
 from adaptergen.verify import probe
-from adaptergen.verify.check import Evidence, Fact, check
-from adaptergen.verify.heads import rows
+from adaptergen.verify.check import Evidence, Fact, NotApplicableError, check
+from adaptergen.verify.heads import headed, rows
 from adaptergen.verify.structure import decided
 from adaptergen.verify.subject import Subject
 
@@ -17,7 +18,9 @@ _POSITION = 1
 @check("claims.projections", "Queries, keys, values and output are the projections named so.")
 def projections(subject: Subject) -> Iterator[Evidence]:
     """Changes one token in one projection's output and looks at what attention does with it."""
-    spec = subject.reimplemented
+    spec = headed(subject.spec)
+    if not subject.hf.seen.patterns:
+        raise NotApplicableError("HF's attention returns no pattern, which would show it")
     for number, layer in subject.layers.items():
         parts = rows(subject.hf, subject.spec, layer)
         for role in ("q", "k", "v", "o"):
@@ -30,10 +33,37 @@ def projections(subject: Subject) -> Iterator[Evidence]:
             yield Fact(found == role, text, number, f"attention.projections.{claim}")
 
 
+@check("claims.latents", "Latents lead from one module to the next as the spec says.")
+def latents(subject: Subject) -> Iterator[Evidence]:
+    """Each module reads what the one before it returned, and what comes last acts as named."""
+    spec = subject.spec.attention
+    if not isinstance(spec, LatentAttention):
+        raise NotApplicableError("attention goes through no latents")
+    hf = subject.hf
+    compressed = getattr(hf.config, spec.compressed) is not None
+    chains = [["kv_a", "kv_norm", "kv_b"], ["q_a", "q_norm", "q_b"] if compressed else ["q"]]
+    for number, layer in subject.layers.items():
+        path = f"{layer}.{spec.path}"
+        for keys in chains:
+            paths = [f"{path}.{getattr(spec, key)}" for key in keys]
+            for key, before, after in zip(keys[1:], paths, paths[1:], strict=False):
+                # Beside the latent, a projection may return what positions turn.
+                taken, given = hf.call(after).input, hf.call(before).value
+                # It may have the latent of all heads as that of one head, in a dimension more.
+                given = given[..., : taken.shape[-1]]
+                reads = torch.equal(taken.flatten(), given.flatten())
+                text = f"HF's {after} does not read what {before} returns"
+                yield Fact(reads, text, number, f"attention.{key}")
+            found = probe.part_played(hf, path, paths[-1], _disturb, _POSITION)
+            part = "k" if keys[-1] == "kv_b" else "q"
+            text = f"HF's {paths[-1]} plays the part of {found or 'none of them'}, not {part}"
+            yield Fact(found == part, text, number, f"attention.{keys[-1]}")
+
+
 def _disturb(value: Tensor) -> Tensor:
-    """Change what a projection [batch, pos, width] returns for one token."""
+    """Change what a projection [batch, ..., pos, width] returns for one token."""
     result = value.clone()
-    result[:, _POSITION] += torch.linspace(-2, 3, value.shape[-1], dtype=value.dtype)
+    result[..., _POSITION, :] += torch.linspace(-2, 3, value.shape[-1], dtype=value.dtype)
     return result
 
 

@@ -84,15 +84,16 @@ def _one_piece(subject: Subject, attention: str) -> Iterator[Fact]:
 
 
 def _handing_all_positions(subject: Subject) -> Iterator[str]:
-    """Modules that run once for every set of cosines that layers are handed, and return one."""
+    """Modules that run once for every set of positions that layers are handed, and return one."""
     hf = subject.hf
     handed: list[Tensor] = []
     for layer in subject.layers.values():
-        pair = probe.positions_of(hf.call(layer))
-        if pair is not None and not any(torch.equal(pair[0], cosines) for cosines in handed):
-            handed.append(pair[0])
+        positions = hf.call(layer).kwargs.get("position_embeddings")
+        first = positions[0] if isinstance(positions, tuple) else positions
+        if first is not None and not any(torch.equal(first, other) for other in handed):
+            handed.append(first)
     for path, call in hf.seen.calls.items():
-        given = call.value if isinstance(call.output, tuple) else None
+        given = call.value
         if not isinstance(given, Tensor) or hf.seen.runs[path] != len(handed):
             continue
         if any(torch.equal(given, cosines) for cosines in handed):

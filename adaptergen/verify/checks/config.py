@@ -1,14 +1,19 @@
 """Does TL's config say what the HF model is? Few of its flags show in the logits."""
 
+import copy
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 from adaptergen.spec.attention import HeadedAttention, OpaqueAttention, ReimplementedAttention
 from adaptergen.spec.mlp import MoeMlp
 from adaptergen.spec.processing import Valid
 from adaptergen.verify import probe
 from adaptergen.verify.check import Evidence, Fact, check
+from adaptergen.verify.components import made
 from adaptergen.verify.heads import head_counts, head_dim
 from adaptergen.verify.layers import rotation_found
+from adaptergen.verify.perturb import shown
 from adaptergen.verify.subject import Subject
 
 _FLAGS_OF_ATTENTION = ("rotary_adjacent_pairs", "rotary_interleaved_cos_sin", "qk_norm_after_rope")
@@ -28,12 +33,35 @@ def flags(subject: Subject) -> Iterator[Evidence]:
 
 @check("config.processing", "The adapter allows the processing steps that the spec calls valid.")
 def processing(subject: Subject) -> Iterator[Evidence]:
-    """TL leaves out the steps that an adapter does not allow."""
-    for step in type(subject.spec.processing).model_fields:
-        valid = isinstance(getattr(subject.spec.processing, step), Valid)
-        allowed = getattr(subject.bridge.adapter, f"supports_{step}", True)
+    """TL leaves out the steps that an adapter does not allow.
+
+    With each boolean config key flipped too, since a key may decide.
+    """
+    yield from _allowed(subject, subject.bridge.adapter, subject.hf.config)
+    values = subject.hf.config.to_dict()
+    for key in [key for key, value in values.items() if isinstance(value, bool)]:
+        prepared = copy.deepcopy(subject.hf.model)
+        setattr(prepared.config, key, not values[key])
+        adapter = made(subject.adapter, subject.hf)
+        try:
+            adapter.prepare_model(prepared)
+        except Exception:
+            # It refuses some, and the weights may not be those of such a config.
+            continue
+        for fact in _allowed(subject, adapter, prepared.config):
+            setting = shown({key: not values[key]})
+            yield replace(fact, message=f"with {setting}, {fact.message}")
+
+
+def _allowed(subject: Subject, adapter: Any, config: Any) -> list[Fact]:
+    """Whether the adapter allows the steps that the spec calls valid under an HF config."""
+    spec, facts = subject.spec_under(config), []
+    for step in type(spec.processing).model_fields:
+        valid = isinstance(getattr(spec.processing, step), Valid)
+        allowed = getattr(adapter, f"supports_{step}", True)
         text = f"the adapter's supports_{step} is {allowed}, not {valid}"
-        yield Fact(allowed == valid, text, claim=f"processing.{step}")
+        facts.append(Fact(allowed == valid, text, claim=f"processing.{step}"))
+    return facts
 
 
 @check("config.sizes", "TL's config has HF's sizes.")
@@ -122,4 +150,4 @@ def _other_flags(subject: Subject) -> Iterator[tuple[str, object, str]]:
     yield "gated_q_proj", False, "attention.projections"
     yield "default_prepend_bos", spec.tokenizer.prepend_bos, "tokenizer.prepend_bos"
     yield "default_padding_side", spec.tokenizer.padding_side, "tokenizer.padding_side"
-    yield "attn_implementation", "eager", "attention.kind"
+    yield "attn_implementation", subject.attention_implementation, "attention.fused"

@@ -1,10 +1,11 @@
 """Is the adapter also right one config key away from the tiny model?"""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from adaptergen.spec.attention import OpaqueAttention, ReimplementedAttention
+from adaptergen.spec.attention import LatentAttention, ReimplementedAttention
 from adaptergen.spec.processing import Invalid
 from adaptergen.verify.check import (
     Difference,
@@ -39,6 +40,7 @@ _OF_BLOCKS = (
     kinds.kinds,
     config.flags,
     hooks.inventory,
+    hooks.identities,
     forward.norms,
 )
 
@@ -51,13 +53,22 @@ _OF_BLOCKS = (
 def flags(subject: Subject) -> Iterator[Evidence]:
     """Blocks, hooks, weights, logits and, where valid, log-probabilities in compatibility mode."""
     _require_right(subject, blocks=True)
-    keys = first_claims(switches(subject.spec))
-    if not keys:
+    flipped = list(_flipped(subject))
+    if not flipped:
         raise NotApplicableError("no claim of the spec names a config key that can be flipped")
-    for key, claim in keys.items():
+    for key, value, claim in flipped:
+        yield from _right_with(subject, {key: value}, claim, blocks=True)
+
+
+def _flipped(subject: Subject) -> Iterator[tuple[str, object, str]]:
+    """Config keys with the other value that decides otherwise, and the claim that names each."""
+    for key, claim in first_claims(switches(subject.declared)).items():
         value = getattr(subject.hf.config, key, None)
         if isinstance(value, bool):
-            yield from _right_with(subject, {key: not value}, claim, blocks=True)
+            yield key, not value, claim
+    attention = subject.spec.attention
+    if isinstance(attention, LatentAttention):
+        yield attention.compressed, None, "attention.compressed"
 
 
 @check(
@@ -115,12 +126,14 @@ def _examined(variant: Subject, *, blocks: bool = False) -> Iterator[Evidence]:
         yield from part.examine(variant)
     if blocks and isinstance(variant.spec.attention, ReimplementedAttention):
         yield from claims_attention.qk_norm.examine(variant)
-    whole = isinstance(variant.spec.attention, OpaqueAttention)
-    for part in () if whole else (weights.attention, weights.conversions):
-        for evidence in part.examine(variant):
-            if isinstance(evidence, Difference):
-                evidence = replace(evidence, tolerance=part.tolerating(variant.tolerance).tolerance)
-            yield evidence
+    for part in (weights.attention, weights.conversions):
+        # Where attention has no projections to heads there is nothing to split.
+        with suppress(NotApplicableError):
+            for evidence in part.examine(variant):
+                if isinstance(evidence, Difference):
+                    tolerance = part.tolerating(variant.tolerance).tolerance
+                    evidence = replace(evidence, tolerance=tolerance)
+                yield evidence
     yield from config.processing.examine(variant)
     if isinstance(variant.spec.processing.compatibility_mode, Invalid):
         return

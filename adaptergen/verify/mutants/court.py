@@ -1,6 +1,7 @@
 """Finds out which checks notice a mutant."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -46,9 +47,13 @@ class _Suspect(Subject):
 
 @dataclass
 class Court:
-    """Judges mutants of one adapter, with HF's side made once for all of them."""
+    """Judges mutants of one adapter, with HF's side made once for all of them.
+
+    `support` is the module beside the adapter that it may import.
+    """
 
     spec: Spec
+    support: str
     hf: HfModel
     overrides: dict[str, Any]
     checks: Sequence[Check]
@@ -74,6 +79,8 @@ class Court:
         with tempfile.TemporaryDirectory(prefix="adaptergen-") as folder:
             path = os.path.join(folder, "mutant.py")
             Path(path).write_text(mutant.code, encoding="utf-8")
+            if os.path.exists(self.support):
+                shutil.copy(self.support, folder)
             suspect = _Suspect(mutant, path, self)
             rounds = list(self._cheap(wrong_spec))
             rounds += [[check] for check in self._expensive(wrong_spec)]

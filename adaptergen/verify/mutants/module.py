@@ -156,7 +156,8 @@ def _steps_changed(tree: ast.Module) -> Wrong:
         for statement in found:
             with without(adapter.body, adapter.body.index(statement)):
                 yield f"steps.{step}.allowed", f"{attribute} is not False"
-        if not found:
+        # What is set for each model anyway, the class may set or not.
+        if not found and f"self.{attribute} =" not in ast.unparse(adapter):
             statement = ast.parse(f"{attribute} = False").body[0]
             with with_item(adapter.body, 1, statement):
                 yield f"steps.{step}.forbidden", f"{attribute} is False"

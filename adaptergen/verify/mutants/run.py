@@ -7,6 +7,7 @@ from adaptergen.render import Renderer
 from adaptergen.spec.load import LoadedSpec
 from adaptergen.spec.model import Spec
 from adaptergen.spec.tree import Node
+from adaptergen.support import FILE
 from adaptergen.verify.check import Check
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.listed import refuse_unknown
@@ -68,7 +69,8 @@ def run_mutants(
     names = {mutant.name for mutant in made}
     refuse_unknown("verification.equivalent", own, names, "mutant", "--mutants --json FILE")
     inherited = loaded.spec.verification.equivalent
-    court = Court(loaded.spec, subject.hf, subject.overrides, checks)
+    support = Path(subject.module_path).with_name(FILE)
+    court = Court(loaded.spec, str(support), subject.hf, subject.overrides, checks)
     results = []
     mine = share.of(made)
     for number, mutant in enumerate(mine, 1):

@@ -59,9 +59,17 @@ def _delegated(attention: DelegatedAttention, layer: Layer) -> Iterator[Stage]:
 @attention_stages.register
 def _latent(attention: LatentAttention, layer: Layer) -> Iterator[Stage]:
     compressed = getattr(layer.hf.config, attention.compressed) is not None
-    queries = {"q_a_proj": attention.q_a, "q_b_proj": attention.q_b}
+    queries = {
+        "q_a_proj": attention.q_a,
+        "q_a_layernorm": attention.q_norm,
+        "q_b_proj": attention.q_b,
+    }
     modules = queries if compressed else {"q_proj": attention.q}
-    modules |= {"kv_a_proj_with_mqa": attention.kv_a, "kv_b_proj": attention.kv_b}
+    modules |= {
+        "kv_a_proj_with_mqa": attention.kv_a,
+        "kv_a_layernorm": attention.kv_norm,
+        "kv_b_proj": attention.kv_b,
+    }
     keys = {path: key for key, path in attention.model_dump().items() if isinstance(path, str)}
     for role, name in modules.items():
         call, claim = layer.call(f"{attention.path}.{name}"), f"attention.{keys[name]}"

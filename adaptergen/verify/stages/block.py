@@ -29,11 +29,12 @@ def _before_blocks(hf: HfModel, spec: Spec, layers: dict[int, str]) -> Iterator[
         yield Stage(hook, "stream", "paths.embed", _embedded(hf, spec, layers[0]))
     if spec.paths.rotary is None:
         return
-    rotary, times = hf.call(spec.paths.rotary).output, hf.seen.runs[spec.paths.rotary]
-    if not isinstance(rotary, tuple):
+    call, times = hf.call(spec.paths.rotary), hf.seen.runs[spec.paths.rotary]
+    yield Stage("rotary_emb.hook_in", "attention", "paths.rotary", call.input, times=times)
+    if not isinstance(call.output, tuple):
         # Complex numbers instead of cosines and sines, which TL has no hooks for.
         return
-    for hook, value in (("hook_cos", rotary[0]), ("hook_sin", rotary[1])):
+    for hook, value in (("hook_cos", call.output[0]), ("hook_sin", call.output[1])):
         yield Stage(f"rotary_emb.{hook}", "attention", "paths.rotary", value, times=times)
 
 
