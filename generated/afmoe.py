@@ -5,9 +5,9 @@
 # spec qwen3_moe 7053a1e77332
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
-# spec llama 1f7d5d9555bc
+# spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates da3ce8b39f0c
+# templates 6db71a4e8ba6
 # body db12e6f55cf2
 """Afmoe architecture adapter.
 

@@ -2,9 +2,9 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter AriaTextArchitectureAdapter for AriaTextForCausalLM
 # spec aria_text 89f0934dcc2f
-# spec llama 1f7d5d9555bc
+# spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates da3ce8b39f0c
+# templates 6db71a4e8ba6
 # body cd945e073381
 """AriaText architecture adapter.
 

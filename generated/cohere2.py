@@ -3,9 +3,9 @@
 # adapter Cohere2ArchitectureAdapter for Cohere2ForCausalLM
 # spec cohere2 ef3831e334c6
 # spec cohere d90ff6b98ac7
-# spec llama 1f7d5d9555bc
+# spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates da3ce8b39f0c
+# templates 6db71a4e8ba6
 # body bad07de8e0e1
 """Cohere2 architecture adapter.
 

@@ -4,9 +4,9 @@
 # spec deepseek_v2 07809f084a86
 # spec deepseek_v3 65c463652a60
 # spec glm4_moe 3b206451b383
-# spec llama 1f7d5d9555bc
+# spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates da3ce8b39f0c
+# templates 6db71a4e8ba6
 # body 3dd93a1b8c47
 """DeepseekV2 architecture adapter.
 

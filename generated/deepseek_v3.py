@@ -3,9 +3,9 @@
 # adapter DeepseekV3ArchitectureAdapter for DeepseekV3ForCausalLM
 # spec deepseek_v3 65c463652a60
 # spec glm4_moe 3b206451b383
-# spec llama 1f7d5d9555bc
+# spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates da3ce8b39f0c
+# templates 6db71a4e8ba6
 # body 5ebc573108a3
 """DeepseekV3 architecture adapter.
 

@@ -3,9 +3,9 @@
 # adapter Dots1ArchitectureAdapter for Dots1ForCausalLM
 # spec dots1 237122b977e7
 # spec glm4_moe 3b206451b383
-# spec llama 1f7d5d9555bc
+# spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates da3ce8b39f0c
+# templates 6db71a4e8ba6
 # body 2598de217144
 """Dots1 architecture adapter.
 

@@ -2,9 +2,9 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter Ernie45ArchitectureAdapter for Ernie4_5ForCausalLM
 # spec ernie4_5 e2f679767681
-# spec llama 1f7d5d9555bc
+# spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates da3ce8b39f0c
+# templates 6db71a4e8ba6
 # body 7c1b79e22be5
 """Ernie 4.5 architecture adapter.
 

@@ -3,9 +3,9 @@
 # adapter Ernie45MoeArchitectureAdapter for Ernie4_5_MoeForCausalLM
 # spec ernie4_5_moe 6741de3f7dd2
 # spec ernie4_5 e2f679767681
-# spec llama 1f7d5d9555bc
+# spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates da3ce8b39f0c
+# templates 6db71a4e8ba6
 # body 34dab780d829
 """Ernie 4.5 MoE architecture adapter.
 

@@ -3,9 +3,9 @@
 # adapter FlexOlmoArchitectureAdapter for FlexOlmoForCausalLM
 # spec flex_olmo 0f36772fc081
 # spec olmo2 41b1838a2380
-# spec llama 1f7d5d9555bc
+# spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates da3ce8b39f0c
+# templates 6db71a4e8ba6
 # body 0e845ceb91cd
 """FlexOlmo architecture adapter.
 

@@ -2,9 +2,9 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter GemmaArchitectureAdapter for GemmaForCausalLM
 # spec gemma 670be2fbe33c
-# spec llama 1f7d5d9555bc
+# spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates da3ce8b39f0c
+# templates 6db71a4e8ba6
 # body 7542a7b0b439
 """Gemma architecture adapter.
 

@@ -4,9 +4,9 @@
 # spec gemma3 0f38ad206e79
 # spec gemma2 23b477ce69f2
 # spec gemma 670be2fbe33c
-# spec llama 1f7d5d9555bc
+# spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates da3ce8b39f0c
+# templates 6db71a4e8ba6
 # body 0a1ba0eff828
 """Gemma3 architecture adapter.
 

@@ -3,9 +3,9 @@
 # adapter Glm4ArchitectureAdapter for Glm4ForCausalLM
 # spec glm4 e0e8c8e52b9e
 # spec glm 3463140b2366
-# spec llama 1f7d5d9555bc
+# spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates da3ce8b39f0c
+# templates 6db71a4e8ba6
 # body 330cf66d2031
 """Glm4 architecture adapter.
 

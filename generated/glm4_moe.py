@@ -2,9 +2,9 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter Glm4MoeArchitectureAdapter for Glm4MoeForCausalLM
 # spec glm4_moe 3b206451b383
-# spec llama 1f7d5d9555bc
+# spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates da3ce8b39f0c
+# templates 6db71a4e8ba6
 # body 6a66fdfac4c6
 """Glm4Moe architecture adapter.
 

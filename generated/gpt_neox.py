@@ -4,9 +4,9 @@
 # spec gpt_neox 6505c5547777
 # spec starcoder2 541be1cc3d5a
 # spec mistral bf4b9af3d637
-# spec llama 1f7d5d9555bc
+# spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates da3ce8b39f0c
+# templates 6db71a4e8ba6
 # body b7757a5f33d4
 """GPTNeoX architecture adapter.
 

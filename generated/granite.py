@@ -2,9 +2,9 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter GraniteArchitectureAdapter for GraniteForCausalLM
 # spec granite d19f9f6e1dda
-# spec llama 1f7d5d9555bc
+# spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates da3ce8b39f0c
+# templates 6db71a4e8ba6
 # body 6c616937d746
 """Granite architecture adapter.
 

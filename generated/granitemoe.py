@@ -3,9 +3,9 @@
 # adapter GraniteMoeArchitectureAdapter for GraniteMoeForCausalLM
 # spec granitemoe 2e1ee7a89cc2
 # spec granite d19f9f6e1dda
-# spec llama 1f7d5d9555bc
+# spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates da3ce8b39f0c
+# templates 6db71a4e8ba6
 # body a422879aa4d2
 """GraniteMoe architecture adapter.
 

@@ -4,9 +4,9 @@
 # spec granitemoeshared 733b8878270e
 # spec granitemoe 2e1ee7a89cc2
 # spec granite d19f9f6e1dda
-# spec llama 1f7d5d9555bc
+# spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates da3ce8b39f0c
+# templates 6db71a4e8ba6
 # body 2520d3ec74b6
 """GraniteMoeShared architecture adapter.
 

@@ -2,9 +2,9 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter HunYuanDenseV1ArchitectureAdapter for HunYuanDenseV1ForCausalLM
 # spec hunyuan_v1_dense af52133a5f5e
-# spec llama 1f7d5d9555bc
+# spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates da3ce8b39f0c
+# templates 6db71a4e8ba6
 # body 6564a2e91c8a
 """HunYuanDenseV1 architecture adapter.
 

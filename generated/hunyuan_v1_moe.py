@@ -3,9 +3,9 @@
 # adapter HunYuanMoEV1ArchitectureAdapter for HunYuanMoEV1ForCausalLM
 # spec hunyuan_v1_moe dbb49c86ef84
 # spec hunyuan_v1_dense af52133a5f5e
-# spec llama 1f7d5d9555bc
+# spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates da3ce8b39f0c
+# templates 6db71a4e8ba6
 # body 28c4e982de3c
 """HunYuanMoEV1 architecture adapter.
 

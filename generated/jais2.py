@@ -3,9 +3,9 @@
 # adapter Jais2ArchitectureAdapter for Jais2ForCausalLM
 # spec jais2 c838c06bf272
 # spec arcee 4d9662f4c1d9
-# spec llama 1f7d5d9555bc
+# spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates da3ce8b39f0c
+# templates 6db71a4e8ba6
 # body 2dc9701da481
 """Jais2 architecture adapter.
 

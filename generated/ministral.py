@@ -3,9 +3,9 @@
 # adapter MinistralArchitectureAdapter for MinistralForCausalLM
 # spec ministral aa7a3fb1ee7d
 # spec mistral bf4b9af3d637
-# spec llama 1f7d5d9555bc
+# spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates da3ce8b39f0c
+# templates 6db71a4e8ba6
 # body 3df8b6630cb3
 """Ministral architecture adapter.
 

@@ -2,9 +2,9 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter OlmoArchitectureAdapter for OlmoForCausalLM
 # spec olmo 5adb4afdca8c
-# spec llama 1f7d5d9555bc
+# spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates da3ce8b39f0c
+# templates 6db71a4e8ba6
 # body 7492d0bd219c
 """Olmo architecture adapter.
 

@@ -2,9 +2,9 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter Olmo2ArchitectureAdapter for Olmo2ForCausalLM
 # spec olmo2 41b1838a2380
-# spec llama 1f7d5d9555bc
+# spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates da3ce8b39f0c
+# templates 6db71a4e8ba6
 # body c51524d2db10
 """Olmo2 architecture adapter.
 

@@ -4,9 +4,9 @@
 # spec persimmon b5e7d7eb6404
 # spec starcoder2 541be1cc3d5a
 # spec mistral bf4b9af3d637
-# spec llama 1f7d5d9555bc
+# spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates da3ce8b39f0c
+# templates 6db71a4e8ba6
 # body 04080b4bd044
 """Persimmon architecture adapter.
 

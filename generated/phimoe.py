@@ -4,9 +4,9 @@
 # spec phimoe d8a42709b6f9
 # spec mixtral 915f761defd5
 # spec mistral bf4b9af3d637
-# spec llama 1f7d5d9555bc
+# spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates da3ce8b39f0c
+# templates 6db71a4e8ba6
 # body 0ee1bd388132
 """Phimoe architecture adapter.
 

@@ -2,9 +2,9 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter Qwen2ArchitectureAdapter for Qwen2ForCausalLM
 # spec qwen2 28bc3f4f3660
-# spec llama 1f7d5d9555bc
+# spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates da3ce8b39f0c
+# templates 6db71a4e8ba6
 # body 2ab582282c6a
 """Qwen2 architecture adapter.
 

@@ -3,9 +3,9 @@
 # adapter Qwen3ArchitectureAdapter for Qwen3ForCausalLM
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
-# spec llama 1f7d5d9555bc
+# spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates da3ce8b39f0c
+# templates 6db71a4e8ba6
 # body 869bac9d912e
 """Qwen3 architecture adapter.
 

@@ -2,9 +2,9 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter SmolLM3ArchitectureAdapter for SmolLM3ForCausalLM
 # spec smollm3 4c34d77272bd
-# spec llama 1f7d5d9555bc
+# spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates da3ce8b39f0c
+# templates 6db71a4e8ba6
 # body c06f9772b0f3
 """SmolLM3 architecture adapter.
 

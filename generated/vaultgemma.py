@@ -4,9 +4,9 @@
 # spec vaultgemma 66b20cc38f9e
 # spec gemma2 23b477ce69f2
 # spec gemma 670be2fbe33c
-# spec llama 1f7d5d9555bc
+# spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates da3ce8b39f0c
+# templates 6db71a4e8ba6
 # body 1b5929c9f750
 """VaultGemma architecture adapter.
 

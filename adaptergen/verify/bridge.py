@@ -3,7 +3,7 @@
 import contextlib
 import copy
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
@@ -82,6 +82,17 @@ def edited_logits(
     """Logits [batch, pos, vocab] while the value of one hook passes through an edit."""
     with bridge.hooks(fwd_hooks=[(hook, lambda value, hook: edit(value))]):
         return logits(bridge, batch)
+
+
+@contextlib.contextmanager
+def observed(bridge: TransformerBridge) -> Iterator[None]:
+    """While active, a hook on every pattern that does nothing: attention is computed step by step.
+
+    Without one, and with an adapter that leaves attention to HF, HF computes it.
+    """
+    names = [name for name in bridge.hook_dict if name.endswith(".attn.hook_pattern")]
+    with bridge.hooks(fwd_hooks=[(name, lambda value, hook: None) for name in names]):
+        yield
 
 
 def trace(bridge: TransformerBridge, batch: Batch) -> Trace:

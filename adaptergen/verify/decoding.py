@@ -13,6 +13,12 @@ from transformers import GenerationConfig
 from adaptergen.verify.hf import Batch, HfModel
 
 
+def thirds(batch: Batch) -> tuple[int, ...]:
+    """Borders that cut a batch into some text, some more, and a last token."""
+    length = batch.ids.shape[1]
+    return 0, length // 2, length - 1, length
+
+
 def hf_in_chunks(hf: HfModel, batch: Batch, borders: Sequence[int]) -> Tensor:
     """HF's logits [batch, pos, vocab] of a batch that is given from border to border."""
     cache, found = None, []

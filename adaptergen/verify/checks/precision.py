@@ -1,22 +1,23 @@
-"""Does the bridge compute in 16 bits as well as HF does?
+"""Does the bridge compute in fewer bits as well as HF does?
 
-What may differ there is measured, not guessed. HF computes in 16 bits, and in float64 with the same
-rounded weights: how far these are apart is HF's own rounding error. Two computations that are each
-no further than that from the exact values are at most two such errors apart; this is the tolerance,
-and differences are given in units of HF's error.
+What may differ there is measured, not guessed. HF computes in that type, and in float64 with the
+same rounded weights: how far these are apart is HF's own rounding error. Two computations that are
+each no further than that from the exact values are at most two such errors apart; this is the
+tolerance, and differences are given in units of HF's error.
 
 Rounding may send a token to another expert where two are nearly equal. What comes after the first
 such token of a text is not compared.
 """
 
 import copy
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
+from transformer_lens.model_bridge import TransformerBridge
 
 from adaptergen.spec.mlp import MoeMlp
 from adaptergen.verify import bridge as bridges
@@ -26,6 +27,9 @@ from adaptergen.verify.hf import Batch
 from adaptergen.verify.subject import Subject
 
 _ERRORS = 2.0
+
+# In words, the implementation of attention in HF, and what makes the bridge compute so.
+_Way: TypeAlias = tuple[str, str, Callable[[TransformerBridge], AbstractContextManager[None]]]
 
 
 @check("precision.bfloat16", "Logits in bfloat16 are HF's within rounding.", tolerance=_ERRORS)
@@ -40,33 +44,61 @@ def float16(subject: Subject) -> Iterator[Evidence]:
     yield from _compared(subject, torch.float16)
 
 
+@check("precision.float32", "Logits in float32 are HF's within rounding.", tolerance=_ERRORS)
+def float32(subject: Subject) -> Iterator[Evidence]:
+    """What most users compute in."""
+    yield from _compared(subject, torch.float32)
+
+
 def _compared(subject: Subject, dtype: torch.dtype) -> Iterator[Evidence]:
     hf = subject.hf
     cause = first_divergence(subject) if subject.trace else None
     name = str(dtype).removeprefix("torch.")
-    rounded = hf.once.get(f"HF's model in {name}", partial(_rounded, hf.model, dtype))
-    model = copy.deepcopy(rounded)
-    routers = [model.get_submodule(path) for path in _routers(subject)]
-    bridge = bridges.wrap(subject.adapter, hf.architecture, model)
-    for what, batch in (("output", hf.batch(hf.length)), ("padded output", hf.padded("left"))):
-        theirs, experts, error = hf.once.get(
-            f"HF's {what} in {name}", partial(_run, rounded, _routers(subject), batch)
+    bridge = None
+    for way, implementation, computing in _ways(subject):
+        rounded = hf.once.get(
+            f"HF's model in {name}{way}", partial(_rounded, hf.model, dtype, implementation)
         )
-        with _chosen(routers) as chosen:
-            ours = bridges.logits(bridge, batch)
-        alike = batch.real & _routed_alike(batch, chosen, experts)
-        difference = largest_difference(ours[alike], theirs[alike])
-        text = f"the {what} in {name}, in units of HF's own error of {error:.1e},"
-        # Where HF makes no error, there is no room for any difference.
-        errors = difference / (error or torch.finfo(torch.float64).tiny)
-        yield Difference(text, errors, claim=cause.claim if cause else "")
+        if bridge is None:
+            model = copy.deepcopy(rounded)
+            routers = [model.get_submodule(path) for path in _routers(subject)]
+            bridge = bridges.wrap(subject.adapter, hf.architecture, model)
+        for what, batch in (("output", hf.batch(hf.length)), ("padded output", hf.padded("left"))):
+            theirs, experts, error = hf.once.get(
+                f"HF's {what} in {name}{way}", partial(_run, rounded, _routers(subject), batch)
+            )
+            with _chosen(routers) as chosen, computing(bridge):
+                ours = bridges.logits(bridge, batch)
+            alike = batch.real & _routed_alike(batch, chosen, experts)
+            difference = largest_difference(ours[alike], theirs[alike])
+            text = f"the {what} in {name}{way}, in units of HF's own error of {error:.1e},"
+            # Where HF makes no error, there is no room for any difference.
+            errors = difference / (error or torch.finfo(torch.float64).tiny)
+            yield Difference(text, errors, claim=cause.claim if cause else "")
 
 
-def _rounded(model: Any, dtype: torch.dtype) -> Any:
+def _ways(subject: Subject) -> list[_Way]:
+    """The ways in which attention is computed, each in words, with HF's own implementation."""
+    if not subject.spec.fuses:
+        return [("", "eager", _unobserved)]
+    return [
+        (" where HF computes attention", "sdpa", _unobserved),
+        (" where TL computes attention", "eager", bridges.observed),
+    ]
+
+
+@contextmanager
+def _unobserved(bridge: TransformerBridge) -> Iterator[None]:
+    yield
+
+
+def _rounded(model: Any, dtype: torch.dtype, implementation: str) -> Any:
     """A copy with rounded parameters; buffers keep the float32 in which HF loads them."""
     found = copy.deepcopy(model).float()
     for parameter in found.parameters():
         parameter.data = parameter.data.to(dtype)
+    if implementation != found.config._attn_implementation:
+        found.set_attn_implementation(implementation)
     return found
 
 

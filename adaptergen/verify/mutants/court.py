@@ -21,7 +21,7 @@ _ROUNDS = (("claims",), ("boot", "config"), ("forward", "hooks"), ("weights",))
 # Checks of these groups that take longer. Compatibility mode takes longer than a bridge itself.
 _EXPENSIVE = ("claims.config", "weights.compatibility", "weights.folding")
 # Of all that takes longer, these groups come first: they notice most.
-_SHARP = ("claims", "weights", "variants")
+_SHARP = ("claims", "weights", "fused", "variants")
 
 
 class _Suspect(Subject):

@@ -7,10 +7,12 @@ the tree when it is asked for the next one.
 import ast
 import re
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from itertools import combinations
-from typing import TypeAlias
 
+from adaptergen.verify.mutants.fused import BASE, attention_changed
 from adaptergen.verify.mutants.syntax import (
+    Wrong,
     assigned,
     changed,
     classes,
@@ -26,8 +28,6 @@ from adaptergen.verify.mutants.syntax import (
     without,
 )
 
-Wrong: TypeAlias = Iterator[tuple[str, str]]
-
 _COMPONENTS = "transformer_lens.model_bridge.generalized_components"
 
 # Bridges that an author could take for each other.
@@ -35,6 +35,7 @@ _MISTAKABLE = {
     "BlockBridge": ("ParallelBlockBridge",),
     "EmbeddingBridge": ("PosEmbedBridge",),
     "GatedMLPBridge": ("MLPBridge",),
+    "HookAwareAttentionBridge": ("PositionEmbeddingsAttentionBridge",),
     "JointGateUpMLPBridge": ("MLPBridge",),
     "LinearBridge": ("Conv1DBridge",),
     "MLPBridge": ("GatedMLPBridge",),
@@ -56,7 +57,11 @@ _OTHER_VALUES = {
     "right": "left",
     "left": "right",
     "eager": "sdpa",
+    "sdpa": "eager",
 }
+
+# Calls by which a bridge of the module hands its arguments on.
+_HANDING_ON = ("super().forward", "super().reconstructed")
 
 # Flags of TL's config that describe other architectures, with a value that belongs to those.
 _FOREIGN_FLAGS = {
@@ -102,7 +107,9 @@ def _bridges_mistaken(tree: ast.Module) -> Wrong:
         for other in (*_MISTAKABLE.get(entry.bridge, ()), *bases.get(entry.bridge, ())):
             name = ast.Name(other)
             imported = ast.ImportFrom(_COMPONENTS, [ast.alias(other)], 0)
-            with changed(entry.call, "func", name), with_item(tree.body, 1, imported):
+            # The module has imported that one, which is none of TL's.
+            importing = nullcontext() if other == BASE else with_item(tree.body, 1, imported)
+            with changed(entry.call, "func", name), importing:
                 short = other.removesuffix("Bridge")
                 yield f"mapping.{entry.name}.as_{short}", f"{entry.name} is a {other}"
 
@@ -231,7 +238,7 @@ def _part_changed(node: ast.AST) -> Wrong:
             yield "bridge.policy.negated", "layers rotate where they should not and the reverse"
         with changed(node, "value", ast.Constant(False)):
             yield "bridge.policy.never", "no layer rotates"
-    if isinstance(node, ast.Call) and ast.unparse(node.func) == "super().forward":
+    if isinstance(node, ast.Call) and ast.unparse(node.func) in _HANDING_ON:
         for index, keyword in enumerate(node.keywords):
             word = keyword.arg or "kwargs"
             with without(node.keywords, index):
@@ -314,4 +321,5 @@ _BREAKS: tuple[Callable[[ast.Module], Wrong], ...] = (
     _steps_dropped,
     _parts_swapped,
     _base_uninitialised,
+    attention_changed,
 )

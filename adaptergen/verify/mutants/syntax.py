@@ -3,7 +3,10 @@
 import ast
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
+
+# What makes wrong modules yields: a name and a description of each, while the tree is broken.
+Wrong: TypeAlias = Iterator[tuple[str, str]]
 
 
 class Entry(NamedTuple):

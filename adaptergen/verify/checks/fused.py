@@ -1,0 +1,192 @@
+"""Is attention left to HF exactly when no hook needs TL's, and is it the same either way?"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Literal
+from unittest.mock import patch
+
+import torch
+from torch import Tensor, nn
+from transformer_lens.hook_points import HookPoint
+
+from adaptergen.spec.processing import Valid
+from adaptergen.verify import bridge as bridges
+from adaptergen.verify.check import (
+    Difference,
+    Evidence,
+    Fact,
+    NotApplicableError,
+    check,
+    largest_difference,
+)
+from adaptergen.verify.checks.weights import PROCESSED
+from adaptergen.verify.decoding import bridge_in_chunks, thirds
+from adaptergen.verify.layers import windows_claimed
+from adaptergen.verify.subject import Subject
+
+# What HF's attention does not show, and some adapters have no hook for.
+_HIDDEN = ("hook_attn_scores", "hook_pattern", "hook_rot_q", "hook_rot_k", "hook_cos", "hook_sin")
+_NORMED = ("hook_q_normed", "hook_k_normed", "hook_gate")
+# What HF's attention shows too.
+_SHOWN = ("hook_in", "q.hook_out", "k.hook_out", "v.hook_out", "hook_z", "o.hook_out", "hook_out")
+
+_SDPA = "scaled_dot_product_attention"
+
+
+@check(
+    "fused.taken",
+    "HF computes attention, with SDPA, in each layer where no hook needs it step by step.",
+    claim="attention.fused",
+)
+def taken(subject: Subject) -> Iterator[Evidence]:
+    """Hooks on one layer, forward, backward and permanent; caches; and patterns that are asked for.
+
+    HF's side is a count of what torch is called with.
+    """
+    _require_fused(subject)
+    bridge, batch = subject.bridge, subject.hf.batch(subject.hf.length)
+    every, others = len(subject.layers), len(subject.layers) - 1
+    existing = bridge.hook_dict
+
+    def computed(wanted: int, when: str, run: Callable[[], object]) -> Fact:
+        with _recorded() as calls:
+            run()
+        return Fact(len(calls) == wanted, f"HF computes {len(calls)} layers, not {wanted}, {when}")
+
+    def plain() -> Tensor:
+        return bridges.logits(bridge, batch)
+
+    yield computed(every, "with nothing hooked", plain)
+    for hook in (*_SHOWN, *_HIDDEN, *_NORMED):
+        point = existing.get(f"blocks.0.attn.{hook}")
+        if point is not None:
+            wanted = every if hook in _SHOWN else others
+            with _hooked(point):
+                yield computed(wanted, f"with {hook} hooked", plain)
+    for hook in ("hook_attn_scores", "hook_pattern"):
+        point = existing[f"blocks.0.attn.{hook}"]
+        with _hooked(point, permanent=True):
+            yield computed(others, f"with {hook} hooked permanently", plain)
+        with _hooked(point, "bwd"):
+            yield computed(others, f"with {hook} hooked backward", plain)
+    last = f"blocks.{others}.hook_out"
+    cache = partial(bridge.run_with_cache, batch.ids)
+    yield computed(every, "while the residual stream is cached", partial(cache, names_filter=last))
+    yield computed(0, "while all is cached", cache)
+    if _hears_of_patterns(subject):
+        asked = partial(bridge, batch.ids, output_attentions=True)
+        yield computed(0, "while patterns are asked for", asked)
+
+
+def _hears_of_patterns(subject: Subject) -> bool:
+    """Whether HF's layers tell attention that patterns are asked for, as they were of HF."""
+    path = f"{subject.layers[0]}.{subject.spec.attention.path}"
+    return "output_attentions" in subject.hf.call(path).kwargs
+
+
+@check(
+    "fused.mask",
+    "No mask is made for unpadded text in layers that see all of it.",
+    claim="attention.fused",
+)
+def mask(subject: Subject) -> Iterator[Evidence]:
+    """Torch then knows that attention is causal, and needs no number for each pair of tokens."""
+    _require_fused(subject)
+    length = subject.hf.length
+    windows = windows_claimed(subject)
+    whole = [n for n, window in windows.items() if window is None or window >= length]
+    if not whole:
+        raise NotApplicableError("every layer has a window")
+    with _recorded() as calls:
+        bridges.logits(subject.bridge, subject.hf.batch(length))
+    for number in whole:
+        masked = number < len(calls) and calls[number].get("attn_mask") is not None
+        yield Fact(not masked, "is handed a mask for unpadded text", number)
+
+
+@check("fused.agrees", "Attention is the same whether HF computes it or TL does.")
+def agrees(subject: Subject) -> Iterator[Evidence]:
+    """Plain, padded, in chunks with a cache, in compatibility mode, and backward."""
+    _require_fused(subject)
+    hf, bridge = subject.hf, subject.bridge
+    assert subject.trace is not None
+    for what, batch in (("output", hf.batch(hf.length)), ("padded output", hf.padded("left"))):
+        fused = bridges.logits(bridge, batch)
+        theirs = hf.once.get(f"HF's {what}", partial(hf.logits, batch))
+        real = batch.real
+        difference = largest_difference(fused[real], theirs[real])
+        yield Difference(f"the {what} where HF computes attention", difference)
+        with bridges.observed(bridge):
+            stepwise = bridges.logits(bridge, batch)
+        difference = largest_difference(fused[real], stepwise[real])
+        yield Difference(f"the {what} where HF computes attention from where TL does", difference)
+        fused = bridge_in_chunks(bridge, batch, thirds(batch))
+        with bridges.observed(bridge):
+            stepwise = bridge_in_chunks(bridge, batch, thirds(batch))
+        difference = largest_difference(fused[real], stepwise[real])
+        yield Difference(f"the {what} in chunks where HF computes attention", difference)
+    yield from _backward(subject)
+    if isinstance(subject.spec.processing.compatibility_mode, Valid):
+        yield from _compatible(subject)
+
+
+def _backward(subject: Subject) -> Iterator[Evidence]:
+    bridge, batch = subject.bridge, subject.hf.padded("left")
+    parameters = {n: p for n, p in bridge.named_parameters() if p.requires_grad}
+
+    def gradients() -> tuple[Tensor | None, ...]:
+        logits = bridge(batch.ids, attention_mask=batch.mask)
+        loss = nn.functional.cross_entropy(logits[batch.real], batch.ids[batch.real])
+        return torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
+
+    fused = gradients()
+    with bridges.observed(bridge):
+        stepwise = gradients()
+    for name, ours, theirs in zip(parameters, fused, stepwise, strict=True):
+        if ours is not None and theirs is not None:
+            difference = largest_difference(ours, theirs)
+            yield Difference(f"the gradient of {name} where HF computes attention", difference)
+        else:
+            yield Fact(ours is theirs, f"{name} has a gradient only one way", claim="attention")
+
+
+def _compatible(subject: Subject) -> Iterator[Evidence]:
+    bridge, batch = subject.compatible, subject.hf.padded("left")
+    fused = bridges.logits(bridge, batch)[batch.real]
+    with bridges.observed(bridge):
+        stepwise = bridges.logits(bridge, batch)[batch.real]
+    text = "the output in compatibility mode where HF computes attention"
+    yield Difference(text, largest_difference(fused, stepwise), tolerance=PROCESSED)
+
+
+def _require_fused(subject: Subject) -> None:
+    if not subject.spec.fuses:
+        raise NotApplicableError("TL, or HF by its own implementation, always computes attention")
+
+
+@contextmanager
+def _recorded() -> Iterator[list[dict[str, Any]]]:
+    """While active, the named arguments of each call of torch's SDPA."""
+    calls: list[dict[str, Any]] = []
+    compute = getattr(nn.functional, _SDPA)
+
+    def record(*args: Tensor, **named: Any) -> Tensor:
+        calls.append(named)
+        found: Tensor = compute(*args, **named)
+        return found
+
+    with patch.object(nn.functional, _SDPA, record):
+        yield calls
+
+
+@contextmanager
+def _hooked(
+    point: HookPoint, direction: Literal["fwd", "bwd"] = "fwd", *, permanent: bool = False
+) -> Iterator[None]:
+    """While active, something listens."""
+    point.add_hook(lambda value, hook: None, dir=direction, is_permanent=permanent)
+    try:
+        yield
+    finally:
+        point.remove_hooks("both", including_permanent=True)
