@@ -4,7 +4,7 @@
 # spec apertus 94bbe6edc022
 # spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates 6db71a4e8ba6
+# templates 32e022b3d8cf
 # body d087a81dcdf0
 """Apertus architecture adapter.
 

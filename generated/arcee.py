@@ -4,7 +4,7 @@
 # spec arcee 4d9662f4c1d9
 # spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates 6db71a4e8ba6
+# templates 32e022b3d8cf
 # body df5a11378e21
 """Arcee architecture adapter.
 

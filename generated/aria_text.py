@@ -4,7 +4,7 @@
 # spec aria_text 89f0934dcc2f
 # spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates 6db71a4e8ba6
+# templates 32e022b3d8cf
 # body cd945e073381
 """AriaText architecture adapter.
 

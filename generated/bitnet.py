@@ -4,7 +4,7 @@
 # spec bitnet 0dd08443301e
 # spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates 6db71a4e8ba6
+# templates 32e022b3d8cf
 # body e408c3794ba7
 """BitNet architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec cohere d90ff6b98ac7
 # spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates 6db71a4e8ba6
+# templates 32e022b3d8cf
 # body 6180724e4c2b
 """Cohere architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec cwm 76d598e481a1
 # spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates 6db71a4e8ba6
+# templates 32e022b3d8cf
 # body 8a529d3e63f3
 """Cwm architecture adapter.
 

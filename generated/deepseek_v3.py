@@ -5,7 +5,7 @@
 # spec glm4_moe 3b206451b383
 # spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates 6db71a4e8ba6
+# templates 32e022b3d8cf
 # body 5ebc573108a3
 """DeepseekV3 architecture adapter.
 

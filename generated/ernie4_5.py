@@ -4,7 +4,7 @@
 # spec ernie4_5 e2f679767681
 # spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates 6db71a4e8ba6
+# templates 32e022b3d8cf
 # body 7c1b79e22be5
 """Ernie 4.5 architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec olmo2 41b1838a2380
 # spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates 6db71a4e8ba6
+# templates 32e022b3d8cf
 # body 0e845ceb91cd
 """FlexOlmo architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec gemma 670be2fbe33c
 # spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates 6db71a4e8ba6
+# templates 32e022b3d8cf
 # body 5a491c017a57
 """Gemma2 architecture adapter.
 

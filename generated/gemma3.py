@@ -6,7 +6,7 @@
 # spec gemma 670be2fbe33c
 # spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates 6db71a4e8ba6
+# templates 32e022b3d8cf
 # body 0a1ba0eff828
 """Gemma3 architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec glm 3463140b2366
 # spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates 6db71a4e8ba6
+# templates 32e022b3d8cf
 # body a29529854987
 """Glm architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec glm 3463140b2366
 # spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates 6db71a4e8ba6
+# templates 32e022b3d8cf
 # body 330cf66d2031
 """Glm4 architecture adapter.
 

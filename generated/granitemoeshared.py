@@ -6,7 +6,7 @@
 # spec granite d19f9f6e1dda
 # spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates 6db71a4e8ba6
+# templates 32e022b3d8cf
 # body 2520d3ec74b6
 """GraniteMoeShared architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec granite d19f9f6e1dda
 # spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates 6db71a4e8ba6
+# templates 32e022b3d8cf
 # body 230b481b399d
 """HyperCLOVAX architecture adapter.
 

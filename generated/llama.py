@@ -3,7 +3,7 @@
 # adapter LlamaArchitectureAdapter for LlamaForCausalLM
 # spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates 6db71a4e8ba6
+# templates 32e022b3d8cf
 # body 541b8a4d36fc
 """Llama architecture adapter.
 

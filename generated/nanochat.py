@@ -4,7 +4,7 @@
 # spec nanochat 44609d8f749c
 # spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates 6db71a4e8ba6
+# templates 32e022b3d8cf
 # body f55fe457f610
 """NanoChat architecture adapter.
 

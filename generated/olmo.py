@@ -4,7 +4,7 @@
 # spec olmo 5adb4afdca8c
 # spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates 6db71a4e8ba6
+# templates 32e022b3d8cf
 # body 7492d0bd219c
 """Olmo architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec olmo2 41b1838a2380
 # spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates 6db71a4e8ba6
+# templates 32e022b3d8cf
 # body c51524d2db10
 """Olmo2 architecture adapter.
 

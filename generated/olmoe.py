@@ -4,7 +4,7 @@
 # spec olmoe e2303ab96034
 # spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates 6db71a4e8ba6
+# templates 32e022b3d8cf
 # body 149d8ef7cec1
 """Olmoe architecture adapter.
 

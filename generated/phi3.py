@@ -5,7 +5,7 @@
 # spec mistral bf4b9af3d637
 # spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates 6db71a4e8ba6
+# templates 32e022b3d8cf
 # body 597397552680
 """Phi3 architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec qwen2 28bc3f4f3660
 # spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates 6db71a4e8ba6
+# templates 32e022b3d8cf
 # body 869bac9d912e
 """Qwen3 architecture adapter.
 

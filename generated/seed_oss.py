@@ -4,7 +4,7 @@
 # spec seed_oss d2c773a4fc47
 # spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates 6db71a4e8ba6
+# templates 32e022b3d8cf
 # body 1f650a84c5cc
 """SeedOss architecture adapter.
 

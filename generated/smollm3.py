@@ -4,7 +4,7 @@
 # spec smollm3 4c34d77272bd
 # spec llama 9404da7b5155
 # generator ee23c5916f40
-# templates 6db71a4e8ba6
+# templates 32e022b3d8cf
 # body c06f9772b0f3
 """SmolLM3 architecture adapter.
 

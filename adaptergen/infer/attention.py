@@ -1,8 +1,10 @@
 """What each module inside of attention does, by disturbing what it returns."""
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import Mock, patch
 
 import torch
 from torch import Tensor, nn
@@ -202,3 +204,17 @@ def unexplained(world: World, attention: str, known: list[str]) -> Iterator[str]
     for name, _ in world.hf.module(attention).named_parameters():
         if not any(name == part or name.startswith(f"{part}.") for part in known):
             yield name
+
+
+def computes_with_sdpa(world: World) -> bool:
+    """Whether HF's attention can leave its scores to torch's SDPA, and the model is the same."""
+    hf, sdpa = world.hf, nn.functional.scaled_dot_product_attention
+    model, batch = copy.deepcopy(hf.model), hf.batch(hf.length)
+    with patch.object(nn.functional, sdpa.__name__, Mock(wraps=sdpa)) as used, torch.no_grad():
+        try:
+            model.set_attn_implementation("sdpa")
+            logits = model(**batch.arguments, use_cache=False).logits
+        except Exception:
+            # HF refuses where scores need something that SDPA lacks, such as a soft cap.
+            return False
+    return bool(used.called) and not probe.changed(logits, hf.seen.logits)

@@ -7,6 +7,7 @@ from adaptergen.infer.anatomy import Anatomy, anatomy
 from adaptergen.infer.attention import (
     Projections,
     alike,
+    computes_with_sdpa,
     norm_before,
     projections,
     sinks,
@@ -168,6 +169,9 @@ def _reimplemented(world: World, path: str, found: Projections, findings: Findin
     for key, value in (("sinks", own), ("gate", found.gate), ("norm_before_o", before)):
         if value is not None:
             findings.add(f"attention.{key}", value, _DISTURBED)
+    separate = found.facet["kind"] == "separate"
+    if separate and own is None and not computes_with_sdpa(world):
+        findings.add("attention.fused", "never", "HF's model with SDPA")
     norms = [normed.q, normed.k] if normed else []
     known = [*found.names, *norms, *filter(None, (own, before))]
     left = sorted({name.partition(".")[0] for name in unexplained(world, path, known)})

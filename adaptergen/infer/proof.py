@@ -4,9 +4,11 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from adaptergen import support
 from adaptergen.infer.world import World
 from adaptergen.render import Renderer, format_all
 from adaptergen.spec.model import Spec
@@ -45,6 +47,9 @@ class Workshop:
 def workshop(templates: Sequence[str]) -> Iterator[Workshop]:
     """A folder for modules that are only looked at."""
     with TemporaryDirectory(prefix="adaptergen-") as folder:
+        # What the modules import, as these templates have it.
+        text = Renderer(templates).support()
+        Path(folder, support.FILE).write_text(text, encoding="utf-8")
         yield Workshop(folder, templates)
 
 

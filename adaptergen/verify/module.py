@@ -12,6 +12,7 @@ from types import ModuleType
 from transformer_lens.factories.architecture_adapter_factory import SUPPORTED_ARCHITECTURES
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 
+from adaptergen.project import bundled
 from adaptergen.verify.once import MissingError
 
 # What comes before the architecture's name for an adapter that TL ships.
@@ -67,11 +68,12 @@ def _defined_in(path: str) -> type[ArchitectureAdapter]:
 def _package_of(path: str) -> Iterator[str]:
     """The name of a package, while active, of the modules beside a file, none of which has run.
 
-    Each time it is another: the same files may be loaded again after an edit.
+    Each time it is another: the same files may be loaded again after an edit. What is not there is
+    looked for among the bundled modules.
     """
     name = f"_adaptergen_verified_{next(_counter)}"
     package = ModuleType(name)
-    package.__path__ = [os.path.dirname(os.path.abspath(path))]
+    package.__path__ = [os.path.dirname(os.path.abspath(path)), bundled("generated")]
     sys.modules[name] = package
     try:
         yield name
