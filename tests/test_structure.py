@@ -15,7 +15,7 @@ PARSERS = {"pydantic", "jinja2", "yaml"}
 
 # Each layer imports from those before it and from itself, never from a later one.
 LAYERS = (
-    ("errors",),
+    ("errors", "support"),
     ("spec",),
     ("report", "stamp"),
     ("project", "registry"),

@@ -134,8 +134,13 @@ def test_out_writes_spec_module_and_schema(project: Path, run, inferring) -> Non
     inferring(PROVEN)
     outcome = run("infer", CLASS, "--out", "specs/mine.yaml")
     assert outcome.status == 0
-    written = ["generated/__init__.py", "generated/mine.py", "specs/mine.yaml", "specs/schema.json"]
-    assert files(project) == written
+    assert files(project) == [
+        "generated/__init__.py",
+        "generated/hook_aware_attention.py",
+        "generated/mine.py",
+        "specs/mine.yaml",
+        "specs/schema.json",
+    ]
     assert (project / "specs" / "schema.json").read_text() == schema_text()
     assert "wrote specs/mine.yaml\n" in outcome.out
     assert "wrote generated/mine.py\n" in outcome.out
