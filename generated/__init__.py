@@ -2,7 +2,7 @@
 # Edit the spec, then run `adaptergen build`.
 # adapters 98a9474f9737
 # generator ee23c5916f40
-# templates 32e022b3d8cf
+# templates fc8151809fe6
 # body 11042d9420d5
 """Generated TransformerLens adapters, by the name of the HF class that each is for."""
 

@@ -5,10 +5,10 @@
 # spec qwen3_moe 7053a1e77332
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
-# body db12e6f55cf2
+# templates fc8151809fe6
+# body 12a5d9b66c31
 """Afmoe architecture adapter.
 
 Gated attention, norms on both sides, experts, and full layers that do not rotate.
@@ -210,7 +210,7 @@ class AfmoeArchitectureAdapter(ArchitectureAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        super().prepare_model(hf_model)
+        # TL's own method would have attention computed eagerly.
         hf_model.set_attn_implementation("sdpa")
         # The gate multiplies value biases too, so that they cannot be folded into b_O.
         self.supports_compatibility_mode = not hf_model.config.attention_bias

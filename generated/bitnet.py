@@ -2,10 +2,10 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter BitNetArchitectureAdapter for BitNetForCausalLM
 # spec bitnet 0dd08443301e
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
-# body e408c3794ba7
+# templates fc8151809fe6
+# body 59321522377e
 """BitNet architecture adapter.
 
 Llama-family decoder with further norms before the output projections.
@@ -156,5 +156,5 @@ class BitNetArchitectureAdapter(ArchitectureAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        super().prepare_model(hf_model)
+        # TL's own method would have attention computed eagerly.
         hf_model.set_attn_implementation("sdpa")

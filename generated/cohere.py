@@ -2,10 +2,10 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter CohereArchitectureAdapter for CohereForCausalLM
 # spec cohere d90ff6b98ac7
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
-# body 6180724e4c2b
+# templates fc8151809fe6
+# body 19b8c65300a0
 """Cohere architecture adapter.
 
 Parallel decoder behind one LayerNorm, with adjacent rotary pairs and scaled logits.
@@ -164,7 +164,7 @@ class CohereArchitectureAdapter(ArchitectureAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        super().prepare_model(hf_model)
+        # TL's own method would have attention computed eagerly.
         hf_model.set_attn_implementation("sdpa")
 
     def apply_output_logits_transform(self, logits: torch.Tensor) -> torch.Tensor:

@@ -3,10 +3,10 @@
 # adapter Cohere2ArchitectureAdapter for Cohere2ForCausalLM
 # spec cohere2 ef3831e334c6
 # spec cohere d90ff6b98ac7
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
-# body bad07de8e0e1
+# templates fc8151809fe6
+# body e1f7366ff380
 """Cohere2 architecture adapter.
 
 Cohere with sliding layers that rotate, and layers that see everything and do not.
@@ -188,7 +188,7 @@ class Cohere2ArchitectureAdapter(ArchitectureAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        super().prepare_model(hf_model)
+        # TL's own method would have attention computed eagerly.
         hf_model.set_attn_implementation("sdpa")
 
     def apply_output_logits_transform(self, logits: torch.Tensor) -> torch.Tensor:

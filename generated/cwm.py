@@ -2,10 +2,10 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter CwmArchitectureAdapter for CwmForCausalLM
 # spec cwm 76d598e481a1
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
-# body 8a529d3e63f3
+# templates fc8151809fe6
+# body 3059d2de4903
 """Cwm architecture adapter.
 
 Llama-family decoder whose layers see a sliding window or everything, layer by layer.
@@ -133,5 +133,5 @@ class CwmArchitectureAdapter(ArchitectureAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        super().prepare_model(hf_model)
+        # TL's own method would have attention computed eagerly.
         hf_model.set_attn_implementation("sdpa")

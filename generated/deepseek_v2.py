@@ -4,9 +4,9 @@
 # spec deepseek_v2 07809f084a86
 # spec deepseek_v3 65c463652a60
 # spec glm4_moe 3b206451b383
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
+# templates fc8151809fe6
 # body 3dd93a1b8c47
 """DeepseekV2 architecture adapter.
 

@@ -3,9 +3,9 @@
 # adapter DeepseekV3ArchitectureAdapter for DeepseekV3ForCausalLM
 # spec deepseek_v3 65c463652a60
 # spec glm4_moe 3b206451b383
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
+# templates fc8151809fe6
 # body 5ebc573108a3
 """DeepseekV3 architecture adapter.
 

@@ -3,10 +3,10 @@
 # adapter Dots1ArchitectureAdapter for Dots1ForCausalLM
 # spec dots1 237122b977e7
 # spec glm4_moe 3b206451b383
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
-# body 2598de217144
+# templates fc8151809fe6
+# body c87fa0ac1d70
 """Dots1 architecture adapter.
 
 Qwen3's attention with a mixture of experts behind some dense layers.
@@ -159,6 +159,6 @@ class Dots1ArchitectureAdapter(ArchitectureAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        super().prepare_model(hf_model)
+        # TL's own method would have attention computed eagerly.
         hf_model.set_attn_implementation("sdpa")
         self.cfg.num_experts = hf_model.config.n_routed_experts

@@ -2,10 +2,10 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter Ernie45ArchitectureAdapter for Ernie4_5ForCausalLM
 # spec ernie4_5 e2f679767681
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
-# body 7c1b79e22be5
+# templates fc8151809fe6
+# body 9a237487eb06
 """Ernie 4.5 architecture adapter.
 
 Llama-family decoder that rotates adjacent elements, with one key for all biases.
@@ -142,5 +142,5 @@ class Ernie45ArchitectureAdapter(ArchitectureAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        super().prepare_model(hf_model)
+        # TL's own method would have attention computed eagerly.
         hf_model.set_attn_implementation("sdpa")

@@ -3,10 +3,10 @@
 # adapter Ernie45MoeArchitectureAdapter for Ernie4_5_MoeForCausalLM
 # spec ernie4_5_moe 6741de3f7dd2
 # spec ernie4_5 e2f679767681
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
-# body 34dab780d829
+# templates fc8151809fe6
+# body 65c46b446117
 """Ernie 4.5 MoE architecture adapter.
 
 Ernie 4.5 with a mixture of experts behind some dense layers.
@@ -157,6 +157,6 @@ class Ernie45MoeArchitectureAdapter(ArchitectureAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        super().prepare_model(hf_model)
+        # TL's own method would have attention computed eagerly.
         hf_model.set_attn_implementation("sdpa")
         self.cfg.num_experts = hf_model.config.moe_num_experts

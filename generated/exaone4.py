@@ -3,10 +3,10 @@
 # adapter Exaone4ArchitectureAdapter for Exaone4ForCausalLM
 # spec exaone4 303c43a433ae
 # spec olmo2 41b1838a2380
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
-# body 4a4ec0ca58c2
+# templates fc8151809fe6
+# body 3975e007a2d9
 """Exaone4 architecture adapter.
 
 Norms on outputs, query and key norms, and layers that see everything and do not rotate.
@@ -178,5 +178,5 @@ class Exaone4ArchitectureAdapter(ArchitectureAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        super().prepare_model(hf_model)
+        # TL's own method would have attention computed eagerly.
         hf_model.set_attn_implementation("sdpa")

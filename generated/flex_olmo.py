@@ -3,10 +3,10 @@
 # adapter FlexOlmoArchitectureAdapter for FlexOlmoForCausalLM
 # spec flex_olmo 0f36772fc081
 # spec olmo2 41b1838a2380
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
-# body 0e845ceb91cd
+# templates fc8151809fe6
+# body 42865d307baf
 """FlexOlmo architecture adapter.
 
 OLMo 2 with a mixture of experts in place of the MLP.
@@ -145,5 +145,5 @@ class FlexOlmoArchitectureAdapter(ArchitectureAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        super().prepare_model(hf_model)
+        # TL's own method would have attention computed eagerly.
         hf_model.set_attn_implementation("sdpa")

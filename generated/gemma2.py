@@ -3,9 +3,9 @@
 # adapter Gemma2ArchitectureAdapter for Gemma2ForCausalLM
 # spec gemma2 23b477ce69f2
 # spec gemma 670be2fbe33c
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
+# templates fc8151809fe6
 # body 5a491c017a57
 """Gemma2 architecture adapter.
 

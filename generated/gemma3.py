@@ -4,10 +4,10 @@
 # spec gemma3 0f38ad206e79
 # spec gemma2 23b477ce69f2
 # spec gemma 670be2fbe33c
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
-# body 0a1ba0eff828
+# templates fc8151809fe6
+# body e4c3a722ed2d
 """Gemma3 architecture adapter.
 
 Gemma 2 with query and key norms, and positions of another base on sliding layers.
@@ -158,5 +158,5 @@ class Gemma3ArchitectureAdapter(ArchitectureAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        super().prepare_model(hf_model)
+        # TL's own method would have attention computed eagerly.
         hf_model.set_attn_implementation("sdpa")

@@ -2,10 +2,10 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter GlmArchitectureAdapter for GlmForCausalLM
 # spec glm 3463140b2366
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
-# body a29529854987
+# templates fc8151809fe6
+# body 86481a612f7c
 """Glm architecture adapter.
 
 Llama-family decoder that rotates adjacent elements of half of each head, with a fused gate.
@@ -138,5 +138,5 @@ class GlmArchitectureAdapter(ArchitectureAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        super().prepare_model(hf_model)
+        # TL's own method would have attention computed eagerly.
         hf_model.set_attn_implementation("sdpa")

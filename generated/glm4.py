@@ -3,10 +3,10 @@
 # adapter Glm4ArchitectureAdapter for Glm4ForCausalLM
 # spec glm4 e0e8c8e52b9e
 # spec glm 3463140b2366
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
-# body 330cf66d2031
+# templates fc8151809fe6
+# body 1fcdc40585fb
 """Glm4 architecture adapter.
 
 GLM with norms on both sides of attention and MLP.
@@ -146,5 +146,5 @@ class Glm4ArchitectureAdapter(ArchitectureAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        super().prepare_model(hf_model)
+        # TL's own method would have attention computed eagerly.
         hf_model.set_attn_implementation("sdpa")

@@ -2,10 +2,10 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter Glm4MoeArchitectureAdapter for Glm4MoeForCausalLM
 # spec glm4_moe 3b206451b383
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
-# body 6a66fdfac4c6
+# templates fc8151809fe6
+# body 1083f03247b0
 """Glm4Moe architecture adapter.
 
 Decoder with a mixture of experts behind some dense layers, half of each head rotated.
@@ -162,6 +162,6 @@ class Glm4MoeArchitectureAdapter(ArchitectureAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        super().prepare_model(hf_model)
+        # TL's own method would have attention computed eagerly.
         hf_model.set_attn_implementation("sdpa")
         self.cfg.num_experts = hf_model.config.n_routed_experts

@@ -4,9 +4,9 @@
 # spec gpt_neox 6505c5547777
 # spec starcoder2 541be1cc3d5a
 # spec mistral bf4b9af3d637
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
+# templates fc8151809fe6
 # body b7757a5f33d4
 """GPTNeoX architecture adapter.
 

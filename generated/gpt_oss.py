@@ -2,9 +2,9 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter GptOssArchitectureAdapter for GptOssForCausalLM
 # spec gpt_oss 4c9e3c7594b1
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
+# templates fc8151809fe6
 # body 5ef384c2995e
 """GptOss architecture adapter.
 

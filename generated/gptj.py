@@ -5,9 +5,9 @@
 # spec phi 4f6d26a7b5d4
 # spec starcoder2 541be1cc3d5a
 # spec mistral bf4b9af3d637
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
+# templates fc8151809fe6
 # body 122aa7e86e5a
 """GPT-J architecture adapter.
 

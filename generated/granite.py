@@ -2,10 +2,10 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter GraniteArchitectureAdapter for GraniteForCausalLM
 # spec granite d19f9f6e1dda
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
-# body 6c616937d746
+# templates fc8151809fe6
+# body 7751ffc715d5
 """Granite architecture adapter.
 
 Llama-family decoder with multipliers on embedding, residual, attention and logits.
@@ -151,7 +151,7 @@ class GraniteArchitectureAdapter(ArchitectureAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        super().prepare_model(hf_model)
+        # TL's own method would have attention computed eagerly.
         hf_model.set_attn_implementation("sdpa")
 
     def apply_output_logits_transform(self, logits: torch.Tensor) -> torch.Tensor:

@@ -3,9 +3,9 @@
 # adapter GraniteSWAArchitectureAdapter for GraniteSWAForCausalLM
 # spec granite_swa 1482bd421b24
 # spec granite d19f9f6e1dda
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
+# templates fc8151809fe6
 # body 25254a5b3814
 """GraniteSWA architecture adapter.
 

@@ -3,10 +3,10 @@
 # adapter GraniteMoeArchitectureAdapter for GraniteMoeForCausalLM
 # spec granitemoe 2e1ee7a89cc2
 # spec granite d19f9f6e1dda
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
-# body a422879aa4d2
+# templates fc8151809fe6
+# body b9c381de324a
 """GraniteMoe architecture adapter.
 
 Granite with a mixture of experts in place of the MLP.
@@ -149,7 +149,7 @@ class GraniteMoeArchitectureAdapter(ArchitectureAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        super().prepare_model(hf_model)
+        # TL's own method would have attention computed eagerly.
         hf_model.set_attn_implementation("sdpa")
 
     def apply_output_logits_transform(self, logits: torch.Tensor) -> torch.Tensor:

@@ -4,10 +4,10 @@
 # spec granitemoeshared 733b8878270e
 # spec granitemoe 2e1ee7a89cc2
 # spec granite d19f9f6e1dda
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
-# body 2520d3ec74b6
+# templates fc8151809fe6
+# body 6da0c13c04a0
 """GraniteMoeShared architecture adapter.
 
 GraniteMoe with an MLP for every token beside the experts.
@@ -162,7 +162,7 @@ class GraniteMoeSharedArchitectureAdapter(ArchitectureAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        super().prepare_model(hf_model)
+        # TL's own method would have attention computed eagerly.
         hf_model.set_attn_implementation("sdpa")
 
     def apply_output_logits_transform(self, logits: torch.Tensor) -> torch.Tensor:

@@ -3,10 +3,10 @@
 # adapter HyperCLOVAXArchitectureAdapter for HyperCLOVAXForCausalLM
 # spec hyperclovax 903571e57862
 # spec granite d19f9f6e1dda
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
-# body 230b481b399d
+# templates fc8151809fe6
+# body 2b0b3c8d9bb9
 """HyperCLOVAX architecture adapter.
 
 Granite with multiplied logits and, as an option, norms on what attention and MLP return.
@@ -158,7 +158,7 @@ class HyperCLOVAXArchitectureAdapter(ArchitectureAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        super().prepare_model(hf_model)
+        # TL's own method would have attention computed eagerly.
         hf_model.set_attn_implementation("sdpa")
 
     def apply_output_logits_transform(self, logits: torch.Tensor) -> torch.Tensor:

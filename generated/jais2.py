@@ -3,10 +3,10 @@
 # adapter Jais2ArchitectureAdapter for Jais2ForCausalLM
 # spec jais2 c838c06bf272
 # spec arcee 4d9662f4c1d9
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
-# body 2dc9701da481
+# templates fc8151809fe6
+# body 68b44bd983e8
 """Jais2 architecture adapter.
 
 Decoder with LayerNorms and biases, whose MLP has no gate and squares its ReLU.
@@ -145,5 +145,5 @@ class Jais2ArchitectureAdapter(ArchitectureAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        super().prepare_model(hf_model)
+        # TL's own method would have attention computed eagerly.
         hf_model.set_attn_implementation("sdpa")

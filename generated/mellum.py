@@ -5,10 +5,10 @@
 # spec qwen3_moe 7053a1e77332
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
-# body b2040e2bd1cf
+# templates fc8151809fe6
+# body fcdae086febf
 """Mellum architecture adapter.
 
 Qwen3's experts, with layers that see a sliding window or everything.
@@ -149,5 +149,5 @@ class MellumArchitectureAdapter(ArchitectureAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        super().prepare_model(hf_model)
+        # TL's own method would have attention computed eagerly.
         hf_model.set_attn_implementation("sdpa")

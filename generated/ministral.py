@@ -3,10 +3,10 @@
 # adapter MinistralArchitectureAdapter for MinistralForCausalLM
 # spec ministral aa7a3fb1ee7d
 # spec mistral bf4b9af3d637
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
-# body 3df8b6630cb3
+# templates fc8151809fe6
+# body ca4a61714446
 """Ministral architecture adapter.
 
 Mistral whose layers see a sliding window or everything, layer by layer.
@@ -134,5 +134,5 @@ class MinistralArchitectureAdapter(ArchitectureAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        super().prepare_model(hf_model)
+        # TL's own method would have attention computed eagerly.
         hf_model.set_attn_implementation("sdpa")

@@ -3,10 +3,10 @@
 # adapter Ministral3ArchitectureAdapter for Ministral3ForCausalLM
 # spec ministral3 b32ff03d1d5f
 # spec mistral bf4b9af3d637
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
-# body 483cd9da59d0
+# templates fc8151809fe6
+# body 504882925aec
 """Ministral3 architecture adapter.
 
 Mistral with YaRN positions, whose queries grow with their position.
@@ -133,5 +133,5 @@ class Ministral3ArchitectureAdapter(ArchitectureAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        super().prepare_model(hf_model)
+        # TL's own method would have attention computed eagerly.
         hf_model.set_attn_implementation("sdpa")

@@ -2,10 +2,10 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter MistralArchitectureAdapter for MistralForCausalLM
 # spec mistral bf4b9af3d637
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
-# body 0fb44959be70
+# templates fc8151809fe6
+# body 18dc569a9117
 """Mistral architecture adapter.
 
 Llama-family decoder without biases whose layers see a sliding window.
@@ -132,5 +132,5 @@ class MistralArchitectureAdapter(ArchitectureAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        super().prepare_model(hf_model)
+        # TL's own method would have attention computed eagerly.
         hf_model.set_attn_implementation("sdpa")

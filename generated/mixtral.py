@@ -3,10 +3,10 @@
 # adapter MixtralArchitectureAdapter for MixtralForCausalLM
 # spec mixtral 915f761defd5
 # spec mistral bf4b9af3d637
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
-# body 6172a6ec6a37
+# templates fc8151809fe6
+# body 6116df3b1cf7
 """Mixtral architecture adapter.
 
 Mistral with a mixture of experts in place of the MLP.
@@ -130,5 +130,5 @@ class MixtralArchitectureAdapter(ArchitectureAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        super().prepare_model(hf_model)
+        # TL's own method would have attention computed eagerly.
         hf_model.set_attn_implementation("sdpa")

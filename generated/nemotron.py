@@ -4,10 +4,10 @@
 # spec nemotron bbc0e72b4ae6
 # spec jais2 c838c06bf272
 # spec arcee 4d9662f4c1d9
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
-# body a6f44e16d6b3
+# templates fc8151809fe6
+# body 5fd4fd92d9db
 """Nemotron architecture adapter.
 
 Decoder with LayerNorms that multiply by 1 + weight, half of each head rotated.
@@ -154,5 +154,5 @@ class NemotronArchitectureAdapter(ArchitectureAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        super().prepare_model(hf_model)
+        # TL's own method would have attention computed eagerly.
         hf_model.set_attn_implementation("sdpa")

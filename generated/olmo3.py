@@ -3,10 +3,10 @@
 # adapter Olmo3ArchitectureAdapter for Olmo3ForCausalLM
 # spec olmo3 76c51a2a97c9
 # spec olmo2 41b1838a2380
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
-# body 71ffe009d188
+# templates fc8151809fe6
+# body 97e087af08de
 """Olmo3 architecture adapter.
 
 OLMo 2 with three sliding layers to each that sees everything.
@@ -149,5 +149,5 @@ class Olmo3ArchitectureAdapter(ArchitectureAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        super().prepare_model(hf_model)
+        # TL's own method would have attention computed eagerly.
         hf_model.set_attn_implementation("sdpa")

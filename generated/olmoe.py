@@ -2,10 +2,10 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter OlmoeArchitectureAdapter for OlmoeForCausalLM
 # spec olmoe e2303ab96034
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
-# body 149d8ef7cec1
+# templates fc8151809fe6
+# body fd6297cc5a26
 """Olmoe architecture adapter.
 
 Llama-family decoder with a mixture of experts, and norms of whole queries and keys.
@@ -140,5 +140,5 @@ class OlmoeArchitectureAdapter(ArchitectureAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        super().prepare_model(hf_model)
+        # TL's own method would have attention computed eagerly.
         hf_model.set_attn_implementation("sdpa")

@@ -4,10 +4,10 @@
 # spec phi 4f6d26a7b5d4
 # spec starcoder2 541be1cc3d5a
 # spec mistral bf4b9af3d637
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
-# body ed30d50ab4c3
+# templates fc8151809fe6
+# body 9cd52096cf41
 """Phi architecture adapter.
 
 Parallel decoder behind one LayerNorm, with biases and half of each head rotated.
@@ -148,5 +148,5 @@ class PhiArchitectureAdapter(ArchitectureAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        super().prepare_model(hf_model)
+        # TL's own method would have attention computed eagerly.
         hf_model.set_attn_implementation("sdpa")

@@ -3,9 +3,9 @@
 # adapter Phi3ArchitectureAdapter for Phi3ForCausalLM
 # spec phi3 1ee41e1cca4f
 # spec mistral bf4b9af3d637
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
+# templates fc8151809fe6
 # body 597397552680
 """Phi3 architecture adapter.
 

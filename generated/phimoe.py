@@ -4,10 +4,10 @@
 # spec phimoe d8a42709b6f9
 # spec mixtral 915f761defd5
 # spec mistral bf4b9af3d637
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
-# body 0ee1bd388132
+# templates fc8151809fe6
+# body 3c40f35fc229
 """Phimoe architecture adapter.
 
 Mixtral with LayerNorms, biases and a router that leaves out experts far behind the best.
@@ -145,5 +145,5 @@ class PhimoeArchitectureAdapter(ArchitectureAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        super().prepare_model(hf_model)
+        # TL's own method would have attention computed eagerly.
         hf_model.set_attn_implementation("sdpa")

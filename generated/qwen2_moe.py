@@ -5,10 +5,10 @@
 # spec qwen3_moe 7053a1e77332
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
-# body 5a1876f2d730
+# templates fc8151809fe6
+# body f0ef05f90ce3
 """Qwen2Moe architecture adapter.
 
 Qwen2 with a mixture of experts, and a gated one that every token passes through.
@@ -162,5 +162,5 @@ class Qwen2MoeArchitectureAdapter(ArchitectureAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        super().prepare_model(hf_model)
+        # TL's own method would have attention computed eagerly.
         hf_model.set_attn_implementation("sdpa")

@@ -4,10 +4,10 @@
 # spec qwen3_moe 7053a1e77332
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
-# body b94f0df07c4c
+# templates fc8151809fe6
+# body 9436108fadbb
 """Qwen3Moe architecture adapter.
 
 Qwen3 with a mixture of experts, or the MLP on layers that the config lists.
@@ -147,5 +147,5 @@ class Qwen3MoeArchitectureAdapter(ArchitectureAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        super().prepare_model(hf_model)
+        # TL's own method would have attention computed eagerly.
         hf_model.set_attn_implementation("sdpa")

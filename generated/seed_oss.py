@@ -2,10 +2,10 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter SeedOssArchitectureAdapter for SeedOssForCausalLM
 # spec seed_oss d2c773a4fc47
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
-# body 1f650a84c5cc
+# templates fc8151809fe6
+# body 3da82a32f4e9
 """SeedOss architecture adapter.
 
 Llama-family decoder whose output projection has a bias key of its own.
@@ -141,5 +141,5 @@ class SeedOssArchitectureAdapter(ArchitectureAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        super().prepare_model(hf_model)
+        # TL's own method would have attention computed eagerly.
         hf_model.set_attn_implementation("sdpa")

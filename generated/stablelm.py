@@ -4,10 +4,10 @@
 # spec stablelm 9f2a321d88ba
 # spec starcoder2 541be1cc3d5a
 # spec mistral bf4b9af3d637
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
-# body 0efd10fc48cc
+# templates fc8151809fe6
+# body 4863bb19515d
 """StableLm architecture adapter.
 
 Decoder with LayerNorms, a gated MLP and a quarter of each head rotated.
@@ -175,5 +175,5 @@ class StableLmArchitectureAdapter(ArchitectureAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        super().prepare_model(hf_model)
+        # TL's own method would have attention computed eagerly.
         hf_model.set_attn_implementation("sdpa")

@@ -3,10 +3,10 @@
 # adapter Starcoder2ArchitectureAdapter for Starcoder2ForCausalLM
 # spec starcoder2 541be1cc3d5a
 # spec mistral bf4b9af3d637
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
-# body 7c69ebebfd94
+# templates fc8151809fe6
+# body 8e1fab3cab1b
 """Starcoder2 architecture adapter.
 
 Decoder with LayerNorms, biases, a sliding window and an MLP without gate.
@@ -145,5 +145,5 @@ class Starcoder2ArchitectureAdapter(ArchitectureAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        super().prepare_model(hf_model)
+        # TL's own method would have attention computed eagerly.
         hf_model.set_attn_implementation("sdpa")

@@ -4,9 +4,9 @@
 # spec vaultgemma 66b20cc38f9e
 # spec gemma2 23b477ce69f2
 # spec gemma 670be2fbe33c
-# spec llama 9404da7b5155
+# spec llama 2bdede56ac67
 # generator ee23c5916f40
-# templates 32e022b3d8cf
+# templates fc8151809fe6
 # body 1b5929c9f750
 """VaultGemma architecture adapter.
 

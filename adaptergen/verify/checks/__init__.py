@@ -58,6 +58,7 @@ ALL: tuple[Check, ...] = (
     kinds.kinds,
     config.flags,
     config.processing,
+    config.conditions,
     config.sizes,
     forward.logits,
     forward.residual,

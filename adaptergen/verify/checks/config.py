@@ -33,14 +33,17 @@ def flags(subject: Subject) -> Iterator[Evidence]:
 
 @check("config.processing", "The adapter allows the processing steps that the spec calls valid.")
 def processing(subject: Subject) -> Iterator[Evidence]:
-    """TL leaves out the steps that an adapter does not allow.
-
-    With each boolean config key flipped too, since a key may decide.
-    """
+    """TL leaves out the steps that an adapter does not allow."""
     yield from _allowed(subject, subject.bridge.adapter, subject.hf.config)
+
+
+@check("config.conditions", "So it does with each boolean config key flipped: a key may decide.")
+def conditions(subject: Subject) -> Iterator[Evidence]:
+    """The model that the adapter prepares keeps its weights, only its config says otherwise."""
     values = subject.hf.config.to_dict()
+    prepared = copy.deepcopy(subject.hf.model)
     for key in [key for key, value in values.items() if isinstance(value, bool)]:
-        prepared = copy.deepcopy(subject.hf.model)
+        prepared.config = copy.deepcopy(subject.hf.config)
         setattr(prepared.config, key, not values[key])
         adapter = made(subject.adapter, subject.hf)
         try:

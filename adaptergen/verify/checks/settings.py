@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 from transformer_lens.model_bridge import TransformerBridge
 
+from adaptergen import support
 from adaptergen.spec.attention import DelegatedAttention, LatentAttention, OpaqueAttention
 from adaptergen.spec.block import SharedNorm
 from adaptergen.spec.model import Spec
@@ -104,13 +105,19 @@ def silence(subject: Subject) -> Iterator[Evidence]:
     assert subject.trace is not None
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        bridge = bridges.boot(subject.adapter, subject.hf)
-        bridges.logits(bridge, subject.hf.batch(subject.hf.length))
+        bridge, batch = (
+            bridges.boot(subject.adapter, subject.hf),
+            subject.hf.batch(subject.hf.length),
+        )
+        bridges.logits(bridge, batch)
+        with bridges.observed(bridge):
+            bridges.logits(bridge, batch)
     said = sorted({" ".join(str(w.message).split()) for w in caught if _is_ours(subject, w)})
     yield Fact(not said, f"TL warns: {'; '.join(said)}")
 
 
 def _is_ours(subject: Subject, warning: warnings.WarningMessage) -> bool:
-    """Whether TL gave it, about itself or what called it: the adapter's module, or torch."""
-    callers = (subject.module_path, nn.modules.module.__file__)
-    return warning.filename in callers or "transformer_lens" in warning.filename
+    """Whether TL gave it, about itself or what called it: the adapter's modules, or torch."""
+    if warning.filename in (subject.module_path, nn.modules.module.__file__):
+        return True
+    return "transformer_lens" in warning.filename or warning.filename.endswith(support.FILE)

@@ -19,9 +19,14 @@ from adaptergen.verify.subject import Subject
 # Groups whose checks take milliseconds once the bridge is there, in rounds.
 _ROUNDS = (("claims",), ("boot", "config"), ("forward", "hooks"), ("weights",))
 # Checks of these groups that take longer. Compatibility mode takes longer than a bridge itself.
-_EXPENSIVE = ("claims.config", "weights.compatibility", "weights.folding")
+_EXPENSIVE = (
+    "claims.config",
+    "config.conditions",
+    "weights.compatibility",
+    "weights.folding",
+)
 # Of all that takes longer, these groups come first: they notice most.
-_SHARP = ("claims", "weights", "fused", "variants")
+_SHARP = ("claims", "weights", "config", "fused", "variants")
 
 
 class _Suspect(Subject):
