@@ -12,6 +12,19 @@ def qk_norm(word: str, q: str = "q_norm", k: str = "k_norm", **others: Any) -> d
 
 ATTENTION = [
     Case(
+        "latents taken for each other",
+        {
+            "claims.latents": "q_b_proj does not read what model.layers.0.self_attn.kv_a_layernorm",
+            "hooks.inventory": "layer 0 attn.q_b_proj.hook_in has shape (2, 24, 32)",
+            "hooks.attention": "layer 0 attn.q_b_proj.hook_in differs",
+        },
+        spec="deepseek_v3",
+        change={"attention.q_b": "kv_b_proj", "attention.kv_b": "q_b_proj"},
+        layer=0,
+        only=True,
+        because="hooks are held against the module that the spec names",
+    ),
+    Case(
         "norms of whole queries that are of each head",
         {"claims.qk_norm": "HF has a norm of each head behind q_proj, the spec says a norm of all"},
         spec="qwen3",

@@ -208,7 +208,7 @@ MODULES = [
     ),
     Case(
         "attention left as it was loaded, where projections are split",
-        {"boot.eager": "the adapter leaves a model of 'sdpa' attention as it is"},
+        {"boot.attention": "the adapter makes attention 'sdpa', not 'eager'"},
         spec="phi3",
         replace=(("        super().prepare_model(hf_model)\n", ""),),
         only=True,

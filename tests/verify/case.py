@@ -13,7 +13,7 @@ class Case:
 
     `expected` maps failing checks to a part of their message; `layer` is the first layer that the
     first of them blames. With `only`, nothing else fails in the full battery, and `because` says
-    why no fewer checks can, where there are several.
+    why no fewer checks can, where there are several. Attention is never left to HF, unless `fused`.
     """
 
     name: str
@@ -23,6 +23,7 @@ class Case:
     change: dict[str, Any] = field(default_factory=dict)
     layer: int | None = None
     only: bool = False
+    fused: bool = False
     because: str = ""
 
 
@@ -30,7 +31,7 @@ FLAGS = 'self.cfg.attn_implementation = "eager"'
 ATTENTION = "PositionEmbeddingsAttentionBridge(\n                        name"
 MLP = "GatedMLPBridge(\n                        name"
 _LAST_IMPORT = "    UnembeddingBridge,\n)\n"
-_END = '            "unembed": UnembeddingBridge(name="lm_head", config=self.cfg),\n        }\n'
+_END = '            "unembed": UnembeddingBridge(name="lm_head"),\n        }\n'
 
 # Hook points, wrong in one way each. What they add and take away again is so little, or a power of
 # two, that nothing is lost in 16 bits.

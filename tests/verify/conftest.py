@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from adaptergen.project import bundled
+from adaptergen.render import Renderer, format_all
 from adaptergen.spec.load import LoadedSpec, Loader
 from adaptergen.spec.model import Spec
 from adaptergen.verify.hf import HfModel
@@ -34,6 +36,19 @@ def module_of(name: str) -> str:
     return str(ROOT / "generated" / f"{name}.py")
 
 
+@cache
+def stepwise(name: str) -> str:
+    """The module of a spec whose attention is never left to HF, so that TL computes it always."""
+    spec = load(name).spec
+    if not spec.fuses:
+        return Path(module_of(name)).read_text(encoding="utf-8")
+    code = Renderer([bundled("templates")]).adapter(changed(name, NEVER))
+    return format_all({"module.py": code})["module.py"]
+
+
+NEVER = {"attention.fused": "never"}
+
+
 def changed(name: str, changes: dict[str, Any]) -> Spec:
     """A spec with other values at some dotted paths."""
     tree: Any = copy.deepcopy(load(name).tree.plain())
@@ -56,11 +71,11 @@ def hf_model(name: str) -> HfModel:
 
 
 @pytest.fixture
-def broken(tmp_path: Path) -> Callable[[str, Replacements], str]:
+def broken(tmp_path: Path) -> Callable[..., str]:
     """Writes a copy of a generated module with texts replaced, all of them at once."""
 
-    def write(name: str, replacements: Replacements) -> str:
-        text = Path(module_of(name)).read_text(encoding="utf-8")
+    def write(name: str, replacements: Replacements, text: str = "") -> str:
+        text = text or Path(module_of(name)).read_text(encoding="utf-8")
         for number, (old, _) in enumerate(replacements):
             assert old in text, f"{name}.py no longer has: {old}"
             text = text.replace(old, f"\0{number}\0")

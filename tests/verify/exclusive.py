@@ -161,7 +161,7 @@ SETTING_UP = [
     ),
     Case(
         "attention left as it was loaded",
-        {"boot.eager": "the adapter leaves a model of 'sdpa' attention as it is"},
+        {"boot.attention": "the adapter makes attention 'sdpa', not 'eager'"},
         spec="llama",
         replace=appended("\n    def prepare_model(self, hf_model: Any) -> None:\n        pass\n"),
     ),

@@ -11,16 +11,18 @@ from adaptergen.verify.running import run_checks
 from adaptergen.verify.subject import Subject
 from tests.verify.broken_attention import HEADS
 from tests.verify.broken_facets import FACETS
+from tests.verify.broken_fused import FUSED
 from tests.verify.broken_modules import MODULES
 from tests.verify.broken_specs import CLAIMS
-from tests.verify.case import Case, Replacements
-from tests.verify.conftest import changed, hf_model, load, module_of
+from tests.verify.case import Case
+from tests.verify.conftest import NEVER, changed, hf_model, load, stepwise
 from tests.verify.exclusive import EXCLUSIVE
 
-Broken = Callable[[str, Replacements], str]
+Broken = Callable[..., str]
 
+BROKEN = [*MODULES, *FUSED]
 SPECS = [*CLAIMS, *FACETS, *HEADS]
-ONLY = [case for case in (*SPECS, *MODULES) if case.only] + EXCLUSIVE
+ONLY = [case for case in (*SPECS, *BROKEN) if case.only] + EXCLUSIVE
 
 
 def _of_group(*groups: str) -> list[Check]:
@@ -37,9 +39,12 @@ def _groups(case: Case) -> set[str]:
 
 def _subject(case: Case, broken: Broken) -> Subject:
     right = load(case.spec).spec
-    spec = changed(case.spec, case.change) if case.change else right
+    whole = case.fused or not right.fuses
+    changes = case.change if whole else {**NEVER, **case.change}
+    spec = changed(case.spec, changes) if changes else right
     same_hf = (spec.architecture, spec.tiny) == (right.architecture, right.tiny)
-    module = broken(case.spec, case.replace) if case.replace else module_of(case.spec)
+    text = "" if whole else stepwise(case.spec)
+    module = broken(case.spec, case.replace, text)
     return Subject(spec, module, hf=hf_model(case.spec) if same_hf else None)
 
 
@@ -57,7 +62,7 @@ def _assert_caught(case: Case, results: Sequence[CheckResult]) -> None:
         assert found[first].layer == case.layer
 
 
-@pytest.mark.parametrize("case", MODULES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", BROKEN, ids=lambda case: case.name)
 def test_broken_module(case: Case, broken: Broken) -> None:
     # Variants build many models: they run where they are expected to find something.
     groups = {"boot", "config", "forward", "hooks", "weights", *_groups(case)}
@@ -82,7 +87,7 @@ def test_nothing_else_in_the_battery_catches_it(case: Case, broken: Broken) -> N
 
 
 def test_every_check_catches_something() -> None:
-    caught = {name for case in (*MODULES, *SPECS) for name in case.expected}
+    caught = {name for case in (*BROKEN, *SPECS) for name in case.expected}
     assert {check.name for check in ALL} - caught == set()
 
 
@@ -102,5 +107,5 @@ def test_checks_fail_together_for_a_reason_and_only_where_one_of_them_never_fail
 def test_names_are_unique_and_say_something() -> None:
     assert len({check.name for check in ALL}) == len(ALL)
     assert all(check.description.endswith(".") for check in ALL)
-    cases = [*MODULES, *SPECS, *EXCLUSIVE]
+    cases = [*BROKEN, *SPECS, *EXCLUSIVE]
     assert len({case.name for case in cases}) == len(cases)

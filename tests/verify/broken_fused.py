@@ -1,0 +1,90 @@
+"""Broken modules that leave attention to HF when they may not, or hand it the wrong things."""
+
+from textwrap import indent
+
+from tests.verify.case import PREPARING, Case, Replacements, appended, losing_bits
+
+_IMPORT = "from .hook_aware_attention import HookAwareAttentionBridge\n"
+
+
+def bridge(body: str) -> Replacements:
+    """A replacement that puts a subclass with this body in the place of the imported bridge."""
+    name = "HookAwareAttentionBridge"
+    return ((_IMPORT, f"{_IMPORT}\n\nclass {name}({name}):\n{indent(body, '    ')}\n"),)
+
+
+FUSED = [
+    Case(
+        "attention that is never left to HF",
+        {"fused.taken": "HF computes 0 layers, not 4, with nothing hooked"},
+        spec="llama",
+        replace=bridge("def is_observed(self):\n    return True"),
+        only=True,
+        fused=True,
+    ),
+    Case(
+        "attention that is left to HF though the pattern is hooked",
+        {
+            "fused.taken": "HF computes 4 layers, not 3, with hook_pattern hooked",
+            "hooks.inventory": "hook_pattern fired 0 times in one pass, not once",
+        },
+        spec="llama",
+        replace=bridge("def is_observed(self):\n    return False"),
+        fused=True,
+    ),
+    Case(
+        "a mask where none is needed",
+        {"fused.mask": "layer 0 is handed a mask for unpadded text"},
+        spec="llama",
+        replace=bridge(
+            "def forward(self, hidden_states, attention_mask=None, **kwargs):\n"
+            "    length = hidden_states.shape[1]\n"
+            "    if attention_mask is None and length > 1:\n"
+            "        attention_mask = hidden_states.new_ones(1, 1, length, length).tril() > 0\n"
+            "    return super().forward(\n"
+            "        hidden_states=hidden_states, attention_mask=attention_mask, **kwargs\n"
+            "    )"
+        ),
+        only=True,
+        fused=True,
+    ),
+    Case(
+        "padding forgotten where attention is left to HF",
+        {"fused.agrees": "the padded output where HF computes attention differs from HF by"},
+        spec="llama",
+        replace=bridge(
+            "def forward(self, *args, **kwargs):\n"
+            "    if not self.is_observed():\n"
+            '        kwargs["attention_mask"] = None\n'
+            "    return super().forward(*args, **kwargs)"
+        ),
+        fused=True,
+    ),
+    Case(
+        "folded weights left out where attention is left to HF",
+        {"fused.agrees": "the output in compatibility mode where HF computes attention differs"},
+        spec="llama",
+        replace=bridge(
+            "def forward(self, *args, **kwargs):\n"
+            "    output, pattern = super().forward(*args, **kwargs)\n"
+            '    padded = kwargs.get("attention_mask") is not None\n'
+            "    wrong = self.compatibility_mode and padded and not self.is_observed()\n"
+            "    return (output + 0.01 if wrong else output), pattern"
+        ),
+        only=True,
+        fused=True,
+    ),
+    Case(
+        "8 bits of float32",
+        {"precision.float32": "in units of HF's own error of"},
+        replace=losing_bits("out.dtype is torch.float32"),
+        only=True,
+    ),
+    Case(
+        "a step that a key decides by which it is not decided",
+        {"config.conditions": "with use_cache=False, the adapter's supports_fold_ln is False"},
+        spec="llama",
+        replace=appended(f"{PREPARING}self.supports_fold_ln = hf_model.config.use_cache\n"),
+        only=True,
+    ),
+]
