@@ -1,5 +1,6 @@
 """The oracle: a tiny HF model, and what it computes. It knows nothing of specs or adapters."""
 
+import copy
 import inspect
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -143,6 +144,17 @@ class HfModel:
     def model(self) -> Any:
         """The HF model, in evaluation mode."""
         return self.once.get("the HF model", self._build)
+
+    def computing(self, implementation: str) -> Any:
+        """The HF model, or a copy whose attention is of this implementation."""
+        if self.config._attn_implementation == implementation:
+            return self.model
+        return self.once.get(f"HF's model of {implementation}", lambda: self._of(implementation))
+
+    def _of(self, implementation: str) -> Any:
+        copied = copy.deepcopy(self.model)
+        copied.set_attn_implementation(implementation)
+        return copied
 
     @property
     def config(self) -> Any:

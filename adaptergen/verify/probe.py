@@ -93,13 +93,6 @@ def attend(hf: HfModel, attention: str, edits: Mapping[str, Edit]) -> tuple[Tens
 
     The outputs of the modules named by `edits` pass through them on the way. Nothing is masked.
     """
-    if not edits:
-        name = f"what HF's {attention} returns with nothing masked"
-        return hf.once.get(name, lambda: _attend(hf, attention, edits))
-    return _attend(hf, attention, edits)
-
-
-def _attend(hf: HfModel, attention: str, edits: Mapping[str, Edit]) -> tuple[Tensor, Tensor]:
     output, pattern, *_ = _rerun_edited(hf, attention, edits).output
     return output, pattern
 

@@ -59,6 +59,8 @@ def _attention(v: Variant, own: dict[str, str]) -> dict[str, Any]:
         "sinks": "sinks" if v.sinks else None,
         "gate": v.gate or None,
         "norm_before_o": v.norm_before_o or None,
+        # The class does not say that it supports torch's SDPA.
+        "fused": "never" if v.fused == "separate" and not v.sinks else None,
     }
     return {
         "kind": "reimplemented",

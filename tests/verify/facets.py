@@ -31,7 +31,17 @@ REPRESENTATIVE = (
 )
 
 # What says nothing of how a model computes, and what has a reason of its own in each spec.
-LEFT_OUT = {*IDENTITY, "paths", "processing", "tokenizer", "tiny", "equivalent", "limits", "config"}
+LEFT_OUT = {
+    *IDENTITY,
+    "paths",
+    "processing",
+    "tokenizer",
+    "tiny",
+    "equivalent",
+    "limits",
+    "config",
+    "fused",
+}
 
 
 def values_of(spec: Spec) -> set[str]:

@@ -15,6 +15,7 @@ from adaptergen.spec.facet import Choice, Facet, Word
 from adaptergen.spec.load import LoadedSpec, Loader
 from adaptergen.spec.model import Spec
 from adaptergen.spec.walk import classes_of
+from adaptergen.support import FILE
 from adaptergen.verify import verify
 from adaptergen.verify.check import Check
 from adaptergen.verify.checks import ALL
@@ -46,7 +47,8 @@ def made(name: str) -> dict[str, Mutant]:
 
 
 def judged(name: str, mutant: Mutant, checks: Sequence[Check] = ALL) -> list[str]:
-    return list(Court(load(name).spec, hf_model(name), {}, checks).killers(mutant))
+    support = str(Path(module_of(name)).with_name(FILE))
+    return list(Court(load(name).spec, support, hf_model(name), {}, checks).killers(mutant))
 
 
 @pytest.mark.parametrize("name", rarely(SPECS, 1, pytest.mark.full))
@@ -107,7 +109,7 @@ def test_every_value_that_takes_an_argument_has_wrong_ones() -> None:
         ("module.mapping.blocks.attn.config.dropped", "boot.mapping"),
         ("module.bridge.policy.never", "hooks.rotation"),
         ("module.bridge.rope_optional.dropped", "settings.warnings"),
-        ("module.bridge.forward.kwargs.dropped", "cache.prefill"),
+        ("module.bridge.forward.kwargs.dropped", "fused.agrees"),
         ("module.flags.parallel_attn_mlp.added", "config.flags"),
     ],
 )

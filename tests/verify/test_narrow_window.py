@@ -9,7 +9,7 @@ from adaptergen.verify.record import Status
 from adaptergen.verify.running import run_checks
 from adaptergen.verify.select import Selection
 from adaptergen.verify.subject import Subject
-from tests.verify.conftest import changed, load, module_of
+from tests.verify.conftest import NEVER, changed, load, module_of, stepwise
 
 NARROW = {"sliding_window": 1}
 
@@ -39,8 +39,8 @@ def test_swapped_projections_are_noticed() -> None:
 
 def test_a_rotation_that_no_output_shows_is_noticed(broken: Callable[..., str]) -> None:
     own, general = "_SmolLM3AttentionBridge(\n", "PositionEmbeddingsAttentionBridge(\n"
-    module = broken("smollm3", ((own, general),))
-    subject = Subject(load("smollm3").spec, module, NARROW)
+    module = broken("smollm3", ((own, general),), stepwise("smollm3"))
+    subject = Subject(changed("smollm3", NEVER), module, NARROW)
     (result,) = run_checks(subject, [hooks.rotation])
     assert (result.status, result.layer) == (Status.FAILED, 3)
     assert "contradicts attention.rope.layers" in result.message

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from adaptergen.verify.check import (
     Evidence,
@@ -44,13 +44,17 @@ def padding(subject: Subject) -> Iterator[Evidence]:
 
 @check("cache.generate", "Greedy generation continues texts with the tokens that HF chooses.")
 def generate(subject: Subject) -> Iterator[Evidence]:
-    """A batch without padding and a left-padded one, each longer than the windows."""
+    """A batch without padding and a left-padded one, each longer than the windows.
+
+    Implementations of attention may differ in what padding sees, and a cache may keep that.
+    """
     hf = subject.hf
+    model = hf.computing(subject.attention_implementation)
     assert subject.trace is not None
     cause = first_divergence(subject)
     claim = cause.claim if cause else ""
     for what, batch in (("a batch", hf.batch(hf.length)), ("a padded batch", hf.padded("left"))):
-        theirs = _from_hf(hf, f"HF's continuation of {what}", partial(_continued, hf, batch))
+        theirs = _from_hf(hf, f"HF's continuation of {what}", partial(_continued, model, batch))
         ours = bridge_continuation(subject.bridge, batch, _NEW_TOKENS).tolist()
         for row, (found, expected) in enumerate(zip(ours, theirs, strict=True)):
             text = f"row {row} of {what} is continued with tokens {found}, HF's are {expected}"
@@ -65,8 +69,8 @@ def _from_hf(hf: HfModel, what: str, make: Callable[[], T]) -> T:
         raise NotApplicableError(f"HF itself fails with a cache: {error.reason}") from error
 
 
-def _continued(hf: HfModel, batch: Batch) -> list[list[int]]:
-    found: list[list[int]] = hf_continuation(hf.model, batch, _NEW_TOKENS, pad_token_id=0).tolist()
+def _continued(model: Any, batch: Batch) -> list[list[int]]:
+    found: list[list[int]] = hf_continuation(model, batch, _NEW_TOKENS, pad_token_id=0).tolist()
     return found
 
 

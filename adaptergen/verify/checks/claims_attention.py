@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from adaptergen.spec.attention import LatentAttention
+from adaptergen.spec.attention import LatentAttention, ReimplementedAttention
 from adaptergen.verify import probe
 from adaptergen.verify.check import Evidence, Fact, NotApplicableError, check
 from adaptergen.verify.heads import headed, rows
@@ -17,13 +17,17 @@ _POSITION = 1
 
 @check("claims.projections", "Queries, keys, values and output are the projections named so.")
 def projections(subject: Subject) -> Iterator[Evidence]:
-    """Changes one token in one projection's output and looks at what attention does with it."""
+    """Changes one token in one projection's output and looks at what attention does with it.
+
+    Attention that HF computes may do more with values and the output than these parts.
+    """
     spec = headed(subject.spec)
+    whole = isinstance(spec, ReimplementedAttention)
     if not subject.hf.seen.patterns:
         raise NotApplicableError("HF's attention returns no pattern, which would show it")
     for number, layer in subject.layers.items():
         parts = rows(subject.hf, subject.spec, layer)
-        for role in ("q", "k", "v", "o"):
+        for role in ("q", "k", "v", "o") if whole else ("q", "k"):
             name = spec.projections.module_of(role)
             edit = _disturb if role == "o" else probe.at(parts[role].flatten(), _disturb)
             path = f"{layer}.{spec.path}"

@@ -320,6 +320,6 @@ _BREAKS: tuple[Callable[[ast.Module], Wrong], ...] = (
     _methods_dropped,
     _steps_dropped,
     _parts_swapped,
-    _base_uninitialised,
     attention_changed,
+    _base_uninitialised,
 )
