@@ -33,9 +33,11 @@ class Workshop:
     ) -> Subject:
         """A spec and its module, about the model, or about the model under another config."""
         path = os.path.join(self.folder, f"{len(os.listdir(self.folder))}.py")
-        text = Renderer(self.templates).adapter(spec)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(format_all({path: text})[path])
+        renderer = Renderer(self.templates)
+        text = format_all({path: renderer.adapter(spec)})[path]
+        Path(path).write_text(text, encoding="utf-8")
+        # What the module imports, as these templates have it.
+        Path(self.folder, support.FILE).write_text(renderer.support(), encoding="utf-8")
         if not changes:
             return Subject(spec, path, hf=world.hf)
         other = world.under(changes)
@@ -47,9 +49,6 @@ class Workshop:
 def workshop(templates: Sequence[str]) -> Iterator[Workshop]:
     """A folder for modules that are only looked at."""
     with TemporaryDirectory(prefix="adaptergen-") as folder:
-        # What the modules import, as these templates have it.
-        text = Renderer(templates).support()
-        Path(folder, support.FILE).write_text(text, encoding="utf-8")
         yield Workshop(folder, templates)
 
 

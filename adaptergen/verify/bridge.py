@@ -61,10 +61,19 @@ def made_compatible(bridge: TransformerBridge) -> TransformerBridge:
 
 
 def logits(bridge: TransformerBridge, batch: Batch) -> Tensor:
-    """Logits [batch, pos, vocab]; TL derives positions from the mask."""
+    """Logits [batch, pos, vocab]; TL derives positions from the mask.
+
+    With nothing hooked, so that an adapter may leave attention to HF.
+    """
     with torch.no_grad():
         found: Tensor = bridge(batch.ids, attention_mask=batch.mask)
     return found
+
+
+def stepwise_logits(bridge: TransformerBridge, batch: Batch) -> Tensor:
+    """Logits [batch, pos, vocab] while TL computes attention, step by step."""
+    with observed(bridge):
+        return logits(bridge, batch)
 
 
 def log_probability_difference(bridge: TransformerBridge, hf: HfModel) -> float:
@@ -72,7 +81,7 @@ def log_probability_difference(bridge: TransformerBridge, hf: HfModel) -> float:
 
     Compatibility mode may shift logits by a constant; it may not change log-probabilities.
     """
-    ours = logits(bridge, hf.batch(hf.length))
+    ours = stepwise_logits(bridge, hf.batch(hf.length))
     return largest_difference(ours.log_softmax(-1), hf.seen.logits.log_softmax(-1))
 
 

@@ -17,7 +17,7 @@ from adaptergen.verify.components import Component, components
 from adaptergen.verify.heads import look_inside
 from adaptergen.verify.hf import Batch, HfModel
 from adaptergen.verify.layout import depends_on_config, under
-from adaptergen.verify.module import load_adapter
+from adaptergen.verify.module import SHIPPED, load_adapter
 from adaptergen.verify.once import Once
 from adaptergen.verify.stages import Stage, stages
 
@@ -42,7 +42,7 @@ class Subject:
         thrifty: bool = False,
     ) -> None:
         """A `thrifty` subject has one bridge: once `compatible` was asked for, `bridge` is it."""
-        self._spec = spec
+        self._spec = _never_fused(spec) if module_path.startswith(SHIPPED) else spec
         self.known = spec.verification.checks
         if spec.verification.float32 is not None:
             self.tolerance = ROUNDED
@@ -176,11 +176,19 @@ class Subject:
         return self.once.get("HF's activations", lambda: stages(self.hf, self.spec, self.layers))
 
     def logits(self, batch: Batch) -> Tensor:
-        """The bridge's logits [batch, pos, vocab], once the main pass has succeeded."""
+        """The logits [batch, pos, vocab] of TL's attention, once the main pass has succeeded."""
         assert self.trace is not None
-        return bridges.logits(self.bridge, batch)
+        return bridges.stepwise_logits(self.bridge, batch)
 
     def compatible_difference(self) -> float:
         """How far log-probabilities in compatibility mode are from HF's, on the main pass."""
         assert self.trace is not None
         return bridges.log_probability_difference(self.compatible, self.hf)
+
+
+def _never_fused(spec: Spec) -> Spec:
+    """What a spec says of an adapter that never leaves attention to HF, as those that TL ships."""
+    if not spec.fuses:
+        return spec
+    attention = spec.attention.model_copy(update={"fused": "never"})
+    return spec.model_copy(update={"attention": attention})

@@ -77,11 +77,7 @@ def head_settings(spec: Spec) -> list[dict[str, Any]]:
         settings += [{heads.query: query, heads.key_value: kv} for query, kv in counts]
     if heads.head_dim is not None:
         settings.append({heads.head_dim: 24})
-    single = heads.single
-    if single is None or single.unless is None:
-        return settings
-    # Elsewhere a single head of keys and values may hide what the config says of them.
-    return settings + [{**changes, single.unless: True} for changes in settings]
+    return settings
 
 
 def width_facts(subject: Subject, built: Structure) -> Iterator[Fact]:

@@ -67,7 +67,7 @@ def _log_probabilities(subject: Subject, steps: set[str]) -> Tensor:
     """What the bridge gives in compatibility mode when TL is told that these steps are valid."""
     adapter = _allowing(subject.adapter, steps)
     bridge = bridges.made_compatible(bridges.boot(adapter, subject.hf))
-    return bridges.logits(bridge, subject.hf.batch(subject.hf.length)).log_softmax(-1)
+    return bridges.stepwise_logits(bridge, subject.hf.batch(subject.hf.length)).log_softmax(-1)
 
 
 def _allowing(adapter: type[ArchitectureAdapter], steps: set[str]) -> type[ArchitectureAdapter]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from adaptergen.spec.attention import LatentAttention, ReimplementedAttention
 from adaptergen.spec.processing import Invalid
+from adaptergen.verify import bridge as bridges
 from adaptergen.verify.check import (
     Difference,
     Evidence,
@@ -122,6 +123,10 @@ def _examined(variant: Subject, *, blocks: bool = False) -> Iterator[Evidence]:
     theirs = variant.hf.seen.logits
     difference = largest_difference(variant.logits(batch), theirs)
     yield Difference("the output", difference, tolerance=variant.tolerance)
+    if variant.spec.fuses:
+        difference = largest_difference(bridges.logits(variant.bridge, batch), theirs)
+        text = "the output where HF computes attention"
+        yield Difference(text, difference, tolerance=variant.tolerance)
     for part in _OF_BLOCKS if blocks else ():
         yield from part.examine(variant)
     if blocks and isinstance(variant.spec.attention, ReimplementedAttention):
