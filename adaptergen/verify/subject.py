@@ -30,6 +30,8 @@ class Subject:
 
     # How exact values must agree.
     tolerance = EXACT
+    # Whether the adapter leaves attention to HF while no hook needs it step by step.
+    fuses = False
     # Checks that the adapter is known to fail, with the reason.
     known: Mapping[str, str] = MappingProxyType({})
 
@@ -43,6 +45,7 @@ class Subject:
     ) -> None:
         """A `thrifty` subject has one bridge: once `compatible` was asked for, `bridge` is it."""
         self._spec = _never_fused(spec) if module_path.startswith(SHIPPED) else spec
+        self.fuses = self._spec.fuses
         self.known = spec.verification.checks
         if spec.verification.float32 is not None:
             self.tolerance = ROUNDED
@@ -138,7 +141,7 @@ class Subject:
     @property
     def attention_implementation(self) -> str:
         """The implementation of HF's attention that the adapter needs."""
-        return "sdpa" if self._spec.fuses else "eager"
+        return "sdpa" if self.fuses else "eager"
 
     @property
     def bridge(self) -> TransformerBridge:

@@ -14,6 +14,7 @@ from adaptergen.spec.load import Loader
 from adaptergen.spec.mlp import MoeMlp
 from adaptergen.spec.model import Spec
 from adaptergen.spec.processing import Valid
+from adaptergen.spec.window import NoWindow
 from adaptergen.verify import verify
 from adaptergen.verify.checks import ALL
 from adaptergen.verify.document import read_records
@@ -28,6 +29,7 @@ from tests.verify.facets import REPRESENTATIVE
 
 EXACT = {
     "boot.refused": "the spec says that it takes all",
+    "claims.latents": "attention goes through no latents",
     "gradient.rounding": "the spec does not say so",
 }
 RAW = 1e-12
@@ -61,6 +63,12 @@ def _reasons(spec: Spec) -> Iterator[str]:
         yield "the spec declares it invalid: "
     if isinstance(spec.attention, LatentAttention):
         yield "attention goes through latents"
+    else:
+        yield EXACT["claims.latents"]
+    if not spec.fuses:
+        yield "TL, or HF by its own implementation, always computes attention"
+    elif not isinstance(spec.attention.window, NoWindow):
+        yield "every layer has a window"
     if isinstance(spec.attention, DelegatedAttention):
         yield "attention is HF's own"
         yield "no layer of HF rotates with this config"

@@ -173,7 +173,7 @@ def _compatible(subject: Subject) -> Iterator[Evidence]:
 
 
 def _require_fused(subject: Subject) -> None:
-    if not subject.spec.fuses:
+    if not subject.fuses:
         raise NotApplicableError("TL, or HF by its own implementation, always computes attention")
 
 

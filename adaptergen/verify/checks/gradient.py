@@ -38,7 +38,8 @@ def parameters(subject: Subject) -> Iterator[Evidence]:
     wrapped = dict(model.named_parameters())
     bridge = bridges.wrap(subject.adapter, hf.architecture, model)
     added = _added(bridge, wrapped)
-    ours = _gradients(_loss(bridge(batch.ids), batch), {**wrapped, **added})
+    with bridges.observed(bridge):
+        ours = _gradients(_loss(bridge(batch.ids), batch), {**wrapped, **added})
     theirs = hf.once.get("HF's gradients", lambda: _own_gradients(hf, batch))
     replaced = {n: wrapped[n] for n, g in theirs.items() if g is not None and ours[n] is None}
     parts = [(part, g) for name, part in added.items() if (g := ours[name]) is not None]

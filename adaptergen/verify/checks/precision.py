@@ -79,7 +79,7 @@ def _compared(subject: Subject, dtype: torch.dtype) -> Iterator[Evidence]:
 
 def _ways(subject: Subject) -> list[_Way]:
     """The ways in which attention is computed, each in words, with HF's own implementation."""
-    if not subject.spec.fuses:
+    if not subject.fuses:
         return [("", "eager", _unobserved)]
     return [
         (" where HF computes attention", "sdpa", _unobserved),

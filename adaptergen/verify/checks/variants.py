@@ -123,7 +123,7 @@ def _examined(variant: Subject, *, blocks: bool = False) -> Iterator[Evidence]:
     theirs = variant.hf.seen.logits
     difference = largest_difference(variant.logits(batch), theirs)
     yield Difference("the output", difference, tolerance=variant.tolerance)
-    if variant.spec.fuses:
+    if variant.fuses:
         difference = largest_difference(bridges.logits(variant.bridge, batch), theirs)
         text = "the output where HF computes attention"
         yield Difference(text, difference, tolerance=variant.tolerance)
