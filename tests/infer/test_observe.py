@@ -18,6 +18,7 @@ from adaptergen.infer.tiny import shrunk
 from adaptergen.infer.world import UnexplainedError, World
 from adaptergen.spec.compare import facets, semantic_differences
 from adaptergen.spec.model import Spec
+from tests.conftest import rarely
 from tests.infer.variants import draw, truth, write
 from tests.infer.worlds import Change, added, odd, spec_of
 from tests.verify.conftest import ROOT
@@ -57,7 +58,7 @@ def test_class_is_seen_as_its_spec_says(name: str) -> None:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("name", MORE)
+@pytest.mark.parametrize("name", rarely(MORE, 12, pytest.mark.exhaustive))
 def test_more_classes_are_seen_as_their_specs_say(name: str) -> None:
     if name in EXPLAINED:
         pytest.skip(EXPLAINED[name])
