@@ -74,10 +74,11 @@ def test_builds_a_users_spec_as_the_checkout_does(installed: Path, project: Path
     built = succeed(installed / "adaptergen", "build", cwd=project)
     assert built.splitlines() == [
         "wrote src/adapters/mine.py (missing)",
+        "wrote src/adapters/hook_aware_attention.py (missing)",
         "wrote src/adapters/__init__.py (missing)",
     ]
     module = (project / "src" / "adapters" / "mine.py").read_text()
-    assert "class _MineAttentionBridge(PositionEmbeddingsAttentionBridge):" in module
+    assert "class _MineAttentionBridge(HookAwareAttentionBridge):" in module
     assert "class MineArchitectureAdapter(ArchitectureAdapter):" in module
 
     # Fresh for the wheel is fresh for the checkout: versions, not places, decide.
