@@ -97,14 +97,14 @@ class Build:
 
         self._refuse_file_as_output()
         reasons = {target.module: reason for target, reason in self._stale.items()}
+        if reason := self._why_support_stale():
+            reasons[self._support_path] = reason
         orphans = self._orphans()
         self._refuse_foreign([*reasons, *(orphan.path for orphan in orphans)])
         renderer = Renderer(self._templates)
         drafts = self._drafts(renderer, self._stale)
-        if reason := self._why_support_stale():
-            self._refuse_foreign([self._support_path])
+        if self._support_path in reasons:
             drafts.append(Draft(self._support_path, self._support_stamp, renderer.support()))
-            reasons[self._support_path] = reason
         entries = self._entries(drafts)
         registry.check_unique(entries, self._sources(entries))
         if reason := self._why_registry_stale(entries):
@@ -164,8 +164,7 @@ class Build:
         return Stamp(support.SOURCE, "", self._common)
 
     def _why_support_stale(self) -> str:
-        found = self._state(self._support_path)
-        return found if isinstance(found, str) else _difference(found, self._support_stamp)
+        return self._why_not(self._support_path, self._support_stamp)
 
     def _stamp(self, target: Target, adapter: str, chain: Sequence[str]) -> Stamp:
         inputs = [("spec", spec_name(path), self._digest(path)) for path in chain]
@@ -241,10 +240,12 @@ class Build:
         return Stamp(registry.SOURCE, "", (listed, *self._common))
 
     def _why_registry_stale(self, entries: list[Entry]) -> str:
-        found = self._state(self._registry_path)
-        if isinstance(found, str):
-            return found
-        return _difference(found, self._registry_stamp(entries))
+        return self._why_not(self._registry_path, self._registry_stamp(entries))
+
+    def _why_not(self, path: str, expected: Stamp) -> str:
+        """Why a file is not what its stamp should be; empty if it is."""
+        found = self._state(path)
+        return found if isinstance(found, str) else _difference(found, expected)
 
     def _refuse_file_as_output(self) -> None:
         output = self.project.output

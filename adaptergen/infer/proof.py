@@ -36,8 +36,10 @@ class Workshop:
         renderer = Renderer(self.templates)
         text = format_all({path: renderer.adapter(spec)})[path]
         Path(path).write_text(text, encoding="utf-8")
-        # What the module imports, as these templates have it.
-        Path(self.folder, support.FILE).write_text(renderer.support(), encoding="utf-8")
+        beside = Path(self.folder, support.FILE)
+        if not beside.exists():
+            # What the modules import, as these templates have it.
+            beside.write_text(renderer.support(), encoding="utf-8")
         if not changes:
             return Subject(spec, path, hf=world.hf)
         other = world.under(changes)

@@ -13,10 +13,10 @@ from transformers import GenerationConfig
 from adaptergen.verify.hf import Batch, HfModel
 
 
-def thirds(batch: Batch) -> tuple[int, ...]:
-    """Borders that cut a batch into some text, some more, and a last token."""
+def borders_of(batch: Batch) -> tuple[int, ...]:
+    """Where a batch is cut into chunks of different lengths, the last one a single token."""
     length = batch.ids.shape[1]
-    return 0, length // 2, length - 1, length
+    return 0, length // 2, length // 2 + 3, length - 1, length
 
 
 def hf_in_chunks(hf: HfModel, batch: Batch, borders: Sequence[int]) -> Tensor:

@@ -12,6 +12,7 @@ from adaptergen.verify.check import (
     largest_difference,
 )
 from adaptergen.verify.decoding import (
+    borders_of,
     bridge_continuation,
     bridge_in_chunks,
     hf_continuation,
@@ -76,14 +77,9 @@ def _continued(model: Any, batch: Batch) -> list[list[int]]:
 
 def _in_chunks(subject: Subject, batch: Batch, how: str) -> Iterator[Evidence]:
     assert subject.trace is not None
-    borders = _borders(batch)
+    borders = borders_of(batch)
     hf = subject.hf
     theirs = _from_hf(hf, f"HF's output {how}", partial(hf_in_chunks, hf, batch, borders))
     ours = bridge_in_chunks(subject.bridge, batch, borders)
     difference = largest_difference(ours[batch.real], theirs[batch.real])
     yield traced(subject, f"the output {how}", difference)
-
-
-def _borders(batch: Batch) -> tuple[int, ...]:
-    length = batch.ids.shape[1]
-    return 0, length // 2, length // 2 + 3, length - 1, length

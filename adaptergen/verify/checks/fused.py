@@ -21,7 +21,7 @@ from adaptergen.verify.check import (
     largest_difference,
 )
 from adaptergen.verify.checks.weights import PROCESSED
-from adaptergen.verify.decoding import bridge_in_chunks, hf_in_chunks, thirds
+from adaptergen.verify.decoding import borders_of, bridge_in_chunks, hf_in_chunks
 from adaptergen.verify.hf import Batch
 from adaptergen.verify.layers import windows_claimed
 from adaptergen.verify.once import UnavailableError
@@ -119,8 +119,7 @@ def agrees(subject: Subject) -> Iterator[Evidence]:
         real = batch.real
         difference = largest_difference(fused[real], theirs[real])
         yield Difference(f"the {what} where HF computes attention", difference)
-        with bridges.observed(bridge):
-            stepwise = bridges.logits(bridge, batch)
+        stepwise = bridges.stepwise_logits(bridge, batch)
         difference = largest_difference(fused[real], stepwise[real])
         yield Difference(f"the {what} where HF computes attention from where TL does", difference)
         yield from _in_chunks(subject, what, batch)
@@ -130,9 +129,9 @@ def agrees(subject: Subject) -> Iterator[Evidence]:
 
 
 def _in_chunks(subject: Subject, what: str, batch: Batch) -> Iterator[Evidence]:
-    hf, bridge, borders = subject.hf, subject.bridge, thirds(batch)
+    hf, bridge, borders = subject.hf, subject.bridge, borders_of(batch)
     try:
-        hf.once.get(f"HF's {what} in thirds", partial(hf_in_chunks, hf, batch, borders))
+        hf.once.get(f"HF's {what} in chunks", partial(hf_in_chunks, hf, batch, borders))
     except UnavailableError:
         # With some configs, such as a window of one token, HF's own cache fails.
         return
@@ -166,8 +165,7 @@ def _backward(subject: Subject) -> Iterator[Evidence]:
 def _compatible(subject: Subject) -> Iterator[Evidence]:
     bridge, batch = subject.compatible, subject.hf.padded("left")
     fused = bridges.logits(bridge, batch)[batch.real]
-    with bridges.observed(bridge):
-        stepwise = bridges.logits(bridge, batch)[batch.real]
+    stepwise = bridges.stepwise_logits(bridge, batch)[batch.real]
     text = "the output in compatibility mode where HF computes attention"
     yield Difference(text, largest_difference(fused, stepwise), tolerance=PROCESSED)
 

@@ -54,15 +54,13 @@ def _compared(subject: Subject, dtype: torch.dtype) -> Iterator[Evidence]:
     hf = subject.hf
     cause = first_divergence(subject) if subject.trace else None
     name = str(dtype).removeprefix("torch.")
-    bridge = None
+    model = _rounded(hf.model, dtype, "eager")
+    routers = [model.get_submodule(path) for path in _routers(subject)]
+    bridge = bridges.wrap(subject.adapter, hf.architecture, model)
     for way, implementation, computing in _ways(subject):
         rounded = hf.once.get(
             f"HF's model in {name}{way}", partial(_rounded, hf.model, dtype, implementation)
         )
-        if bridge is None:
-            model = copy.deepcopy(rounded)
-            routers = [model.get_submodule(path) for path in _routers(subject)]
-            bridge = bridges.wrap(subject.adapter, hf.architecture, model)
         for what, batch in (("output", hf.batch(hf.length)), ("padded output", hf.padded("left"))):
             theirs, experts, error = hf.once.get(
                 f"HF's {what} in {name}{way}", partial(_run, rounded, _routers(subject), batch)
