@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 from argparse import Namespace
 from collections.abc import Sequence
 from functools import partial
@@ -18,6 +19,7 @@ from adaptergen.selection import select_spec, select_specs
 from adaptergen.spec.files import spec_files
 from adaptergen.spec.load import LoadedSpec, Loader
 from adaptergen.verify.report import Report
+from adaptergen.verify.share import ALONE, Share, shares
 
 if TYPE_CHECKING:
     from adaptergen.verify.jobs import Job
@@ -30,7 +32,11 @@ def run(arguments: Namespace) -> int:
         return _list_checks()
     if arguments.resume and not arguments.json:
         raise Unusable("--resume needs --json FILE, where finished records are")
-    jobs = _jobs(arguments)
+    with tempfile.TemporaryDirectory(prefix="adaptergen-") as claims:
+        return _verify(_jobs(arguments, claims), arguments)
+
+
+def _verify(jobs: "list[Job]", arguments: Namespace) -> int:
     from adaptergen.verify.jobs import Limits, run_jobs
     from adaptergen.verify.table import table
 
@@ -51,7 +57,8 @@ def run(arguments: Namespace) -> int:
     return 0 if all(record.passed for record in report.records) else 1
 
 
-def _jobs(arguments: Namespace) -> "list[Job]":
+def _jobs(arguments: Namespace, claims: str) -> "list[Job]":
+    """What to verify; processes that share mutants do so in a folder each of `claims`."""
     project = find_project()
     # Generated modules may import bridges that the project has written by hand.
     sys.path.append(project.root)
@@ -73,7 +80,10 @@ def _jobs(arguments: Namespace) -> "list[Job]":
         _warn_of_stale(project, [spec.path for spec in specs if _is_built_here(project, spec)])
     # What is left of the processes when each spec has one.
     processes = max(1, arguments.jobs // len(work)) if arguments.mutants else 1
-    return [_job(spec, module, overrides, options, processes) for spec, module in work]
+    return [
+        _job(spec, module, overrides, options, shares(processes, tempfile.mkdtemp(dir=claims)))
+        for spec, module in work
+    ]
 
 
 def _options(arguments: Namespace) -> dict[str, Any]:
@@ -109,7 +119,7 @@ def _shipped_job(project: Project, arguments: Namespace) -> "Job":
     overrides, options = settings(arguments.overrides, "--set"), _options(arguments)
     spec = _spec_of(project, name, arguments.specs)
     if spec:
-        return _job(spec, module, overrides, options)
+        return _job(spec, module, overrides, options, [ALONE])
     inputs = hash_inputs([], {"adapter": name, "overrides": overrides, **options})
     blank = Record(name, name, module, overrides, (), 0.0, inputs=inputs)
     return Job(partial(verify_foreign, name, overrides, **options), blank)
@@ -133,13 +143,12 @@ def _job(
     module: str,
     overrides: dict[str, Any],
     options: dict[str, Any],
-    processes: int = 1,
+    among: Sequence[Share],
 ) -> "Job":
     from adaptergen.verify import verify
     from adaptergen.verify.inputs import code_files, hash_inputs
     from adaptergen.verify.jobs import Job
     from adaptergen.verify.record import Record
-    from adaptergen.verify.share import shares
 
     settings = {"overrides": overrides, **options}
     files = [spec.path, *spec.parents, *([module] if os.path.isfile(module) else [])]
@@ -148,9 +157,7 @@ def _job(
     templates = options.get("mutants_from", ())
     inputs = hash_inputs(files, {"module": module, **settings}, templates)
     blank = Record(spec.name, spec.spec.architecture, module, overrides, (), 0.0, inputs=inputs)
-    tasks = [
-        partial(verify, spec, module, overrides, **options, share=s) for s in shares(processes)
-    ]
+    tasks = [partial(verify, spec, module, overrides, **options, share=share) for share in among]
     return Job(tasks[0], blank, tuple(tasks[1:]))
 
 

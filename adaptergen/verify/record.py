@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
-from itertools import zip_longest
 from typing import Any
 
 import adaptergen
@@ -168,9 +167,9 @@ class Record:
 
 
 def joined(parts: Sequence[Record]) -> Record:
-    """The first record with the mutants of all, which were dealt out in turn."""
-    dealt = zip_longest(*(part.mutants for part in parts))
-    mutants = tuple(mutant for round_ in dealt for mutant in round_ if mutant)
+    """The first record with the mutants of all, by name: the parts have taken them as it came."""
+    taken = (mutant for part in parts for mutant in part.mutants)
+    mutants = tuple(sorted(taken, key=lambda mutant: (mutant.name, mutant.description)))
     return replace(parts[0], mutants=mutants, seconds=max(part.seconds for part in parts))
 
 

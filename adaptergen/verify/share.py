@@ -1,6 +1,7 @@
 """How the mutants of one adapter are dealt out among processes."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -9,24 +10,43 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Share:
-    """What the process of this number, counted from 0, has to do when there are so many."""
+    """What one of several processes has to do, counted from 0.
+
+    `claims` is a folder that the processes have in common, empty at first; the path is empty if
+    there is one process alone.
+    """
 
     number: int = 0
-    processes: int = 1
+    claims: str = ""
 
     @property
     def first(self) -> bool:
         """Whether it also does what only one of them needs to do."""
         return self.number == 0
 
-    def of(self, things: Sequence[T]) -> Sequence[T]:
-        """Its part of things that are dealt out in turn."""
-        return things[self.number :: self.processes]
+    def of(self, things: Sequence[T]) -> Iterator[T]:
+        """Those of the things that no other process has taken by the time this one is ready.
+
+        Some things take much longer than others, so that dealing them out in advance would not do.
+        """
+        for number, thing in enumerate(things):
+            if self._takes(number):
+                yield thing
+
+    def _takes(self, number: int) -> bool:
+        if not self.claims:
+            return True
+        try:
+            # Of all that try, one succeeds.
+            os.mkdir(os.path.join(self.claims, str(number)))
+        except FileExistsError:
+            return False
+        return True
 
 
 ALONE = Share()
 
 
-def shares(processes: int) -> list[Share]:
+def shares(processes: int, claims: str) -> list[Share]:
     """The shares of so many processes."""
-    return [Share(number, processes) for number in range(processes)]
+    return [Share(number, claims) for number in range(processes)] if processes > 1 else [ALONE]

@@ -78,16 +78,19 @@ def run_mutants(
     support = Path(subject.module_path).with_name(FILE)
     court = Court(loaded.spec, str(support), subject.hf, subject.overrides, checks)
     results = []
-    mine = share.of(made)
-    for number, mutant in enumerate(mine, 1):
-        progress(f"{loaded.name}: mutant {number} of {len(mine)}, {mutant.name}")
+    # Bridges refer to themselves: each would stay until Python looks for garbage. It looks after
+    # each mutant, among what came to be since now.
+    gc.collect()
+    gc.freeze()
+    for number, mutant in share.of(list(enumerate(made, 1))):
+        progress(f"{loaded.name}: mutant {number} of {len(made)}, {mutant.name}")
         killers = tuple(court.killers(mutant))
         # What a parent says of its mutants is allowed here, and need not hold here.
         listed = mutant.name in own or not killers
         reason = inherited.get(mutant.name, "") if listed else ""
         results.append(MutantResult(mutant.name, mutant.description, killers, reason))
-        # Bridges refer to themselves, so that each would stay until Python looks for garbage.
         gc.collect()
+    gc.unfreeze()
     return tuple(results)
 
 
