@@ -3,9 +3,9 @@
 # adapter ApertusArchitectureAdapter for ApertusForCausalLM
 # spec apertus 94bbe6edc022
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body b449ea85915c
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body db2d7cccb5f4
 """Apertus architecture adapter.
 
 Llama-family decoder with query and key norms, whose MLP has no gate and a learned xIELU.
@@ -19,14 +19,16 @@ from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapt
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
-    LinearBridge,
     MLPBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+    RMSNormalizationBridge,
+)
 
 
 class ApertusArchitectureAdapter(ArchitectureAdapter):

@@ -3,9 +3,9 @@
 # adapter ArceeArchitectureAdapter for ArceeForCausalLM
 # spec arcee 4d9662f4c1d9
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 2efa89233e82
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body db8721677117
 """Arcee architecture adapter.
 
 Llama-family decoder whose MLP has no gate and squares its ReLU.
@@ -19,14 +19,16 @@ from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapt
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
-    LinearBridge,
     MLPBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+    RMSNormalizationBridge,
+)
 
 
 class ArceeArchitectureAdapter(ArchitectureAdapter):

@@ -3,9 +3,9 @@
 # adapter AriaTextArchitectureAdapter for AriaTextForCausalLM
 # spec aria_text 89f0934dcc2f
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body d72113450636
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body e3631eac6d44
 """AriaText architecture adapter.
 
 Llama-family decoder with a mixture of experts beside one for every token.
@@ -20,15 +20,17 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
     GatedMLPBridge,
-    LinearBridge,
     MoEBridge,
     MoERouterBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+    RMSNormalizationBridge,
+)
 
 
 class AriaTextArchitectureAdapter(ArchitectureAdapter):

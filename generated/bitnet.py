@@ -3,9 +3,9 @@
 # adapter BitNetArchitectureAdapter for BitNetForCausalLM
 # spec bitnet 0dd08443301e
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 59321522377e
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body 7e4feb77c1b5
 """BitNet architecture adapter.
 
 Llama-family decoder with further norms before the output projections.
@@ -21,13 +21,15 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
     GatedMLPBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+    RMSNormalizationBridge,
+)
 
 
 class _BitNetAttentionBridge(HookAwareAttentionBridge):

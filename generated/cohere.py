@@ -3,9 +3,9 @@
 # adapter CohereArchitectureAdapter for CohereForCausalLM
 # spec cohere d90ff6b98ac7
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 19b8c65300a0
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body d11d840fbfa2
 """Cohere architecture adapter.
 
 Parallel decoder behind one LayerNorm, with adjacent rotary pairs and scaled logits.
@@ -20,14 +20,16 @@ from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapt
 from transformer_lens.model_bridge.generalized_components import (
     EmbeddingBridge,
     GatedMLPBridge,
-    LinearBridge,
     NormalizationBridge,
     ParallelBlockBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+)
 
 
 class CohereArchitectureAdapter(ArchitectureAdapter):

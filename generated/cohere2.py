@@ -4,9 +4,9 @@
 # spec cohere2 ef3831e334c6
 # spec cohere d90ff6b98ac7
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body e1f7366ff380
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body 6695d70d145b
 """Cohere2 architecture adapter.
 
 Cohere with sliding layers that rotate, and layers that see everything and do not.
@@ -21,14 +21,16 @@ from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapt
 from transformer_lens.model_bridge.generalized_components import (
     EmbeddingBridge,
     GatedMLPBridge,
-    LinearBridge,
     NormalizationBridge,
     ParallelBlockBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+)
 
 
 class _Cohere2AttentionBridge(HookAwareAttentionBridge):

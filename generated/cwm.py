@@ -3,9 +3,9 @@
 # adapter CwmArchitectureAdapter for CwmForCausalLM
 # spec cwm 76d598e481a1
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 3059d2de4903
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body b3916cc7b5db
 """Cwm architecture adapter.
 
 Llama-family decoder whose layers see a sliding window or everything, layer by layer.
@@ -20,13 +20,15 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
     GatedMLPBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+    RMSNormalizationBridge,
+)
 
 
 class CwmArchitectureAdapter(ArchitectureAdapter):

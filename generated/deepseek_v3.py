@@ -4,9 +4,9 @@
 # spec deepseek_v3 65c463652a60
 # spec glm4_moe 3b206451b383
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 5ebc573108a3
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body 8045efedaf3c
 """DeepseekV3 architecture adapter.
 
 Latent attention, and a mixture of experts behind some dense layers.
@@ -18,14 +18,17 @@ from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapt
 from transformer_lens.model_bridge.generalized_components import (
     EmbeddingBridge,
     GatedMLPBridge,
-    LinearBridge,
     MLAAttentionBridge,
     MLABlockBridge,
     MoEBridge,
     MoERouterBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
+)
+
+from .hook_aware import (
+    LinearBridge,
+    RMSNormalizationBridge,
 )
 
 

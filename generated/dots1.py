@@ -4,9 +4,9 @@
 # spec dots1 237122b977e7
 # spec glm4_moe 3b206451b383
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body c87fa0ac1d70
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body 1c2bb64b02e0
 """Dots1 architecture adapter.
 
 Qwen3's attention with a mixture of experts behind some dense layers.
@@ -21,15 +21,17 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
     GatedMLPBridge,
-    LinearBridge,
     MoEBridge,
     MoERouterBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+    RMSNormalizationBridge,
+)
 
 
 class Dots1ArchitectureAdapter(ArchitectureAdapter):

@@ -3,9 +3,9 @@
 # adapter Ernie45ArchitectureAdapter for Ernie4_5ForCausalLM
 # spec ernie4_5 e2f679767681
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 9a237487eb06
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body 278fff02fba3
 """Ernie 4.5 architecture adapter.
 
 Llama-family decoder that rotates adjacent elements, with one key for all biases.
@@ -20,13 +20,15 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
     GatedMLPBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+    RMSNormalizationBridge,
+)
 
 
 class Ernie45ArchitectureAdapter(ArchitectureAdapter):

@@ -4,9 +4,9 @@
 # spec ernie4_5_moe 6741de3f7dd2
 # spec ernie4_5 e2f679767681
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 65c46b446117
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body deebc0773f4d
 """Ernie 4.5 MoE architecture adapter.
 
 Ernie 4.5 with a mixture of experts behind some dense layers.
@@ -21,15 +21,17 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
     GatedMLPBridge,
-    LinearBridge,
     MoEBridge,
     MoERouterBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+    RMSNormalizationBridge,
+)
 
 
 class Ernie45MoeArchitectureAdapter(ArchitectureAdapter):

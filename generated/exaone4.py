@@ -4,9 +4,9 @@
 # spec exaone4 303c43a433ae
 # spec olmo2 41b1838a2380
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 3975e007a2d9
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body 26038f5d8a27
 """Exaone4 architecture adapter.
 
 Norms on outputs, query and key norms, and layers that see everything and do not rotate.
@@ -22,13 +22,15 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
     GatedMLPBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+    RMSNormalizationBridge,
+)
 
 
 class _Exaone4AttentionBridge(HookAwareAttentionBridge):

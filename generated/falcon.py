@@ -6,9 +6,9 @@
 # spec starcoder2 541be1cc3d5a
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 2978cafddd1e
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body 146dc0e36b79
 """Falcon architecture adapter.
 
 Parallel decoder with one projection for queries, keys and values, in three layouts.
@@ -23,7 +23,6 @@ from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapt
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
-    LinearBridge,
     MLPBridge,
     NormalizationBridge,
     ParallelBlockBridge,
@@ -31,6 +30,8 @@ from transformer_lens.model_bridge.generalized_components import (
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
+
+from .hook_aware import LinearBridge
 
 
 class _FalconMLPBridge(MLPBridge):

@@ -4,9 +4,9 @@
 # spec flex_olmo 0f36772fc081
 # spec olmo2 41b1838a2380
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 42865d307baf
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body ef26c0b3b2a5
 """FlexOlmo architecture adapter.
 
 OLMo 2 with a mixture of experts in place of the MLP.
@@ -20,15 +20,17 @@ from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapt
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
-    LinearBridge,
     MoEBridge,
     MoERouterBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+    RMSNormalizationBridge,
+)
 
 
 class FlexOlmoArchitectureAdapter(ArchitectureAdapter):

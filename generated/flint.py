@@ -6,9 +6,9 @@
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body eddb4a1defb7
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body 2832f7b3cd2e
 """Flint architecture adapter.
 
 Qwen3's experts beside one for every token, sinks, and full layers that do not rotate.
@@ -24,13 +24,16 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
     GatedMLPBridge,
-    LinearBridge,
     MoEBridge,
     MoERouterBridge,
     PositionEmbeddingsAttentionBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
+)
+
+from .hook_aware import (
+    LinearBridge,
+    RMSNormalizationBridge,
 )
 
 

@@ -3,9 +3,9 @@
 # adapter GemmaArchitectureAdapter for GemmaForCausalLM
 # spec gemma 670be2fbe33c
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body a9935eacafc3
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body 173eef1d8409
 """Gemma architecture adapter.
 
 Llama-family decoder whose norms multiply by 1 + weight and whose embedding is scaled.
@@ -20,13 +20,15 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
     GatedMLPBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+    RMSNormalizationBridge,
+)
 
 
 class GemmaArchitectureAdapter(ArchitectureAdapter):

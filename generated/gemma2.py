@@ -4,9 +4,9 @@
 # spec gemma2 23b477ce69f2
 # spec gemma 670be2fbe33c
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 5a491c017a57
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body df23508feef7
 """Gemma2 architecture adapter.
 
 Gemma with norms on both sides of attention and MLP, soft caps, and every other layer sliding.
@@ -21,11 +21,14 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
     GatedMLPBridge,
-    LinearBridge,
     PositionEmbeddingsAttentionBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
+)
+
+from .hook_aware import (
+    LinearBridge,
+    RMSNormalizationBridge,
 )
 
 

@@ -5,9 +5,9 @@
 # spec gemma2 23b477ce69f2
 # spec gemma 670be2fbe33c
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body e4c3a722ed2d
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body f0067bf30ba5
 """Gemma3 architecture adapter.
 
 Gemma 2 with query and key norms, and positions of another base on sliding layers.
@@ -22,13 +22,15 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
     GatedMLPBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+    RMSNormalizationBridge,
+)
 
 
 class Gemma3ArchitectureAdapter(ArchitectureAdapter):

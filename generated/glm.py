@@ -3,9 +3,9 @@
 # adapter GlmArchitectureAdapter for GlmForCausalLM
 # spec glm 3463140b2366
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 86481a612f7c
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body 3098327172d9
 """Glm architecture adapter.
 
 Llama-family decoder that rotates adjacent elements of half of each head, with a fused gate.
@@ -20,13 +20,15 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
     JointGateUpMLPBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+    RMSNormalizationBridge,
+)
 
 
 class GlmArchitectureAdapter(ArchitectureAdapter):

@@ -4,9 +4,9 @@
 # spec glm4 e0e8c8e52b9e
 # spec glm 3463140b2366
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 1fcdc40585fb
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body 31cb77a51b04
 """Glm4 architecture adapter.
 
 GLM with norms on both sides of attention and MLP.
@@ -21,13 +21,15 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
     JointGateUpMLPBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+    RMSNormalizationBridge,
+)
 
 
 class Glm4ArchitectureAdapter(ArchitectureAdapter):

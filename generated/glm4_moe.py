@@ -3,9 +3,9 @@
 # adapter Glm4MoeArchitectureAdapter for Glm4MoeForCausalLM
 # spec glm4_moe 3b206451b383
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 1083f03247b0
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body 62d57f261a6b
 """Glm4Moe architecture adapter.
 
 Decoder with a mixture of experts behind some dense layers, half of each head rotated.
@@ -20,15 +20,17 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
     GatedMLPBridge,
-    LinearBridge,
     MoEBridge,
     MoERouterBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+    RMSNormalizationBridge,
+)
 
 
 class Glm4MoeArchitectureAdapter(ArchitectureAdapter):

@@ -5,9 +5,9 @@
 # spec starcoder2 541be1cc3d5a
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body b7757a5f33d4
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body 97b218188631
 """GPTNeoX architecture adapter.
 
 Parallel decoder with LayerNorms, biases and a quarter of each head rotated (Pythia).
@@ -22,7 +22,6 @@ from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapt
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
-    LinearBridge,
     MLPBridge,
     NormalizationBridge,
     ParallelBlockBridge,
@@ -30,6 +29,8 @@ from transformer_lens.model_bridge.generalized_components import (
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
+
+from .hook_aware import LinearBridge
 
 
 class GPTNeoXArchitectureAdapter(ArchitectureAdapter):

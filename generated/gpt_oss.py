@@ -3,9 +3,9 @@
 # adapter GptOssArchitectureAdapter for GptOssForCausalLM
 # spec gpt_oss 4c9e3c7594b1
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 5ef384c2995e
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body 571433384457
 """GptOss architecture adapter.
 
 Decoder with attention sinks, biases, every other layer sliding, and experts with biases.
@@ -19,13 +19,16 @@ from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapt
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
-    LinearBridge,
     MoEBridge,
     MoERouterBridge,
     PositionEmbeddingsAttentionBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
+)
+
+from .hook_aware import (
+    LinearBridge,
+    RMSNormalizationBridge,
 )
 
 

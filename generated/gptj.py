@@ -6,9 +6,9 @@
 # spec starcoder2 541be1cc3d5a
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 122aa7e86e5a
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body e06b1df72323
 """GPT-J architecture adapter.
 
 Parallel decoder behind one LayerNorm, with positions rotated inside of attention.
@@ -22,12 +22,13 @@ from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapt
 from transformer_lens.model_bridge.generalized_components import (
     AttentionBridge,
     EmbeddingBridge,
-    LinearBridge,
     MLPBridge,
     NormalizationBridge,
     ParallelBlockBridge,
     UnembeddingBridge,
 )
+
+from .hook_aware import LinearBridge
 
 
 class GPTJArchitectureAdapter(ArchitectureAdapter):

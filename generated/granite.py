@@ -3,9 +3,9 @@
 # adapter GraniteArchitectureAdapter for GraniteForCausalLM
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 7751ffc715d5
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body a2d3e4766d39
 """Granite architecture adapter.
 
 Llama-family decoder with multipliers on embedding, residual, attention and logits.
@@ -20,14 +20,16 @@ from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapt
 from transformer_lens.model_bridge.generalized_components import (
     EmbeddingBridge,
     GatedMLPBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     ScaledResidualBlockBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+    RMSNormalizationBridge,
+)
 
 
 class GraniteArchitectureAdapter(ArchitectureAdapter):

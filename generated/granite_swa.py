@@ -4,9 +4,9 @@
 # spec granite_swa 1482bd421b24
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 25254a5b3814
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body c59b4cf36b72
 """GraniteSWA architecture adapter.
 
 Granite with attention sinks, sliding layers, and a base of positions for each layer.
@@ -21,11 +21,14 @@ from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapt
 from transformer_lens.model_bridge.generalized_components import (
     EmbeddingBridge,
     GatedMLPBridge,
-    LinearBridge,
     PositionEmbeddingsAttentionBridge,
-    RMSNormalizationBridge,
     ScaledResidualBlockBridge,
     UnembeddingBridge,
+)
+
+from .hook_aware import (
+    LinearBridge,
+    RMSNormalizationBridge,
 )
 
 

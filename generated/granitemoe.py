@@ -4,9 +4,9 @@
 # spec granitemoe 2e1ee7a89cc2
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body b9c381de324a
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body d9315f445788
 """GraniteMoe architecture adapter.
 
 Granite with a mixture of experts in place of the MLP.
@@ -20,16 +20,18 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     EmbeddingBridge,
-    LinearBridge,
     MoEBridge,
     MoERouterBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     ScaledResidualBlockBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+    RMSNormalizationBridge,
+)
 
 
 class GraniteMoeArchitectureAdapter(ArchitectureAdapter):

@@ -5,9 +5,9 @@
 # spec granitemoe 2e1ee7a89cc2
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 6da0c13c04a0
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body 1d08a8c74681
 """GraniteMoeShared architecture adapter.
 
 GraniteMoe with an MLP for every token beside the experts.
@@ -22,16 +22,18 @@ from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapt
 from transformer_lens.model_bridge.generalized_components import (
     EmbeddingBridge,
     JointGateUpMLPBridge,
-    LinearBridge,
     MoEBridge,
     MoERouterBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     ScaledResidualBlockBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+    RMSNormalizationBridge,
+)
 
 
 class GraniteMoeSharedArchitectureAdapter(ArchitectureAdapter):

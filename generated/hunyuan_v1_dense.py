@@ -3,9 +3,9 @@
 # adapter HunYuanDenseV1ArchitectureAdapter for HunYuanDenseV1ForCausalLM
 # spec hunyuan_v1_dense af52133a5f5e
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body ee69d7fe207b
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body 7f390fc61a1e
 """HunYuanDenseV1 architecture adapter.
 
 Llama-family decoder that normalises queries and keys after the rotation.
@@ -20,13 +20,15 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
     GatedMLPBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+    RMSNormalizationBridge,
+)
 
 
 class HunYuanDenseV1ArchitectureAdapter(ArchitectureAdapter):

@@ -4,9 +4,9 @@
 # spec hunyuan_v1_moe dbb49c86ef84
 # spec hunyuan_v1_dense af52133a5f5e
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body aa024744e13a
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body ff754e75bd29
 """HunYuanMoEV1 architecture adapter.
 
 HunYuan with a mixture of experts beside an MLP for every token.
@@ -21,15 +21,17 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
     GatedMLPBridge,
-    LinearBridge,
     MoEBridge,
     MoERouterBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+    RMSNormalizationBridge,
+)
 
 
 class HunYuanMoEV1ArchitectureAdapter(ArchitectureAdapter):

@@ -4,9 +4,9 @@
 # spec hyperclovax 903571e57862
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 2b0b3c8d9bb9
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body ef1396279d93
 """HyperCLOVAX architecture adapter.
 
 Granite with multiplied logits and, as an option, norms on what attention and MLP return.
@@ -21,14 +21,16 @@ from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapt
 from transformer_lens.model_bridge.generalized_components import (
     EmbeddingBridge,
     GatedMLPBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     ScaledResidualBlockBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+    RMSNormalizationBridge,
+)
 
 
 class HyperCLOVAXArchitectureAdapter(ArchitectureAdapter):

@@ -4,9 +4,9 @@
 # spec jais2 c838c06bf272
 # spec arcee 4d9662f4c1d9
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 68b44bd983e8
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body f5fe5b468e25
 """Jais2 architecture adapter.
 
 Decoder with LayerNorms and biases, whose MLP has no gate and squares its ReLU.
@@ -20,14 +20,16 @@ from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapt
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
-    LinearBridge,
     MLPBridge,
     NormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+)
 
 
 class Jais2ArchitectureAdapter(ArchitectureAdapter):

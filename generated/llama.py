@@ -2,9 +2,9 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter LlamaArchitectureAdapter for LlamaForCausalLM
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 0326ba704c92
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body f78cdbcc9f11
 """Llama architecture adapter.
 
 Pre-norm decoder with grouped-query attention, rotary positions and a gated MLP.
@@ -19,13 +19,15 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
     GatedMLPBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+    RMSNormalizationBridge,
+)
 
 
 class LlamaArchitectureAdapter(ArchitectureAdapter):

@@ -5,9 +5,9 @@
 # spec mixtral 915f761defd5
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 473b73a8432e
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body 3206a979dea9
 """MiniMaxM2 architecture adapter.
 
 Mixture of experts with norms of whole queries and keys, part of each head rotated.
@@ -21,15 +21,17 @@ from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapt
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
-    LinearBridge,
     MoEBridge,
     MoERouterBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+    RMSNormalizationBridge,
+)
 
 
 class MiniMaxM2ArchitectureAdapter(ArchitectureAdapter):

@@ -4,9 +4,9 @@
 # spec ministral aa7a3fb1ee7d
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body ca4a61714446
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body 99db6601408e
 """Ministral architecture adapter.
 
 Mistral whose layers see a sliding window or everything, layer by layer.
@@ -21,13 +21,15 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
     GatedMLPBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+    RMSNormalizationBridge,
+)
 
 
 class MinistralArchitectureAdapter(ArchitectureAdapter):

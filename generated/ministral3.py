@@ -4,9 +4,9 @@
 # spec ministral3 b32ff03d1d5f
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 504882925aec
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body b8de7867e521
 """Ministral3 architecture adapter.
 
 Mistral with YaRN positions, whose queries grow with their position.
@@ -21,13 +21,15 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
     GatedMLPBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+    RMSNormalizationBridge,
+)
 
 
 class Ministral3ArchitectureAdapter(ArchitectureAdapter):

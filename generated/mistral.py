@@ -3,9 +3,9 @@
 # adapter MistralArchitectureAdapter for MistralForCausalLM
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 18dc569a9117
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body aad9ff6a6559
 """Mistral architecture adapter.
 
 Llama-family decoder without biases whose layers see a sliding window.
@@ -20,13 +20,15 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
     GatedMLPBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+    RMSNormalizationBridge,
+)
 
 
 class MistralArchitectureAdapter(ArchitectureAdapter):

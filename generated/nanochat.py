@@ -3,9 +3,9 @@
 # adapter NanoChatArchitectureAdapter for NanoChatForCausalLM
 # spec nanochat 44609d8f749c
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 1a717b61ebf4
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body ec514e03170c
 """NanoChat architecture adapter.
 
 Decoder whose RMSNorms have no weight, queries and keys normed after the rotation.
@@ -20,14 +20,16 @@ from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapt
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
-    LinearBridge,
     MLPBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+    RMSNormalizationBridge,
+)
 
 
 class _NanoChatAttentionBridge(HookAwareAttentionBridge):

@@ -5,9 +5,9 @@
 # spec jais2 c838c06bf272
 # spec arcee 4d9662f4c1d9
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 5fd4fd92d9db
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body 6ee5ffcb9c7a
 """Nemotron architecture adapter.
 
 Decoder with LayerNorms that multiply by 1 + weight, half of each head rotated.
@@ -21,14 +21,16 @@ from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapt
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
-    LinearBridge,
     MLPBridge,
     NormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+)
 
 
 class NemotronArchitectureAdapter(ArchitectureAdapter):

@@ -3,9 +3,9 @@
 # adapter OlmoArchitectureAdapter for OlmoForCausalLM
 # spec olmo 5adb4afdca8c
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 123625e26933
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body 586a0512b122
 """Olmo architecture adapter.
 
 Llama-family decoder with LayerNorms that have no parameters.
@@ -20,13 +20,15 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
     GatedMLPBridge,
-    LinearBridge,
     NormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+)
 
 
 class OlmoArchitectureAdapter(ArchitectureAdapter):

@@ -3,9 +3,9 @@
 # adapter Olmo2ArchitectureAdapter for Olmo2ForCausalLM
 # spec olmo2 41b1838a2380
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body f70f3b924870
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body 9c76e07fba2a
 """Olmo2 architecture adapter.
 
 Llama-family decoder that norms the outputs of attention and MLP, and whole queries and keys.
@@ -20,13 +20,15 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
     GatedMLPBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+    RMSNormalizationBridge,
+)
 
 
 class Olmo2ArchitectureAdapter(ArchitectureAdapter):

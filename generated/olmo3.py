@@ -4,9 +4,9 @@
 # spec olmo3 76c51a2a97c9
 # spec olmo2 41b1838a2380
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 97e087af08de
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body 3283b3473fe5
 """Olmo3 architecture adapter.
 
 OLMo 2 with three sliding layers to each that sees everything.
@@ -21,13 +21,15 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
     GatedMLPBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+    RMSNormalizationBridge,
+)
 
 
 class Olmo3ArchitectureAdapter(ArchitectureAdapter):

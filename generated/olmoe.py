@@ -3,9 +3,9 @@
 # adapter OlmoeArchitectureAdapter for OlmoeForCausalLM
 # spec olmoe e2303ab96034
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body fd6297cc5a26
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body 3d093660fc37
 """Olmoe architecture adapter.
 
 Llama-family decoder with a mixture of experts, and norms of whole queries and keys.
@@ -19,15 +19,17 @@ from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapt
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
-    LinearBridge,
     MoEBridge,
     MoERouterBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+    RMSNormalizationBridge,
+)
 
 
 class OlmoeArchitectureAdapter(ArchitectureAdapter):

@@ -5,9 +5,9 @@
 # spec starcoder2 541be1cc3d5a
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 04080b4bd044
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body 3f3829a0f193
 """Persimmon architecture adapter.
 
 Decoder with LayerNorms, biases, query and key norms, and half of each head rotated.
@@ -22,13 +22,14 @@ from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapt
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
-    LinearBridge,
     MLPBridge,
     NormalizationBridge,
     PositionEmbeddingsAttentionBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
+
+from .hook_aware import LinearBridge
 
 
 class PersimmonArchitectureAdapter(ArchitectureAdapter):

@@ -5,9 +5,9 @@
 # spec starcoder2 541be1cc3d5a
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 9cd52096cf41
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body 6fe82b023219
 """Phi architecture adapter.
 
 Parallel decoder behind one LayerNorm, with biases and half of each head rotated.
@@ -20,7 +20,6 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     EmbeddingBridge,
-    LinearBridge,
     MLPBridge,
     NormalizationBridge,
     ParallelBlockBridge,
@@ -28,7 +27,10 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+)
 
 
 class PhiArchitectureAdapter(ArchitectureAdapter):

@@ -4,9 +4,9 @@
 # spec phi3 1ee41e1cca4f
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 597397552680
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body 42f93da614c1
 """Phi3 architecture adapter.
 
 Mistral with fused projections of queries, keys and values and of gate and input.
@@ -22,11 +22,14 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
     JointGateUpMLPBridge,
-    LinearBridge,
     PositionEmbeddingsAttentionBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
+)
+
+from .hook_aware import (
+    LinearBridge,
+    RMSNormalizationBridge,
 )
 
 

@@ -5,9 +5,9 @@
 # spec mixtral 915f761defd5
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 3c40f35fc229
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body 36bb2f6b867e
 """Phimoe architecture adapter.
 
 Mixtral with LayerNorms, biases and a router that leaves out experts far behind the best.
@@ -21,7 +21,6 @@ from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapt
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
-    LinearBridge,
     MoEBridge,
     MoERouterBridge,
     NormalizationBridge,
@@ -29,7 +28,10 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+)
 
 
 class PhimoeArchitectureAdapter(ArchitectureAdapter):

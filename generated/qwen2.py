@@ -3,9 +3,9 @@
 # adapter Qwen2ArchitectureAdapter for Qwen2ForCausalLM
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body e5451224c958
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body e8f2a2309273
 """Qwen2 architecture adapter.
 
 Llama-family decoder with biases on queries, keys and values only.
@@ -20,13 +20,15 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
     GatedMLPBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+    RMSNormalizationBridge,
+)
 
 
 class Qwen2ArchitectureAdapter(ArchitectureAdapter):

@@ -6,9 +6,9 @@
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body f0ef05f90ce3
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body 977b7852737a
 """Qwen2Moe architecture adapter.
 
 Qwen2 with a mixture of experts, and a gated one that every token passes through.
@@ -23,15 +23,17 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
     GatedMLPBridge,
-    LinearBridge,
     MoEBridge,
     MoERouterBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+    RMSNormalizationBridge,
+)
 
 
 class Qwen2MoeArchitectureAdapter(ArchitectureAdapter):

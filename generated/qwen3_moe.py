@@ -5,9 +5,9 @@
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 9436108fadbb
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body 6b3f0c724b46
 """Qwen3Moe architecture adapter.
 
 Qwen3 with a mixture of experts, or the MLP on layers that the config lists.
@@ -21,15 +21,17 @@ from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapt
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
-    LinearBridge,
     MoEBridge,
     MoERouterBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+    RMSNormalizationBridge,
+)
 
 
 class Qwen3MoeArchitectureAdapter(ArchitectureAdapter):

@@ -3,9 +3,9 @@
 # adapter SeedOssArchitectureAdapter for SeedOssForCausalLM
 # spec seed_oss d2c773a4fc47
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 3da82a32f4e9
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body 91891be28556
 """SeedOss architecture adapter.
 
 Llama-family decoder whose output projection has a bias key of its own.
@@ -20,13 +20,15 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
     GatedMLPBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+    RMSNormalizationBridge,
+)
 
 
 class SeedOssArchitectureAdapter(ArchitectureAdapter):

@@ -3,9 +3,9 @@
 # adapter SmolLM3ArchitectureAdapter for SmolLM3ForCausalLM
 # spec smollm3 4c34d77272bd
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body d0e0117ae23e
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body 71bd4bdb3b56
 """SmolLM3 architecture adapter.
 
 Llama-family decoder that skips RoPE on a periodic subset of layers (NoPE).
@@ -21,13 +21,15 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
     GatedMLPBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+    RMSNormalizationBridge,
+)
 
 
 class _SmolLM3AttentionBridge(HookAwareAttentionBridge):

@@ -5,9 +5,9 @@
 # spec starcoder2 541be1cc3d5a
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 4863bb19515d
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body df3c2eafca58
 """StableLm architecture adapter.
 
 Decoder with LayerNorms, a gated MLP and a quarter of each head rotated.
@@ -22,7 +22,6 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
     GatedMLPBridge,
-    LinearBridge,
     NormalizationBridge,
     ParallelBlockBridge,
     RotaryEmbeddingBridge,
@@ -30,7 +29,10 @@ from transformer_lens.model_bridge.generalized_components import (
 )
 from transformer_lens.model_bridge.generalized_components.base import GeneralizedComponent
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+)
 
 
 class StableLmArchitectureAdapter(ArchitectureAdapter):

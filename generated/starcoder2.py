@@ -4,9 +4,9 @@
 # spec starcoder2 541be1cc3d5a
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 8e1fab3cab1b
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body 452fa9bf24a6
 """Starcoder2 architecture adapter.
 
 Decoder with LayerNorms, biases, a sliding window and an MLP without gate.
@@ -20,14 +20,16 @@ from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapt
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
-    LinearBridge,
     MLPBridge,
     NormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware_attention import HookAwareAttentionBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    LinearBridge,
+)
 
 
 class Starcoder2ArchitectureAdapter(ArchitectureAdapter):

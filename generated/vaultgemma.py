@@ -5,9 +5,9 @@
 # spec gemma2 23b477ce69f2
 # spec gemma 670be2fbe33c
 # spec llama 2bdede56ac67
-# generator ee23c5916f40
-# templates fc8151809fe6
-# body 1b5929c9f750
+# generator 8eaa4bf8637b
+# templates c9437575934b
+# body 72e37cbfb084
 """VaultGemma architecture adapter.
 
 Gemma 2 without the norms on the outputs of attention and MLP.
@@ -22,11 +22,14 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     EmbeddingBridge,
     GatedMLPBridge,
-    LinearBridge,
     PositionEmbeddingsAttentionBridge,
-    RMSNormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
+)
+
+from .hook_aware import (
+    LinearBridge,
+    RMSNormalizationBridge,
 )
 
 

@@ -74,7 +74,7 @@ def test_builds_a_users_spec_as_the_checkout_does(installed: Path, project: Path
     built = succeed(installed / "adaptergen", "build", cwd=project)
     assert built.splitlines() == [
         "wrote src/adapters/mine.py (missing)",
-        "wrote src/adapters/hook_aware_attention.py (missing)",
+        "wrote src/adapters/hook_aware.py (missing)",
         "wrote src/adapters/__init__.py (missing)",
     ]
     module = (project / "src" / "adapters" / "mine.py").read_text()

@@ -4,7 +4,7 @@ from textwrap import indent
 
 from tests.verify.case import PREPARING, Case, Replacements, appended, losing_bits
 
-_IMPORT = "from .hook_aware_attention import HookAwareAttentionBridge\n"
+_IMPORT = "from .hook_aware import HookAwareAttentionBridge\n"
 
 
 def bridge(body: str) -> Replacements:

@@ -37,7 +37,7 @@ def kinds(subject: Subject) -> Iterator[Evidence]:
         if isinstance(bridge, LinearBridge | Conv1DBridge):
             fits = isinstance(bridge, Conv1DBridge) == isinstance(module, Conv1D)
         elif component.name in kinds:
-            fits = type(bridge) is kinds[component.name]
+            fits = _tl_class(bridge) is kinds[component.name]
         else:
             continue
         text = f"{component.name} is a {type(bridge).__name__} around HF's {type(module).__name__}"
@@ -63,6 +63,12 @@ def _kinds(spec: Spec) -> dict[str, type[Any]]:
         "ln_final": norm, "blocks.attn.q_norm": of_heads, "blocks.attn.k_norm": of_heads,
         "blocks.mlp.shared_experts": GatedMLPBridge,
     }  # fmt: skip
+
+
+def _tl_class(bridge: Any) -> type[Any] | None:
+    """TL's own class that the bridge is one of, where it is of a subclass."""
+    own = (cls for cls in type(bridge).__mro__ if cls.__module__.startswith("transformer_lens."))
+    return next(own, None)
 
 
 def _bridged(subject: Subject) -> Iterator[tuple[Component, Any, Any]]:

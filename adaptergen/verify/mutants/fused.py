@@ -1,25 +1,31 @@
-"""Ways to be wrong about when HF computes attention, and about what it is handed then."""
+"""Ways to be wrong about when HF's modules compute alone, and about what they are handed then."""
 
 import ast
+from collections.abc import Iterator
 
 from adaptergen.verify.mutants.syntax import Wrong, classes, with_item, without
 
 BASE = "HookAwareAttentionBridge"
 
-# What else must be true of `points`, the bridge's hooks, for attention to count as observed.
+# The bridges that leave work to HF, and what their mutants are called.
+_BRIDGES = {BASE: "fused", "LinearBridge": "linear", "RMSNormalizationBridge": "norm"}
+
+# What else must be true of `points`, the bridge's hooks, for it to count as observed.
 _OBSERVED = {
-    "never": ("HF computes attention whatever is hooked", "False"),
-    "not_by_pattern": (
-        "HF computes attention though scores or pattern are hooked",
-        "not self.hook_pattern.has_hooks() and not self.hook_attn_scores.has_hooks()",
-    ),
+    "never": ("HF computes alone whatever is hooked", "False"),
     "not_by_gradients": (
-        "HF computes attention where only gradients are hooked",
+        "HF computes alone where only gradients are hooked",
         "any(point.has_hooks('fwd') for point in points)",
     ),
     "not_by_permanent": (
-        "HF computes attention where all hooks are permanent",
+        "HF computes alone where all hooks are permanent",
         "any(point.has_hooks(including_permanent=False) for point in points)",
+    ),
+}
+_OBSERVED_ATTENTION = {
+    "not_by_pattern": (
+        "HF computes attention though scores or pattern are hooked",
+        "not self.hook_pattern.has_hooks() and not self.hook_attn_scores.has_hooks()",
     ),
 }
 
@@ -30,17 +36,18 @@ _HANDED = {
 }
 
 
-def attention_changed(tree: ast.Module) -> Wrong:
-    """The bridge that the module imports, with something wrong in what it leaves to HF."""
+def leaving_changed(tree: ast.Module) -> Wrong:
+    """Each bridge that the module imports, with something wrong in what it leaves to HF."""
     for statement in tree.body:
-        if isinstance(statement, ast.ImportFrom) and _imports_base(statement):
+        if isinstance(statement, ast.ImportFrom) and statement.level:
             place = tree.body.index(statement) + 1
-            for name, description, method in _methods():
-                wrong = ast.parse(f"class {BASE}({BASE}):\n{method}").body[0]
-                with with_item(tree.body, place, wrong):
-                    yield f"fused.{name}", description
-            yield from _attentions_asked(tree)
-            return
+            for alias in statement.names:
+                for name, description, method in _methods(alias.name):
+                    text = f"class {alias.name}({alias.name}):\n{method}"
+                    with with_item(tree.body, place, ast.parse(text).body[0]):
+                        yield name, description
+            if any(alias.name == BASE for alias in statement.names):
+                yield from _attentions_asked(tree)
 
 
 def _attentions_asked(tree: ast.Module) -> Wrong:
@@ -52,18 +59,29 @@ def _attentions_asked(tree: ast.Module) -> Wrong:
                 yield "fused.supports.dropped", "TL may ask HF for patterns"
 
 
-def _methods() -> list[tuple[str, str, str]]:
-    """Name, description and text of each wrong method."""
-    found = [("always_observed", "HF never computes attention", _method("is_observed", "True"))]
-    for name, (description, condition) in _OBSERVED.items():
+def _methods(bridge: str) -> Iterator[tuple[str, str, str]]:
+    """Name, description and text of each wrong method of a bridge that leaves work to HF."""
+    if bridge not in _BRIDGES:
+        return
+    role = _BRIDGES[bridge]
+    observed = _OBSERVED | (_OBSERVED_ATTENTION if bridge == BASE else {})
+    for name, (description, condition) in observed.items():
         value = f"super().is_observed() and ({condition})"
-        found.append((f"observed.{name}", description, _method("is_observed", value)))
+        text = f"{bridge}: {description}"
+        yield f"{role}.observed.{name}", text, _method("is_observed", value)
+    if bridge == BASE:
+        yield from _of_attention(role)
+
+
+def _of_attention(role: str) -> Iterator[tuple[str, str, str]]:
+    never = "HF never computes attention"
+    yield f"{role}.always_observed", never, _method("is_observed", "True")
     for name, (description, change) in _HANDED.items():
         body = f"        if not self.is_observed():\n            {change}\n"
-        found.append((f"{name}.forgotten", description, _forward(body)))
+        yield f"{role}.{name}.forgotten", description, _forward(body)
     ignoring = "        kwargs.pop('output_attentions', None)\n"
     text = "HF computes attention though patterns are asked for"
-    return [*found, ("output_attentions.ignored", text, _forward(ignoring))]
+    yield f"{role}.output_attentions.ignored", text, _forward(ignoring)
 
 
 def _method(name: str, value: str) -> str:
@@ -74,7 +92,3 @@ def _method(name: str, value: str) -> str:
 def _forward(body: str) -> str:
     signature = "    def forward(self, *args, **kwargs):\n"
     return f"{signature}{body}        return super().forward(*args, **kwargs)\n"
-
-
-def _imports_base(statement: ast.ImportFrom) -> bool:
-    return any(alias.name == BASE for alias in statement.names)

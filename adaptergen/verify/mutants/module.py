@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from itertools import combinations
 
-from adaptergen.verify.mutants.fused import BASE, attention_changed
+from adaptergen.verify.mutants.fused import BASE, leaving_changed
 from adaptergen.verify.mutants.syntax import (
     Wrong,
     assigned,
@@ -320,6 +320,6 @@ _BREAKS: tuple[Callable[[ast.Module], Wrong], ...] = (
     _methods_dropped,
     _steps_dropped,
     _parts_swapped,
-    attention_changed,
+    leaving_changed,
     _base_uninitialised,
 )

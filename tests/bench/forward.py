@@ -1,0 +1,175 @@
+"""Measures models at work with hooks, beside TL's adapter and HF alone: `make bench-forward`.
+
+All run in turns, in one process. Prints what it does and writes docs/performance.json, in which
+docs/performance.py finds the tables and plots of docs/performance.md. The same on CPU and CUDA.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+# Else torch's profiler, which counts memory, reports when it starts and stops.
+os.environ.setdefault("KINETO_LOG_LEVEL", "6")
+
+import torch
+from contestants import SIZES, contestants
+from peak import memory
+
+RECORD = Path(__file__).parents[2] / "docs" / "performance.json"
+# What is measured in turns, so that ratios are of runs side by side. HF only computes logits.
+GROUPS = (("forward", "residual", "full", "pattern"), ("training",), ("decoding",))
+LEAST, MOST = 3, 30
+GIB = 2**30
+
+
+class Entry(NamedTuple):
+    """Somebody doing something."""
+
+    contestant: str
+    work: str
+    run: Callable[[torch.Tensor], Any]
+
+
+def entries(among: dict[str, Any], works: Sequence[str]) -> list[Entry]:
+    """Everybody who does one of these works."""
+    return [
+        Entry(who, work, can[work]) for who, can in among.items() for work in works if work in can
+    ]
+
+
+def measure(among: Sequence[Entry], ids: torch.Tensor, budget: float) -> Iterator[dict[str, Any]]:
+    """Bytes and seconds of each entry, whose runs take turns; `budget` is in seconds."""
+    device = ids.device.type
+    fit: list[tuple[Entry, dict[str, Any]]] = []
+    shape = {"batch": ids.shape[0], "length": ids.shape[1]}
+    for entry in among:
+        # This also warms up.
+        took = memory(lambda run=entry.run: run(ids), device)
+        row = {"work": entry.work, "contestant": entry.contestant, **shape, "seconds": []}
+        if took:
+            row |= {"peak": took.peak, "held": took.held}
+            fit.append((entry, row))
+        else:
+            yield row
+    began = time.perf_counter()
+    for number in range(MOST):
+        if number >= LEAST and time.perf_counter() - began > budget:
+            break
+        # Who goes first changes: the first finds colder caches.
+        start = number % len(fit)
+        for entry, row in fit[start:] + fit[:start]:
+            row["seconds"].append(seconds(entry.run, ids))
+    yield from (row for _, row in fit)
+
+
+def seconds(run: Callable[[torch.Tensor], Any], ids: torch.Tensor) -> float:
+    """Seconds until the result is there."""
+    synchronize(ids.device)
+    start = time.perf_counter()
+    result = run(ids)
+    synchronize(ids.device)
+    took = time.perf_counter() - start
+    del result
+    return float(f"{took:.4g}")
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has done what it was asked for."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def limit_memory(gigabytes: float) -> None:
+    """Let allocations fail beyond that, so that the system does not end the process."""
+    import resource
+
+    limit = int(gigabytes * GIB)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def machine(device: str) -> str:
+    """The processor that does the work."""
+    if device == "cuda":
+        return torch.cuda.get_device_name()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next(line.split(": ")[1] for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        name = platform.processor()
+    return f"{name}, {torch.get_num_threads()} thread{'s' * (torch.get_num_threads() > 1)}"
+
+
+def options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    parser.add_argument("--device", choices=("cpu", "cuda"), default=device)
+    parser.add_argument(
+        "--size", choices=list(SIZES), default={"cpu": "small", "cuda": "3b"}[device]
+    )
+    parser.add_argument(
+        "--lengths", type=int, nargs="+", default=[128, 256, 512, 1024, 2048, 4096, 8192]
+    )
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 8])
+    parser.add_argument(
+        "--tokens", type=int, default={"cpu": 8192, "cuda": 65536}[device],
+        help="leave out batches of more tokens",
+    )  # fmt: skip
+    parser.add_argument(
+        "--prompts", type=int, nargs="+", default=[128, 1024], help="lengths to decode from"
+    )
+    parser.add_argument("--seconds", type=float, default=30.0, help="for each length and batch")
+    parser.add_argument("--memory", type=float, default=16.0, help="gigabytes on a CPU")
+    parser.add_argument("--json", type=Path, default=RECORD, metavar="FILE")
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = options()
+    device = arguments.device
+    torch.set_num_threads(1)
+    if device == "cpu":
+        limit_memory(arguments.memory)
+    dtype = torch.float32 if device == "cpu" else torch.bfloat16
+    rows: list[dict[str, Any]] = []
+    with torch.no_grad():
+        among = contestants(arguments.size, device, dtype)
+        for works in GROUPS:
+            lengths = arguments.prompts if works == ("decoding",) else arguments.lengths
+            shapes = [
+                (b, n) for b in arguments.batches for n in lengths if b * n <= arguments.tokens
+            ]
+            for batch, length in shapes:
+                ids = torch.randint(1, SIZES[arguments.size]["vocab_size"], (batch, length))
+                for row in measure(entries(among, works), ids.to(device), arguments.seconds):
+                    rows.append(row)
+                    print(described(row), file=sys.stderr, flush=True)
+    record = json.loads(arguments.json.read_text()) if arguments.json.is_file() else {}
+    record[device] = {
+        "machine": machine(device),
+        "dtype": str(dtype).removeprefix("torch."),
+        "config": SIZES[arguments.size],
+        "versions": {n: version(n) for n in ("torch", "transformers", "transformer_lens")},
+        "rows": rows,
+    }
+    lines = json.dumps(record, indent=1).replace("\n     ", "").replace("\n    ]", "]")
+    arguments.json.write_text(lines + "\n")
+
+
+def described(row: dict[str, Any]) -> str:
+    """A line about one row."""
+    what = f"{row['work']:9} {row['batch']} x {row['length']:5} {row['contestant']:15}"
+    if not row["seconds"]:
+        return f"{what} out of memory"
+    return f"{what} {statistics.median(row['seconds']):9.4f} s {row['peak'] / 2**20:9.1f} MiB"
+
+
+if __name__ == "__main__":
+    main()
