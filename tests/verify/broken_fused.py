@@ -1,16 +1,15 @@
-"""Broken modules that leave attention to HF when they may not, or hand it the wrong things."""
+"""Broken modules that leave to HF what they may not, or hand it the wrong things."""
 
 from textwrap import indent
 
 from tests.verify.case import PREPARING, Case, Replacements, appended, losing_bits
 
-_IMPORT = "from .hook_aware import HookAwareAttentionBridge\n"
+_BEFORE = "\n\nclass LlamaArchitectureAdapter("
 
 
-def bridge(body: str) -> Replacements:
-    """A replacement that puts a subclass with this body in the place of the imported bridge."""
-    name = "HookAwareAttentionBridge"
-    return ((_IMPORT, f"{_IMPORT}\n\nclass {name}({name}):\n{indent(body, '    ')}\n"),)
+def bridge(body: str, name: str = "HookAwareAttentionBridge") -> Replacements:
+    """A replacement that puts a subclass with this body in the place of an imported bridge."""
+    return ((_BEFORE, f"\n\nclass {name}({name}):\n{indent(body, '    ')}\n{_BEFORE}"),)
 
 
 FUSED = [
@@ -44,6 +43,30 @@ FUSED = [
             "    return super().forward(\n"
             "        hidden_states=hidden_states, attention_mask=attention_mask, **kwargs\n"
             "    )"
+        ),
+        only=True,
+        fused=True,
+    ),
+    Case(
+        "norms that do not notice hooks for gradients alone",
+        {"fused.noticed": "ln1.hook_normalized hears of no gradient unless it is hooked forward"},
+        spec="llama",
+        replace=bridge(
+            "def is_observed(self):\n    return self.hook_normalized.has_hooks('fwd')",
+            "RMSNormalizationBridge",
+        ),
+        only=True,
+        fused=True,
+    ),
+    Case(
+        "linear layers that do not notice permanent hooks",
+        {"fused.noticed": "attn.o.hook_in does not fire when hooked permanently"},
+        spec="llama",
+        replace=bridge(
+            "def is_observed(self):\n"
+            "    points = (self.hook_in, self.hook_out)\n"
+            "    return any(p.has_hooks(including_permanent=False) for p in points)",
+            "LinearBridge",
         ),
         only=True,
         fused=True,

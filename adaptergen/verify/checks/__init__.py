@@ -90,6 +90,7 @@ ALL: tuple[Check, ...] = (
     cache.generate,
     fused.taken,
     fused.mask,
+    fused.noticed,
     fused.agrees,
     checkpoint.tokens,
     checkpoint.logits,

@@ -1,9 +1,9 @@
 """Is attention left to HF exactly when no hook needs TL's, and is it the same either way?"""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 from unittest.mock import patch
 
 import torch
@@ -26,6 +26,8 @@ from adaptergen.verify.hf import Batch
 from adaptergen.verify.layers import windows_claimed
 from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.subject import Subject
+
+_Direction: TypeAlias = Literal["fwd", "bwd"]
 
 # What HF's attention does not show, and some adapters have no hook for.
 _HIDDEN = ("hook_attn_scores", "hook_pattern", "hook_rot_q", "hook_rot_k", "hook_cos", "hook_sin")
@@ -107,6 +109,49 @@ def mask(subject: Subject) -> Iterator[Evidence]:
         yield Fact(not masked, "is handed a mask for unpadded text", number)
 
 
+@check("fused.noticed", "Hooks are noticed if all are permanent, and if all are for gradients.")
+def noticed(subject: Subject) -> Iterator[Evidence]:
+    """Every hook that fires in one pass, if all are ordinary ones.
+
+    What is heard of gradients is held against a pass in which forward hooks are there too.
+    """
+    assert subject.trace is not None
+    existing = subject.bridge.hook_dict
+    names = [name for name in subject.trace.fired if name in existing]
+    permanent = _heard(subject, names, "fwd", permanent=True)
+    for name in names:
+        yield Fact(name in permanent, f"{name} does not fire when hooked permanently")
+    alone = _heard(subject, names, "bwd")
+    with contextlib.ExitStack() as stack:
+        for name in names:
+            stack.enter_context(_hooked(existing[name]))
+        beside = _heard(subject, names, "bwd")
+    for name in sorted(beside):
+        yield Fact(name in alone, f"{name} hears of no gradient unless it is hooked forward too")
+
+
+def _heard(
+    subject: Subject, names: Sequence[str], direction: _Direction, *, permanent: bool = False
+) -> set[str]:
+    """The hooks that fire in one pass there and back while all of them are of one kind."""
+    bridge, heard = subject.bridge, set[str]()
+    with contextlib.ExitStack() as stack:
+        for name in names:
+            listen = partial(_note, heard, name)
+            stack.enter_context(
+                _hooked(bridge.hook_dict[name], direction, permanent=permanent, hook=listen)
+            )
+        batch = subject.hf.batch(subject.hf.length)
+        loss = bridge(batch.ids).logsumexp(-1).sum()
+        parameters = [value for value in bridge.parameters() if value.requires_grad]
+        torch.autograd.grad(loss, parameters, allow_unused=True)
+    return heard
+
+
+def _note(heard: set[str], name: str, value: Tensor, hook: HookPoint) -> None:
+    heard.add(name)
+
+
 @check("fused.agrees", "Attention is the same whether HF computes it or TL does.")
 def agrees(subject: Subject) -> Iterator[Evidence]:
     """Plain, padded, in chunks with a cache, in compatibility mode, and backward."""
@@ -175,7 +220,7 @@ def _require_fused(subject: Subject) -> None:
         raise NotApplicableError("TL, or HF by its own implementation, always computes attention")
 
 
-@contextmanager
+@contextlib.contextmanager
 def _recorded() -> Iterator[list[dict[str, Any]]]:
     """While active, the named arguments of each call of torch's SDPA."""
     calls: list[dict[str, Any]] = []
@@ -190,13 +235,17 @@ def _recorded() -> Iterator[list[dict[str, Any]]]:
         yield calls
 
 
-@contextmanager
+@contextlib.contextmanager
 def _hooked(
-    point: HookPoint, direction: Literal["fwd", "bwd"] = "fwd", *, permanent: bool = False
+    point: HookPoint,
+    direction: _Direction = "fwd",
+    *,
+    permanent: bool = False,
+    hook: Callable[..., None] = lambda value, hook: None,
 ) -> Iterator[None]:
-    """While active, something listens."""
-    point.add_hook(lambda value, hook: None, dir=direction, is_permanent=permanent)
+    """While active, something listens, in that direction nothing else afterwards."""
+    point.add_hook(hook, dir=direction, is_permanent=permanent)
     try:
         yield
     finally:
-        point.remove_hooks("both", including_permanent=True)
+        point.remove_hooks(direction, including_permanent=True)
