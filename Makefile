@@ -14,7 +14,7 @@ export OMP_NUM_THREADS := 1
 JOBS ?= 2
 PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS)
 
-.PHONY: demo test full inference exhaustive build check bench architectures comparison findings clean
+.PHONY: demo test full inference exhaustive build check bench bench-forward architectures comparison findings clean
 
 demo: $(READY)  ## build SmolLM3's adapter from its spec and prove it against HuggingFace's model
 	rm -f generated/smollm3.py
@@ -42,6 +42,10 @@ check: $(READY)  ## lint, types, and whether generated files are fresh
 
 bench: $(READY) .bench/.ready  ## measure speed beside other tools
 	$(BIN)/python tests/bench/bench.py
+
+bench-forward: $(READY)  ## measure hooks beside TransformerLens and HuggingFace: docs/performance.md
+	$(BIN)/python tests/bench/forward.py
+	$(BIN)/python docs/performance.py
 
 architectures: $(READY)  ## verify all specs: generated/architectures.json, docs/architectures.md, README
 	$(BIN)/python docs/architectures.py

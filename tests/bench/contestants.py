@@ -17,7 +17,7 @@ import adaptergen
 
 ARCHITECTURE = "SmolLM3ForCausalLM"
 NEW_TOKENS = 256
-# HF's config keys. `3b` is HuggingFaceTB/SmolLM3-3B; `small` is for one CPU thread.
+# HF's config keys. `3b` is HuggingFaceTB/SmolLM3-3B; `small` has as many heads, for one CPU thread.
 SIZES: Mapping[str, Mapping[str, int]] = {
     "tiny": {
         "vocab_size": 100, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
@@ -25,7 +25,7 @@ SIZES: Mapping[str, Mapping[str, int]] = {
     },
     "small": {
         "vocab_size": 1000, "hidden_size": 512, "intermediate_size": 1536, "num_hidden_layers": 8,
-        "num_attention_heads": 8, "num_key_value_heads": 2,
+        "num_attention_heads": 16, "num_key_value_heads": 4,
     },
     "3b": {
         "vocab_size": 128256, "hidden_size": 2048, "intermediate_size": 11008,

@@ -1,11 +1,10 @@
 """Measures models at work with hooks, beside TL's adapter and HF alone: `make bench-forward`.
 
-All run in turns, in one process. Prints what it does and writes docs/performance.json, in which
-docs/performance.py finds the tables and plots of docs/performance.md. The same on CPU and CUDA.
+All run in turns, in one process. Prints what it does and writes docs/performance.yaml, of which
+docs/performance.py makes the tables and plots of docs/performance.md. The same on CPU and CUDA.
 """
 
 import argparse
-import json
 import os
 import platform
 import statistics
@@ -20,13 +19,14 @@ from typing import Any, NamedTuple
 os.environ.setdefault("KINETO_LOG_LEVEL", "6")
 
 import torch
+import yaml
 from contestants import SIZES, contestants
 from peak import memory
 
-RECORD = Path(__file__).parents[2] / "docs" / "performance.json"
+RECORD = Path(__file__).parents[2] / "docs" / "performance.yaml"
 # What is measured in turns, so that ratios are of runs side by side. HF only computes logits.
 GROUPS = (("forward", "residual", "full", "pattern"), ("training",), ("decoding",))
-LEAST, MOST = 3, 30
+LEAST, MOST = 2, 30
 GIB = 2**30
 
 
@@ -123,11 +123,11 @@ def options() -> argparse.Namespace:
         help="leave out batches of more tokens",
     )  # fmt: skip
     parser.add_argument(
-        "--prompts", type=int, nargs="+", default=[128, 1024], help="lengths to decode from"
+        "--prompts", type=int, nargs="+", default=[128], help="lengths to decode from"
     )
     parser.add_argument("--seconds", type=float, default=30.0, help="for each length and batch")
     parser.add_argument("--memory", type=float, default=16.0, help="gigabytes on a CPU")
-    parser.add_argument("--json", type=Path, default=RECORD, metavar="FILE")
+    parser.add_argument("--record", type=Path, default=RECORD, metavar="FILE")
     return parser.parse_args()
 
 
@@ -151,16 +151,16 @@ def main() -> None:
                 for row in measure(entries(among, works), ids.to(device), arguments.seconds):
                     rows.append(row)
                     print(described(row), file=sys.stderr, flush=True)
-    record = json.loads(arguments.json.read_text()) if arguments.json.is_file() else {}
+    path = arguments.record
+    record = yaml.safe_load(path.read_text()) if path.is_file() else {}
     record[device] = {
         "machine": machine(device),
         "dtype": str(dtype).removeprefix("torch."),
-        "config": SIZES[arguments.size],
+        "config": dict(SIZES[arguments.size]),
         "versions": {n: version(n) for n in ("torch", "transformers", "transformer_lens")},
         "rows": rows,
     }
-    lines = json.dumps(record, indent=1).replace("\n     ", "").replace("\n    ]", "]")
-    arguments.json.write_text(lines + "\n")
+    path.write_text(yaml.safe_dump(record, sort_keys=False, default_flow_style=None, width=1000))
 
 
 def described(row: dict[str, Any]) -> str:

@@ -46,10 +46,13 @@ def test_every_line_of_a_comment_is_a_comment() -> None:
 
 
 def test_imports_are_the_names_that_the_code_uses() -> None:
-    code = (
-        "x: Any = LinearBridge(name='BlockBridge')\n# EmbeddingBridge\ny = self.UnembeddingBridge\n"
-    )
+    code = """\
+x: Any = BlockBridge(LinearBridge, name='MLPBridge')
+# EmbeddingBridge
+y = self.UnembeddingBridge
+"""
     assert import_block(code) == (
         "from typing import Any\n\n"
-        "from transformer_lens.model_bridge.generalized_components import LinearBridge"
+        "from transformer_lens.model_bridge.generalized_components import BlockBridge\n\n"
+        "from .hook_aware import LinearBridge"
     )

@@ -1,0 +1,90 @@
+"""The page about what hooks cost says what was measured."""
+
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.docs_scripts import DOCS, load_script
+
+BENCH = Path(__file__).parent / "bench" / "forward.py"
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    return load_script("performance")
+
+
+def row(who: str, work: str, seconds: list[float], **changes: Any) -> dict[str, Any]:
+    blank = {"batch": 1, "length": 1024, "peak": 3 * 2**20, "held": 2**20}
+    return {"work": work, "contestant": who, "seconds": seconds, **blank, **changes}
+
+
+def machine(script: ModuleType, *rows: dict[str, Any]) -> Any:
+    facts = {"machine": "A processor", "dtype": "float32", "config": {"hidden_size": 8},
+             "versions": {"torch": "2"}, "rows": list(rows)}  # fmt: skip
+    return script.Machine("cpu", facts)
+
+
+def test_page_and_plots_are_fresh(script) -> None:
+    machines = script.machines()
+    assert script.PAGE.read_text() == script.page(machines)
+    for one in machines:
+        for plot in script.PLOTS:
+            assert (DOCS / plot.file(one)).read_text() == script.drawn(one, plot)
+
+
+def test_a_ratio_is_of_runs_side_by_side(script) -> None:
+    text = script.page([machine(
+        script,
+        row("HF sdpa", "forward", [1.0, 10.0, 1.0]),
+        row("generated", "residual", [1.05, 10.5, 2.0]),
+    )])  # fmt: skip
+    assert "| 1 x 1,024 | 1 s | no memory | no memory | 1.05 x | 3.0 | | 3.0 | 1.0 |" in text
+    assert "beside HF SDPA without | 1.1 x | 1.05 x | 1 x 1,024 | met |" in text
+
+
+def test_a_target_that_one_length_misses_is_missed(script) -> None:
+    shared = {"length": 2048}
+    text = script.page([machine(
+        script,
+        row("HF sdpa", "forward", [1.0]), row("HF sdpa", "forward", [1.0], **shared),
+        row("generated", "residual", [1.0], peak=4 * 2**20),
+        row("generated", "residual", [1.2], **shared, peak=5 * 2**20),
+    )])  # fmt: skip
+    assert "1.1 x | 1.20 x | 1 x 2,048 | missed, met in 1 of 2 |" in text
+    assert "what is cached | 1.1 x | 2.00 x | 1 x 2,048 | missed, met in 1 of 2 |" in text
+
+
+def test_what_had_no_memory_is_said_to(script) -> None:
+    text = script.page([machine(
+        script,
+        row("HF sdpa", "forward", [1.0]),
+        row("TransformerLens", "forward", [], peak=0, held=0),
+    )])  # fmt: skip
+    assert "| 1 x 1,024 | 1 s | no memory | no memory | no memory | 3.0 | | | |" in text
+
+
+@pytest.mark.full
+def test_the_benchmark_measures_everybody_at_everything(script, tmp_path) -> None:
+    record = tmp_path / "record.yaml"
+    shapes = ["--lengths", "8", "--prompts", "4", "--batches", "2"]
+    subprocess.run(
+        [sys.executable, BENCH, "--device", "cpu", "--size", "tiny", *shapes, "--seconds", "0",
+         "--record", record],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    (facts,) = yaml.safe_load(record.read_text()).values()
+    found = {(row["work"], row["contestant"]) for row in facts["rows"]}
+    bridges = {(work, who) for work in script.WORKS for who in (script.TL, script.OURS)}
+    alone = {(meanwhile, who) for _, meanwhile in script.WORKS.values()
+             for who in (script.HF, script.EAGER)}  # fmt: skip
+    assert found == bridges | alone
+    assert all(len(row["seconds"]) == 2 and row["peak"] > 0 for row in facts["rows"])
+    held = {row["contestant"]: row["held"] for row in facts["rows"] if row["work"] == "residual"}
+    # Two layers of two texts of 8 tokens, 32 numbers of 4 bytes each.
+    assert set(held.values()) == {2 * 2 * 8 * 32 * 4}
