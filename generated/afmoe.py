@@ -7,7 +7,7 @@
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
 # generator 8eaa4bf8637b
-# templates c9437575934b
+# templates d01a54c61340
 # body e8fd295eaa56
 """Afmoe architecture adapter.
 

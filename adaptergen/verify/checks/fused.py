@@ -121,6 +121,7 @@ def noticed(subject: Subject) -> Iterator[Evidence]:
     permanent = _heard(subject, names, "fwd", permanent=True)
     for name in names:
         yield Fact(name in permanent, f"{name} does not fire when hooked permanently")
+    names = [name for name in names if not _lacks_gradients(subject, name)]
     alone = _heard(subject, names, "bwd")
     with contextlib.ExitStack() as stack:
         for name in names:
@@ -128,6 +129,12 @@ def noticed(subject: Subject) -> Iterator[Evidence]:
         beside = _heard(subject, names, "bwd")
     for name in sorted(beside):
         yield Fact(name in alone, f"{name} hears of no gradient unless it is hooked forward too")
+
+
+def _lacks_gradients(subject: Subject, name: str) -> bool:
+    """Whether TL fails for a hook for gradients there: it multiplies by a weight that is not."""
+    inside = name.endswith((".hook_scale", ".hook_normalized"))
+    return inside and subject.spec.norm.weight == "none"
 
 
 def _heard(
