@@ -13,6 +13,7 @@ from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
+from adaptergen.errors import Failure, Unusable
 from adaptergen.verify.record import Record, joined
 from adaptergen.verify.worker import (
     PRELOADED,
@@ -113,12 +114,12 @@ class _Running:
 def run_jobs(jobs: Sequence[Job], limits: Limits, watcher: Watcher) -> Iterator[tuple[Job, Record]]:
     """Each job with its record, in the order in which they end.
 
-    Whatever stops a job is in its record, and leaves the others alone. No process is left behind,
-    however the iteration ends.
+    Whatever stops a job is in its record, and leaves the others alone. A job that meets a user's
+    mistake has no record. No process is left behind, however the iteration ends.
 
     Raises:
-        Failure: if a job meets a user's mistake.
-        Unusable: likewise.
+        Failure: once all other jobs have ended, if some met a user's mistakes: all of them.
+        Unusable: likewise, if a job cannot be done as it was asked for.
     """
     work = _Work(jobs, limits, watcher)
     try:
@@ -129,6 +130,7 @@ def run_jobs(jobs: Sequence[Job], limits: Limits, watcher: Watcher) -> Iterator[
                 yield from work.finished()
     finally:
         work.end(work.running)
+    work.raise_mistakes()
 
 
 class _Work:
@@ -141,6 +143,7 @@ class _Work:
         self.waiting = deque((job, number) for job in jobs for number in range(len(job.tasks)))
         self.running: list[_Running] = []
         self.parts: dict[int, dict[int, Record]] = {id(job): {} for job in jobs}
+        self.mistakes: list[Failure | Unusable] = []
 
     @property
     def unfinished(self) -> bool:
@@ -163,14 +166,30 @@ class _Work:
             if not done:
                 continue
             self.end([one])
+            if done.mistake:
+                self.mistakes.append(done.mistake)
+                self._end_job(one.job)
+                continue
             parts = self.parts[id(one.job)]
             parts[one.number] = _record(one, done)
             record = _whole(one.job, parts)
             if record:
-                self.end([other for other in self.running if other.job is one.job])
-                self.waiting = deque(task for task in self.waiting if task[0] is not one.job)
+                self._end_job(one.job)
                 self.watcher.ended(one.job, record)
                 yield one.job, record
+
+    def _end_job(self, job: Job) -> None:
+        """Give up whatever is left of a job."""
+        self.end([one for one in self.running if one.job is job])
+        self.waiting = deque(task for task in self.waiting if task[0] is not job)
+
+    def raise_mistakes(self) -> None:
+        """Say what users did wrong, if anything."""
+        for mistake in self.mistakes:
+            if isinstance(mistake, Unusable):
+                raise mistake
+        if self.mistakes:
+            raise Failure(d for m in self.mistakes if isinstance(m, Failure) for d in m.diagnostics)
 
     def end(self, processes: Sequence[_Running]) -> None:
         """Stop processes, whether they are done or not."""
@@ -241,8 +260,6 @@ def _how(exitcode: int | None) -> str:
 
 
 def _record(one: _Running, done: Done) -> Record:
-    if done.mistake:
-        raise done.mistake
     if done.record:
         return done.record
     seconds = round(time.monotonic() - one.began, 3)

@@ -116,12 +116,22 @@ def test_what_a_module_prints_goes_nowhere(job: MakeJob, capfd: pytest.CaptureFi
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_users_mistake_ends_the_run_with_its_place(job: MakeJob) -> None:
+def test_users_mistakes_are_raised_with_their_places_once_all_others_are_done(job: MakeJob) -> None:
+    jobs = [job(overrides={"no_such_key": 1}), job(), job(overrides={"nor_this": 1})]
+    run = run_jobs(jobs, Limits(), Quiet())
+    ended, record = next(run)
+    assert ended is jobs[1]
+    assert record.passed
     with pytest.raises(Failure) as caught:
-        records(job(overrides={"no_such_key": 1}), job())
-    (diagnostic,) = caught.value.diagnostics
-    assert "'no_such_key' is no config key" in diagnostic.message
-    assert diagnostic.file == load("llama").path
+        next(run)
+    messages = [diagnostic.message for diagnostic in caught.value.diagnostics]
+    assert messages == [
+        f"'{key}' is no config key of LlamaForCausalLM" for key in ("no_such_key", "nor_this")
+    ]
+    assert {diagnostic.file for diagnostic in caught.value.diagnostics} == {load("llama").path}
+
+
+def test_what_cannot_be_done_as_asked_is_raised(job: MakeJob) -> None:
     with pytest.raises(Unusable, match="no check or group of checks matches 'nonsense'"):
         records(job(select=Selection(only=("nonsense",))))
 
