@@ -131,6 +131,23 @@ def options() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def plan(arguments: argparse.Namespace) -> list[tuple[int, int, Sequence[str]]]:
+    """Batch, length and works of each round, short ones first: an interrupted run has those."""
+    found = []
+    for works in GROUPS:
+        lengths = arguments.prompts if works == ("decoding",) else arguments.lengths
+        found += [(batch, length, works) for batch in arguments.batches for length in lengths]
+    few = [one for one in found if one[0] * one[1] <= arguments.tokens]
+    return sorted(few, key=lambda one: one[0] * one[1])
+
+
+def write(path: Path, device: str, facts: dict[str, Any]) -> None:
+    """Replace what the record says about a device."""
+    record = yaml.safe_load(path.read_text()) if path.is_file() else {}
+    record[device] = facts
+    path.write_text(yaml.safe_dump(record, sort_keys=False, default_flow_style=None, width=1000))
+
+
 def main() -> None:
     arguments = options()
     device = arguments.device
@@ -138,29 +155,22 @@ def main() -> None:
     if device == "cpu":
         limit_memory(arguments.memory)
     dtype = torch.float32 if device == "cpu" else torch.bfloat16
-    rows: list[dict[str, Any]] = []
-    with torch.no_grad():
-        among = contestants(arguments.size, device, dtype)
-        for works in GROUPS:
-            lengths = arguments.prompts if works == ("decoding",) else arguments.lengths
-            shapes = [
-                (b, n) for b in arguments.batches for n in lengths if b * n <= arguments.tokens
-            ]
-            for batch, length in shapes:
-                ids = torch.randint(1, SIZES[arguments.size]["vocab_size"], (batch, length))
-                for row in measure(entries(among, works), ids.to(device), arguments.seconds):
-                    rows.append(row)
-                    print(described(row), file=sys.stderr, flush=True)
-    path = arguments.record
-    record = yaml.safe_load(path.read_text()) if path.is_file() else {}
-    record[device] = {
+    config = SIZES[arguments.size]
+    facts: dict[str, Any] = {
         "machine": machine(device),
         "dtype": str(dtype).removeprefix("torch."),
-        "config": dict(SIZES[arguments.size]),
+        "config": dict(config),
         "versions": {n: version(n) for n in ("torch", "transformers", "transformer_lens")},
-        "rows": rows,
+        "rows": [],
     }
-    path.write_text(yaml.safe_dump(record, sort_keys=False, default_flow_style=None, width=1000))
+    with torch.no_grad():
+        among = contestants(arguments.size, device, dtype)
+        for batch, length, works in plan(arguments):
+            ids = torch.randint(1, config["vocab_size"], (batch, length), device=device)
+            for row in measure(entries(among, works), ids, arguments.seconds):
+                facts["rows"].append(row)
+                print(described(row), file=sys.stderr, flush=True)
+            write(arguments.record, device, facts)
 
 
 def described(row: dict[str, Any]) -> str:
