@@ -5,7 +5,7 @@
 # spec cohere d90ff6b98ac7
 # spec llama 2bdede56ac67
 # generator 8eaa4bf8637b
-# templates d01a54c61340
+# templates c18964db153a
 # body 6695d70d145b
 """Cohere2 architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec glm4_moe 3b206451b383
 # spec llama 2bdede56ac67
 # generator 8eaa4bf8637b
-# templates d01a54c61340
+# templates c18964db153a
 # body 1c2bb64b02e0
 """Dots1 architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec ernie4_5 e2f679767681
 # spec llama 2bdede56ac67
 # generator 8eaa4bf8637b
-# templates d01a54c61340
+# templates c18964db153a
 # body 278fff02fba3
 """Ernie 4.5 architecture adapter.
 

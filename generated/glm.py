@@ -4,7 +4,7 @@
 # spec glm 3463140b2366
 # spec llama 2bdede56ac67
 # generator 8eaa4bf8637b
-# templates d01a54c61340
+# templates c18964db153a
 # body 3098327172d9
 """Glm architecture adapter.
 

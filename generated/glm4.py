@@ -5,7 +5,7 @@
 # spec glm 3463140b2366
 # spec llama 2bdede56ac67
 # generator 8eaa4bf8637b
-# templates d01a54c61340
+# templates c18964db153a
 # body 31cb77a51b04
 """Glm4 architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
 # generator 8eaa4bf8637b
-# templates d01a54c61340
+# templates c18964db153a
 # body d9315f445788
 """GraniteMoe architecture adapter.
 

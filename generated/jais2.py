@@ -5,7 +5,7 @@
 # spec arcee 4d9662f4c1d9
 # spec llama 2bdede56ac67
 # generator 8eaa4bf8637b
-# templates d01a54c61340
+# templates c18964db153a
 # body f5fe5b468e25
 """Jais2 architecture adapter.
 

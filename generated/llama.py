@@ -3,7 +3,7 @@
 # adapter LlamaArchitectureAdapter for LlamaForCausalLM
 # spec llama 2bdede56ac67
 # generator 8eaa4bf8637b
-# templates d01a54c61340
+# templates c18964db153a
 # body f78cdbcc9f11
 """Llama architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
 # generator 8eaa4bf8637b
-# templates d01a54c61340
+# templates c18964db153a
 # body 99db6601408e
 """Ministral architecture adapter.
 

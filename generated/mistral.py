@@ -4,7 +4,7 @@
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
 # generator 8eaa4bf8637b
-# templates d01a54c61340
+# templates c18964db153a
 # body aad9ff6a6559
 """Mistral architecture adapter.
 

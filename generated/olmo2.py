@@ -4,7 +4,7 @@
 # spec olmo2 41b1838a2380
 # spec llama 2bdede56ac67
 # generator 8eaa4bf8637b
-# templates d01a54c61340
+# templates c18964db153a
 # body 9c76e07fba2a
 """Olmo2 architecture adapter.
 

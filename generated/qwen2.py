@@ -4,7 +4,7 @@
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
 # generator 8eaa4bf8637b
-# templates d01a54c61340
+# templates c18964db153a
 # body e8f2a2309273
 """Qwen2 architecture adapter.
 

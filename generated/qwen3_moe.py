@@ -6,7 +6,7 @@
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
 # generator 8eaa4bf8637b
-# templates d01a54c61340
+# templates c18964db153a
 # body 6b3f0c724b46
 """Qwen3Moe architecture adapter.
 

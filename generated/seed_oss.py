@@ -4,7 +4,7 @@
 # spec seed_oss d2c773a4fc47
 # spec llama 2bdede56ac67
 # generator 8eaa4bf8637b
-# templates d01a54c61340
+# templates c18964db153a
 # body 91891be28556
 """SeedOss architecture adapter.
 
