@@ -1,9 +1,9 @@
 """Is attention left to HF exactly when no hook needs TL's, and is it the same either way?"""
 
-import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 from unittest.mock import patch
 
 import torch
@@ -26,8 +26,6 @@ from adaptergen.verify.hf import Batch
 from adaptergen.verify.layers import windows_claimed
 from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.subject import Subject
-
-_Direction: TypeAlias = Literal["fwd", "bwd"]
 
 # What HF's attention does not show, and some adapters have no hook for.
 _HIDDEN = ("hook_attn_scores", "hook_pattern", "hook_rot_q", "hook_rot_k", "hook_cos", "hook_sin")
@@ -116,18 +114,20 @@ def noticed(subject: Subject) -> Iterator[Evidence]:
     What is heard of gradients is held against a pass in which forward hooks are there too.
     """
     assert subject.trace is not None
-    existing = subject.bridge.hook_dict
+    bridge, batch = subject.bridge, subject.hf.batch(subject.hf.length)
+    existing = bridge.hook_dict
     names = [name for name in subject.trace.fired if name in existing]
-    permanent = _heard(subject, names, "fwd", permanent=True)
-    for name in names:
-        yield Fact(name in permanent, f"{name} does not fire when hooked permanently")
-    names = [name for name in names if not _lacks_gradients(subject, name)]
-    alone = _heard(subject, names, "bwd")
-    with contextlib.ExitStack() as stack:
+    heard: set[str] = set()
+    with ExitStack() as stack:
         for name in names:
-            stack.enter_context(_hooked(existing[name]))
-        beside = _heard(subject, names, "bwd")
-    for name in sorted(beside):
+            note = partial(_note, heard, name)
+            stack.enter_context(_hooked(existing[name], permanent=True, hook=note))
+        bridges.logits(bridge, batch)
+    for name in names:
+        yield Fact(name in heard, f"{name} does not fire when hooked permanently")
+    names = [name for name in names if not _lacks_gradients(subject, name)]
+    alone = _hearing_gradients(bridge, batch, names)
+    for name in sorted(_hearing_gradients(bridge, batch, names, hooked_forward=names)):
         yield Fact(name in alone, f"{name} hears of no gradient unless it is hooked forward too")
 
 
@@ -137,22 +137,22 @@ def _lacks_gradients(subject: Subject, name: str) -> bool:
     return inside and subject.spec.norm.weight == "none"
 
 
-def _heard(
-    subject: Subject, names: Sequence[str], direction: _Direction, *, permanent: bool = False
+def _hearing_gradients(
+    bridge: Any, batch: Batch, names: Sequence[str], hooked_forward: Sequence[str] = ()
 ) -> set[str]:
-    """The hooks that fire in one pass there and back while all of them are of one kind."""
-    bridge, heard = subject.bridge, set[str]()
-    with contextlib.ExitStack() as stack:
-        for name in names:
-            listen = partial(_note, heard, name)
-            stack.enter_context(
-                _hooked(bridge.hook_dict[name], direction, permanent=permanent, hook=listen)
-            )
-        batch = subject.hf.batch(subject.hf.length)
+    """Those of the hooks that hear of a gradient, of any loss."""
+    heard: set[str] = set()
+    forward = [(name, _ignore) for name in hooked_forward]
+    backward = [(name, partial(_note, heard, name)) for name in names]
+    with bridge.hooks(fwd_hooks=forward, bwd_hooks=backward):
         loss = bridge(batch.ids).logsumexp(-1).sum()
         parameters = [value for value in bridge.parameters() if value.requires_grad]
         torch.autograd.grad(loss, parameters, allow_unused=True)
     return heard
+
+
+def _ignore(value: Tensor, hook: HookPoint) -> None:
+    pass
 
 
 def _note(heard: set[str], name: str, value: Tensor, hook: HookPoint) -> None:
@@ -227,7 +227,7 @@ def _require_fused(subject: Subject) -> None:
         raise NotApplicableError("TL, or HF by its own implementation, always computes attention")
 
 
-@contextlib.contextmanager
+@contextmanager
 def _recorded() -> Iterator[list[dict[str, Any]]]:
     """While active, the named arguments of each call of torch's SDPA."""
     calls: list[dict[str, Any]] = []
@@ -242,17 +242,17 @@ def _recorded() -> Iterator[list[dict[str, Any]]]:
         yield calls
 
 
-@contextlib.contextmanager
+@contextmanager
 def _hooked(
     point: HookPoint,
-    direction: _Direction = "fwd",
+    direction: Literal["fwd", "bwd"] = "fwd",
     *,
     permanent: bool = False,
-    hook: Callable[..., None] = lambda value, hook: None,
+    hook: Callable[..., None] = _ignore,
 ) -> Iterator[None]:
-    """While active, something listens, in that direction nothing else afterwards."""
+    """While active, something listens."""
     point.add_hook(hook, dir=direction, is_permanent=permanent)
     try:
         yield
     finally:
-        point.remove_hooks(direction, including_permanent=True)
+        point.remove_hooks("both", including_permanent=True)
