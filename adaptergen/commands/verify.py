@@ -32,8 +32,8 @@ def run(arguments: Namespace) -> int:
         return _list_checks()
     if arguments.resume and not arguments.json:
         raise Unusable("--resume needs --json FILE, where finished records are")
-    with tempfile.TemporaryDirectory(prefix="adaptergen-") as claims:
-        return _verify(_jobs(arguments, claims), arguments)
+    with tempfile.TemporaryDirectory(prefix="adaptergen-") as taken:
+        return _verify(_jobs(arguments, taken), arguments)
 
 
 def _verify(jobs: "list[Job]", arguments: Namespace) -> int:
@@ -57,8 +57,8 @@ def _verify(jobs: "list[Job]", arguments: Namespace) -> int:
     return 0 if all(record.passed for record in report.records) else 1
 
 
-def _jobs(arguments: Namespace, claims: str) -> "list[Job]":
-    """What to verify; processes that share mutants do so in a folder each of `claims`."""
+def _jobs(arguments: Namespace, taken: str) -> "list[Job]":
+    """What to verify; in the folder `taken`, processes note which mutants they judge."""
     project = find_project()
     # Generated modules may import bridges that the project has written by hand.
     sys.path.append(project.root)
@@ -81,7 +81,7 @@ def _jobs(arguments: Namespace, claims: str) -> "list[Job]":
     # What is left of the processes when each spec has one.
     processes = max(1, arguments.jobs // len(work)) if arguments.mutants else 1
     return [
-        _job(spec, module, overrides, options, shares(processes, tempfile.mkdtemp(dir=claims)))
+        _job(spec, module, overrides, options, shares(processes, os.path.join(taken, spec.name)))
         for spec, module in work
     ]
 

@@ -12,12 +12,12 @@ T = TypeVar("T")
 class Share:
     """What one of several processes has to do, counted from 0.
 
-    `claims` is a folder that the processes have in common, empty at first; the path is empty if
-    there is one process alone.
+    `taken` is a folder that the processes have in common, to note in it what one of them does. It
+    need not exist; the path is empty if there is one process alone.
     """
 
     number: int = 0
-    claims: str = ""
+    taken: str = ""
 
     @property
     def first(self) -> bool:
@@ -34,11 +34,11 @@ class Share:
                 yield thing
 
     def _takes(self, number: int) -> bool:
-        if not self.claims:
+        if not self.taken:
             return True
         try:
             # Of all that try, one succeeds.
-            os.mkdir(os.path.join(self.claims, str(number)))
+            os.makedirs(os.path.join(self.taken, str(number)))
         except FileExistsError:
             return False
         return True
@@ -47,6 +47,6 @@ class Share:
 ALONE = Share()
 
 
-def shares(processes: int, claims: str) -> list[Share]:
+def shares(processes: int, taken: str) -> list[Share]:
     """The shares of so many processes."""
-    return [Share(number, claims) for number in range(processes)] if processes > 1 else [ALONE]
+    return [Share(number, taken) for number in range(processes)] if processes > 1 else [ALONE]

@@ -1,7 +1,6 @@
 """Each verification in a process of its own: whatever happens to one, the others go on."""
 
 import os
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -42,7 +41,7 @@ def job(tmp_path: Path) -> MakeJob:
         options = {"select": BOOT, **options}
         tasks = [
             partial(verify, loaded, str(path), overrides, **options, share=share)
-            for share in shares(processes, tempfile.mkdtemp(dir=tmp_path))
+            for share in shares(processes, f"{path}.taken")
         ]
         return Job(tasks[0], blank, tuple(tasks[1:]))
 
