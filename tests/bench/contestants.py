@@ -23,6 +23,10 @@ SIZES: Mapping[str, Mapping[str, int]] = {
         "vocab_size": 100, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
         "num_attention_heads": 4, "num_key_value_heads": 2,
     },
+    "smaller": {
+        "vocab_size": 1000, "hidden_size": 256, "intermediate_size": 640, "num_hidden_layers": 8,
+        "num_attention_heads": 8, "num_key_value_heads": 2,
+    },
     "small": {
         "vocab_size": 1000, "hidden_size": 512, "intermediate_size": 1536, "num_hidden_layers": 8,
         "num_attention_heads": 16, "num_key_value_heads": 4,

@@ -27,6 +27,8 @@ RECORD = Path(__file__).parents[2] / "docs" / "performance.yaml"
 # What is measured in turns, so that ratios are of runs side by side. HF only computes logits.
 GROUPS = (("forward", "residual", "full", "pattern"), ("training",), ("decoding",))
 LEAST, MOST = 2, 30
+# By device: the size of the model, and how many tokens a batch may have.
+DEFAULTS = {"cpu": ("small", 8192), "cuda": ("3b", 65536)}
 GIB = 2**30
 
 
@@ -60,7 +62,7 @@ def measure(among: Sequence[Entry], ids: torch.Tensor, budget: float) -> Iterato
         else:
             yield row
     began = time.perf_counter()
-    for number in range(MOST):
+    for number in range(MOST if fit else 0):
         if number >= LEAST and time.perf_counter() - began > budget:
             break
         # Who goes first changes: the first finds colder caches.
@@ -109,26 +111,30 @@ def machine(device: str) -> str:
 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    parser.add_argument("--device", choices=("cpu", "cuda"), default=device)
     parser.add_argument(
-        "--size", choices=list(SIZES), default={"cpu": "small", "cuda": "3b"}[device]
+        "--device",
+        choices=list(DEFAULTS),
+        default="cuda" if torch.cuda.is_available() else "cpu",
     )
+    parser.add_argument("--size", choices=list(SIZES), help="by default, what suits the device")
     parser.add_argument(
         "--lengths", type=int, nargs="+", default=[128, 256, 512, 1024, 2048, 4096, 8192]
     )
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 8])
     parser.add_argument(
-        "--tokens", type=int, default={"cpu": 8192, "cuda": 65536}[device],
-        help="leave out batches of more tokens",
-    )  # fmt: skip
+        "--tokens", type=int, help="leave out batches of more, by default what suits the device"
+    )
     parser.add_argument(
         "--prompts", type=int, nargs="+", default=[128], help="lengths to decode from"
     )
     parser.add_argument("--seconds", type=float, default=30.0, help="for each length and batch")
     parser.add_argument("--memory", type=float, default=16.0, help="gigabytes on a CPU")
     parser.add_argument("--record", type=Path, default=RECORD, metavar="FILE")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    size, tokens = DEFAULTS[arguments.device]
+    arguments.size = arguments.size or size
+    arguments.tokens = arguments.tokens or tokens
+    return arguments
 
 
 def plan(arguments: argparse.Namespace) -> list[tuple[int, int, Sequence[str]]]:

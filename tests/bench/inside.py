@@ -3,26 +3,18 @@
 Prints JSON. Needs torch, so it runs in a process of its own.
 """
 
-import contextlib
-import io
 import json
 import statistics
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
-import transformers
-from transformer_lens.factories.architecture_adapter_factory import SUPPORTED_ARCHITECTURES
-from transformer_lens.model_bridge import TransformerBridge
-from transformer_lens.model_bridge.sources import build_bridge_from_module
+from contestants import Work, contestants
 
-import adaptergen
 from adaptergen.project import bundled
 from adaptergen.spec.load import Loader
 from adaptergen.verify import verify
 
-ARCHITECTURE = "SmolLM3ForCausalLM"
 ROUNDS = 60
 
 
@@ -39,31 +31,13 @@ def warm_verification() -> float:
     return seconds
 
 
-def bridge() -> TransformerBridge:
-    """A small model behind the adapter that TL has registered at the moment."""
-    config = transformers.SmolLM3Config(
-        vocab_size=1000, hidden_size=256, intermediate_size=640, num_hidden_layers=8,
-        num_attention_heads=8, num_key_value_heads=2, pad_token_id=0, bos_token_id=1,
-        eos_token_id=2,
-    )  # fmt: skip
-    torch.manual_seed(0)
-    model = transformers.SmolLM3ForCausalLM(config)
-    model.train(False)
-    with contextlib.redirect_stdout(io.StringIO()):
-        return build_bridge_from_module(model, ARCHITECTURE, hf_config=config, model_name="bench")
-
-
-def forward_ratio(ours: TransformerBridge, theirs: TransformerBridge, run: str) -> float:
+def forward_ratio(ours: Work, theirs: Work) -> float:
     """Time of our adapter over time of TL's, in the median of paired passes."""
     tokens = torch.arange(64)[None]
-    call: Callable[[TransformerBridge], object] = {
-        "forward": lambda bridge: bridge(tokens),
-        "run_with_cache": lambda bridge: bridge.run_with_cache(tokens),
-    }[run]
 
-    def seconds(bridge: TransformerBridge) -> float:
+    def seconds(work: Work) -> float:
         start = time.perf_counter()
-        call(bridge)
+        work(tokens)
         return time.perf_counter() - start
 
     ratios = []
@@ -82,13 +56,10 @@ def forward_ratio(ours: TransformerBridge, theirs: TransformerBridge, run: str) 
 def main() -> None:
     torch.set_num_threads(1)
     warm = warm_verification()
-    native = SUPPORTED_ARCHITECTURES[ARCHITECTURE]
-    theirs = bridge()
-    adaptergen.register()
-    assert SUPPORTED_ARCHITECTURES[ARCHITECTURE] is not native
-    ours = bridge()
-    assert type(ours.adapter) is not type(theirs.adapter)
-    ratios = {run: forward_ratio(ours, theirs, run) for run in ("forward", "run_with_cache")}
+    among = contestants("smaller", "cpu", torch.float32)
+    ours, theirs = among["generated"], among["TransformerLens"]
+    works = {"forward": "forward", "run_with_cache": "full"}
+    ratios = {run: forward_ratio(ours[work], theirs[work]) for run, work in works.items()}
     print(json.dumps({"warm": warm, **ratios}))
 
 
