@@ -188,6 +188,12 @@ POSITIONS = [
         {"claims.paths": "model.norm does not return cosines and sines; contradicts paths.rotary"},
         spec="llama",
         change={"paths.rotary": "model.norm"},
+    ),
+    Case(
+        "no rotary module where there is one",
+        {"claims.paths": "HF's model.rotary_emb computes the positions; contradicts paths.rotary"},
+        spec="olmo3",
+        change={"paths.rotary": None},
         only=True,
     ),
 ]
