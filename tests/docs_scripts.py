@@ -1,6 +1,7 @@
-"""Loads the scripts of docs/, which are no package."""
+"""Loads the scripts of docs/, which are no package and import each other as scripts do."""
 
-import importlib.util
+import importlib
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -9,9 +10,6 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 def load_script(name: str) -> ModuleType:
     """The script of that name as a module."""
-    spec = importlib.util.spec_from_file_location(f"docs_{name}", DOCS / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    if str(DOCS) not in sys.path:
+        sys.path.append(str(DOCS))
+    return importlib.import_module(name)

@@ -2,7 +2,6 @@
 
 import re
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -14,24 +13,21 @@ from tests.docs_scripts import DOCS, load_script
 
 ROOT = DOCS.parent
 NONE = {"logits": 0.0, "padded logits": 0.0, "compatibility mode": 1e-6}
-
-
-@pytest.fixture(scope="module")
-def script() -> ModuleType:
-    return load_script("comparison")
+comparison = load_script("comparison")
+sides = load_script("sides")
 
 
 def spec_of(name: str) -> LoadedSpec:
     return Loader([str(ROOT / "specs")]).load(str(ROOT / "specs" / f"{name}.yaml"))
 
 
-def comparison(script: ModuleType, ours: Any, theirs: Any, **changes: Any) -> Any:
+def compared(ours: Any, theirs: Any, **changes: Any) -> Any:
     """Of two adapters, each its hooks and what differs from a good one."""
-    sides = [
-        script.Measured(frozenset(hooks), frozenset(), {**NONE, **differences}, (9, 0))
+    both = [
+        sides.Measured(frozenset(hooks), frozenset(), {**NONE, **differences}, (9, 0))
         for hooks, differences in (ours, theirs)
     ]
-    return script.Comparison("tiny", "TinyForCausalLM", *sides, **changes)
+    return sides.Comparison("tiny", "TinyForCausalLM", *both, **changes)
 
 
 @pytest.mark.parametrize(
@@ -47,52 +43,52 @@ def comparison(script: ModuleType, ours: Any, theirs: Any, **changes: Any) -> An
         ("refuses", "refuses", False),
     ],
 )
-def test_further_from_hf(ours: Any, theirs: Any, worse: bool, script) -> None:
-    assert script.is_worse(ours, theirs, 1e-5) is worse
+def test_further_from_hf(ours: Any, theirs: Any, worse: bool) -> None:
+    assert sides.is_worse(ours, theirs, 1e-5) is worse
 
 
-def test_hooks_are_told_by_component(script) -> None:
+def test_hooks_are_told_by_component() -> None:
     hooks = ["ln1.hook_in", "mlp.in.hook_in", "mlp.in.hook_out", "hook_out"]
-    assert script.braced(hooks) == "`ln1.hook_in`, `mlp.in.{hook_in, hook_out}`, `hook_out`"
+    assert comparison.braced(hooks) == "`ln1.hook_in`, `mlp.in.{hook_in, hook_out}`, `hook_out`"
 
 
-def test_hook_is_missing_where_one_layer_lacks_it(script) -> None:
+def test_hook_is_missing_where_one_layer_lacks_it() -> None:
     everywhere = {"blocks.0.mlp.hook_a", "blocks.1.mlp.hook_a"}
-    found = comparison(script, ({"blocks.0.mlp.hook_a"}, {}), (everywhere, {}))
+    found = compared(({"blocks.0.mlp.hook_a"}, {}), (everywhere, {}))
     assert found.only_theirs == ["mlp.hook_a"]
     assert [loss.what for loss in found.losses] == ["mlp.hook_a"]
 
 
-def test_only_values_that_hf_does_not_side_with_are_losses(script) -> None:
+def test_only_values_that_hf_does_not_side_with_are_losses() -> None:
     apart = (
-        script.Apart("hook_right", 0.5, 0.0, 0.5),
-        script.Apart("hook_wrong", 0.5, 0.5, 0.0),
-        script.Apart("hook_unknown", 0.5),
+        sides.Apart("hook_right", 0.5, 0.0, 0.5),
+        sides.Apart("hook_wrong", 0.5, 0.5, 0.0),
+        sides.Apart("hook_unknown", 0.5),
     )
-    found = comparison(script, ((), {}), ((), {}), apart=apart)
+    found = compared(((), {}), ((), {}), apart=apart)
     assert [loss.what for loss in found.losses] == ["hook_wrong", "hook_unknown"]
 
 
-def test_same_values_in_another_shape_are_no_loss(script) -> None:
+def test_same_values_in_another_shape_are_no_loss() -> None:
     heads = torch.arange(24.0).view(1, 2, 3, 4)
-    assert script._is_reshaped(heads, heads.flatten(2))
-    assert script._is_reshaped(heads, heads.transpose(1, 2))
-    assert not script._is_reshaped(heads, heads.flip(1).flatten(2))
-    assert not script._is_reshaped(heads, heads + 1)
-    apart = (script.Apart("hook_z", float("inf"), shapes="[2, 3], TL's [6]"),)
-    found = comparison(script, ((), {}), ((), {}), apart=apart)
+    assert sides._is_reshaped(heads, heads.flatten(2))
+    assert sides._is_reshaped(heads, heads.transpose(1, 2))
+    assert not sides._is_reshaped(heads, heads.flip(1).flatten(2))
+    assert not sides._is_reshaped(heads, heads + 1)
+    apart = (sides.Apart("hook_z", float("inf"), shapes="[2, 3], TL's [6]"),)
+    found = compared(((), {}), ((), {}), apart=apart)
     assert found.losses == []
-    assert "`hook_z` show TL's values in another shape, [2, 3], TL's [6]" in script.page(
+    assert "`hook_z` show TL's values in another shape, [2, 3], TL's [6]" in comparison.page(
         [found], [], "transformer_lens 4"
     )
 
 
-def test_every_loss_is_explained_or_said_to_be_unexplained(script) -> None:
-    explanation = script.Explanation("A name", "Because.", ("t*",), ("mlp.router.*",))
+def test_every_loss_is_explained_or_said_to_be_unexplained() -> None:
+    explanation = comparison.Explanation("A name", "Because.", ("t*",), ("mlp.router.*",))
     hooks = {"blocks.0.mlp.router.hook_in", "blocks.0.mlp.hook_other"}
     named = {"mlp.router.hook_in": "mlp.gate.hook_in"}
-    found = comparison(script, ((), {"logits": 0.5}), (hooks, {}), named=named)
-    page = script.page([found], [explanation], "transformer_lens 4")
+    found = compared(((), {"logits": 0.5}), (hooks, {}), named=named)
+    page = comparison.page([found], [explanation], "transformer_lens 4")
     explained, _, rest = page.partition("### Unexplained")
     assert "### A name\n\nBecause." in explained
     assert "of the values that `mlp.gate.hook_in` show here" in explained
@@ -102,22 +98,22 @@ def test_every_loss_is_explained_or_said_to_be_unexplained(script) -> None:
     assert "2 differences are unexplained" in page
 
 
-def test_gains_are_told(script) -> None:
+def test_gains_are_told() -> None:
     ours = ({"blocks.0.hook_more"}, {"compatibility mode": "refuses"})
-    found = comparison(script, ours, ((), {"logits": 0.25, "compatibility mode": 1.5}))
-    page = script.page([found], [], "transformer_lens 4")
+    found = compared(ours, ((), {"logits": 0.25, "compatibility mode": 1.5}))
+    page = comparison.page([found], [], "transformer_lens 4")
     _, _, gains = page.partition("## Where the generated adapter")
     assert "`hook_more` fire in the generated adapter only" in gains
     assert "logits 0, TL's 2.5e-01" in gains
     assert "compatibility mode refuses, where TL's is wrong by 1.5e+00" in gains
 
 
-def test_llama_is_no_different(script) -> None:
-    (found,) = script.compared([spec_of("llama")], ROOT / "generated")
+def test_llama_is_no_different() -> None:
+    (found,) = sides.compared([spec_of("llama")], ROOT / "generated")
     assert found.only_ours == found.only_theirs == []
     assert found.apart == ()
     assert found.losses == []
-    assert {"attn.hook_result", "attn.hook_q_input"} <= set(script.unnumbered(found.ours.hooks))
+    assert {"attn.hook_result", "attn.hook_q_input"} <= set(sides.unnumbered(found.ours.hooks))
 
 
 def changed(tmp_path: Path, name: str, old: str, new: str) -> Path:
@@ -128,31 +124,31 @@ def changed(tmp_path: Path, name: str, old: str, new: str) -> Path:
     return tmp_path
 
 
-def test_wrong_module_loses(script, tmp_path: Path) -> None:
+def test_wrong_module_loses(tmp_path: Path) -> None:
     folder = changed(
         tmp_path, "llama", 'LinearBridge(name="up_proj")', 'LinearBridge(name="gate_proj")'
     )
-    (found,) = script.compared([spec_of("llama")], folder)
+    (found,) = sides.compared([spec_of("llama")], folder)
     lost = {loss.what for loss in found.losses}
     assert "mlp.in.hook_out" in lost
     assert "attn.hook_q" not in lost
 
 
-def test_module_that_does_not_run_loses_everything(script, tmp_path: Path) -> None:
+def test_module_that_does_not_run_loses_everything(tmp_path: Path) -> None:
     folder = changed(tmp_path, "llama", 'name="self_attn"', 'name="attention"')
-    (found,) = script.compared([spec_of("llama")], folder)
+    (found,) = sides.compared([spec_of("llama")], folder)
     assert {"attn.hook_q", "logits", "padded logits", "compatibility mode"} <= {
         loss.what for loss in found.losses
     }
 
 
-def test_hooks_of_another_name_are_recognised_by_their_values(script, tmp_path: Path) -> None:
+def test_hooks_of_another_name_are_recognised_by_their_values(tmp_path: Path) -> None:
     folder = changed(tmp_path, "mixtral", '"gate": MoERouterBridge', '"router": MoERouterBridge')
-    (found,) = script.compared([spec_of("mixtral")], folder)
+    (found,) = sides.compared([spec_of("mixtral")], folder)
     assert found.named["mlp.gate.hook_out"] == "mlp.router.hook_out"
 
 
-def test_page_has_every_architecture_of_transformer_lens(script) -> None:
+def test_page_has_every_architecture_of_transformer_lens() -> None:
     table = re.findall(r"^\| (\w+) \| \d", (DOCS / "comparison.md").read_text(), re.MULTILINE)
     measured = load_script("architectures").committed()
     assert table == [spec for spec, found in measured.items() if found.shipped]
@@ -160,9 +156,9 @@ def test_page_has_every_architecture_of_transformer_lens(script) -> None:
 
 @pytest.mark.full
 @pytest.mark.exhaustive
-def test_nothing_is_unexplained_and_no_explanation_is_idle(script) -> None:
-    losses = [loss for found in script.measured() for loss in found.losses]
-    explanations = script.explanations()
+def test_nothing_is_unexplained_and_no_explanation_is_idle() -> None:
+    losses = [loss for found in comparison.measured() for loss in found.losses]
+    explanations = comparison.explanations()
     unexplained = [loss for loss in losses if not any(e.explains(loss) for e in explanations)]
     assert unexplained == []
     assert [e.title for e in explanations if not any(map(e.explains, losses))] == []
