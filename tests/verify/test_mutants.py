@@ -51,7 +51,7 @@ def judged(name: str, mutant: Mutant, checks: Sequence[Check] = ALL) -> list[str
     return list(Court(load(name).spec, support, hf_model(name), {}, checks).killers(mutant))
 
 
-@pytest.mark.parametrize("name", rarely(SPECS, 1, pytest.mark.full))
+@pytest.mark.parametrize("name", rarely((*SPECS, "falcon"), 1, pytest.mark.full))
 def test_there_are_many_and_each_is_wrong_python(name: str) -> None:
     right, spec = meaning(code_of(name)), load(name).spec
     kinds = [mutant.partition(".")[0] for mutant in made(name)]

@@ -254,10 +254,11 @@ def _layouts_changed(tree: ast.Module) -> Wrong:
                 with changed(statement, "value", ast.Name(other)):
                     short = other.removesuffix("Bridge")
                     yield f"layouts.{number}.as_{short}", f"layout {number} is a {other}"
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and node.orelse and layouts(node):
-            with changed(node, "test", ast.UnaryOp(ast.Not(), node.test)):
-                yield "layouts.swapped", "blocks have the layout of the other setting"
+    nodes = ast.walk(tree)
+    decisions = [n for n in nodes if isinstance(n, ast.If) and n.orelse and layouts(n)]
+    for number, decision in enumerate(decisions):
+        with changed(decision, "test", ast.UnaryOp(ast.Not(), decision.test)):
+            yield f"layouts.{number}.swapped", "blocks have the layout of the other setting"
 
 
 def _methods_dropped(tree: ast.Module) -> Wrong:
