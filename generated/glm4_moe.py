@@ -3,8 +3,8 @@
 # adapter Glm4MoeArchitectureAdapter for Glm4MoeForCausalLM
 # spec glm4_moe 3b206451b383
 # spec llama 2bdede56ac67
-# generator 8eaa4bf8637b
-# templates c18964db153a
+# generator da40ebc214e3
+# templates 36e58146c869
 # body 62d57f261a6b
 """Glm4Moe architecture adapter.
 

@@ -3,8 +3,8 @@
 # adapter HunYuanDenseV1ArchitectureAdapter for HunYuanDenseV1ForCausalLM
 # spec hunyuan_v1_dense af52133a5f5e
 # spec llama 2bdede56ac67
-# generator 8eaa4bf8637b
-# templates c18964db153a
+# generator da40ebc214e3
+# templates 36e58146c869
 # body 7f390fc61a1e
 """HunYuanDenseV1 architecture adapter.
 

@@ -4,8 +4,8 @@
 # spec ministral aa7a3fb1ee7d
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator 8eaa4bf8637b
-# templates c18964db153a
+# generator da40ebc214e3
+# templates 36e58146c869
 # body 99db6601408e
 """Ministral architecture adapter.
 

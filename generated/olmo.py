@@ -3,8 +3,8 @@
 # adapter OlmoArchitectureAdapter for OlmoForCausalLM
 # spec olmo 5adb4afdca8c
 # spec llama 2bdede56ac67
-# generator 8eaa4bf8637b
-# templates c18964db153a
+# generator da40ebc214e3
+# templates 36e58146c869
 # body 586a0512b122
 """Olmo architecture adapter.
 

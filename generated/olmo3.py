@@ -4,8 +4,8 @@
 # spec olmo3 76c51a2a97c9
 # spec olmo2 41b1838a2380
 # spec llama 2bdede56ac67
-# generator 8eaa4bf8637b
-# templates c18964db153a
+# generator da40ebc214e3
+# templates 36e58146c869
 # body 3283b3473fe5
 """Olmo3 architecture adapter.
 

@@ -5,9 +5,9 @@
 # spec starcoder2 541be1cc3d5a
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator 8eaa4bf8637b
-# templates c18964db153a
-# body 3f3829a0f193
+# generator da40ebc214e3
+# templates 36e58146c869
+# body 305be0fceaef
 """Persimmon architecture adapter.
 
 Decoder with LayerNorms, biases, query and key norms, and half of each head rotated.
@@ -15,7 +15,6 @@ Decoder with LayerNorms, biases, query and key norms, and half of each head rota
 
 from typing import Any
 
-import torch
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
@@ -24,12 +23,15 @@ from transformer_lens.model_bridge.generalized_components import (
     EmbeddingBridge,
     MLPBridge,
     NormalizationBridge,
-    PositionEmbeddingsAttentionBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware import LinearBridge
+from .hook_aware import (
+    HookAwareAttentionBridge,
+    JoinedProjections,
+    LinearBridge,
+)
 
 
 class PersimmonArchitectureAdapter(ArchitectureAdapter):
@@ -53,6 +55,9 @@ class PersimmonArchitectureAdapter(ArchitectureAdapter):
     - unembed.b: never present
     """
 
+    # Attention shows its pattern to hooks; asked of HF, it would have to be computed every time.
+    supports_hf_output_attentions = False
+
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""
         super().__init__(cfg)
@@ -64,7 +69,7 @@ class PersimmonArchitectureAdapter(ArchitectureAdapter):
         self.cfg.gated_mlp = False
         self.cfg.default_prepend_bos = False
         self.cfg.default_padding_side = "right"
-        self.cfg.attn_implementation = "eager"
+        self.cfg.attn_implementation = "sdpa"
 
         # TL leaves n_key_value_heads unset where every query head has its own keys and values.
         n_heads = self.cfg.n_heads
@@ -112,13 +117,13 @@ class PersimmonArchitectureAdapter(ArchitectureAdapter):
                         config=self.cfg,
                         use_native_layernorm_autograd=True,
                     ),
-                    "attn": PositionEmbeddingsAttentionBridge(
+                    "attn": HookAwareAttentionBridge(
                         name="self_attn",
                         config=self.cfg,
                         submodules={
-                            "q": LinearBridge(name="q_proj"),
-                            "k": LinearBridge(name="k_proj"),
-                            "v": LinearBridge(name="v_proj"),
+                            "q": LinearBridge(name="query_key_value.q"),
+                            "k": LinearBridge(name="query_key_value.k"),
+                            "v": LinearBridge(name="query_key_value.v"),
                             "o": LinearBridge(name="dense"),
                             "q_norm": NormalizationBridge(
                                 name="q_layernorm",
@@ -152,7 +157,8 @@ class PersimmonArchitectureAdapter(ArchitectureAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        super().prepare_model(hf_model)
+        # TL's own method would have attention computed eagerly.
+        hf_model.set_attn_implementation("sdpa")
         self._split_projections(hf_model)
 
     def _split_projections(self, hf_model: Any) -> None:
@@ -162,21 +168,10 @@ class PersimmonArchitectureAdapter(ArchitectureAdapter):
         for layer in hf_model.get_submodule("model.layers"):
             attention = layer.get_submodule("self_attn")
             fused = attention.get_submodule("query_key_value")
-            rows = torch.arange(fused.weight.shape[0])
-            grouped = rows.view(key_value, query // key_value + 2, size)
-            q, k, v = grouped[:, :-2].flatten(), grouped[:, -2].flatten(), grouped[:, -1].flatten()
-            for name, own in (("q_proj", q), ("k_proj", k), ("v_proj", v)):
-                attention.add_module(name, self._part(fused, own))
+            joined = JoinedProjections(
+                fused, groups=key_value, query=query * size, key_value=key_value * size
+            )
+            attention.set_submodule("query_key_value", joined)
             # What TL's attention reads, under the names that most HF models have.
             attention.head_dim = size
             attention.num_key_value_groups = query // key_value
-
-    @staticmethod
-    def _part(fused: Any, rows: torch.Tensor) -> torch.nn.Linear:
-        """A linear layer with some of a fused one's outputs."""
-        biased, (_, width) = fused.bias is not None, fused.weight.shape
-        part = torch.nn.Linear(width, len(rows), bias=biased, device="meta")
-        part.weight = torch.nn.Parameter(fused.weight[rows])
-        if biased:
-            part.bias = torch.nn.Parameter(fused.bias[rows])
-        return part

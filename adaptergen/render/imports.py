@@ -23,6 +23,7 @@ PUBLIC_API = {
     "GeneralizedComponent": f"{_COMPONENTS}.base",
     "HookAwareAttentionBridge": f".{support.NAME}",
     "JointGateUpMLPBridge": _COMPONENTS,
+    "JoinedProjections": f".{support.NAME}",
     "LinearBridge": f".{support.NAME}",
     "MLAAttentionBridge": _COMPONENTS,
     "MLABlockBridge": _COMPONENTS,

@@ -53,14 +53,13 @@ class ReimplementedAttention(Facet):
     fused: Literal["auto", "never"] = Field(
         default="auto",
         description="`auto` leaves attention to HF's module and torch's SDPA while nobody looks at"
-        " scores or pattern, unless projections are fused or there are sinks; `never` does not.",
+        " scores or pattern, unless there are sinks; `never` does not.",
     )
 
     @property
     def fuses(self) -> bool:
         """Whether HF's module, with torch's SDPA, can compute what TL would."""
-        separate = isinstance(self.projections, SeparateProjections)
-        return self.fused == "auto" and separate and self.sinks is None
+        return self.fused == "auto" and self.sinks is None
 
     @property
     def flags(self) -> dict[str, bool]:

@@ -64,8 +64,8 @@ class FusedProjections(Facet):
 
     @property
     def separated(self) -> dict[str, str]:
-        """What TL wraps: parts of the fused projection, as the adapter names them, and the rest."""
-        return {"q": "q_proj", "k": "k_proj", "v": "v_proj", "o": self.o}
+        """What TL wraps: the layers that the adapter puts in its place, and the rest."""
+        return {**{role: f"{self.qkv}.{role}" for role in "qkv"}, "o": self.o}
 
     def module_of(self, role: str) -> str:
         """The HF name of the projection that computes q, k, v or o."""
