@@ -29,10 +29,16 @@ _OBSERVED_ATTENTION = {
     ),
 }
 
+# What HF's classes call the cache that they hand to attention.
+_CACHES = ("past_key_values", "layer_past")
+
 # What is done to the arguments of attention that HF computes.
 _HANDED = {
     "mask": ("HF's attention is handed no mask", "kwargs['attention_mask'] = None"),
-    "cache": ("HF's attention is handed no cache", "kwargs['past_key_values'] = None"),
+    "cache": (
+        "HF's attention is handed no cache",
+        f"kwargs = {{key: kwargs[key] for key in kwargs if key not in {_CACHES}}}",
+    ),
 }
 
 
