@@ -4,7 +4,7 @@
 # spec nanochat 44609d8f749c
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates 36e58146c869
+# templates b78dcf74f06e
 # body ec514e03170c
 """NanoChat architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates 36e58146c869
+# templates b78dcf74f06e
 # body dc46d897815d
 """Qwen3 architecture adapter.
 

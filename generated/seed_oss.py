@@ -4,7 +4,7 @@
 # spec seed_oss d2c773a4fc47
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates 36e58146c869
+# templates b78dcf74f06e
 # body 91891be28556
 """SeedOss architecture adapter.
 
