@@ -52,7 +52,9 @@ FUSED = [
         {"fused.noticed": "ln1.hook_normalized hears of no gradient unless it is hooked forward"},
         spec="llama",
         replace=bridge(
-            "def is_observed(self):\n    return self.hook_normalized.has_hooks('fwd')",
+            "def is_observed(self):\n"
+            "    points = (self.hook_in, self.hook_scale, self.hook_normalized, self.hook_out)\n"
+            "    return any(p.has_hooks('fwd') for p in points)",
             "RMSNormalizationBridge",
         ),
         only=True,

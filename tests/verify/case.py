@@ -133,7 +133,7 @@ def weight(call: str, name: str) -> Replacements:
 
 
 def drifting(when: str, by: str = "1e-6") -> Replacements:
-    """Replacements for attention that is off by a little, on some inputs only.
+    """Replacements for attention that is off by a little, on some inputs only and in float64.
 
     The condition may name the numbers of `queries` and `keys`, whether there is padding on the
     `left` or the `right`, and how many tokens of it, in `padding`.
@@ -148,7 +148,8 @@ def drifting(when: str, by: str = "1e-6") -> Replacements:
         "    queries, keys = attention_mask.shape[-2:]\n"
         "    left, right = hidden[:, 0].any(), hidden[:, -1].any()\n"
         "    padding = hidden.sum(-1).max()\n"
-        f"    return (output + {by} if {when} else output), pattern\n",
+        f"    drifts = output.dtype.itemsize == 8 and ({when})\n"
+        f"    return (output + {by} if drifts else output), pattern\n",
     )
 
 

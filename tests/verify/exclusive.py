@@ -8,6 +8,7 @@ from tests.verify.case import (
     ATTENTION,
     FLAGS,
     MLP,
+    PREPARING,
     REBUILT,
     Case,
     appended,
@@ -73,10 +74,15 @@ CLAIMS = [
             "attention.projections.k": "v_proj",
             "attention.projections.v": "k_proj",
             "tiny.attention_bias": True,
-            **INCOMPATIBLE,
+            "processing.compatibility_mode": {
+                "invalid_where": {"key": "attention_bias", "reason": "Not what this is about."}
+            },
         },
         replace=(
-            *NO_COMPATIBILITY,
+            *appended(
+                f"{PREPARING}"
+                "self.supports_compatibility_mode = not hf_model.config.attention_bias\n"
+            ),
             *swapped('"k_proj"', '"v_proj"'),
             *part(
                 ATTENTION,
@@ -191,10 +197,15 @@ SETTING_UP = [
         replace=(("final_rms = True", "final_rms = False"),),
     ),
     Case(
-        "centring not allowed",
+        "centring not allowed while no more and no fewer keys are set",
         {"config.processing": "supports_center_writing_weights is False, not True"},
         spec="llama",
-        replace=appended("        self.supports_center_writing_weights = False\n"),
+        replace=appended(
+            f"{PREPARING}"
+            "self.supports_center_writing_weights = (\n"
+            "            sum(v is True for v in hf_model.config.to_dict().values()) != 2\n"
+            "        )\n"
+        ),
     ),
     Case(
         "attention without hooks that can be switched on",
