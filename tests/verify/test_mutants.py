@@ -74,6 +74,13 @@ def test_breaking_a_tree_leaves_it_whole() -> None:
     assert last == ast.unparse(ast.parse(code)).replace("        super().__init__(cfg)\n", "")
 
 
+def test_every_way_to_break_a_module_breaks_a_generated_one() -> None:
+    codes = [code_of(path.stem) for path in sorted((ROOT / "specs").glob("*.yaml"))]
+    for ways in module._BREAKS:
+        # Parsed anew: whoever stops early leaves a tree broken.
+        assert any(True for code in codes for _ in ways(ast.parse(code))), ways.__name__
+
+
 def test_every_value_that_takes_an_argument_has_wrong_ones() -> None:
     def reachable(facet: type[Facet]) -> set[type[Facet]]:
         found: set[type[Facet]] = set()

@@ -2,10 +2,12 @@
 
 import ast
 from collections.abc import Iterator
+from itertools import combinations
 
 from adaptergen.verify.mutants.syntax import Wrong, classes, with_item, without
 
 BASE = "HookAwareAttentionBridge"
+_JOINED = "JoinedProjections"
 
 # The bridges that leave work to HF, and what their mutants are called.
 _BRIDGES = {BASE: "fused", "LinearBridge": "linear", "RMSNormalizationBridge": "norm"}
@@ -43,7 +45,7 @@ _HANDED = {
 
 
 def leaving_changed(tree: ast.Module) -> Wrong:
-    """Each bridge that the module imports, with something wrong in what it leaves to HF."""
+    """What the module imports from beside it, with something wrong in what is left to HF."""
     for statement in tree.body:
         if isinstance(statement, ast.ImportFrom) and statement.level:
             place = tree.body.index(statement) + 1
@@ -67,6 +69,8 @@ def _attentions_asked(tree: ast.Module) -> Wrong:
 
 def _methods(bridge: str) -> Iterator[tuple[str, str, str]]:
     """Name, description and text of each wrong method of a bridge that leaves work to HF."""
+    if bridge == _JOINED:
+        yield from _of_parts()
     if bridge not in _BRIDGES:
         return
     role = _BRIDGES[bridge]
@@ -88,6 +92,17 @@ def _of_attention(role: str) -> Iterator[tuple[str, str, str]]:
     ignoring = "        kwargs.pop('output_attentions', None)\n"
     text = "HF computes attention though patterns are asked for"
     yield f"{role}.output_attentions.ignored", text, _forward(ignoring)
+
+
+def _of_parts() -> Iterator[tuple[str, str, str]]:
+    for one, other in combinations("qkv", 2):
+        text = f"{_JOINED}: {one} and {other} are the wrong way round"
+        method = (
+            "    def __init__(self, *args, **kwargs):\n"
+            "        super().__init__(*args, **kwargs)\n"
+            f"        self.{one}, self.{other} = self.{other}, self.{one}\n"
+        )
+        yield f"parts.{one}-{other}.swapped", text, method
 
 
 def _method(name: str, value: str) -> str:

@@ -19,7 +19,6 @@ from adaptergen.verify.mutants.syntax import (
     conversions,
     effect_of,
     entries,
-    exchanged,
     flags,
     is_block_bridge,
     layouts,
@@ -285,17 +284,6 @@ def _steps_dropped(tree: ast.Module) -> Wrong:
                         yield f"adapter.{method.name}.{name}.dropped", f"{does} is left out"
 
 
-def _parts_swapped(tree: ast.Module) -> Wrong:
-    """Queries, keys and values that are cut out of a fused projection, taken for each other."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.For) and isinstance(node.iter, ast.Tuple):
-            pairs = [pair.elts for pair in node.iter.elts if isinstance(pair, ast.Tuple)]
-            for one, other in combinations(pairs, 2):
-                names = f"{ast.unparse(one[-1])}-{ast.unparse(other[-1])}"
-                with exchanged(one, other):
-                    yield f"adapter.parts.{names}.swapped", f"{names} are the wrong way round"
-
-
 def _base_uninitialised(tree: ast.Module) -> Wrong:
     for node in [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]:
         for index, statement in enumerate(node.body):
@@ -320,7 +308,6 @@ _BREAKS: tuple[Callable[[ast.Module], Wrong], ...] = (
     _layouts_changed,
     _methods_dropped,
     _steps_dropped,
-    _parts_swapped,
     leaving_changed,
     _base_uninitialised,
 )

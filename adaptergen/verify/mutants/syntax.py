@@ -56,14 +56,6 @@ def changed(node: Any, attribute: str, value: object) -> Iterator[None]:
     setattr(node, attribute, before)
 
 
-@contextmanager
-def exchanged(one: list[Any], other: list[Any]) -> Iterator[None]:
-    """While active, the last items of two lists have changed places."""
-    one[-1], other[-1] = other[-1], one[-1]
-    yield
-    one[-1], other[-1] = other[-1], one[-1]
-
-
 def entries(tree: ast.Module) -> list[Entry]:
     """Every component of the mapping, parents before their parts; norms of layouts last."""
     found = list(_below("", assigned(tree, "self.component_mapping")))
