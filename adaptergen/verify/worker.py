@@ -24,7 +24,7 @@ class Task(Protocol):
 
 
 # Imported before the first verification starts; takes seconds.
-PRELOADED = "adaptergen.verify.battery"
+PRELOADED = "adaptergen.verify.preload"
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,6 @@ def _outcome(task: Task, gigabytes: float, pipe: Connection) -> Done:
         import_module(PRELOADED)
         # By default progress bars share a semaphore between processes; killed ones would leak it.
         import_module("tqdm").tqdm.set_lock(threading.RLock())
-        # Spares a fifth of the time: Python looks for garbage among all that was imported, often.
-        gc.freeze()
         gc.set_threshold(100_000)
         _limit_memory(gigabytes)
         pipe.send(Ready())

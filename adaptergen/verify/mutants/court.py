@@ -25,8 +25,8 @@ _EXPENSIVE = (
     "weights.compatibility",
     "weights.folding",
 )
-# Of all that takes longer, these groups come first: they notice most.
-_SHARP = ("claims", "weights", "config", "fused", "variants")
+# Of all that takes longer, these groups come first: they notice most, or take least.
+_SHARP = ("claims", "weights", "config", "fused", "settings", "variants")
 
 
 class _Suspect(Subject):

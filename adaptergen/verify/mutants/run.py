@@ -23,6 +23,9 @@ from adaptergen.verify.subject import Subject
 # What a spec says of the adapter alone: no tiny model could contradict it.
 _NOT_CLAIMED = ("tokenizer.", "attention.fused.")
 
+# Bridges of so many mutants fit into memory.
+_BETWEEN_COLLECTIONS = 10
+
 
 def mutants(original: Spec, code: str, hf: HfModel, templates: Sequence[str]) -> list[Mutant]:
     """Every mutant of a spec and of the module generated from it; no two do the same.
@@ -79,7 +82,7 @@ def run_mutants(
     court = Court(loaded.spec, str(support), subject.hf, subject.overrides, checks)
     results = []
     # Bridges refer to themselves: each would stay until Python looks for garbage. It looks after
-    # each mutant, among what came to be since now.
+    # every few mutants, among what came to be since now.
     gc.collect()
     gc.freeze()
     for number, mutant in share.of(list(enumerate(made, 1))):
@@ -89,7 +92,8 @@ def run_mutants(
         listed = mutant.name in own or not killers
         reason = inherited.get(mutant.name, "") if listed else ""
         results.append(MutantResult(mutant.name, mutant.description, killers, reason))
-        gc.collect()
+        if len(results) % _BETWEEN_COLLECTIONS == 0:
+            gc.collect()
     gc.unfreeze()
     return tuple(results)
 
