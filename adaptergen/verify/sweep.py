@@ -116,7 +116,8 @@ def _refusal(hf: HfModel) -> str:
     try:
         if hf.dim == 1:
             return "a residual stream one number wide is lost in rounding"
-        if getattr(hf.config, "head_dim", None) == 1:
+        # Asked of the config itself, a key that differs by layer raises.
+        if hf.config.to_dict().get("head_dim") == 1:
             return "a head one number wide has no pair to rotate"
         logits = hf.seen.logits
     except UnavailableError as error:

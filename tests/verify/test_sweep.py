@@ -7,11 +7,13 @@ import pytest
 import torch
 
 from adaptergen.verify import sweep
+from adaptergen.verify.hf import HfModel
 from adaptergen.verify.perturb import shown
 from adaptergen.verify.precision import comparable
 from adaptergen.verify.record import CheckResult, Status
 from adaptergen.verify.subject import Subject
 from adaptergen.verify.sweep import CHECKS, Variant, examine, settings
+from adaptergen.verify.tiny import tiny_settings
 from tests.conftest import rarely
 from tests.verify.conftest import hf_model, load, module_of
 
@@ -65,6 +67,11 @@ def test_setting_that_hf_refuses() -> None:
     variant = _examined("llama", num_key_value_heads=3)
     assert variant.refused.startswith("HF refuses it: ")
     assert variant.results == ()
+
+
+def test_a_head_size_that_differs_by_layer_is_not_asked_of_the_whole() -> None:
+    name = "Gemma4ForCausalLM"
+    assert sweep._refusal(HfModel(name, tiny_settings(name))) == ""
 
 
 def test_setting_that_hf_ignores_is_held_against_the_adapter_itself() -> None:
