@@ -67,20 +67,29 @@ def architectures() -> list[str]:
 
 
 def measure(names: Sequence[str], folder: Path, jobs: int) -> None:
-    """Survey each architecture in a process of its own; what is in the folder already stays."""
+    """Survey each architecture in a process of its own; what is in the folder already stays.
+
+    Raises:
+        SystemExit: once all others are done, if surveys failed: on the page they would pass for
+            right.
+    """
     waiting = [name for name in names if not (folder / f"{name}.json").exists()]
     context = multiprocessing.get_context("fork")
     import adaptergen.verify.foreign_survey  # noqa: F401  once, before the processes part
 
     with context.Pool(jobs, maxtasksperchild=1) as pool:
         runs = {name: pool.apply_async(_survey, (name,)) for name in waiting}
+        failed = []
         for number, (name, run) in enumerate(runs.items(), 1):
             try:
                 found = run.get(timeout=LIMIT)
             except Exception as error:
-                found = {"architecture": name, "distrust": f"the survey failed: {error!r}"}
+                failed.append(f"the survey of {name} failed: {error!r}")
+                continue
             (folder / f"{name}.json").write_text(json.dumps(found, indent=1, default=str))
-            print(f"{number}/{len(runs)} {name}: {len(found.get('findings', []))}", flush=True)
+            print(f"{number}/{len(runs)} {name}: {len(found['findings'])}", flush=True)
+    if failed:
+        raise SystemExit("\n".join(failed))
 
 
 def _survey(name: str) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """The page of findings: what it says, and that it says all of what was measured."""
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -9,18 +8,12 @@ import pytest
 import yaml
 
 from adaptergen.verify.foreign_survey import Survey, survey
-
-DOCS = Path(__file__).parents[2] / "docs"
+from tests.docs_scripts import DOCS, load_script
 
 
 @pytest.fixture(scope="module")
 def findings() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("findings", DOCS / "findings.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("findings")
 
 
 def _finding(**changes: Any) -> dict[str, Any]:
@@ -89,6 +82,20 @@ def test_a_model_that_cannot_be_built_is_distrusted(monkeypatch: pytest.MonkeyPa
     found = survey("GPT2LMHeadModel")
     assert isinstance(found, Survey)
     assert "HF model failed" in found.distrust
+
+
+def test_a_survey_that_fails_leaves_the_others_and_ends_the_run(
+    findings: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fails_for_one(name: str) -> Survey:
+        if name == "One":
+            raise LookupError("no key")
+        return Survey(name, {})
+
+    monkeypatch.setattr("adaptergen.verify.foreign_survey.survey", fails_for_one)
+    with pytest.raises(SystemExit, match="the survey of One failed: LookupError"):
+        findings.measure(["One", "Other"], tmp_path, 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["Other.json"]
 
 
 @pytest.mark.full
