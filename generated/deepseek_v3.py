@@ -5,7 +5,7 @@
 # spec glm4_moe 3b206451b383
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates b78dcf74f06e
+# templates 8905e1499b16
 # body 8045efedaf3c
 """DeepseekV3 architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec gpt_oss 4c9e3c7594b1
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates b78dcf74f06e
+# templates 8905e1499b16
 # body 571433384457
 """GptOss architecture adapter.
 

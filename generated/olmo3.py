@@ -5,7 +5,7 @@
 # spec olmo2 41b1838a2380
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates b78dcf74f06e
+# templates 8905e1499b16
 # body 3283b3473fe5
 """Olmo3 architecture adapter.
 

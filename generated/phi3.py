@@ -5,7 +5,7 @@
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates b78dcf74f06e
+# templates 8905e1499b16
 # body beca335f4307
 """Phi3 architecture adapter.
 

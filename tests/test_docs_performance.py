@@ -1,9 +1,10 @@
 """The page about what hooks cost says what was measured."""
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -67,6 +68,19 @@ def test_what_had_no_memory_is_said_to(script) -> None:
         row("TransformerLens", "forward", [], peak=0, held=0),
     )])  # fmt: skip
     assert "| 1 x 1,024 | 1 s | no memory | no memory | no memory | 3.0 |  |  |  |" in text
+
+
+def test_what_is_not_measured_again_is_kept_if_it_is_of_the_same_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(BENCH.parent)
+    bench = importlib.import_module("forward")
+    rows = [row("generated", work, [1.0]) for work in ("forward", "residual", "decoding")]
+    record = tmp_path / "record.yaml"
+    bench.write(record, "cpu", {"machine": "A processor", "rows": rows})
+    asked = SimpleNamespace(record=record, device="cpu", only=["forward"])
+    assert bench.kept(asked, {"machine": "A processor"}) == rows[2:]
+    assert bench.kept(asked, {"machine": "Another"}) == []
 
 
 @pytest.mark.full

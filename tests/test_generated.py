@@ -42,6 +42,25 @@ def bridge(reference: transformers.PreTrainedModel) -> TransformerBridge:
         return build_bridge_from_module(model, "SmolLM3ForCausalLM", hf_config=model.config)
 
 
+@pytest.mark.parametrize(
+    "register",
+    ["forward_hook", "forward_pre_hook", "full_backward_hook", "full_backward_pre_hook"],
+)
+@pytest.mark.parametrize("path", ["attn.q", "mlp.out", "ln1"])
+def test_hooks_of_pytorch_on_a_bridge_are_called(
+    bridge: TransformerBridge, path: str, register: str
+) -> None:
+    called = []
+    component = bridge.blocks[0].get_submodule(path)
+    handle = getattr(component, f"register_{register}")(lambda *_: called.append(path))
+    try:
+        bridge(torch.tensor([[3, 4, 5]])).sum().backward()
+    finally:
+        handle.remove()
+        bridge.zero_grad()
+    assert called == [path]
+
+
 @pytest.mark.parametrize("layer", [ROPE_LAYER, NOPE_LAYER])
 @pytest.mark.parametrize("by_keyword", [True, False], ids=["keyword", "position"])
 def test_attention_takes_position_embeddings_as_hf_does(

@@ -127,6 +127,13 @@ def options() -> argparse.Namespace:
     parser.add_argument(
         "--prompts", type=int, nargs="+", default=[128], help="lengths to decode from"
     )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=[works[0] for works in GROUPS],
+        default=[works[0] for works in GROUPS],
+        help="measure these, and what takes turns with them; the record keeps the others",
+    )
     parser.add_argument("--seconds", type=float, default=30.0, help="for each length and batch")
     parser.add_argument("--memory", type=float, default=16.0, help="gigabytes on a CPU")
     parser.add_argument("--record", type=Path, default=RECORD, metavar="FILE")
@@ -140,16 +147,35 @@ def options() -> argparse.Namespace:
 def plan(arguments: argparse.Namespace) -> list[tuple[int, int, Sequence[str]]]:
     """Batch, length and works of each round, short ones first: an interrupted run has those."""
     found = []
-    for works in GROUPS:
+    for works in _chosen(arguments):
         lengths = arguments.prompts if works == ("decoding",) else arguments.lengths
         found += [(batch, length, works) for batch in arguments.batches for length in lengths]
     few = [one for one in found if one[0] * one[1] <= arguments.tokens]
     return sorted(few, key=lambda one: one[0] * one[1])
 
 
+def _chosen(arguments: argparse.Namespace) -> list[tuple[str, ...]]:
+    return [works for works in GROUPS if works[0] in arguments.only]
+
+
+def kept(arguments: argparse.Namespace, facts: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of the record that are not measured again, if all else about them is the same."""
+    known = read(arguments.record).get(arguments.device, {})
+    if any(known.get(key) != fact for key, fact in facts.items()):
+        return []
+    again = {work for works in _chosen(arguments) for work in works}
+    return [row for row in known["rows"] if row["work"] not in again]
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The record: what is known of each device."""
+    record: dict[str, Any] = yaml.safe_load(path.read_text()) if path.is_file() else {}
+    return record
+
+
 def write(path: Path, device: str, facts: dict[str, Any]) -> None:
     """Replace what the record says about a device."""
-    record = yaml.safe_load(path.read_text()) if path.is_file() else {}
+    record = read(path)
     record[device] = facts
     path.write_text(yaml.safe_dump(record, sort_keys=False, default_flow_style=None, width=1000))
 
@@ -167,8 +193,8 @@ def main() -> None:
         "dtype": str(dtype).removeprefix("torch."),
         "config": dict(config),
         "versions": {n: version(n) for n in ("torch", "transformers", "transformer_lens")},
-        "rows": [],
     }
+    facts["rows"] = kept(arguments, facts)
     with torch.no_grad():
         among = contestants(arguments.size, device, dtype)
         for batch, length, works in plan(arguments):
