@@ -70,8 +70,7 @@ def measure(names: Sequence[str], folder: Path, jobs: int) -> None:
     """Survey each architecture in a process of its own; what is in the folder already stays.
 
     Raises:
-        SystemExit: once all others are done, if surveys failed: on the page they would pass for
-            right.
+        SystemExit: once all others are done, if surveys failed: the page would lack them.
     """
     waiting = [name for name in names if not (folder / f"{name}.json").exists()]
     context = multiprocessing.get_context("fork")

@@ -4,7 +4,7 @@
 # spec glm 3463140b2366
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates 8905e1499b16
+# templates 018ebfb3592a
 # body 3098327172d9
 """Glm architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec gpt_oss 4c9e3c7594b1
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates 8905e1499b16
+# templates 018ebfb3592a
 # body 571433384457
 """GptOss architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec hunyuan_v1_dense af52133a5f5e
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates 8905e1499b16
+# templates 018ebfb3592a
 # body ff754e75bd29
 """HunYuanMoEV1 architecture adapter.
 
