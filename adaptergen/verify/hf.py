@@ -11,6 +11,7 @@ from typing import Any
 import torch
 import transformers
 from torch import Tensor, nn
+from transformers.initialization import no_init_weights
 
 from adaptergen.verify.amplify import amplify
 from adaptergen.verify.once import MissingError, Once
@@ -115,6 +116,16 @@ def hf_config(architecture: str, settings: Mapping[str, Any]) -> Any:
     return hf_class(architecture).config_class(**{**settings, **eager})
 
 
+def unfilled(architecture: str, config: Any) -> nn.Module:
+    """A HF model that a config describes, whose weights are yet to be filled in."""
+    # Faster than the meta device, which looks at every call of a function.
+    with no_init_weights():
+        model = hf_class(architecture)(config)
+    model.tie_weights()
+    built: nn.Module = model
+    return built
+
+
 def window_settings(config: Any) -> dict[str, Any]:
     """The config keys that may say how far attention reaches, with their values."""
     usual = {own: name for name, own in config.attribute_map.items()}
@@ -139,6 +150,13 @@ class HfModel:
         self.settings = dict(settings)
         self.dtype = dtype
         self.once = Once()
+        self._weights: dict[str, Tensor] = {}
+
+    def moved(self, changes: Mapping[str, Any]) -> "HfModel":
+        """The same weights under a config with some keys changed; shapes must be the same."""
+        other = HfModel(self.architecture, {**self.settings, **changes}, self.dtype)
+        other._weights = dict(self.model.named_parameters(remove_duplicate=False))
+        return other
 
     @property
     def model(self) -> Any:
@@ -167,6 +185,8 @@ class HfModel:
         return int(self.model.get_input_embeddings().weight.shape[-1])
 
     def _build(self) -> nn.Module:
+        if self._weights:
+            return self._filled()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_SEED)
             model = hf_class(self.architecture)(hf_config(self.architecture, self.settings))
@@ -174,6 +194,13 @@ class HfModel:
         amplify(model)
         built: nn.Module = model
         return built
+
+    def _filled(self) -> nn.Module:
+        model = unfilled(self.architecture, hf_config(self.architecture, self.settings))
+        model.eval().to(self.dtype)
+        for name, parameter in model.named_parameters(remove_duplicate=False):
+            parameter.data.copy_(self._weights[name])
+        return model
 
     def batch(self, length: int) -> Batch:
         """Random tokens [batch, length], none of them special."""

@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from transformers.initialization import no_init_weights
-
-from adaptergen.verify.hf import HfModel, hf_class, hf_config
+from adaptergen.verify.hf import HfModel, hf_config, unfilled
 from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.perturb import shown
 
@@ -56,10 +54,7 @@ def structure(hf: HfModel, changes: Mapping[str, Any]) -> Structure:
 
 def _build(hf: HfModel, changes: dict[str, Any]) -> Structure:
     config = hf_config(hf.architecture, {**hf.settings, **changes})
-    # Faster than the meta device, which looks at every call of a function.
-    with no_init_weights():
-        model = hf_class(hf.architecture)(config)
-    model.tie_weights()
+    model = unfilled(hf.architecture, config)
     named = dict(model.named_parameters(remove_duplicate=False))
     shapes = {name: tuple(parameter.shape) for name, parameter in named.items()}
     identities = {name: id(parameter) for name, parameter in named.items()}

@@ -4,11 +4,14 @@ from typing import Any
 
 import pytest
 
+from adaptergen.spec.load import Loader
 from adaptergen.verify.checks import claims_fields
 from adaptergen.verify.checks.claims_fields import named_keys
 from adaptergen.verify.running import run_checks
 from adaptergen.verify.subject import Subject
-from tests.verify.conftest import changed, hf_model, load, module_of
+from tests.verify.conftest import ROOT, changed, hf_model, load, module_of
+
+DELEGATED = ROOT / "tests" / "verify" / "delegated"
 
 
 def test_named_keys_are_those_that_claims_name() -> None:
@@ -53,3 +56,10 @@ def test_a_key_that_loses_its_claim_is_accused(
     ]
     assert set(accused) <= {name.strip("'") for name in named}
     assert bool(named) == bool(accused)
+
+
+def test_a_key_that_spreads_the_weights_of_new_models_does_nothing() -> None:
+    spec = Loader([str(ROOT / "specs")]).load(str(DELEGATED / "diffllama.yaml")).spec
+    subject = Subject(spec, "unused.py")
+    assert subject.hf.config.lambda_std_dev != 0.5
+    assert claims_fields.effect(subject, {"lambda_std_dev": 0.5}) == ""

@@ -14,7 +14,6 @@ from adaptergen.verify.checks.claims_config import width_facts
 from adaptergen.verify.checks.claims_positions import rope_layers, window
 from adaptergen.verify.declared import first_claims, parameters, switches
 from adaptergen.verify.heads import headed
-from adaptergen.verify.hf import HfModel
 from adaptergen.verify.layers import rotation_claimed, windows_claimed
 from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.perturb import perturbations, shown
@@ -115,10 +114,9 @@ def effect(subject: Subject, changes: Mapping[str, Any]) -> str:
 
 
 def _moved(subject: Subject, changes: Mapping[str, Any]) -> Subject:
-    """The subject under another config. Its weights are the same where their shapes are."""
-    hf, changed = subject.hf, dict(changes)
-    settings = {**hf.settings, **changes}
-    other = hf.once.get(f"HF's model under {changed}", lambda: HfModel(hf.architecture, settings))
+    """The subject under another config, with the same weights."""
+    hf = subject.hf
+    other = hf.once.get(f"HF's model under {dict(changes)}", lambda: hf.moved(changes))
     return Subject(subject.spec, subject.module_path, {**subject.overrides, **changes}, other)
 
 
