@@ -67,7 +67,7 @@ def heads(subject: Subject) -> Iterator[Evidence]:
 
 
 def head_settings(spec: Spec) -> list[dict[str, Any]]:
-    """Config changes that move the head counts: as is, one each, one for all, other sizes."""
+    """Config changes that move the head counts: as is, one each, one for all, another size."""
     heads = headed(spec).heads
     settings: list[dict[str, Any]] = [{}]
     if heads.key_value is None:
@@ -76,7 +76,7 @@ def head_settings(spec: Spec) -> list[dict[str, Any]]:
         counts = ((4, 4), (4, 1), (6, 3))
         settings += [{heads.query: query, heads.key_value: kv} for query, kv in counts]
     if heads.head_dim is not None:
-        settings.append({heads.head_dim: 24})
+        settings[-1][heads.head_dim] = 24
     return settings
 
 

@@ -31,7 +31,6 @@ from adaptergen.verify.checks.claims_config import head_settings
 from adaptergen.verify.declared import biases, first_claims, switches
 from adaptergen.verify.once import UnavailableError, one_line
 from adaptergen.verify.perturb import shown
-from adaptergen.verify.structure import structure
 from adaptergen.verify.subject import Subject
 
 # What a config key can change of blocks while every number stays as it is.
@@ -58,7 +57,8 @@ def flags(subject: Subject) -> Iterator[Evidence]:
     if not flipped:
         raise NotApplicableError("no claim of the spec names a config key that can be flipped")
     for key, value, claim in flipped:
-        yield from _right_with(subject, {key: value}, claim, blocks=True)
+        changes = {key: value}
+        yield from _right_with(subject.variant(**changes), changes, claim, blocks=True)
 
 
 def _flipped(subject: Subject) -> Iterator[tuple[str, object, str]]:
@@ -83,15 +83,14 @@ def heads(subject: Subject) -> Iterator[Evidence]:
     _require_right(subject)
     bias_keys = {value for _, value in biases(subject.spec).values() if isinstance(value, str)}
     biased = dict.fromkeys(sorted(bias_keys), True)
-    for changes in head_settings(subject.spec):
+    for changes in filter(None, head_settings(subject.spec)):
+        variant = subject.variant(**{**changes, **biased})
         try:
-            structure(subject.hf, changes)
-            assert subject.variant(**changes).hf.seen is not None
+            assert variant.hf.seen is not None
         except UnavailableError:
             # HF refuses some combinations; they are no model that an adapter could meet.
             continue
-        if changes:
-            yield from _right_with(subject, {**changes, **biased}, "attention.heads")
+        yield from _right_with(variant, {**changes, **biased}, "attention.heads")
 
 
 def _require_right(subject: Subject, *, blocks: bool = False) -> None:
@@ -101,12 +100,12 @@ def _require_right(subject: Subject, *, blocks: bool = False) -> None:
 
 
 def _right_with(
-    subject: Subject, changes: dict[str, Any], claim: str, *, blocks: bool = False
+    variant: Subject, changes: dict[str, Any], claim: str, *, blocks: bool = False
 ) -> Iterator[Evidence]:
     """A cheap pass over another config: what the adapter does wrong is blamed on `claim`."""
     setting = f"with {shown(changes)}"
     try:
-        for evidence in _examined(subject.variant(**changes), blocks=blocks):
+        for evidence in _examined(variant, blocks=blocks):
             if isinstance(evidence, Fact):
                 yield replace(evidence, message=f"{setting}, {evidence.message}", claim=claim)
             else:
@@ -114,7 +113,7 @@ def _right_with(
     except UnavailableError as error:
         yield Fact(False, f"{setting}, {error.what} failed: {error.reason}", claim=claim)
     except Exception as error:
-        yield Fact(False, f"{setting}, raised {one_line(error, subject.module_path)}", claim=claim)
+        yield Fact(False, f"{setting}, raised {one_line(error, variant.module_path)}", claim=claim)
 
 
 def _examined(variant: Subject, *, blocks: bool = False) -> Iterator[Evidence]:
