@@ -2,7 +2,7 @@
 
 import traceback
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -22,6 +22,16 @@ class MissingError(LookupError):
     """Something that should be there is not; the message says so in full."""
 
 
+class _Failed(NamedTuple):
+    """What could not be made, and why.
+
+    No exception: one holds on to whatever its callers had in hand.
+    """
+
+    what: str
+    reason: str
+
+
 class Once:
     """Keeps what was made under a name; a second request gets the same object or the same error."""
 
@@ -38,12 +48,12 @@ class Once:
             try:
                 self._made[what] = make()
             except UnavailableError as error:
-                self._made[what] = error
+                self._made[what] = _Failed(error.what, error.reason)
             except (Exception, SystemExit) as error:
-                self._made[what] = UnavailableError(what, one_line(error, source))
+                self._made[what] = _Failed(what, one_line(error, source))
         made = self._made[what]
-        if isinstance(made, UnavailableError):
-            raise made
+        if isinstance(made, _Failed):
+            raise UnavailableError(*made) from None
         result: T = made
         return result
 
