@@ -13,7 +13,7 @@ import transformers
 from torch import Tensor, nn
 from transformers.initialization import no_init_weights
 
-from adaptergen.verify.amplify import amplify
+from adaptergen.verify.amplify import amplify, learned
 from adaptergen.verify.once import MissingError, Once
 
 _SEED = 7
@@ -155,7 +155,7 @@ class HfModel:
     def moved(self, changes: Mapping[str, Any]) -> "HfModel":
         """The same weights under a config with some keys changed; shapes must be the same."""
         other = HfModel(self.architecture, {**self.settings, **changes}, self.dtype)
-        other._weights = dict(self.model.named_parameters(remove_duplicate=False))
+        other._weights = learned(self.model)
         return other
 
     @property
@@ -198,8 +198,8 @@ class HfModel:
     def _filled(self) -> nn.Module:
         model = unfilled(self.architecture, hf_config(self.architecture, self.settings))
         model.eval().to(self.dtype)
-        for name, parameter in model.named_parameters(remove_duplicate=False):
-            parameter.data.copy_(self._weights[name])
+        for name, weight in learned(model).items():
+            weight.data.copy_(self._weights[name])
         return model
 
     def batch(self, length: int) -> Batch:
