@@ -54,17 +54,17 @@ def components(
     And HF's model as the adapter prepares it, in which TL looks for them; `loaded` is the
     implementation of attention that it had before.
     """
-    prepared, ready = copy.deepcopy(hf.model), made(adapter, hf)
+    prepared, ready = copy.deepcopy(hf.model), made(adapter, hf.architecture, hf.model)
     # As a user may load it who knows nothing of the adapter.
     prepared.config._attn_implementation = loaded
     ready.prepare_model(prepared)
     return list(_walk(ready.component_mapping or {}, "", "")), prepared
 
 
-def made(adapter: type[ArchitectureAdapter], hf: HfModel) -> ArchitectureAdapter:
-    """The adapter for HF's model, as TL makes it before it has prepared the model."""
-    dtype = next(hf.model.parameters()).dtype
-    config = build_bridge_config_from_hf(copy.deepcopy(hf.config), hf.architecture, "tiny", dtype)
+def made(adapter: type[ArchitectureAdapter], architecture: str, model: Any) -> ArchitectureAdapter:
+    """The adapter for an HF model, as TL makes it before it has prepared the model."""
+    dtype = next(model.parameters()).dtype
+    config = build_bridge_config_from_hf(copy.deepcopy(model.config), architecture, "tiny", dtype)
     return adapter(config)
 
 

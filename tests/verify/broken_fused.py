@@ -12,6 +12,12 @@ def bridge(body: str, name: str = "HookAwareAttentionBridge") -> Replacements:
     return ((_BEFORE, f"\n\nclass {name}({name}):\n{indent(body, '    ')}\n{_BEFORE}"),)
 
 
+def before_splitting(line: str) -> Replacements:
+    """A replacement that puts a line before fused projections are split."""
+    splitting = "        self._split_projections(hf_model)\n"
+    return ((splitting, f"        {line}\n{splitting}"),)
+
+
 FUSED = [
     Case(
         "attention that is never left to HF",
@@ -111,5 +117,21 @@ FUSED = [
         spec="llama",
         replace=appended(f"{PREPARING}self.supports_fold_ln = hf_model.config.use_cache\n"),
         only=True,
+    ),
+    Case(
+        "such a step where projections are fused",
+        {"config.conditions": "with use_cache=False, the adapter's supports_fold_ln is False"},
+        spec="phi3",
+        replace=before_splitting("self.supports_fold_ln = hf_model.config.use_cache"),
+        only=True,
+        fused=True,
+    ),
+    Case(
+        "a model of other settings that is not made ready",
+        {"config.conditions": "with use_cache=False, the adapter cannot prepare HF's model"},
+        spec="phi3",
+        replace=before_splitting("assert hf_model.config.use_cache"),
+        only=True,
+        fused=True,
     ),
 ]

@@ -214,11 +214,15 @@ SETTING_UP = [
         replace=part(ATTENTION, "supports_attn_result = False\n"),
     ),
     Case(
-        "tied embeddings refused",
-        {"variants.flags": "with tie_word_embeddings=True, the bridge failed: ValueError"},
+        "another flag where embeddings are tied",
+        {"variants.flags": "with tie_word_embeddings=True, cfg.final_rms is False, not True"},
         spec="llama",
         replace=(
-            (FLAGS, f"{FLAGS}\n        if cfg.tie_word_embeddings:\n            raise ValueError"),
+            (
+                FLAGS,
+                f"{FLAGS}\n        if cfg.tie_word_embeddings:\n"
+                "            self.cfg.final_rms = False",
+            ),
         ),
     ),
 ]

@@ -12,8 +12,11 @@ from adaptergen.verify import probe
 from adaptergen.verify.check import Evidence, Fact, check
 from adaptergen.verify.components import made
 from adaptergen.verify.heads import head_counts, head_dim
+from adaptergen.verify.hf import unfilled
 from adaptergen.verify.layers import rotation_found
+from adaptergen.verify.once import one_line
 from adaptergen.verify.perturb import shown
+from adaptergen.verify.structure import structures
 from adaptergen.verify.subject import Subject
 
 _FLAGS_OF_ATTENTION = ("rotary_adjacent_pairs", "rotary_interleaved_cos_sin", "qk_norm_after_rope")
@@ -39,21 +42,21 @@ def processing(subject: Subject) -> Iterator[Evidence]:
 
 @check("config.conditions", "So it does with each boolean config key flipped: a key may decide.")
 def conditions(subject: Subject) -> Iterator[Evidence]:
-    """The model that the adapter prepares keeps its weights, only its config says otherwise."""
-    values = subject.hf.config.to_dict()
-    prepared = copy.deepcopy(subject.hf.model)
-    for key in [key for key, value in values.items() if isinstance(value, bool)]:
-        prepared.config = copy.deepcopy(subject.hf.config)
-        setattr(prepared.config, key, not values[key])
-        adapter = made(subject.adapter, subject.hf)
-        try:
-            adapter.prepare_model(prepared)
-        except Exception:
-            # It refuses some, and the weights may not be those of such a config.
+    """The adapter prepares HF's model of each such config, but for those that the spec refuses."""
+    for built in structures(subject.hf)[1:]:
+        if any(getattr(built.config, key, False) for key in subject.spec.refused):
             continue
-        for fact in _allowed(subject, adapter, prepared.config):
-            setting = shown({key: not values[key]})
-            yield replace(fact, message=f"with {setting}, {fact.message}")
+        setting = f"with {shown(built.changes)}"
+        model = unfilled(subject.architecture, copy.deepcopy(built.config))
+        try:
+            adapter = made(subject.adapter, subject.architecture, model)
+            adapter.prepare_model(model)
+        except Exception as error:
+            reason = one_line(error, subject.module_path)
+            yield Fact(False, f"{setting}, the adapter cannot prepare HF's model: {reason}")
+            continue
+        for fact in _allowed(subject, adapter, built.config):
+            yield replace(fact, message=f"{setting}, {fact.message}")
 
 
 def _allowed(subject: Subject, adapter: Any, config: Any) -> list[Fact]:
