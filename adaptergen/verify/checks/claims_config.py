@@ -67,17 +67,17 @@ def heads(subject: Subject) -> Iterator[Evidence]:
 
 
 def head_settings(spec: Spec) -> list[dict[str, Any]]:
-    """Config changes that move the head counts: as is, one each, one for all, another size."""
+    """Config changes that move the head counts: as is, one each, two for one, one of another size.
+
+    HF refuses more heads where the model's width is no multiple of them.
+    """
     heads = headed(spec).heads
-    settings: list[dict[str, Any]] = [{}]
+    size = {heads.head_dim: 24} if heads.head_dim else {}
     if heads.key_value is None:
-        settings.append({heads.query: 6})
-    else:
-        counts = ((4, 4), (4, 1), (6, 3))
-        settings += [{heads.query: query, heads.key_value: kv} for query, kv in counts]
-    if heads.head_dim is not None:
-        settings[-1][heads.head_dim] = 24
-    return settings
+        return [{}, {heads.query: 6}, *([size] if size else [])]
+    counts = ((4, 4), (6, 3), (4, 1))
+    settings = [{heads.query: query, heads.key_value: kv} for query, kv in counts]
+    return [{}, *settings[:-1], {**settings[-1], **size}]
 
 
 def width_facts(subject: Subject, built: Structure) -> Iterator[Fact]:

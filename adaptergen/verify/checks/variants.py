@@ -83,14 +83,21 @@ def heads(subject: Subject) -> Iterator[Evidence]:
     _require_right(subject)
     bias_keys = {value for _, value in biases(subject.spec).values() if isinstance(value, str)}
     biased = dict.fromkeys(sorted(bias_keys), True)
-    for changes in filter(None, head_settings(subject.spec)):
-        variant = subject.variant(**{**changes, **biased})
-        try:
-            assert variant.hf.seen is not None
-        except UnavailableError:
-            # HF refuses some combinations; they are no model that an adapter could meet.
-            continue
-        yield from _right_with(variant, {**changes, **biased}, "attention.heads")
+    settings = [{**changes, **biased} for changes in head_settings(subject.spec) if changes]
+    variants = [(changes, subject.variant(**changes)) for changes in settings]
+    accepted = [(changes, variant) for changes, variant in variants if _runs(variant)]
+    if not accepted:
+        raise NotApplicableError("HF refuses every other count of heads")
+    for changes, variant in accepted:
+        yield from _right_with(variant, changes, "attention.heads")
+
+
+def _runs(variant: Subject) -> bool:
+    """Whether HF has such a model; if not, it is none that an adapter could meet."""
+    try:
+        return variant.hf.seen is not None
+    except UnavailableError:
+        return False
 
 
 def _require_right(subject: Subject, *, blocks: bool = False) -> None:
