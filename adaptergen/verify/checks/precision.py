@@ -21,7 +21,7 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from adaptergen.spec.mlp import MoeMlp
 from adaptergen.verify import bridge as bridges
-from adaptergen.verify.check import Difference, Evidence, check, largest_difference
+from adaptergen.verify.check import Difference, Evidence, Fact, check, largest_difference
 from adaptergen.verify.divergence import first_divergence
 from adaptergen.verify.hf import Batch
 from adaptergen.verify.subject import Subject
@@ -68,6 +68,8 @@ def _compared(subject: Subject, dtype: torch.dtype) -> Iterator[Evidence]:
             with _chosen(routers) as chosen, computing(bridge):
                 ours = bridges.logits(bridge, batch)
             alike = batch.real & _routed_alike(batch, chosen, experts)
+            text = f"no token of the {what} in {name}{way} is sent to the experts that HF chooses"
+            yield Fact(bool(alike.any()), text, claim="mlp.router")
             difference = largest_difference(ours[alike], theirs[alike])
             text = f"the {what} in {name}{way}, in units of HF's own error of {error:.1e},"
             # Where HF makes no error, there is no room for any difference.
