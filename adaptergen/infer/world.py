@@ -71,9 +71,6 @@ class World:
 
     def _built(self, changes: Mapping[str, Any]) -> "World | None":
         other = World(self.architecture, {**self.settings, **changes})
-        # Checks ask for the same models, under this name.
-        name = f"HF's model under {dict(changes)}"
-        other.hf = self.hf.once.get(name, lambda: HfModel(other.architecture, other.settings))
         try:
             runs = bool(other.hf.seen.logits.isfinite().all())
         except UnavailableError:

@@ -49,13 +49,14 @@ def generate(subject: Subject) -> Iterator[Evidence]:
 
     Implementations of attention may differ in what padding sees, and a cache may keep that.
     """
-    hf = subject.hf
-    model = hf.computing(subject.attention_implementation)
+    hf, implementation = subject.hf, subject.attention_implementation
+    model = hf.computing(implementation)
     assert subject.trace is not None
     cause = first_divergence(subject)
     claim = cause.claim if cause else ""
     for what, batch in (("a batch", hf.batch(hf.length)), ("a padded batch", hf.padded("left"))):
-        theirs = _from_hf(hf, f"HF's continuation of {what}", partial(_continued, model, batch))
+        named = f"HF's continuation of {what} with {implementation}"
+        theirs = _from_hf(hf, named, partial(_continued, model, batch))
         ours = bridge_continuation(subject.bridge, batch, _NEW_TOKENS).tolist()
         for row, (found, expected) in enumerate(zip(ours, theirs, strict=True)):
             text = f"row {row} of {what} is continued with tokens {found}, HF's are {expected}"
