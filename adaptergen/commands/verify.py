@@ -81,8 +81,8 @@ def _jobs(arguments: Namespace, taken: str) -> "list[Job]":
     # What is left of the processes when each spec has one.
     processes = max(1, arguments.jobs // len(work)) if arguments.mutants else 1
     return [
-        _job(spec, module, overrides, options, shares(processes, os.path.join(taken, spec.name)))
-        for spec, module in work
+        _job(spec, module, overrides, options, shares(processes, os.path.join(taken, str(number))))
+        for number, (spec, module) in enumerate(work)
     ]
 
 
@@ -146,12 +146,12 @@ def _job(
     among: Sequence[Share],
 ) -> "Job":
     from adaptergen.verify import verify
-    from adaptergen.verify.inputs import code_files, hash_inputs
+    from adaptergen.verify.inputs import code_files, hash_inputs, module_files
     from adaptergen.verify.jobs import Job
     from adaptergen.verify.record import Record
 
     settings = {"overrides": overrides, **options}
-    files = [spec.path, *spec.parents, *([module] if os.path.isfile(module) else [])]
+    files = [spec.path, *spec.parents, *module_files(module, spec.spec)]
     if "code" in options:
         files += code_files(options["code"])
     templates = options.get("mutants_from", ())

@@ -4,11 +4,15 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 import adaptergen
+from adaptergen.project import bundled
 from adaptergen.spec.files import read_bytes
+from adaptergen.spec.model import Spec
 from adaptergen.stamp import digest, digest_folders
+from adaptergen.support import FILE
 
 
 def hash_inputs(
@@ -21,6 +25,30 @@ def hash_inputs(
     told = json.dumps(settings, sort_keys=True, default=repr).encode()
     folders = [_own_code(), digest_folders(templates, ".j2")]
     return digest([*map(str.encode, folders), told, *map(read_bytes, files)])
+
+
+def module_files(module: str, spec: Spec) -> list[str]:
+    """A module under verification, where it is a file, and what it may import.
+
+    That is the support module, looked for beside it first, and all of each package of hand-written
+    modules.
+    """
+    if not os.path.isfile(module):
+        return []
+    beside = os.path.join(os.path.dirname(module), FILE)
+    support = beside if os.path.isfile(beside) else os.path.join(bundled("generated"), FILE)
+    written = sorted(set(spec.hatch.imported.values())) if spec.hatch else []
+    return [module, support, *(file for name in written for file in _package_files(name))]
+
+
+def _package_files(name: str) -> list[str]:
+    # Only a package at the top can be found without running anything.
+    found = find_spec(name.partition(".")[0])
+    folders = (found.submodule_search_locations or []) if found else []
+    files = [os.path.join(at, n) for top in folders for at, _, names in os.walk(top) for n in names]
+    if found and found.origin:
+        files.append(found.origin)
+    return sorted({file for file in files if file.endswith(".py")})
 
 
 def code_files(folder: str) -> list[str]:

@@ -79,3 +79,15 @@ def test_stale_module_of_a_bundled_spec_gets_a_note_in_adaptergens_own_project(
     monkeypatch.chdir(elsewhere)
     assert run("verify", "smollm3") == (0, "", "")
     assert started == ["smollm3"] * 3
+
+
+def test_jobs_of_one_name_do_not_share_their_mutants(built: Path, run, monkeypatch) -> None:
+    taken: list[str] = []
+
+    def start(given: Sequence[jobs.Job], *_: object) -> Sequence[object]:
+        taken.extend(job.task.keywords["share"].taken for job in given)
+        return ()
+
+    monkeypatch.setattr(jobs, "run_jobs", start)
+    run("verify", "tiny", "specs/tiny.yaml", "--mutants", "--jobs", "4")
+    assert len(set(taken)) == len(taken) == 2

@@ -9,9 +9,10 @@ import jsonschema
 import pytest
 
 from adaptergen.errors import Unusable
+from adaptergen.spec.hatch import Hatch
 from adaptergen.verify import document, verify
 from adaptergen.verify.document import read_records, schema_text, to_json
-from adaptergen.verify.inputs import hash_inputs
+from adaptergen.verify.inputs import hash_inputs, module_files
 from adaptergen.verify.jobs import Job
 from adaptergen.verify.record import Record
 from adaptergen.verify.report import Report
@@ -150,3 +151,27 @@ def test_inputs_are_files_settings_and_our_own_code(tmp_path: Path, monkeypatch)
     monkeypatch.setattr("adaptergen.verify.inputs._own_code", lambda: "other code")
     hashes.append(hash_inputs(files, settings))
     assert len(set(hashes)) == len(hashes) == 9
+
+
+def test_inputs_of_a_module_are_also_what_it_imports(tmp_path: Path, monkeypatch) -> None:
+    spec, module = load("llama").spec, tmp_path / "llama.py"
+    for name in (
+        "llama.py",
+        "alone.py",
+        "parts/__init__.py",
+        "parts/deep/mlp.py",
+        "parts/notes.md",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("raise ValueError")
+    monkeypatch.syspath_prepend(tmp_path)
+    bundled = Path(module_of("llama")).with_name("hook_aware.py")
+    assert module_files(str(module), spec) == [str(module), str(bundled)]
+    (tmp_path / "hook_aware.py").write_text("")
+    by_hand = {"reason": "None.", "mlp": "parts.deep.mlp:Mlp", "block": "alone:Block"}
+    changed = spec.model_copy(update={"hatch": Hatch.model_validate(by_hand)})
+    found = {Path(file).relative_to(tmp_path) for file in module_files(str(module), changed)}
+    assert sorted(map(str, found)) == [
+        "alone.py", "hook_aware.py", "llama.py", "parts/__init__.py", "parts/deep/mlp.py",
+    ]  # fmt: skip
+    assert module_files("transformer_lens:LlamaForCausalLM", spec) == []
