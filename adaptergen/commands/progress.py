@@ -53,7 +53,7 @@ class StatusLine(Quiet):
 
     def doing(self, job: "Job", what: str) -> None:
         """A job says what it is about to do."""
-        self.running[id(job)] = what
+        self.running[id(job)] = f"{job.name}: {what}"
         self._show()
 
     def ended(self, job: "Job", record: "Record") -> None:

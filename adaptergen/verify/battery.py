@@ -7,7 +7,6 @@ from typing import Any
 from adaptergen.errors import did_you_mean, failure
 from adaptergen.spec.load import LoadedSpec
 from adaptergen.spec.model import Spec
-from adaptergen.verify.check import Check
 from adaptergen.verify.checks import ALL
 from adaptergen.verify.code import load_code
 from adaptergen.verify.hf import hf_class
@@ -45,10 +44,7 @@ def run(
     refuse_unknown("verification.checks", known, names, "check", "--list-checks")
     subject = Subject(spec, module_path, overrides)
 
-    def announce(check: Check) -> None:
-        progress(f"{loaded.name}: {check.name}")
-
-    results = run_checks(subject, chosen if share.first else [], announce)
+    results = run_checks(subject, chosen if share.first else [], lambda c: progress(c.name))
     with comparable():
         layers = layer_facts(subject) if share.first else ()
         limits, swept = spec.verification.limits, with_variants and share.first

@@ -316,7 +316,7 @@ def verify_foreign(
         if doubt:
             results = [skipped(check, doubt) for check in chosen]
             return _record(subject, results, [], started)
-        results = run_checks(subject, chosen, lambda c: progress(f"{architecture}: {c.name}"))
+        results = run_checks(subject, chosen, lambda c: progress(c.name))
         found = sweep(subject, {}, SWEPT, progress) if with_variants else []
     return _record(subject, results, found, started)
 

@@ -3,6 +3,7 @@
 import multiprocessing
 import signal
 import sys
+import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -107,8 +108,7 @@ class _Running:
 
     def stopped(self, reason: str) -> Done:
         """The end of a job that did not end by itself."""
-        at = self.doing.removeprefix(f"{self.job.name}: ")
-        return Done(stopped=f"{reason}, in {at}" if at else reason)
+        return Done(stopped=f"{reason}, in {self.doing}" if self.doing else reason)
 
 
 def run_jobs(jobs: Sequence[Job], limits: Limits, watcher: Watcher) -> Iterator[tuple[Job, Record]]:
@@ -121,25 +121,27 @@ def run_jobs(jobs: Sequence[Job], limits: Limits, watcher: Watcher) -> Iterator[
         Failure: once all other jobs have ended, if some met a user's mistakes: all of them.
         Unusable: likewise, if a job cannot be done as it was asked for.
     """
-    work = _Work(jobs, limits, watcher)
-    try:
-        with _ended_by_signals():
-            while work.unfinished:
-                work.start()
-                _wait(work.running)
-                yield from work.finished()
-    finally:
-        work.end(work.running)
+    with tempfile.TemporaryDirectory(prefix="adaptergen-") as folder:
+        work = _Work(jobs, limits, watcher, folder)
+        try:
+            with _ended_by_signals():
+                while work.unfinished:
+                    work.start()
+                    _wait(work.running)
+                    yield from work.finished()
+        finally:
+            work.end(work.running)
     work.raise_mistakes()
 
 
 class _Work:
     """All tasks: those that wait, those that run, and what came of the others."""
 
-    def __init__(self, jobs: Sequence[Job], limits: Limits, watcher: Watcher) -> None:
+    def __init__(self, jobs: Sequence[Job], limits: Limits, watcher: Watcher, folder: str) -> None:
         self.limits = limits
         self.watcher = watcher
-        self.context = _context()
+        self.folder = folder
+        self.context: Any = _context()
         self.waiting = deque((job, number) for job in jobs for number in range(len(job.tasks)))
         self.running: list[_Running] = []
         self.parts: dict[int, dict[int, Record]] = {id(job): {} for job in jobs}
@@ -155,8 +157,16 @@ class _Work:
             job, number = self.waiting[0]
             if number == 0:
                 self.watcher.started(job)
-            self.running.append(_start(self.context, job, number, self.limits))
+            self.running.append(self._begun(job, number))
             self.waiting.popleft()
+
+    def _begun(self, job: Job, number: int) -> _Running:
+        ours, theirs = self.context.Pipe(duplex=False)
+        given = (job.tasks[number], self.limits.gigabytes, self.folder, theirs)
+        process = self.context.Process(target=work, args=given, daemon=True)
+        process.start()
+        theirs.close()
+        return _Running(job, number, process, ours, self.limits.seconds)
 
     def finished(self) -> Iterator[tuple[Job, Record]]:
         """The jobs that have their record now."""
@@ -213,15 +223,6 @@ def _context() -> BaseContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([PRELOADED])
     return context
-
-
-def _start(context: Any, job: Job, number: int, limits: Limits) -> _Running:
-    ours, theirs = context.Pipe(duplex=False)
-    given = (job.tasks[number], limits.gigabytes, theirs)
-    process = context.Process(target=work, args=given, daemon=True)
-    process.start()
-    theirs.close()
-    return _Running(job, number, process, ours, limits.seconds)
 
 
 def _wait(running: Sequence[_Running]) -> None:

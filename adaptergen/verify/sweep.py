@@ -95,9 +95,14 @@ def variants(
     subject: Subject,
     checks: Sequence[Check],
     wanted: Callable[[Mapping[str, Any]], bool] = lambda changes: True,
+    progress: Callable[[str], None] = lambda line: None,
 ) -> Iterator[Variant]:
-    """One for each setting. Nothing else is kept, so that hundreds of models fit in memory."""
-    for changes in filter(wanted, settings(subject.hf)):
+    """One for each setting. Nothing else is kept, so that hundreds of models fit in memory.
+
+    `progress` hears of each before it is examined.
+    """
+    for number, changes in enumerate(filter(wanted, settings(subject.hf)), 1):
+        progress(f"variant {number}, {shown(changes)}")
         yield examine(subject, changes, checks)
 
 
@@ -154,9 +159,8 @@ def sweep(
 ) -> list[VariantResult]:
     """A line for each setting; what a limit explains is no failure, unless it does not occur."""
     found = []
-    for variant in variants(subject, checks):
+    for variant in variants(subject, checks, progress=progress):
         found.append(_result(variant, limits.get(variant.setting, "")))
-        progress(f"{subject.hf.architecture}: variant {len(found)}, {variant.setting}")
     unknown = limits.keys() - {result.setting for result in found}
     text = "the spec has a limit for it, but no such setting is tried"
     return [*found, *(VariantResult(name, Status.FAILED, None, text) for name in sorted(unknown))]

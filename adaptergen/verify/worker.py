@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -51,8 +52,12 @@ class Done:
 Message: TypeAlias = Ready | Doing | Done
 
 
-def work(task: Task, gigabytes: float, pipe: Connection) -> None:
-    """Run a task and send what becomes of it through the pipe."""
+def work(task: Task, gigabytes: float, folder: str, pipe: Connection) -> None:
+    """Run a task and send what becomes of it through the pipe.
+
+    Temporary files go into `folder`, which the parent removes: a process that is killed cannot.
+    """
+    tempfile.tempdir = folder
     _detach()
     pipe.send(_outcome(task, gigabytes, pipe))
 

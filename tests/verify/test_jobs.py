@@ -88,6 +88,16 @@ def test_what_a_hanging_module_has_started_ends_with_it(job: MakeJob, tmp_path: 
     assert not is_running(int(note.read_text()))
 
 
+def test_what_a_stopped_task_has_put_into_temporary_folders_goes(
+    job: MakeJob, tmp_path: Path
+) -> None:
+    note = tmp_path / "folder"
+    code = f"import tempfile; open({str(note)!r}, 'w').write(tempfile.mkdtemp())\nwhile True: pass"
+    records(job(code), seconds=1)
+    assert note.read_text()
+    assert not Path(note.read_text()).exists()
+
+
 def is_running(pid: int) -> bool:
     """Whether a process is there, zombies apart, after a moment to end."""
     for _ in range(50):
@@ -208,5 +218,5 @@ def test_watcher_hears_of_everything(job: MakeJob) -> None:
     assert heard == [
         event
         for module in (first.blank.module, second.blank.module)
-        for event in (("started", module), ("doing", "llama: boot.module"), ("ended", module))
+        for event in (("started", module), ("doing", "boot.module"), ("ended", module))
     ]

@@ -162,7 +162,7 @@ def test_progress_in_a_log_is_a_line_per_architecture() -> None:
     watcher = progress(log, 2, quiet=False)
     for job in (Job(verify, GREEN), Job(verify, RED)):
         watcher.started(job)
-        watcher.doing(job, f"{job.name}: claims.paths")
+        watcher.doing(job, "claims.paths")
         watcher.ended(job, job.blank)
     watcher.close()
     assert log.getvalue() == "verifying smollm3\nverifying llama\n"
@@ -176,7 +176,7 @@ def test_progress_on_a_terminal_is_one_line_that_goes_away(monkeypatch) -> None:
     watcher.started(first)
     watcher.started(second)
     watcher.ended(first, RED)
-    watcher.doing(second, "smollm3: hooks.pattern")
+    watcher.doing(second, "hooks.pattern")
     watcher.close()
     *_, last, gone = terminal.getvalue().split("\r\033[K")
     assert last == "0 s  1 of 3 done  1 failed  smollm3: hooks.pattern"

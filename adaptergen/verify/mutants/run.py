@@ -86,7 +86,7 @@ def run_mutants(
     gc.collect()
     gc.freeze()
     for number, mutant in share.of(list(enumerate(made, 1))):
-        progress(f"{loaded.name}: mutant {number} of {len(made)}, {mutant.name}")
+        progress(f"mutant {number} of {len(made)}, {mutant.name}")
         killers = tuple(court.killers(mutant))
         # What a parent says of its mutants is allowed here, and need not hold here.
         listed = mutant.name in own or not killers
