@@ -158,9 +158,10 @@ def sweep(
     progress: Callable[[str], None] = lambda line: None,
 ) -> list[VariantResult]:
     """A line for each setting; what a limit explains is no failure, unless it does not occur."""
-    found = []
-    for variant in variants(subject, checks, progress=progress):
-        found.append(_result(variant, limits.get(variant.setting, "")))
+    found = [
+        _result(variant, limits.get(variant.setting, ""))
+        for variant in variants(subject, checks, progress=progress)
+    ]
     unknown = limits.keys() - {result.setting for result in found}
     text = "the spec has a limit for it, but no such setting is tried"
     return [*found, *(VariantResult(name, Status.FAILED, None, text) for name in sorted(unknown))]

@@ -1,5 +1,6 @@
 """The sweep over configs one step away."""
 
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 import torch
 
 from adaptergen.verify import sweep
+from adaptergen.verify.check import Check
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.perturb import shown
 from adaptergen.verify.precision import comparable
@@ -115,6 +117,19 @@ def test_limits_explain_what_is_wrong_and_nothing_else(
     result = sweep._result(variant, limit)
     assert (result.setting, result.status) == ("a=1", status)
     assert message in result.message
+
+
+def test_each_setting_is_announced_before_it_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[str] = []
+
+    def examine(subject: Subject, changes: Mapping[str, Any], checks: Sequence[Check]) -> Variant:
+        heard.append(f"tried {changes}")
+        return Variant(changes, refused="No.")
+
+    monkeypatch.setattr(sweep, "settings", lambda hf: [{"a": 1}, {"a": 2}])
+    monkeypatch.setattr(sweep, "examine", examine)
+    sweep.sweep(_subject("llama"), {}, progress=heard.append)
+    assert heard == ["variant 1, a=1", "tried {'a': 1}", "variant 2, a=2", "tried {'a': 2}"]
 
 
 def test_a_limit_of_no_setting_fails(monkeypatch: pytest.MonkeyPatch) -> None:
