@@ -2,7 +2,7 @@
 # Edit the spec, then run `adaptergen build`.
 # adapters 98a9474f9737
 # generator da40ebc214e3
-# templates 018ebfb3592a
+# templates 3d0d295a4be7
 # body 11042d9420d5
 """Generated TransformerLens adapters, by the name of the HF class that each is for."""
 

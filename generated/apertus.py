@@ -4,7 +4,7 @@
 # spec apertus 94bbe6edc022
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates 018ebfb3592a
+# templates 3d0d295a4be7
 # body db2d7cccb5f4
 """Apertus architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec arcee 4d9662f4c1d9
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates 018ebfb3592a
+# templates 3d0d295a4be7
 # body db8721677117
 """Arcee architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec aria_text 89f0934dcc2f
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates 018ebfb3592a
+# templates 3d0d295a4be7
 # body e3631eac6d44
 """AriaText architecture adapter.
 

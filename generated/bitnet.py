@@ -4,7 +4,7 @@
 # spec bitnet 0dd08443301e
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates 018ebfb3592a
+# templates 3d0d295a4be7
 # body 7e4feb77c1b5
 """BitNet architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec cohere d90ff6b98ac7
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates 018ebfb3592a
+# templates 3d0d295a4be7
 # body d11d840fbfa2
 """Cohere architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec cwm 76d598e481a1
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates 018ebfb3592a
+# templates 3d0d295a4be7
 # body b3916cc7b5db
 """Cwm architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec glm4_moe 3b206451b383
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates 018ebfb3592a
+# templates 3d0d295a4be7
 # body 1c2bb64b02e0
 """Dots1 architecture adapter.
 

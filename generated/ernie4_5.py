@@ -4,7 +4,7 @@
 # spec ernie4_5 e2f679767681
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates 018ebfb3592a
+# templates 3d0d295a4be7
 # body 278fff02fba3
 """Ernie 4.5 architecture adapter.
 

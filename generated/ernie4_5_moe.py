@@ -5,7 +5,7 @@
 # spec ernie4_5 e2f679767681
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates 018ebfb3592a
+# templates 3d0d295a4be7
 # body deebc0773f4d
 """Ernie 4.5 MoE architecture adapter.
 

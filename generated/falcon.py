@@ -7,8 +7,8 @@
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates 018ebfb3592a
-# body ab3b2fca4c54
+# templates 3d0d295a4be7
+# body 24d18baae360
 """Falcon architecture adapter.
 
 Parallel decoder with one projection for queries, keys and values, in three layouts.
@@ -222,3 +222,7 @@ class FalconArchitectureAdapter(ArchitectureAdapter):
             # What TL's attention reads, under the names that most HF models have.
             attention.head_dim = size
             attention.num_key_value_groups = query // key_value
+            dropout = attention.attention_dropout
+            if isinstance(dropout, torch.nn.Dropout):
+                del attention.attention_dropout
+                attention.attention_dropout = dropout.p

@@ -6,7 +6,7 @@
 # spec gemma 670be2fbe33c
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates 018ebfb3592a
+# templates 3d0d295a4be7
 # body f0067bf30ba5
 """Gemma3 architecture adapter.
 

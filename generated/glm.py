@@ -4,7 +4,7 @@
 # spec glm 3463140b2366
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates 018ebfb3592a
+# templates 3d0d295a4be7
 # body 3098327172d9
 """Glm architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec glm4_moe 3b206451b383
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates 018ebfb3592a
+# templates 3d0d295a4be7
 # body 62d57f261a6b
 """Glm4Moe architecture adapter.
 

@@ -6,8 +6,8 @@
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates 018ebfb3592a
-# body 807ece53f9b4
+# templates 3d0d295a4be7
+# body 5869072f2bc2
 """GPTNeoX architecture adapter.
 
 Parallel decoder with LayerNorms, biases and a quarter of each head rotated (Pythia).
@@ -15,6 +15,7 @@ Parallel decoder with LayerNorms, biases and a quarter of each head rotated (Pyt
 
 from typing import Any
 
+import torch
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
@@ -197,3 +198,7 @@ class GPTNeoXArchitectureAdapter(ArchitectureAdapter):
             # What TL's attention reads, under the names that most HF models have.
             attention.head_dim = size
             attention.num_key_value_groups = query // key_value
+            dropout = attention.attention_dropout
+            if isinstance(dropout, torch.nn.Dropout):
+                del attention.attention_dropout
+                attention.attention_dropout = dropout.p

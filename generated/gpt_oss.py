@@ -4,7 +4,7 @@
 # spec gpt_oss 4c9e3c7594b1
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates 018ebfb3592a
+# templates 3d0d295a4be7
 # body 571433384457
 """GptOss architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates 018ebfb3592a
+# templates 3d0d295a4be7
 # body a2d3e4766d39
 """Granite architecture adapter.
 

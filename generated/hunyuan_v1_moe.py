@@ -5,7 +5,7 @@
 # spec hunyuan_v1_dense af52133a5f5e
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates 018ebfb3592a
+# templates 3d0d295a4be7
 # body ff754e75bd29
 """HunYuanMoEV1 architecture adapter.
 

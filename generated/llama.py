@@ -3,7 +3,7 @@
 # adapter LlamaArchitectureAdapter for LlamaForCausalLM
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates 018ebfb3592a
+# templates 3d0d295a4be7
 # body f78cdbcc9f11
 """Llama architecture adapter.
 

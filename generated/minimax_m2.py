@@ -6,7 +6,7 @@
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates 018ebfb3592a
+# templates 3d0d295a4be7
 # body 3206a979dea9
 """MiniMaxM2 architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec nanochat 44609d8f749c
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates 018ebfb3592a
+# templates 3d0d295a4be7
 # body ec514e03170c
 """NanoChat architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec olmo 5adb4afdca8c
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates 018ebfb3592a
+# templates 3d0d295a4be7
 # body 586a0512b122
 """Olmo architecture adapter.
 

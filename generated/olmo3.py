@@ -5,7 +5,7 @@
 # spec olmo2 41b1838a2380
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates 018ebfb3592a
+# templates 3d0d295a4be7
 # body 3283b3473fe5
 """Olmo3 architecture adapter.
 

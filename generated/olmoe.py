@@ -4,7 +4,7 @@
 # spec olmoe e2303ab96034
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates 018ebfb3592a
+# templates 3d0d295a4be7
 # body 3d093660fc37
 """Olmoe architecture adapter.
 

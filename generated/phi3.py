@@ -5,8 +5,8 @@
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates 018ebfb3592a
-# body beca335f4307
+# templates 3d0d295a4be7
+# body 0419b8e77823
 """Phi3 architecture adapter.
 
 Mistral with fused projections of queries, keys and values and of gate and input.
@@ -14,6 +14,7 @@ Mistral with fused projections of queries, keys and values and of gate and input
 
 from typing import Any
 
+import torch
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
@@ -152,3 +153,7 @@ class Phi3ArchitectureAdapter(ArchitectureAdapter):
             # What TL's attention reads, under the names that most HF models have.
             attention.head_dim = size
             attention.num_key_value_groups = query // key_value
+            dropout = attention.attention_dropout
+            if isinstance(dropout, torch.nn.Dropout):
+                del attention.attention_dropout
+                attention.attention_dropout = dropout.p

@@ -4,7 +4,7 @@
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates 018ebfb3592a
+# templates 3d0d295a4be7
 # body e8f2a2309273
 """Qwen2 architecture adapter.
 

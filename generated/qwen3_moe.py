@@ -6,7 +6,7 @@
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates 018ebfb3592a
+# templates 3d0d295a4be7
 # body 6b3f0c724b46
 """Qwen3Moe architecture adapter.
 

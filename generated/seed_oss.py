@@ -4,7 +4,7 @@
 # spec seed_oss d2c773a4fc47
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates 018ebfb3592a
+# templates 3d0d295a4be7
 # body 91891be28556
 """SeedOss architecture adapter.
 

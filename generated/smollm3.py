@@ -4,7 +4,7 @@
 # spec smollm3 4c34d77272bd
 # spec llama 2bdede56ac67
 # generator da40ebc214e3
-# templates 018ebfb3592a
+# templates 3d0d295a4be7
 # body 71bd4bdb3b56
 """SmolLM3 architecture adapter.
 

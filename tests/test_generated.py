@@ -1,8 +1,10 @@
 """What the generated SmolLM3 adapter does beyond agreeing with HF, and that all of it is tested."""
 
 import copy
+import importlib.util
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -59,6 +61,73 @@ def test_hooks_of_pytorch_on_a_bridge_are_called(
         handle.remove()
         bridge.zero_grad()
     assert called == [path]
+
+
+@pytest.mark.parametrize("path", ["attn.hook_pattern", "attn.q.hook_out", "ln1.hook_scale"])
+def test_hooks_of_pytorch_on_a_hook_are_called(bridge: TransformerBridge, path: str) -> None:
+    called = []
+    point = bridge.blocks[0].get_submodule(path)
+    handle = point.register_forward_hook(lambda *_: called.append(path))
+    try:
+        bridge(torch.tensor([[3, 4, 5]]))
+    finally:
+        handle.remove()
+    assert called == [path]
+
+
+def test_a_cache_of_fixed_size_may_be_hooked(
+    reference: transformers.PreTrainedModel, bridge: TransformerBridge
+) -> None:
+    ids = torch.arange(3, 15)[None]
+
+    def logits(model: Any) -> torch.Tensor:
+        cache = transformers.StaticCache(reference.config, max_cache_len=20)
+        with torch.no_grad():
+            return model(input_ids=ids, past_key_values=cache, use_cache=True).logits
+
+    patterns = []
+    with bridge.hooks([("blocks.0.attn.hook_pattern", lambda x, hook: patterns.append(x.shape))]):
+        found = logits(bridge.original_model)
+    assert patterns
+    torch.testing.assert_close(found, logits(reference))
+
+
+def test_attention_without_masks_to_add_cannot_be_hooked(bridge: TransformerBridge) -> None:
+    model = bridge.original_model
+    before = model.config._attn_implementation
+    model.config._attn_implementation = "flash_attention_2"
+    try:
+        with pytest.raises(RuntimeError, match="sdpa or eager, not flash_attention_2"):
+            bridge.blocks[0].attn.reconstructed(hidden_states=torch.randn(1, 3, 48))
+    finally:
+        model.config._attn_implementation = before
+
+
+@pytest.mark.parametrize("trained", [True, False])
+def test_projections_taken_apart_are_trained_if_the_whole_is(trained: bool) -> None:
+    fused = torch.nn.Linear(6, 12).requires_grad_(trained)
+    joined = hook_aware().JoinedProjections(fused, groups=1, query=6, key_value=3)
+    assert {parameter.requires_grad for parameter in joined.parameters()} == {trained}
+    hidden = torch.randn(2, 4, 6)
+    torch.testing.assert_close(joined(hidden), fused(hidden))
+
+
+def test_only_a_linear_layer_is_taken_apart() -> None:
+    class Quantized(torch.nn.Module):
+        weight = torch.zeros(12, 6)
+
+    with pytest.raises(TypeError, match="wrap the model before the Quantized"):
+        hook_aware().JoinedProjections(Quantized(), groups=1, query=6, key_value=3)
+
+
+def hook_aware() -> Any:
+    """The module beside the adapters."""
+    spec = importlib.util.spec_from_file_location("hook_aware", MODULE.with_name("hook_aware.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.mark.parametrize("layer", [ROPE_LAYER, NOPE_LAYER])

@@ -4,12 +4,15 @@ from textwrap import indent
 
 from tests.verify.case import PREPARING, Case, Replacements, appended, losing_bits
 
-_BEFORE = "\n\nclass LlamaArchitectureAdapter("
 
-
-def bridge(body: str, name: str = "HookAwareAttentionBridge") -> Replacements:
+def bridge(
+    body: str,
+    name: str = "HookAwareAttentionBridge",
+    adapter: str = "LlamaArchitectureAdapter",
+) -> Replacements:
     """A replacement that puts a subclass with this body in the place of an imported bridge."""
-    return ((_BEFORE, f"\n\nclass {name}({name}):\n{indent(body, '    ')}\n{_BEFORE}"),)
+    before = f"\n\nclass {adapter}("
+    return ((before, f"\n\nclass {name}({name}):\n{indent(body, '    ')}\n{before}"),)
 
 
 def before_splitting(line: str) -> Replacements:
@@ -104,6 +107,27 @@ FUSED = [
         ),
         only=True,
         fused=True,
+    ),
+    Case(
+        "norms of queries left to HF, which shows positions before heads",
+        {"fused.alone": "blocks.0.attn.q_norm.hook_in, hooked alone, differs from HF in shape"},
+        spec="qwen3",
+        replace=bridge(
+            "def is_observed(self):\n"
+            "    shown = ('hook_in', 'hook_out')\n"
+            "    own = [p for n, p in self._modules.items() if 'hook' in n and n not in shown]\n"
+            "    return any(point.has_hooks() for point in own)",
+            adapter="Qwen3ArchitectureAdapter",
+        ),
+        only=True,
+        fused=True,
+    ),
+    Case(
+        "a rate of dropout that TL cannot read",
+        {"forward.training": "raised TypeError: '>' not supported"},
+        spec="falcon",
+        replace=(("if isinstance(dropout, torch.nn.Dropout):", "if False:"),),
+        only=True,
     ),
     Case(
         "8 bits of float32",

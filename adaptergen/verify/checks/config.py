@@ -43,6 +43,7 @@ def processing(subject: Subject) -> Iterator[Evidence]:
 @check("config.conditions", "So it does with each boolean config key flipped: a key may decide.")
 def conditions(subject: Subject) -> Iterator[Evidence]:
     """The adapter prepares HF's model of each such config, but for those that the spec refuses."""
+    assert subject.bridge is not None
     for built in structures(subject.hf)[1:]:
         if any(getattr(built.config, key, False) for key in subject.spec.refused):
             continue

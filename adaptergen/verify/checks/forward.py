@@ -1,9 +1,12 @@
 """Does the bridge compute what HF computes?"""
 
+import copy
 from collections.abc import Iterator
 
 import torch
+from torch import Tensor
 
+from adaptergen.verify import bridge as bridges
 from adaptergen.verify.check import (
     Difference,
     Evidence,
@@ -13,7 +16,7 @@ from adaptergen.verify.check import (
     largest_difference,
 )
 from adaptergen.verify.divergence import traced
-from adaptergen.verify.hf import Batch
+from adaptergen.verify.hf import Batch, HfModel
 from adaptergen.verify.layers import reach_found
 from adaptergen.verify.norms import norms_of
 from adaptergen.verify.subject import Subject
@@ -86,6 +89,31 @@ def window(subject: Subject) -> Iterator[Evidence]:
     batch = hf.batch(hf.length + 3 * narrowest)
     difference = largest_difference(subject.logits(batch), hf.logits(batch))
     yield traced(subject, f"the output on {batch.ids.shape[1]} tokens", difference)
+
+
+@check("forward.training", "In training mode logits equal HF's too, unless HF drops out at random.")
+def training(subject: Subject) -> Iterator[Evidence]:
+    """With TL's attention, and with HF's where the adapter leaves it to HF."""
+    hf, bridge = subject.hf, subject.bridge
+    batch = hf.batch(hf.length)
+    theirs = hf.once.get("HF's output in training mode", lambda: _in_training(hf, batch))
+    if not torch.equal(theirs, hf.logits(batch)):
+        raise NotApplicableError("HF's output is another one in training mode")
+    bridge.train()
+    try:
+        stepwise = bridges.stepwise_logits(bridge, batch)
+        fused = bridges.logits(bridge, batch)
+    finally:
+        bridge.eval()
+    for ours in (stepwise, fused):
+        yield Difference("the output in training mode", largest_difference(ours, theirs))
+
+
+def _in_training(hf: HfModel, batch: Batch) -> Tensor:
+    model = copy.deepcopy(hf.model).train()
+    with torch.no_grad():
+        logits: Tensor = model(**batch.arguments, use_cache=False).logits
+    return logits
 
 
 @check("forward.padding_left", "Logits of real tokens equal HF's in a left-padded batch.")

@@ -159,6 +159,27 @@ def _note(heard: set[str], name: str, value: Tensor, hook: HookPoint) -> None:
     heard.add(name)
 
 
+@check("fused.alone", "Each hook shows alone what it shows among all others.")
+def alone(subject: Subject) -> Iterator[Evidence]:
+    """Every hook of the first layer: one that is alone may be the only reason to compute so."""
+    _require_fused(subject)
+    bridge, batch, seen = subject.bridge, subject.hf.batch(subject.hf.length), subject.trace.values
+    existing = bridge.hook_dict
+    first = [name for name in seen if name.startswith("blocks.0.") and name in existing]
+    # Some have several names.
+    for point, name in {existing[name]: name for name in first}.items():
+        shown: list[Tensor] = []
+        with _hooked(point, hook=partial(_keep, shown)):
+            bridges.logits(bridge, batch)
+        yield Fact(bool(shown), f"{name} does not fire where it alone is hooked")
+        if shown:
+            yield Difference(f"{name}, hooked alone,", largest_difference(shown[-1], seen[name]))
+
+
+def _keep(shown: list[Tensor], value: Tensor, hook: HookPoint) -> None:
+    shown.append(value.detach().clone())
+
+
 @check("fused.agrees", "Attention is the same whether HF computes it or TL does.")
 def agrees(subject: Subject) -> Iterator[Evidence]:
     """Plain, padded, in chunks with a cache, in compatibility mode, and backward."""

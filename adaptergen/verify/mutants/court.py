@@ -22,6 +22,7 @@ _ROUNDS = (("claims",), ("boot", "config"), ("forward", "hooks"), ("weights",))
 _EXPENSIVE = (
     "claims.config",
     "config.conditions",
+    "forward.training",
     "weights.compatibility",
     "weights.folding",
 )
