@@ -3,8 +3,8 @@
 # adapter CohereArchitectureAdapter for CohereForCausalLM
 # spec cohere d90ff6b98ac7
 # spec llama 2bdede56ac67
-# generator da40ebc214e3
-# templates 3d0d295a4be7
+# generator 8b62c3104c83
+# templates a4ccdb939581
 # body d11d840fbfa2
 """Cohere architecture adapter.
 

@@ -4,8 +4,8 @@
 # spec cohere2 ef3831e334c6
 # spec cohere d90ff6b98ac7
 # spec llama 2bdede56ac67
-# generator da40ebc214e3
-# templates 3d0d295a4be7
+# generator 8b62c3104c83
+# templates a4ccdb939581
 # body 6695d70d145b
 """Cohere2 architecture adapter.
 

@@ -3,12 +3,12 @@
 # adapter FalconArchitectureAdapter for FalconForCausalLM
 # spec falcon ae350f68630b
 # spec gpt_neox 6505c5547777
-# spec starcoder2 541be1cc3d5a
+# spec starcoder2 4c001e4e5c27
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator da40ebc214e3
-# templates 3d0d295a4be7
-# body 24d18baae360
+# generator 8b62c3104c83
+# templates a4ccdb939581
+# body 2a7d6d252fa3
 """Falcon architecture adapter.
 
 Parallel decoder with one projection for queries, keys and values, in three layouts.
@@ -214,15 +214,13 @@ class FalconArchitectureAdapter(ArchitectureAdapter):
         key_value = self.cfg.n_key_value_heads or query
         for layer in hf_model.get_submodule("transformer.h"):
             attention = layer.get_submodule("self_attention")
-            fused = attention.get_submodule("query_key_value")
-            joined = JoinedProjections(
-                fused, groups=key_value, query=query * size, key_value=key_value * size
+            JoinedProjections.put_into(
+                attention,
+                "query_key_value",
+                groups=key_value,
+                query=query * size,
+                key_value=key_value * size,
             )
-            attention.set_submodule("query_key_value", joined)
             # What TL's attention reads, under the names that most HF models have.
             attention.head_dim = size
             attention.num_key_value_groups = query // key_value
-            dropout = attention.attention_dropout
-            if isinstance(dropout, torch.nn.Dropout):
-                del attention.attention_dropout
-                attention.attention_dropout = dropout.p

@@ -2,12 +2,12 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter GPTNeoXArchitectureAdapter for GPTNeoXForCausalLM
 # spec gpt_neox 6505c5547777
-# spec starcoder2 541be1cc3d5a
+# spec starcoder2 4c001e4e5c27
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator da40ebc214e3
-# templates 3d0d295a4be7
-# body 5869072f2bc2
+# generator 8b62c3104c83
+# templates a4ccdb939581
+# body eaa91bccdee4
 """GPTNeoX architecture adapter.
 
 Parallel decoder with LayerNorms, biases and a quarter of each head rotated (Pythia).
@@ -15,7 +15,6 @@ Parallel decoder with LayerNorms, biases and a quarter of each head rotated (Pyt
 
 from typing import Any
 
-import torch
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
@@ -190,15 +189,13 @@ class GPTNeoXArchitectureAdapter(ArchitectureAdapter):
         key_value = self.cfg.n_key_value_heads or query
         for layer in hf_model.get_submodule("gpt_neox.layers"):
             attention = layer.get_submodule("attention")
-            fused = attention.get_submodule("query_key_value")
-            joined = JoinedProjections(
-                fused, groups=key_value, query=query * size, key_value=key_value * size
+            JoinedProjections.put_into(
+                attention,
+                "query_key_value",
+                groups=key_value,
+                query=query * size,
+                key_value=key_value * size,
             )
-            attention.set_submodule("query_key_value", joined)
             # What TL's attention reads, under the names that most HF models have.
             attention.head_dim = size
             attention.num_key_value_groups = query // key_value
-            dropout = attention.attention_dropout
-            if isinstance(dropout, torch.nn.Dropout):
-                del attention.attention_dropout
-                attention.attention_dropout = dropout.p

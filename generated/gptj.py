@@ -3,11 +3,11 @@
 # adapter GPTJArchitectureAdapter for GPTJForCausalLM
 # spec gptj 31b71e267f7f
 # spec phi 4f6d26a7b5d4
-# spec starcoder2 541be1cc3d5a
+# spec starcoder2 4c001e4e5c27
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator da40ebc214e3
-# templates 3d0d295a4be7
+# generator 8b62c3104c83
+# templates a4ccdb939581
 # body e06b1df72323
 """GPT-J architecture adapter.
 

@@ -2,8 +2,8 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter LlamaArchitectureAdapter for LlamaForCausalLM
 # spec llama 2bdede56ac67
-# generator da40ebc214e3
-# templates 3d0d295a4be7
+# generator 8b62c3104c83
+# templates a4ccdb939581
 # body f78cdbcc9f11
 """Llama architecture adapter.
 

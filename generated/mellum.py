@@ -6,8 +6,8 @@
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
-# generator da40ebc214e3
-# templates 3d0d295a4be7
+# generator 8b62c3104c83
+# templates a4ccdb939581
 # body e44184647468
 """Mellum architecture adapter.
 

@@ -3,8 +3,8 @@
 # adapter Olmo2ArchitectureAdapter for Olmo2ForCausalLM
 # spec olmo2 41b1838a2380
 # spec llama 2bdede56ac67
-# generator da40ebc214e3
-# templates 3d0d295a4be7
+# generator 8b62c3104c83
+# templates a4ccdb939581
 # body 9c76e07fba2a
 """Olmo2 architecture adapter.
 

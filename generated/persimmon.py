@@ -2,12 +2,12 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter PersimmonArchitectureAdapter for PersimmonForCausalLM
 # spec persimmon b5e7d7eb6404
-# spec starcoder2 541be1cc3d5a
+# spec starcoder2 4c001e4e5c27
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator da40ebc214e3
-# templates 3d0d295a4be7
-# body 4bfa91b31cd4
+# generator 8b62c3104c83
+# templates a4ccdb939581
+# body 474569ad2d3b
 """Persimmon architecture adapter.
 
 Decoder with LayerNorms, biases, query and key norms, and half of each head rotated.
@@ -15,7 +15,6 @@ Decoder with LayerNorms, biases, query and key norms, and half of each head rota
 
 from typing import Any
 
-import torch
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
@@ -168,15 +167,13 @@ class PersimmonArchitectureAdapter(ArchitectureAdapter):
         key_value = self.cfg.n_key_value_heads or query
         for layer in hf_model.get_submodule("model.layers"):
             attention = layer.get_submodule("self_attn")
-            fused = attention.get_submodule("query_key_value")
-            joined = JoinedProjections(
-                fused, groups=key_value, query=query * size, key_value=key_value * size
+            JoinedProjections.put_into(
+                attention,
+                "query_key_value",
+                groups=key_value,
+                query=query * size,
+                key_value=key_value * size,
             )
-            attention.set_submodule("query_key_value", joined)
             # What TL's attention reads, under the names that most HF models have.
             attention.head_dim = size
             attention.num_key_value_groups = query // key_value
-            dropout = attention.attention_dropout
-            if isinstance(dropout, torch.nn.Dropout):
-                del attention.attention_dropout
-                attention.attention_dropout = dropout.p

@@ -2,11 +2,11 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter PhiArchitectureAdapter for PhiForCausalLM
 # spec phi 4f6d26a7b5d4
-# spec starcoder2 541be1cc3d5a
+# spec starcoder2 4c001e4e5c27
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator da40ebc214e3
-# templates 3d0d295a4be7
+# generator 8b62c3104c83
+# templates a4ccdb939581
 # body 6fe82b023219
 """Phi architecture adapter.
 

@@ -4,9 +4,9 @@
 # spec phi3 d930ee557a41
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator da40ebc214e3
-# templates 3d0d295a4be7
-# body 0419b8e77823
+# generator 8b62c3104c83
+# templates a4ccdb939581
+# body 9e4f8c7ee398
 """Phi3 architecture adapter.
 
 Mistral with fused projections of queries, keys and values and of gate and input.
@@ -14,7 +14,6 @@ Mistral with fused projections of queries, keys and values and of gate and input
 
 from typing import Any
 
-import torch
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
@@ -145,15 +144,9 @@ class Phi3ArchitectureAdapter(ArchitectureAdapter):
         key_value = self.cfg.n_key_value_heads or query
         for layer in hf_model.get_submodule("model.layers"):
             attention = layer.get_submodule("self_attn")
-            fused = attention.get_submodule("qkv_proj")
-            joined = JoinedProjections(
-                fused, groups=1, query=query * size, key_value=key_value * size
+            JoinedProjections.put_into(
+                attention, "qkv_proj", groups=1, query=query * size, key_value=key_value * size
             )
-            attention.set_submodule("qkv_proj", joined)
             # What TL's attention reads, under the names that most HF models have.
             attention.head_dim = size
             attention.num_key_value_groups = query // key_value
-            dropout = attention.attention_dropout
-            if isinstance(dropout, torch.nn.Dropout):
-                del attention.attention_dropout
-                attention.attention_dropout = dropout.p

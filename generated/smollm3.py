@@ -3,8 +3,8 @@
 # adapter SmolLM3ArchitectureAdapter for SmolLM3ForCausalLM
 # spec smollm3 4c34d77272bd
 # spec llama 2bdede56ac67
-# generator da40ebc214e3
-# templates 3d0d295a4be7
+# generator 8b62c3104c83
+# templates a4ccdb939581
 # body 71bd4bdb3b56
 """SmolLM3 architecture adapter.
 

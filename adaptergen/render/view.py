@@ -148,6 +148,8 @@ def _has_own_attention_bridge(attention: Attention) -> bool:
 
 # HF config keys that TL's own config takes over as its number of experts.
 _COUNTS_OF_EXPERTS = ("num_experts", "num_local_experts")
+# Likewise, as the number that keeps a norm finite.
+_NAMES_OF_EPS = ("rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_eps")
 
 
 def _reads_config(spec: Spec) -> bool:
@@ -164,7 +166,8 @@ def _copied_settings(spec: Spec) -> dict[str, str]:
     copied = {"num_experts": count} if count not in (None, *_COUNTS_OF_EXPERTS) else {}
     # What the heads return is split by it.
     size, width = getattr(spec.attention, "value_head_dim", None), getattr(spec.mlp, "width", None)
-    known = {"d_head": size, "d_mlp": width}
+    eps = spec.norm.eps if spec.norm.eps not in _NAMES_OF_EPS else None
+    known = {"d_head": size, "d_mlp": width, "eps": eps}
     return copied | {field: key for field, key in known.items() if key is not None}
 
 

@@ -53,12 +53,15 @@ def reach_found(subject: Subject) -> dict[int, int]:
 
 
 def layer_facts(subject: Subject) -> tuple[LayerFacts, ...]:
-    """Claims and findings of every layer; nothing where HF's model does not get that far."""
+    """Claims and findings of every layer.
+
+    Nothing where attention is not reimplemented, or HF's model does not get that far.
+    """
     try:
         rotates, rotating = rotation_claimed(subject), rotation_found(subject)
         windows, reached = windows_claimed(subject), reach_found(subject)
     except Exception:
-        # A probe that fails here has failed in the claims checks too, which say why.
+        # Checks of the claims say why.
         return ()
     length = subject.hf.length
 

@@ -126,7 +126,14 @@ FUSED = [
         "a rate of dropout that TL cannot read",
         {"forward.training": "raised TypeError: '>' not supported"},
         spec="falcon",
-        replace=(("if isinstance(dropout, torch.nn.Dropout):", "if False:"),),
+        replace=(
+            (
+                "            attention.head_dim = size\n",
+                "            attention.head_dim = size\n"
+                "            attention.attention_dropout = torch.nn.Dropout(0.0)\n",
+            ),
+            ("from typing import Any\n", "from typing import Any\nimport torch\n"),
+        ),
         only=True,
     ),
     Case(

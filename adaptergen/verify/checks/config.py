@@ -139,6 +139,8 @@ def _norm_flags(subject: Subject) -> Iterator[tuple[str, object, str]]:
     yield "uses_rms_norm", kinds["inside"] == "RMS", "norm.kind"
     yield "final_rms", kinds["final"] == "RMS", "norm.kind"
     yield "rmsnorm_uses_offset", spec.norm.weight == "offset", "norm.weight"
+    if spec.norm.eps is not None:
+        yield "eps", getattr(hf.config, spec.norm.eps, None), "norm.eps"
 
 
 def _other_flags(subject: Subject) -> Iterator[tuple[str, object, str]]:

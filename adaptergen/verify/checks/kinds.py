@@ -18,7 +18,7 @@ from adaptergen.spec.attention import OpaqueAttention
 from adaptergen.spec.mlp import OpaqueMlp
 from adaptergen.spec.model import Spec
 from adaptergen.spec.qk_norm import HeadModulesQKNorm
-from adaptergen.verify.check import Evidence, Fact, NotApplicableError, check
+from adaptergen.verify.check import Evidence, Fact, check
 from adaptergen.verify.components import Component
 from adaptergen.verify.subject import Subject
 
@@ -29,11 +29,8 @@ def kinds(subject: Subject) -> Iterator[Evidence]:
 
     TL's bridges for norms also show what is normalised, those for gated MLPs what is gated.
     """
-    found = list(_bridged(subject))
-    if not found:
-        raise NotApplicableError("the adapter maps no linear layer")
     kinds = _kinds(subject.spec)
-    for component, bridge, module in found:
+    for component, bridge, module in _bridged(subject):
         if isinstance(bridge, LinearBridge | Conv1DBridge):
             fits = isinstance(bridge, Conv1DBridge) == isinstance(module, Conv1D)
         elif component.name in kinds:
