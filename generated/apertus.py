@@ -4,7 +4,7 @@
 # spec apertus 94bbe6edc022
 # spec llama 2bdede56ac67
 # generator 8b62c3104c83
-# templates a4ccdb939581
+# templates a8bad726ca69
 # body db2d7cccb5f4
 """Apertus architecture adapter.
 

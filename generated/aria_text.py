@@ -4,7 +4,7 @@
 # spec aria_text 89f0934dcc2f
 # spec llama 2bdede56ac67
 # generator 8b62c3104c83
-# templates a4ccdb939581
+# templates a8bad726ca69
 # body e3631eac6d44
 """AriaText architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec bitnet 0dd08443301e
 # spec llama 2bdede56ac67
 # generator 8b62c3104c83
-# templates a4ccdb939581
+# templates a8bad726ca69
 # body 7e4feb77c1b5
 """BitNet architecture adapter.
 

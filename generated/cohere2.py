@@ -5,7 +5,7 @@
 # spec cohere d90ff6b98ac7
 # spec llama 2bdede56ac67
 # generator 8b62c3104c83
-# templates a4ccdb939581
+# templates a8bad726ca69
 # body 6695d70d145b
 """Cohere2 architecture adapter.
 

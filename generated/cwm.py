@@ -4,7 +4,7 @@
 # spec cwm 76d598e481a1
 # spec llama 2bdede56ac67
 # generator 8b62c3104c83
-# templates a4ccdb939581
+# templates a8bad726ca69
 # body b3916cc7b5db
 """Cwm architecture adapter.
 

@@ -6,7 +6,7 @@
 # spec glm4_moe 3b206451b383
 # spec llama 2bdede56ac67
 # generator 8b62c3104c83
-# templates a4ccdb939581
+# templates a8bad726ca69
 # body bc42cad8e994
 """DeepseekV2 architecture adapter.
 

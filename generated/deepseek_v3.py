@@ -5,7 +5,7 @@
 # spec glm4_moe 3b206451b383
 # spec llama 2bdede56ac67
 # generator 8b62c3104c83
-# templates a4ccdb939581
+# templates a8bad726ca69
 # body 8045efedaf3c
 """DeepseekV3 architecture adapter.
 

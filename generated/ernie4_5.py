@@ -4,7 +4,7 @@
 # spec ernie4_5 e2f679767681
 # spec llama 2bdede56ac67
 # generator 8b62c3104c83
-# templates a4ccdb939581
+# templates a8bad726ca69
 # body 278fff02fba3
 """Ernie 4.5 architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec ernie4_5 e2f679767681
 # spec llama 2bdede56ac67
 # generator 8b62c3104c83
-# templates a4ccdb939581
+# templates a8bad726ca69
 # body deebc0773f4d
 """Ernie 4.5 MoE architecture adapter.
 

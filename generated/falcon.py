@@ -7,7 +7,7 @@
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
 # generator 8b62c3104c83
-# templates a4ccdb939581
+# templates a8bad726ca69
 # body 2a7d6d252fa3
 """Falcon architecture adapter.
 

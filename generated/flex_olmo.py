@@ -5,7 +5,7 @@
 # spec olmo2 41b1838a2380
 # spec llama 2bdede56ac67
 # generator 8b62c3104c83
-# templates a4ccdb939581
+# templates a8bad726ca69
 # body ef26c0b3b2a5
 """FlexOlmo architecture adapter.
 

@@ -7,7 +7,7 @@
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
 # generator 8b62c3104c83
-# templates a4ccdb939581
+# templates a8bad726ca69
 # body 2832f7b3cd2e
 """Flint architecture adapter.
 

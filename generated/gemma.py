@@ -4,7 +4,7 @@
 # spec gemma 670be2fbe33c
 # spec llama 2bdede56ac67
 # generator 8b62c3104c83
-# templates a4ccdb939581
+# templates a8bad726ca69
 # body 173eef1d8409
 """Gemma architecture adapter.
 

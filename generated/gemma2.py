@@ -5,7 +5,7 @@
 # spec gemma 670be2fbe33c
 # spec llama 2bdede56ac67
 # generator 8b62c3104c83
-# templates a4ccdb939581
+# templates a8bad726ca69
 # body df23508feef7
 """Gemma2 architecture adapter.
 

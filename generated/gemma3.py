@@ -6,7 +6,7 @@
 # spec gemma 670be2fbe33c
 # spec llama 2bdede56ac67
 # generator 8b62c3104c83
-# templates a4ccdb939581
+# templates a8bad726ca69
 # body f0067bf30ba5
 """Gemma3 architecture adapter.
 

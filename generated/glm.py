@@ -4,7 +4,7 @@
 # spec glm 3463140b2366
 # spec llama 2bdede56ac67
 # generator 8b62c3104c83
-# templates a4ccdb939581
+# templates a8bad726ca69
 # body 3098327172d9
 """Glm architecture adapter.
 

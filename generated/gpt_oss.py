@@ -4,7 +4,7 @@
 # spec gpt_oss 4c9e3c7594b1
 # spec llama 2bdede56ac67
 # generator 8b62c3104c83
-# templates a4ccdb939581
+# templates a8bad726ca69
 # body 571433384457
 """GptOss architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
 # generator 8b62c3104c83
-# templates a4ccdb939581
+# templates a8bad726ca69
 # body a2d3e4766d39
 """Granite architecture adapter.
 

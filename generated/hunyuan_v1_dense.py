@@ -4,7 +4,7 @@
 # spec hunyuan_v1_dense af52133a5f5e
 # spec llama 2bdede56ac67
 # generator 8b62c3104c83
-# templates a4ccdb939581
+# templates a8bad726ca69
 # body 7f390fc61a1e
 """HunYuanDenseV1 architecture adapter.
 

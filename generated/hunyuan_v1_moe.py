@@ -5,7 +5,7 @@
 # spec hunyuan_v1_dense af52133a5f5e
 # spec llama 2bdede56ac67
 # generator 8b62c3104c83
-# templates a4ccdb939581
+# templates a8bad726ca69
 # body ff754e75bd29
 """HunYuanMoEV1 architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
 # generator 8b62c3104c83
-# templates a4ccdb939581
+# templates a8bad726ca69
 # body b8de7867e521
 """Ministral3 architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec nanochat 44609d8f749c
 # spec llama 2bdede56ac67
 # generator 8b62c3104c83
-# templates a4ccdb939581
+# templates a8bad726ca69
 # body ec514e03170c
 """NanoChat architecture adapter.
 

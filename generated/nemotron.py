@@ -6,7 +6,7 @@
 # spec arcee 4d9662f4c1d9
 # spec llama 2bdede56ac67
 # generator 8b62c3104c83
-# templates a4ccdb939581
+# templates a8bad726ca69
 # body 6ee5ffcb9c7a
 """Nemotron architecture adapter.
 

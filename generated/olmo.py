@@ -4,7 +4,7 @@
 # spec olmo 5adb4afdca8c
 # spec llama 2bdede56ac67
 # generator 8b62c3104c83
-# templates a4ccdb939581
+# templates a8bad726ca69
 # body 586a0512b122
 """Olmo architecture adapter.
 

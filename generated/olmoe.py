@@ -4,7 +4,7 @@
 # spec olmoe e2303ab96034
 # spec llama 2bdede56ac67
 # generator 8b62c3104c83
-# templates a4ccdb939581
+# templates a8bad726ca69
 # body 3d093660fc37
 """Olmoe architecture adapter.
 

@@ -6,7 +6,7 @@
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
 # generator 8b62c3104c83
-# templates a4ccdb939581
+# templates a8bad726ca69
 # body 6b3f0c724b46
 """Qwen3Moe architecture adapter.
 

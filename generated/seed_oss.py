@@ -4,7 +4,7 @@
 # spec seed_oss d2c773a4fc47
 # spec llama 2bdede56ac67
 # generator 8b62c3104c83
-# templates a4ccdb939581
+# templates a8bad726ca69
 # body 91891be28556
 """SeedOss architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec smollm3 4c34d77272bd
 # spec llama 2bdede56ac67
 # generator 8b62c3104c83
-# templates a4ccdb939581
+# templates a8bad726ca69
 # body 71bd4bdb3b56
 """SmolLM3 architecture adapter.
 
