@@ -154,7 +154,7 @@ specs = st.fixed_dictionaries(
 
 # Keys of words of the language, and of names that the module uses as attributes.
 FIXED = {"kind", "topology", "pairing", "padding_side", "weight", "layout"}
-FIXED |= {"flag", "when", "count", "embedding", "residual", "multiply", "divide"}
+FIXED |= {"flag", "when", "count", "eps", "embedding", "residual", "multiply", "divide"}
 WORDS = ("all", "none", "valid", "hybrid_sliding", "handed", "sliding_layers")
 
 
