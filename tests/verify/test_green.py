@@ -32,6 +32,8 @@ EXACT = {
     "claims.latents": "attention goes through no latents",
     "gradient.rounding": "the spec does not say so",
 }
+# HF chooses experts at random while it trains, or drops out by default.
+RANDOM = {"PhimoeForCausalLM", "SeedOssForCausalLM"}
 # What of a battery there is time for with every spec.
 MOST = Selection(only=(*QUICK.only, "fused", "cache"), skip=QUICK.skip)
 RAW = 1e-12
@@ -57,6 +59,8 @@ def _reasons(spec: Spec) -> Iterator[str]:
     yield EXACT["boot.refused"]
     yield "HF's model of this class has no other implementation"
     yield "HF cannot change it for models of this class"
+    if spec.architecture in RANDOM:
+        yield "HF's output is another one in training mode"
     if spec.verification.float32 is None:
         yield EXACT["gradient.rounding"]
     if isinstance(spec.mlp, MoeMlp):
