@@ -79,6 +79,13 @@ def _conditions(spec: Spec) -> Iterator[tuple[str, str]]:
             yield step, said.invalid_where.key
 
 
+def accepted(spec: Spec, models: Iterable[Structure]) -> Iterator[Structure]:
+    """Those of the models that the adapter does not refuse."""
+    for built in models:
+        if not any(decided(built.config, key) for key in spec.refused):
+            yield built
+
+
 def first_claims(said: Mapping[str, object]) -> dict[str, str]:
     """The config keys among what claims say, each with the first claim that names it."""
     keys: dict[str, str] = {}

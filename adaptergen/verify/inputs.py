@@ -37,13 +37,14 @@ def module_files(module: str, spec: Spec) -> list[str]:
         return []
     beside = os.path.join(os.path.dirname(module), FILE)
     support = beside if os.path.isfile(beside) else os.path.join(bundled("generated"), FILE)
-    written = sorted(set(spec.hatch.imported.values())) if spec.hatch else []
-    return [module, support, *(file for name in written for file in _package_files(name))]
+    written = spec.hatch.imported.values() if spec.hatch else ()
+    # Only a package at the top can be found without running anything.
+    packages = sorted({name.partition(".")[0] for name in written})
+    return [module, support, *(file for name in packages for file in _package_files(name))]
 
 
 def _package_files(name: str) -> list[str]:
-    # Only a package at the top can be found without running anything.
-    found = find_spec(name.partition(".")[0])
+    found = find_spec(name)
     folders = (found.submodule_search_locations or []) if found else []
     files = [os.path.join(at, n) for top in folders for at, _, names in os.walk(top) for n in names]
     if found and found.origin:

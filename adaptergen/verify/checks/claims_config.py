@@ -72,12 +72,10 @@ def head_settings(spec: Spec) -> list[dict[str, Any]]:
     HF refuses more heads where the model's width is no multiple of them.
     """
     heads = headed(spec).heads
-    size = {heads.head_dim: 24} if heads.head_dim else {}
-    if heads.key_value is None:
-        return [{}, {heads.query: 6}, *([size] if size else [])]
-    counts = ((4, 4), (6, 3), (4, 1))
-    settings = [{heads.query: query, heads.key_value: kv} for query, kv in counts]
-    return [{}, *settings[:-1], {**settings[-1], **size}]
+    query, kv, size = heads.query, heads.key_value, {heads.head_dim: 24} if heads.head_dim else {}
+    if kv is None:
+        return [{}, {query: 6}, *filter(None, [size])]
+    return [{}, {query: 4, kv: 4}, {query: 6, kv: 3}, {query: 4, kv: 1, **size}]
 
 
 def width_facts(subject: Subject, built: Structure) -> Iterator[Fact]:

@@ -10,11 +10,11 @@ from adaptergen.spec.attention import OpaqueAttention
 from adaptergen.spec.model import Spec
 from adaptergen.verify import probe
 from adaptergen.verify.check import EXACT, Evidence, Fact, check, largest_difference
-from adaptergen.verify.declared import linear_layers
+from adaptergen.verify.declared import accepted, linear_layers
 from adaptergen.verify.declared import parameters as declared_parameters
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.once import UnavailableError
-from adaptergen.verify.structure import Structure, decided, structures
+from adaptergen.verify.structure import Structure, structures
 from adaptergen.verify.subject import Subject
 
 
@@ -133,9 +133,7 @@ def blocks(subject: Subject) -> Iterator[Evidence]:
 def parameters(subject: Subject) -> Iterator[Evidence]:
     """On the tiny model, and with each boolean config key flipped that the adapter accepts."""
     reported: set[str] = set()
-    for built in structures(subject.hf):
-        if any(decided(built.config, key) for key in subject.spec.refused):
-            continue
+    for built in accepted(subject.spec, structures(subject.hf)):
         declared = declared_parameters(subject.spec_under(built.config), built)
         for name in [*built.shapes, *declared]:
             pattern = re.sub(r"\.\d+\.", ".{i}.", name)

@@ -11,6 +11,7 @@ from adaptergen.spec.processing import Valid
 from adaptergen.verify import probe
 from adaptergen.verify.check import Evidence, Fact, check
 from adaptergen.verify.components import made
+from adaptergen.verify.declared import accepted
 from adaptergen.verify.heads import head_counts, head_dim
 from adaptergen.verify.hf import unfilled
 from adaptergen.verify.layers import rotation_found
@@ -44,9 +45,7 @@ def processing(subject: Subject) -> Iterator[Evidence]:
 def conditions(subject: Subject) -> Iterator[Evidence]:
     """The adapter prepares HF's model of each such config, but for those that the spec refuses."""
     assert subject.bridge is not None
-    for built in structures(subject.hf)[1:]:
-        if any(getattr(built.config, key, False) for key in subject.spec.refused):
-            continue
+    for built in accepted(subject.spec, structures(subject.hf)[1:]):
         setting = f"with {shown(built.changes)}"
         model = unfilled(subject.architecture, copy.deepcopy(built.config))
         try:
