@@ -6,9 +6,9 @@
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body e8fd295eaa56
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body 8a9ef748012b
 """Afmoe architecture adapter.
 
 Gated attention, norms on both sides, experts, and full layers that do not rotate.
@@ -22,7 +22,6 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     GatedMLPBridge,
     MoEBridge,
     MoERouterBridge,
@@ -31,6 +30,7 @@ from transformer_lens.model_bridge.generalized_components import (
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
     RMSNormalizationBridge,

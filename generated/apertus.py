@@ -3,9 +3,9 @@
 # adapter ApertusArchitectureAdapter for ApertusForCausalLM
 # spec apertus 94bbe6edc022
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body db2d7cccb5f4
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body 9043047402a5
 """Apertus architecture adapter.
 
 Llama-family decoder with query and key norms, whose MLP has no gate and a learned xIELU.
@@ -18,13 +18,13 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     MLPBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
     RMSNormalizationBridge,

@@ -3,9 +3,9 @@
 # adapter ArceeArchitectureAdapter for ArceeForCausalLM
 # spec arcee 4d9662f4c1d9
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body db8721677117
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body ef39b7fe534f
 """Arcee architecture adapter.
 
 Llama-family decoder whose MLP has no gate and squares its ReLU.
@@ -18,13 +18,13 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     MLPBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
     RMSNormalizationBridge,

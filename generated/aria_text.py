@@ -3,9 +3,9 @@
 # adapter AriaTextArchitectureAdapter for AriaTextForCausalLM
 # spec aria_text 89f0934dcc2f
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body e3631eac6d44
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body 255224922a54
 """AriaText architecture adapter.
 
 Llama-family decoder with a mixture of experts beside one for every token.
@@ -18,7 +18,6 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     GatedMLPBridge,
     MoEBridge,
     MoERouterBridge,
@@ -27,6 +26,7 @@ from transformer_lens.model_bridge.generalized_components import (
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
     RMSNormalizationBridge,

@@ -3,9 +3,9 @@
 # adapter BitNetArchitectureAdapter for BitNetForCausalLM
 # spec bitnet 0dd08443301e
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body 7e4feb77c1b5
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body aa73364e03b0
 """BitNet architecture adapter.
 
 Llama-family decoder with further norms before the output projections.
@@ -19,13 +19,13 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     GatedMLPBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
     RMSNormalizationBridge,

@@ -3,9 +3,9 @@
 # adapter CohereArchitectureAdapter for CohereForCausalLM
 # spec cohere d90ff6b98ac7
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body d11d840fbfa2
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body 615e54dbcda3
 """Cohere architecture adapter.
 
 Parallel decoder behind one LayerNorm, with adjacent rotary pairs and scaled logits.
@@ -18,17 +18,17 @@ from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorCo
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
-    EmbeddingBridge,
     GatedMLPBridge,
-    NormalizationBridge,
     ParallelBlockBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
+    NormalizationBridge,
 )
 
 

@@ -4,9 +4,9 @@
 # spec cohere2 ef3831e334c6
 # spec cohere d90ff6b98ac7
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body 6695d70d145b
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body e8ce55777680
 """Cohere2 architecture adapter.
 
 Cohere with sliding layers that rotate, and layers that see everything and do not.
@@ -19,17 +19,17 @@ from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorCo
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
-    EmbeddingBridge,
     GatedMLPBridge,
-    NormalizationBridge,
     ParallelBlockBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
+    NormalizationBridge,
 )
 
 

@@ -3,9 +3,9 @@
 # adapter CwmArchitectureAdapter for CwmForCausalLM
 # spec cwm 76d598e481a1
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body b3916cc7b5db
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body c857db344f9c
 """Cwm architecture adapter.
 
 Llama-family decoder whose layers see a sliding window or everything, layer by layer.
@@ -18,13 +18,13 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     GatedMLPBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
     RMSNormalizationBridge,

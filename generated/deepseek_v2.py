@@ -5,9 +5,9 @@
 # spec deepseek_v3 65c463652a60
 # spec glm4_moe 3b206451b383
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body bc42cad8e994
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body 948ac5c07fbc
 """DeepseekV2 architecture adapter.
 
 Latent attention with positions as complex numbers, and experts behind some dense layers.
@@ -17,9 +17,7 @@ from typing import Any
 
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
-    EmbeddingBridge,
     GatedMLPBridge,
-    MLAAttentionBridge,
     MLABlockBridge,
     MoEBridge,
     MoERouterBridge,
@@ -28,7 +26,9 @@ from transformer_lens.model_bridge.generalized_components import (
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     LinearBridge,
+    MLAAttentionBridge,
     RMSNormalizationBridge,
 )
 

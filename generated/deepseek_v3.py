@@ -4,9 +4,9 @@
 # spec deepseek_v3 65c463652a60
 # spec glm4_moe 3b206451b383
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body 8045efedaf3c
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body 9be1268b48d2
 """DeepseekV3 architecture adapter.
 
 Latent attention, and a mixture of experts behind some dense layers.
@@ -16,9 +16,7 @@ from typing import Any
 
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
-    EmbeddingBridge,
     GatedMLPBridge,
-    MLAAttentionBridge,
     MLABlockBridge,
     MoEBridge,
     MoERouterBridge,
@@ -27,7 +25,9 @@ from transformer_lens.model_bridge.generalized_components import (
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     LinearBridge,
+    MLAAttentionBridge,
     RMSNormalizationBridge,
 )
 

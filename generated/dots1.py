@@ -4,9 +4,9 @@
 # spec dots1 237122b977e7
 # spec glm4_moe 3b206451b383
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body 1c2bb64b02e0
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body d896a885ce5d
 """Dots1 architecture adapter.
 
 Qwen3's attention with a mixture of experts behind some dense layers.
@@ -19,7 +19,6 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     GatedMLPBridge,
     MoEBridge,
     MoERouterBridge,
@@ -28,6 +27,7 @@ from transformer_lens.model_bridge.generalized_components import (
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
     RMSNormalizationBridge,

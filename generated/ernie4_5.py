@@ -3,9 +3,9 @@
 # adapter Ernie45ArchitectureAdapter for Ernie4_5ForCausalLM
 # spec ernie4_5 e2f679767681
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body 278fff02fba3
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body 55fd3a7ca233
 """Ernie 4.5 architecture adapter.
 
 Llama-family decoder that rotates adjacent elements, with one key for all biases.
@@ -18,13 +18,13 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     GatedMLPBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
     RMSNormalizationBridge,

@@ -4,9 +4,9 @@
 # spec ernie4_5_moe 6741de3f7dd2
 # spec ernie4_5 e2f679767681
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body deebc0773f4d
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body bd8fdad5f501
 """Ernie 4.5 MoE architecture adapter.
 
 Ernie 4.5 with a mixture of experts behind some dense layers.
@@ -19,7 +19,6 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     GatedMLPBridge,
     MoEBridge,
     MoERouterBridge,
@@ -28,6 +27,7 @@ from transformer_lens.model_bridge.generalized_components import (
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
     RMSNormalizationBridge,

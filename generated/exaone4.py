@@ -4,9 +4,9 @@
 # spec exaone4 303c43a433ae
 # spec olmo2 41b1838a2380
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body 26038f5d8a27
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body 0571a7018826
 """Exaone4 architecture adapter.
 
 Norms on outputs, query and key norms, and layers that see everything and do not rotate.
@@ -20,13 +20,13 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     GatedMLPBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
     RMSNormalizationBridge,

@@ -6,9 +6,9 @@
 # spec starcoder2 4c001e4e5c27
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body 2a7d6d252fa3
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body e6508399aec2
 """Falcon architecture adapter.
 
 Parallel decoder with one projection for queries, keys and values, in three layouts.
@@ -22,18 +22,18 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     MLPBridge,
-    NormalizationBridge,
     ParallelBlockBridge,
-    PositionEmbeddingsAttentionBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     JoinedProjections,
     LinearBridge,
+    NormalizationBridge,
+    PositionEmbeddingsAttentionBridge,
 )
 
 

@@ -4,9 +4,9 @@
 # spec flex_olmo 0f36772fc081
 # spec olmo2 41b1838a2380
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body ef26c0b3b2a5
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body 10ebbbfa3ea1
 """FlexOlmo architecture adapter.
 
 OLMo 2 with a mixture of experts in place of the MLP.
@@ -19,7 +19,6 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     MoEBridge,
     MoERouterBridge,
     RotaryEmbeddingBridge,
@@ -27,6 +26,7 @@ from transformer_lens.model_bridge.generalized_components import (
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
     RMSNormalizationBridge,

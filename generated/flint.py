@@ -6,9 +6,9 @@
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body 2832f7b3cd2e
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body ce0d85482166
 """Flint architecture adapter.
 
 Qwen3's experts beside one for every token, sinks, and full layers that do not rotate.
@@ -22,17 +22,17 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     GatedMLPBridge,
     MoEBridge,
     MoERouterBridge,
-    PositionEmbeddingsAttentionBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     LinearBridge,
+    PositionEmbeddingsAttentionBridge,
     RMSNormalizationBridge,
 )
 

@@ -3,9 +3,9 @@
 # adapter GemmaArchitectureAdapter for GemmaForCausalLM
 # spec gemma 670be2fbe33c
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body 173eef1d8409
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body cec5af2d40eb
 """Gemma architecture adapter.
 
 Llama-family decoder whose norms multiply by 1 + weight and whose embedding is scaled.
@@ -18,13 +18,13 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     GatedMLPBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
     RMSNormalizationBridge,

@@ -4,9 +4,9 @@
 # spec gemma2 23b477ce69f2
 # spec gemma 670be2fbe33c
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body df23508feef7
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body 3417a776d940
 """Gemma2 architecture adapter.
 
 Gemma with norms on both sides of attention and MLP, soft caps, and every other layer sliding.
@@ -19,15 +19,15 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     GatedMLPBridge,
-    PositionEmbeddingsAttentionBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     LinearBridge,
+    PositionEmbeddingsAttentionBridge,
     RMSNormalizationBridge,
 )
 

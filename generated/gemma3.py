@@ -5,9 +5,9 @@
 # spec gemma2 23b477ce69f2
 # spec gemma 670be2fbe33c
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body f0067bf30ba5
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body 158918481bcb
 """Gemma3 architecture adapter.
 
 Gemma 2 with query and key norms, and positions of another base on sliding layers.
@@ -20,13 +20,13 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     GatedMLPBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
     RMSNormalizationBridge,

@@ -3,9 +3,9 @@
 # adapter GlmArchitectureAdapter for GlmForCausalLM
 # spec glm 3463140b2366
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body 3098327172d9
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body da3942ff2cb7
 """Glm architecture adapter.
 
 Llama-family decoder that rotates adjacent elements of half of each head, with a fused gate.
@@ -18,13 +18,13 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     JointGateUpMLPBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
     RMSNormalizationBridge,

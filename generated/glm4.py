@@ -4,9 +4,9 @@
 # spec glm4 e0e8c8e52b9e
 # spec glm 3463140b2366
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body 31cb77a51b04
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body 2cce5d2649a6
 """Glm4 architecture adapter.
 
 GLM with norms on both sides of attention and MLP.
@@ -19,13 +19,13 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     JointGateUpMLPBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
     RMSNormalizationBridge,

@@ -3,9 +3,9 @@
 # adapter Glm4MoeArchitectureAdapter for Glm4MoeForCausalLM
 # spec glm4_moe 3b206451b383
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body 62d57f261a6b
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body 9ef1ace30072
 """Glm4Moe architecture adapter.
 
 Decoder with a mixture of experts behind some dense layers, half of each head rotated.
@@ -18,7 +18,6 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     GatedMLPBridge,
     MoEBridge,
     MoERouterBridge,
@@ -27,6 +26,7 @@ from transformer_lens.model_bridge.generalized_components import (
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
     RMSNormalizationBridge,

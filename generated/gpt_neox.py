@@ -5,9 +5,9 @@
 # spec starcoder2 4c001e4e5c27
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body eaa91bccdee4
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body 0fa883a96088
 """GPTNeoX architecture adapter.
 
 Parallel decoder with LayerNorms, biases and a quarter of each head rotated (Pythia).
@@ -20,18 +20,18 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     MLPBridge,
-    NormalizationBridge,
     ParallelBlockBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     JoinedProjections,
     LinearBridge,
+    NormalizationBridge,
 )
 
 

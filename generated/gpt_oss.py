@@ -3,9 +3,9 @@
 # adapter GptOssArchitectureAdapter for GptOssForCausalLM
 # spec gpt_oss 4c9e3c7594b1
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body 571433384457
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body 745d16ff0f99
 """GptOss architecture adapter.
 
 Decoder with attention sinks, biases, every other layer sliding, and experts with biases.
@@ -18,16 +18,16 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     MoEBridge,
     MoERouterBridge,
-    PositionEmbeddingsAttentionBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     LinearBridge,
+    PositionEmbeddingsAttentionBridge,
     RMSNormalizationBridge,
 )
 

@@ -6,9 +6,9 @@
 # spec starcoder2 4c001e4e5c27
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body e06b1df72323
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body 1b9516342e58
 """GPT-J architecture adapter.
 
 Parallel decoder behind one LayerNorm, with positions rotated inside of attention.
@@ -21,14 +21,16 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     AttentionBridge,
-    EmbeddingBridge,
     MLPBridge,
-    NormalizationBridge,
     ParallelBlockBridge,
     UnembeddingBridge,
 )
 
-from .hook_aware import LinearBridge
+from .hook_aware import (
+    EmbeddingBridge,
+    LinearBridge,
+    NormalizationBridge,
+)
 
 
 class GPTJArchitectureAdapter(ArchitectureAdapter):

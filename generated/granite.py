@@ -3,9 +3,9 @@
 # adapter GraniteArchitectureAdapter for GraniteForCausalLM
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body a2d3e4766d39
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body ecbd9dd0b7c2
 """Granite architecture adapter.
 
 Llama-family decoder with multipliers on embedding, residual, attention and logits.
@@ -18,17 +18,17 @@ from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorCo
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
-    EmbeddingBridge,
     GatedMLPBridge,
     RotaryEmbeddingBridge,
-    ScaledResidualBlockBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
     RMSNormalizationBridge,
+    ScaledResidualBlockBridge,
 )
 
 

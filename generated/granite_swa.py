@@ -4,9 +4,9 @@
 # spec granite_swa 1482bd421b24
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body c59b4cf36b72
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body 0616d521cc38
 """GraniteSWA architecture adapter.
 
 Granite with attention sinks, sliding layers, and a base of positions for each layer.
@@ -19,16 +19,16 @@ from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorCo
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
-    EmbeddingBridge,
     GatedMLPBridge,
-    PositionEmbeddingsAttentionBridge,
-    ScaledResidualBlockBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     LinearBridge,
+    PositionEmbeddingsAttentionBridge,
     RMSNormalizationBridge,
+    ScaledResidualBlockBridge,
 )
 
 

@@ -4,9 +4,9 @@
 # spec granitemoe 2e1ee7a89cc2
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body d9315f445788
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body 0c4973592327
 """GraniteMoe architecture adapter.
 
 Granite with a mixture of experts in place of the MLP.
@@ -19,18 +19,18 @@ from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorCo
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
-    EmbeddingBridge,
     MoEBridge,
     MoERouterBridge,
     RotaryEmbeddingBridge,
-    ScaledResidualBlockBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
     RMSNormalizationBridge,
+    ScaledResidualBlockBridge,
 )
 
 

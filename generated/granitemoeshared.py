@@ -5,9 +5,9 @@
 # spec granitemoe 2e1ee7a89cc2
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body 1d08a8c74681
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body 741723c687ad
 """GraniteMoeShared architecture adapter.
 
 GraniteMoe with an MLP for every token beside the experts.
@@ -20,19 +20,19 @@ from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorCo
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
-    EmbeddingBridge,
     JointGateUpMLPBridge,
     MoEBridge,
     MoERouterBridge,
     RotaryEmbeddingBridge,
-    ScaledResidualBlockBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
     RMSNormalizationBridge,
+    ScaledResidualBlockBridge,
 )
 
 

@@ -3,9 +3,9 @@
 # adapter HunYuanDenseV1ArchitectureAdapter for HunYuanDenseV1ForCausalLM
 # spec hunyuan_v1_dense af52133a5f5e
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body 7f390fc61a1e
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body 8663062931ec
 """HunYuanDenseV1 architecture adapter.
 
 Llama-family decoder that normalises queries and keys after the rotation.
@@ -18,13 +18,13 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     GatedMLPBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
     RMSNormalizationBridge,

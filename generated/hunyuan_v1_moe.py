@@ -4,9 +4,9 @@
 # spec hunyuan_v1_moe dbb49c86ef84
 # spec hunyuan_v1_dense af52133a5f5e
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body ff754e75bd29
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body 1de52849467d
 """HunYuanMoEV1 architecture adapter.
 
 HunYuan with a mixture of experts beside an MLP for every token.
@@ -19,7 +19,6 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     GatedMLPBridge,
     MoEBridge,
     MoERouterBridge,
@@ -28,6 +27,7 @@ from transformer_lens.model_bridge.generalized_components import (
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
     RMSNormalizationBridge,

@@ -4,9 +4,9 @@
 # spec hyperclovax 903571e57862
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body ef1396279d93
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body e859793ab56a
 """HyperCLOVAX architecture adapter.
 
 Granite with multiplied logits and, as an option, norms on what attention and MLP return.
@@ -19,17 +19,17 @@ from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorCo
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
-    EmbeddingBridge,
     GatedMLPBridge,
     RotaryEmbeddingBridge,
-    ScaledResidualBlockBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
     RMSNormalizationBridge,
+    ScaledResidualBlockBridge,
 )
 
 

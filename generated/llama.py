@@ -2,9 +2,9 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter LlamaArchitectureAdapter for LlamaForCausalLM
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body f78cdbcc9f11
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body c576f8189cbd
 """Llama architecture adapter.
 
 Pre-norm decoder with grouped-query attention, rotary positions and a gated MLP.
@@ -17,13 +17,13 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     GatedMLPBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
     RMSNormalizationBridge,

@@ -5,9 +5,9 @@
 # spec mixtral 915f761defd5
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body 3206a979dea9
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body 8bdc3160a662
 """MiniMaxM2 architecture adapter.
 
 Mixture of experts with norms of whole queries and keys, part of each head rotated.
@@ -20,7 +20,6 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     MoEBridge,
     MoERouterBridge,
     RotaryEmbeddingBridge,
@@ -28,6 +27,7 @@ from transformer_lens.model_bridge.generalized_components import (
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
     RMSNormalizationBridge,

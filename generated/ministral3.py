@@ -4,9 +4,9 @@
 # spec ministral3 b32ff03d1d5f
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body b8de7867e521
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body 88539c5b424d
 """Ministral3 architecture adapter.
 
 Mistral with YaRN positions, whose queries grow with their position.
@@ -19,13 +19,13 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     GatedMLPBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
     RMSNormalizationBridge,

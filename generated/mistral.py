@@ -3,9 +3,9 @@
 # adapter MistralArchitectureAdapter for MistralForCausalLM
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body aad9ff6a6559
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body a9b8899ff82a
 """Mistral architecture adapter.
 
 Llama-family decoder without biases whose layers see a sliding window.
@@ -18,13 +18,13 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     GatedMLPBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
     RMSNormalizationBridge,

@@ -4,9 +4,9 @@
 # spec mixtral 915f761defd5
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body 90af18b5cebe
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body 0e7bc46459db
 """Mixtral architecture adapter.
 
 Mistral with a mixture of experts in place of the MLP.
@@ -19,7 +19,6 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     MoEBridge,
     MoERouterBridge,
     RotaryEmbeddingBridge,
@@ -27,6 +26,7 @@ from transformer_lens.model_bridge.generalized_components import (
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
     RMSNormalizationBridge,

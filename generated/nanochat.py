@@ -3,9 +3,9 @@
 # adapter NanoChatArchitectureAdapter for NanoChatForCausalLM
 # spec nanochat 44609d8f749c
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body ec514e03170c
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body 7c0a0ee20942
 """NanoChat architecture adapter.
 
 Decoder whose RMSNorms have no weight, queries and keys normed after the rotation.
@@ -19,13 +19,13 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     MLPBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
     RMSNormalizationBridge,

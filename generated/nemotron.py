@@ -5,9 +5,9 @@
 # spec jais2 c838c06bf272
 # spec arcee 4d9662f4c1d9
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body 6ee5ffcb9c7a
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body 32a8d517cd8f
 """Nemotron architecture adapter.
 
 Decoder with LayerNorms that multiply by 1 + weight, half of each head rotated.
@@ -20,16 +20,16 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     MLPBridge,
-    NormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
+    NormalizationBridge,
 )
 
 

@@ -3,9 +3,9 @@
 # adapter OlmoArchitectureAdapter for OlmoForCausalLM
 # spec olmo 5adb4afdca8c
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body 586a0512b122
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body 5a12a9ee723e
 """Olmo architecture adapter.
 
 Llama-family decoder with LayerNorms that have no parameters.
@@ -18,16 +18,16 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     GatedMLPBridge,
-    NormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
+    NormalizationBridge,
 )
 
 

@@ -3,9 +3,9 @@
 # adapter Olmo2ArchitectureAdapter for Olmo2ForCausalLM
 # spec olmo2 41b1838a2380
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body 9c76e07fba2a
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body 7aa5f211dba3
 """Olmo2 architecture adapter.
 
 Llama-family decoder that norms the outputs of attention and MLP, and whole queries and keys.
@@ -18,13 +18,13 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     GatedMLPBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
     RMSNormalizationBridge,

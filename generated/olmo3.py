@@ -4,9 +4,9 @@
 # spec olmo3 76c51a2a97c9
 # spec olmo2 41b1838a2380
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body 3283b3473fe5
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body a12f619e5b5d
 """Olmo3 architecture adapter.
 
 OLMo 2 with three sliding layers to each that sees everything.
@@ -19,13 +19,13 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     GatedMLPBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
     RMSNormalizationBridge,

@@ -3,9 +3,9 @@
 # adapter OlmoeArchitectureAdapter for OlmoeForCausalLM
 # spec olmoe e2303ab96034
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body 3d093660fc37
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body 2b4b6d5c4336
 """Olmoe architecture adapter.
 
 Llama-family decoder with a mixture of experts, and norms of whole queries and keys.
@@ -18,7 +18,6 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     MoEBridge,
     MoERouterBridge,
     RotaryEmbeddingBridge,
@@ -26,6 +25,7 @@ from transformer_lens.model_bridge.generalized_components import (
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
     RMSNormalizationBridge,

@@ -5,9 +5,9 @@
 # spec starcoder2 4c001e4e5c27
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body 474569ad2d3b
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body 885f6f558fef
 """Persimmon architecture adapter.
 
 Decoder with LayerNorms, biases, query and key norms, and half of each head rotated.
@@ -20,17 +20,17 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     MLPBridge,
-    NormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     JoinedProjections,
     LinearBridge,
+    NormalizationBridge,
 )
 
 

@@ -5,9 +5,9 @@
 # spec starcoder2 4c001e4e5c27
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body 6fe82b023219
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body 6da5fe880c14
 """Phi architecture adapter.
 
 Parallel decoder behind one LayerNorm, with biases and half of each head rotated.
@@ -19,17 +19,17 @@ from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorCo
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
-    EmbeddingBridge,
     MLPBridge,
-    NormalizationBridge,
     ParallelBlockBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
+    NormalizationBridge,
 )
 
 

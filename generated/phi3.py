@@ -4,9 +4,9 @@
 # spec phi3 d930ee557a41
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body 9e4f8c7ee398
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body dbeff86ed9c5
 """Phi3 architecture adapter.
 
 Mistral with fused projections of queries, keys and values and of gate and input.
@@ -19,13 +19,13 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     JointGateUpMLPBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     JoinedProjections,
     LinearBridge,

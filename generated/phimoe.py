@@ -5,9 +5,9 @@
 # spec mixtral 915f761defd5
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body 36bb2f6b867e
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body 3cad69e96fc3
 """Phimoe architecture adapter.
 
 Mixtral with LayerNorms, biases and a router that leaves out experts far behind the best.
@@ -20,17 +20,17 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     MoEBridge,
     MoERouterBridge,
-    NormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
+    NormalizationBridge,
 )
 
 

@@ -3,9 +3,9 @@
 # adapter Qwen2ArchitectureAdapter for Qwen2ForCausalLM
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body e8f2a2309273
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body 330b3eb52fbd
 """Qwen2 architecture adapter.
 
 Llama-family decoder with biases on queries, keys and values only.
@@ -18,13 +18,13 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     GatedMLPBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
     RMSNormalizationBridge,

@@ -5,9 +5,9 @@
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body 6b3f0c724b46
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body 4650bc16b1c9
 """Qwen3Moe architecture adapter.
 
 Qwen3 with a mixture of experts, or the MLP on layers that the config lists.
@@ -20,7 +20,6 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     MoEBridge,
     MoERouterBridge,
     RotaryEmbeddingBridge,
@@ -28,6 +27,7 @@ from transformer_lens.model_bridge.generalized_components import (
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
     RMSNormalizationBridge,

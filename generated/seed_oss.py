@@ -3,9 +3,9 @@
 # adapter SeedOssArchitectureAdapter for SeedOssForCausalLM
 # spec seed_oss d2c773a4fc47
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body 91891be28556
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body 7affc73b697a
 """SeedOss architecture adapter.
 
 Llama-family decoder whose output projection has a bias key of its own.
@@ -18,13 +18,13 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     GatedMLPBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
     RMSNormalizationBridge,

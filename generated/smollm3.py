@@ -3,9 +3,9 @@
 # adapter SmolLM3ArchitectureAdapter for SmolLM3ForCausalLM
 # spec smollm3 4c34d77272bd
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body 71bd4bdb3b56
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body 5dee17071d05
 """SmolLM3 architecture adapter.
 
 Llama-family decoder that skips RoPE on a periodic subset of layers (NoPE).
@@ -19,13 +19,13 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     GatedMLPBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
     RMSNormalizationBridge,

@@ -5,9 +5,9 @@
 # spec starcoder2 4c001e4e5c27
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body df3c2eafca58
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body fb4eae160728
 """StableLm architecture adapter.
 
 Decoder with LayerNorms, a gated MLP and a quarter of each head rotated.
@@ -20,9 +20,7 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     GatedMLPBridge,
-    NormalizationBridge,
     ParallelBlockBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
@@ -30,8 +28,10 @@ from transformer_lens.model_bridge.generalized_components import (
 from transformer_lens.model_bridge.generalized_components.base import GeneralizedComponent
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
+    NormalizationBridge,
 )
 
 

@@ -4,9 +4,9 @@
 # spec starcoder2 4c001e4e5c27
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body a51315cfceb7
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body e72897d23e0f
 """Starcoder2 architecture adapter.
 
 Decoder with LayerNorms, biases, a sliding window and an MLP without gate.
@@ -19,16 +19,16 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     MLPBridge,
-    NormalizationBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
+    NormalizationBridge,
 )
 
 

@@ -5,9 +5,9 @@
 # spec gemma2 23b477ce69f2
 # spec gemma 670be2fbe33c
 # spec llama 2bdede56ac67
-# generator 8b62c3104c83
-# templates a8bad726ca69
-# body 72e37cbfb084
+# generator 4e351c190a2b
+# templates 7456390b9f2d
+# body def88688c9d4
 """VaultGemma architecture adapter.
 
 Gemma 2 without the norms on the outputs of attention and MLP.
@@ -20,15 +20,15 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    EmbeddingBridge,
     GatedMLPBridge,
-    PositionEmbeddingsAttentionBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
 from .hook_aware import (
+    EmbeddingBridge,
     LinearBridge,
+    PositionEmbeddingsAttentionBridge,
     RMSNormalizationBridge,
 )
 

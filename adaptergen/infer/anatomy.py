@@ -147,9 +147,8 @@ def _handed(world: World) -> Iterator[Tensor]:
     seen: list[Tensor] = []
     for layer in world.layers.values():
         for given in world.hf.call(layer).kwargs.values():
-            one = given[0] if isinstance(given, tuple) and len(given) == 2 else given
-            turning = isinstance(one, Tensor) and (one.is_complex() or one is not given)
-            if turning and not any(same_positions(one, other) for other in seen):
+            one = probe.cosines_of(given)
+            if one is not None and not any(same_positions(one, other) for other in seen):
                 seen.append(one)
                 yield one
 

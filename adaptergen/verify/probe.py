@@ -26,6 +26,18 @@ def positions_of(call: Call) -> tuple[Tensor, Tensor] | None:
     return found if is_pair else None
 
 
+def cosines_of(positions: Any) -> Tensor | None:
+    """Cosines [batch, pos, d_rotary], where they come before sines, or complex numbers.
+
+    At position 0 nothing is turned: cosines are not 0 there, as sines are.
+    """
+    if isinstance(positions, Tensor) and positions.is_complex():
+        return positions
+    is_pair = isinstance(positions, tuple) and len(positions) == 2
+    first = positions[0] if is_pair else None
+    return first if isinstance(first, Tensor) and first[..., 0, :].all() else None
+
+
 def rotates(hf: HfModel, layer: str) -> bool:
     """Whether a layer's output depends on the cosines and sines that it is handed."""
     return hf.once.get(f"whether HF's {layer} rotates", lambda: _rotates(hf, layer))

@@ -50,9 +50,7 @@ def paths(subject: Subject) -> Iterator[Evidence]:
     yield _norm_like(hf, top.final_norm, "paths.final_norm")
     if top.rotary is not None:
         yield _kind(hf, top.rotary, nn.Module, "paths.rotary")
-        rotary = hf.call(top.rotary).output
-        is_pair = isinstance(rotary, tuple) and len(rotary) == 2
-        turns = is_pair or (isinstance(rotary, Tensor) and rotary.is_complex())
+        turns = probe.cosines_of(hf.call(top.rotary).output) is not None
         yield Fact(turns, f"{top.rotary} does not return cosines and sines", claim="paths.rotary")
     elif not subject.overrides:
         for path in _handing_all_positions(subject):
@@ -91,8 +89,7 @@ def _handing_all_positions(subject: Subject) -> Iterator[str]:
     hf = subject.hf
     handed: list[Tensor] = []
     for layer in subject.layers.values():
-        positions = hf.call(layer).kwargs.get("position_embeddings")
-        first = positions[0] if isinstance(positions, tuple) else positions
+        first = probe.cosines_of(hf.call(layer).kwargs.get("position_embeddings"))
         if first is not None and not any(torch.equal(first, other) for other in handed):
             handed.append(first)
     for path, call in hf.seen.calls.items():
