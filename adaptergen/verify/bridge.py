@@ -5,12 +5,13 @@ import copy
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from unittest.mock import patch
 
 import torch
 from torch import Tensor
 from transformer_lens.factories.architecture_adapter_factory import ArchitectureAdapterFactory
+from transformer_lens.hook_points import HookPoint
 from transformer_lens.model_bridge import TransformerBridge
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.sources import build_bridge_from_module
@@ -91,6 +92,26 @@ def edited_logits(
     """Logits [batch, pos, vocab] while the value of one hook passes through an edit."""
     with bridge.hooks(fwd_hooks=[(hook, lambda value, hook: edit(value))]):
         return logits(bridge, batch)
+
+
+def ignore(value: Tensor, hook: HookPoint) -> None:
+    """A hook that listens and does nothing."""
+
+
+@contextlib.contextmanager
+def hooked(
+    point: HookPoint,
+    direction: Literal["fwd", "bwd"] = "fwd",
+    *,
+    permanent: bool = False,
+    hook: Callable[..., None] = ignore,
+) -> Iterator[None]:
+    """While active, a hook is on the point."""
+    point.add_hook(hook, dir=direction, is_permanent=permanent)
+    try:
+        yield
+    finally:
+        point.remove_hooks("both", including_permanent=True)
 
 
 @contextlib.contextmanager

@@ -83,6 +83,20 @@ FUSED = [
         fused=True,
     ),
     Case(
+        "linear layers that do not notice what is put in a hook point's place",
+        {"use.spliced": "what is put in the place of blocks.0.attn.q.hook_in does not run"},
+        spec="llama",
+        replace=bridge(
+            "def is_observed(self):\n"
+            "    points = (self.hook_in, self.hook_out)\n"
+            "    hooks = ('fwd_hooks', 'bwd_hooks')\n"
+            "    return any(getattr(point, name, []) for point in points for name in hooks)",
+            "LinearBridge",
+        ),
+        only=True,
+        fused=True,
+    ),
+    Case(
         "padding forgotten where attention is left to HF",
         {"fused.agrees": "the padded output where HF computes attention differs from HF by"},
         spec="llama",

@@ -223,7 +223,8 @@ MODULES = [
         replace=(
             (
                 "return super().forward(",
-                'kwargs.pop("past_key_values", None)\n        return super().forward(',
+                "kwargs.pop('past_key_values', kwargs.pop('cache', None))\n"
+                "        return super().forward(",
             ),
         ),
     ),

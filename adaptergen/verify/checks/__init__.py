@@ -25,6 +25,7 @@ from adaptergen.verify.checks import (
     kinds,
     precision,
     settings,
+    use_spliced,
     variants,
     weights,
 )
@@ -108,6 +109,7 @@ ALL: tuple[Check, ...] = (
     weights.folding,
     settings.hooks,
     settings.silence,
+    use_spliced.spliced,
     variants.flags,
     variants.heads,
 )

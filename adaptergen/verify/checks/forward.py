@@ -42,10 +42,13 @@ def residual(subject: Subject) -> Iterator[Evidence]:
 
 @check("forward.norms", "Given the same, norms return what HF's do, to the last bit.")
 def norms(subject: Subject) -> Iterator[Evidence]:
-    """TL can compute a norm by itself too, and then rounds otherwise, forward and backward."""
+    """TL can compute a norm by itself too, and then rounds otherwise, forward and backward.
+
+    Each is hooked, since it may be left to HF otherwise.
+    """
     assert subject.trace is not None
     for norm in norms_of(subject):
-        with torch.no_grad():
+        with torch.no_grad(), bridges.hooked(norm.bridge.hook_in):
             equal = torch.equal(norm.bridge(norm.given), norm.module(norm.given))
         yield Fact(equal, f"rounds otherwise than HF's {norm.shown}", norm.layer, norm.claim)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 from unittest.mock import patch
 
 import torch
@@ -64,13 +64,13 @@ def taken(subject: Subject) -> Iterator[Evidence]:
         point = existing.get(f"blocks.0.attn.{hook}")
         if point is not None:
             wanted = every if hook in _SHOWN else others
-            with _hooked(point):
+            with bridges.hooked(point):
                 yield computed(wanted, f"with {hook} hooked", plain)
     for hook in ("hook_attn_scores", "hook_pattern"):
         point = existing[f"blocks.0.attn.{hook}"]
-        with _hooked(point, permanent=True):
+        with bridges.hooked(point, permanent=True):
             yield computed(others, f"with {hook} hooked permanently", plain)
-        with _hooked(point, "bwd"):
+        with bridges.hooked(point, "bwd"):
             yield computed(others, f"with {hook} hooked backward", plain)
     last = f"blocks.{others}.hook_out"
     cache = partial(bridge.run_with_cache, batch.ids)
@@ -121,7 +121,7 @@ def noticed(subject: Subject) -> Iterator[Evidence]:
     with ExitStack() as stack:
         for name in names:
             note = partial(_note, heard, name)
-            stack.enter_context(_hooked(existing[name], permanent=True, hook=note))
+            stack.enter_context(bridges.hooked(existing[name], permanent=True, hook=note))
         bridges.logits(bridge, batch)
     for name in names:
         yield Fact(name in heard, f"{name} does not fire when hooked permanently")
@@ -142,17 +142,13 @@ def _hearing_gradients(
 ) -> set[str]:
     """Those of the hooks that hear of a gradient, of any loss."""
     heard: set[str] = set()
-    forward = [(name, _ignore) for name in hooked_forward]
+    forward = [(name, bridges.ignore) for name in hooked_forward]
     backward = [(name, partial(_note, heard, name)) for name in names]
     with bridge.hooks(fwd_hooks=forward, bwd_hooks=backward):
         loss = bridge(batch.ids).logsumexp(-1).sum()
         parameters = [value for value in bridge.parameters() if value.requires_grad]
         torch.autograd.grad(loss, parameters, allow_unused=True)
     return heard
-
-
-def _ignore(value: Tensor, hook: HookPoint) -> None:
-    pass
 
 
 def _note(heard: set[str], name: str, value: Tensor, hook: HookPoint) -> None:
@@ -169,7 +165,7 @@ def alone(subject: Subject) -> Iterator[Evidence]:
     # Some have several names.
     for point, name in {existing[name]: name for name in first}.items():
         shown: list[Tensor] = []
-        with _hooked(point, hook=partial(_keep, shown)):
+        with bridges.hooked(point, hook=partial(_keep, shown)):
             bridges.logits(bridge, batch)
         yield Fact(bool(shown), f"{name} does not fire where it alone is hooked")
         if shown:
@@ -261,19 +257,3 @@ def _recorded() -> Iterator[list[dict[str, Any]]]:
 
     with patch.object(nn.functional, _SDPA, record):
         yield calls
-
-
-@contextmanager
-def _hooked(
-    point: HookPoint,
-    direction: Literal["fwd", "bwd"] = "fwd",
-    *,
-    permanent: bool = False,
-    hook: Callable[..., None] = _ignore,
-) -> Iterator[None]:
-    """While active, something listens."""
-    point.add_hook(hook, dir=direction, is_permanent=permanent)
-    try:
-        yield
-    finally:
-        point.remove_hooks("both", including_permanent=True)

@@ -10,7 +10,14 @@ BASE = "HookAwareAttentionBridge"
 _JOINED = "JoinedProjections"
 
 # The bridges that leave work to HF, and what their mutants are called.
-_BRIDGES = {BASE: "fused", "LinearBridge": "linear", "RMSNormalizationBridge": "norm"}
+_BRIDGES = {
+    BASE: "fused",
+    "LinearBridge": "linear",
+    "NormalizationBridge": "norm",
+    "RMSNormalizationBridge": "norm",
+}
+# Those of attention that TL computes.
+_STEPWISE = (BASE, "PositionEmbeddingsAttentionBridge", "MLAAttentionBridge")
 
 # What else must be true of `points`, the bridge's hooks, for it to count as observed.
 _OBSERVED = {
@@ -18,6 +25,10 @@ _OBSERVED = {
     "not_by_gradients": (
         "HF computes alone where only gradients are hooked",
         "any(point.has_hooks('fwd') for point in points)",
+    ),
+    "not_by_spliced": (
+        "HF computes alone where a module is in a hook point's place",
+        "any(point.has_hooks() for point in points)",
     ),
     "not_by_permanent": (
         "HF computes alone where all hooks are permanent",
@@ -32,7 +43,14 @@ _OBSERVED_ATTENTION = {
 }
 
 # What HF's classes call the cache that they hand to attention.
-_CACHES = ("past_key_values", "layer_past")
+_CACHES = ("cache", "past_key_values", "layer_past")
+
+_WITHOUT_CACHE = """\
+    def _as_tl_names(self, args, kwargs):
+        named = super()._as_tl_names(args, kwargs)
+        named.pop("past_key_values", None)
+        return named
+"""
 
 # What is done to the arguments of attention that HF computes.
 _HANDED = {
@@ -71,6 +89,8 @@ def _methods(bridge: str) -> Iterator[tuple[str, str, str]]:
     """Name, description and text of each wrong method of a bridge that leaves work to HF."""
     if bridge == _JOINED:
         yield from _of_parts()
+    if bridge in _STEPWISE:
+        yield "attention.cache.unknown", f"{bridge}: TL is handed no cache", _WITHOUT_CACHE
     if bridge not in _BRIDGES:
         return
     role = _BRIDGES[bridge]

@@ -1,0 +1,119 @@
+"""Does a module in a hook point's place take part in the computation, as SAELens puts its SAEs?
+
+No hook is attached to anything then: the module itself stands where TL looks for a hook point.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from transformer_lens.hook_points import HookPoint
+
+from adaptergen.verify.check import ROUNDED, Difference, Evidence, Fact, check, largest_difference
+from adaptergen.verify.subject import Subject
+
+# A shorter pass than the main one: every hook point of a layer takes two.
+_TOKENS = 6
+_FACTOR = 1.25
+
+
+@check("use.spliced", "A module in a hook point's place acts as the same edit by a hook does.")
+def spliced(subject: Subject) -> Iterator[Evidence]:
+    """At every hook of the first layer that fires: each alone on the logits, all on the gradient.
+
+    That edits by hooks act as in HF is what `interventions` shows.
+    """
+    assert subject.trace is not None
+    bridge, ids = subject.bridge, subject.hf.batch(subject.hf.length).ids[:1, :_TOKENS]
+    existing = bridge.hook_dict
+    names = {existing[name]: name for name in subject.trace.values if name in existing}
+    fired = [place for place in _places(bridge.blocks[0]) if place.point in names]
+    for place in fired:
+        name = names[place.point]
+        with torch.no_grad(), _hooked([place]):
+            wanted = bridge(ids)
+        with torch.no_grad(), _put([place]) as (scaling,):
+            found = bridge(ids)
+        yield Fact(scaling.ran, f"what is put in the place of {name} does not run")
+        text = f"the output with a module in the place of {name}"
+        yield Difference(text, largest_difference(found, wanted), tolerance=place.tolerance)
+    with _hooked(fired) as scalings:
+        wanted_gradients = _gradients(bridge, ids, scalings)
+    with _put(fired) as scalings:
+        gradients = _gradients(bridge, ids, scalings)
+    for place, ours, theirs in zip(fired, gradients, wanted_gradients, strict=True):
+        text = f"the gradient through a module in the place of {names[place.point]}"
+        yield Difference(text, largest_difference(ours, theirs), tolerance=ROUNDED)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A hook point, and the module and attribute that hold it."""
+
+    owner: nn.Module
+    attribute: str
+    point: HookPoint
+
+    @property
+    def tolerance(self) -> float | None:
+        """TL computes norms in another order where they are taken apart."""
+        return ROUNDED if self.attribute in ("hook_scale", "hook_normalized") else None
+
+
+class _Scaling(nn.Module):
+    """What multiplies by a learned number, as little like a hook point as an SAE is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.tensor(_FACTOR, dtype=torch.float64))
+        self.ran = False
+
+    def forward(self, value: Tensor) -> Tensor:
+        self.ran = True
+        return value * self.factor.to(value.dtype)
+
+
+def _places(block: nn.Module) -> Iterator[_Place]:
+    """Where each hook point of a layer is."""
+    for owner in block.modules():
+        for attribute, point in owner.named_children():
+            if isinstance(point, HookPoint):
+                yield _Place(owner, attribute, point)
+
+
+@contextmanager
+def _hooked(places: Sequence[_Place]) -> Iterator[list[_Scaling]]:
+    """While active, hooks scale what the points are handed."""
+    scalings = [_Scaling() for _ in places]
+    for place, scaling in zip(places, scalings, strict=True):
+        place.point.add_hook(lambda value, hook, by=scaling: by(value))
+    try:
+        yield scalings
+    finally:
+        for place in places:
+            place.point.remove_hooks()
+
+
+@contextmanager
+def _put(places: Sequence[_Place]) -> Iterator[list[_Scaling]]:
+    """While active, modules that scale are in the points' places."""
+    scalings = [_Scaling() for _ in places]
+    for place, scaling in zip(places, scalings, strict=True):
+        setattr(place.owner, place.attribute, scaling)
+    try:
+        yield scalings
+    finally:
+        for place in places:
+            setattr(place.owner, place.attribute, place.point)
+
+
+def _gradients(bridge: nn.Module, ids: Tensor, scalings: Sequence[_Scaling]) -> list[Tensor]:
+    """How fast a loss grows with each factor, relative to the fastest."""
+    loss = bridge(ids).logsumexp(-1).sum()
+    factors = [scaling.factor for scaling in scalings]
+    found = torch.autograd.grad(loss, factors, allow_unused=True)
+    gradients = [torch.zeros(()) if one is None else one for one in found]
+    largest = max((one.abs() for one in gradients), default=torch.ones(()))
+    return [one / largest for one in gradients]
