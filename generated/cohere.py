@@ -4,7 +4,7 @@
 # spec cohere d90ff6b98ac7
 # spec llama 2bdede56ac67
 # generator 4e351c190a2b
-# templates 7456390b9f2d
+# templates 9b7a082c4de3
 # body 615e54dbcda3
 """Cohere architecture adapter.
 

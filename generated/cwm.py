@@ -4,7 +4,7 @@
 # spec cwm 76d598e481a1
 # spec llama 2bdede56ac67
 # generator 4e351c190a2b
-# templates 7456390b9f2d
+# templates 9b7a082c4de3
 # body c857db344f9c
 """Cwm architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
 # generator 4e351c190a2b
-# templates 7456390b9f2d
+# templates 9b7a082c4de3
 # body 0c4973592327
 """GraniteMoe architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec olmo 5adb4afdca8c
 # spec llama 2bdede56ac67
 # generator 4e351c190a2b
-# templates 7456390b9f2d
+# templates 9b7a082c4de3
 # body 5a12a9ee723e
 """Olmo architecture adapter.
 

@@ -61,13 +61,13 @@ def made_compatible(bridge: TransformerBridge) -> TransformerBridge:
     return bridge
 
 
-def logits(bridge: TransformerBridge, batch: Batch) -> Tensor:
+def logits(bridge: TransformerBridge, batch: Batch, **options: bool) -> Tensor:
     """Logits [batch, pos, vocab]; TL derives positions from the mask.
 
-    With nothing hooked, so that an adapter may leave attention to HF.
+    With nothing hooked, so that an adapter may leave attention to HF. HF takes the options.
     """
     with torch.no_grad():
-        found: Tensor = bridge(batch.ids, attention_mask=batch.mask)
+        found: Tensor = bridge(batch.ids, attention_mask=batch.mask, **options)
     return found
 
 

@@ -151,6 +151,32 @@ FUSED = [
         only=True,
     ),
     Case(
+        "values of another type than pattern, without a cache",
+        {"precision.bfloat16": "raised RuntimeError", "precision.float16": "raised RuntimeError"},
+        spec="olmo3",
+        replace=bridge(
+            "def _update_kv_cache(self, k, v, **kwargs):\n"
+            "    keys, values = super()._update_kv_cache(k, v, **kwargs)\n"
+            "    cached = kwargs.get('past_key_values') is not None\n"
+            "    return keys, values if cached else values.to(v.dtype)",
+            adapter="Olmo3ArchitectureAdapter",
+        ),
+        fused=True,
+    ),
+    Case(
+        "queries that HF clamps behind the hook that was shown them",
+        {"variants.unset": "the value that blocks.0.attn.hook_q was handed, hooked alone"},
+        spec="olmo",
+        replace=bridge(
+            "def set_original_component(self, original_component):\n"
+            "    super().set_original_component(original_component)\n"
+            "    self.submodules['q'].hands_copy = False",
+            adapter="OlmoArchitectureAdapter",
+        ),
+        only=True,
+        fused=True,
+    ),
+    Case(
         "8 bits of float32",
         {"precision.float32": "in units of HF's own error of"},
         replace=losing_bits("out.dtype is torch.float32"),

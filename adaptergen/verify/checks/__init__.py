@@ -22,6 +22,7 @@ from adaptergen.verify.checks import (
     gradient,
     hooks,
     interventions,
+    kept,
     kinds,
     precision,
     settings,
@@ -78,7 +79,7 @@ ALL: tuple[Check, ...] = (
     hooks.pattern,
     hooks.mlp,
     hooks.identities,
-    hooks.kept,
+    kept.kept,
     interventions.stream,
     interventions.attention,
     interventions.pattern,
@@ -112,4 +113,5 @@ ALL: tuple[Check, ...] = (
     use_spliced.spliced,
     variants.flags,
     variants.heads,
+    variants.unset,
 )

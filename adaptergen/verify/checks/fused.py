@@ -125,13 +125,13 @@ def noticed(subject: Subject) -> Iterator[Evidence]:
         bridges.logits(bridge, batch)
     for name in names:
         yield Fact(name in heard, f"{name} does not fire when hooked permanently")
-    names = [name for name in names if not _lacks_gradients(subject, name)]
+    names = [name for name in names if not lacks_gradients(subject, name)]
     alone = _hearing_gradients(bridge, batch, names)
     for name in sorted(_hearing_gradients(bridge, batch, names, hooked_forward=names)):
         yield Fact(name in alone, f"{name} hears of no gradient unless it is hooked forward too")
 
 
-def _lacks_gradients(subject: Subject, name: str) -> bool:
+def lacks_gradients(subject: Subject, name: str) -> bool:
     """Whether TL fails for a hook for gradients there: it multiplies by a weight that is not."""
     inside = name.endswith((".hook_scale", ".hook_normalized"))
     return inside and subject.spec.norm.weight == "none"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from adaptergen.verify.check import Difference, Evidence, Fact, check, largest_difference
+from adaptergen.verify.check import Evidence, Fact, check, largest_difference
 from adaptergen.verify.divergence import difference_at, traced
 from adaptergen.verify.heads import look_inside
 from adaptergen.verify.stages import Part
@@ -86,19 +86,6 @@ def identities(subject: Subject) -> Iterator[Evidence]:
                 difference = largest_difference(sum(summands[1:], summands[0]), total)
                 text = f"{' + '.join(parts)} is not {end}, off by {difference:.1e}"
                 yield Fact(difference < 1e-9, text, number)
-
-
-@check("hooks.kept", "What hooks have seen does not change later in the pass.")
-def kept(subject: Subject) -> Iterator[Evidence]:
-    """A cache holds tensors, not copies: code that works in place would rewrite it."""
-    assert subject.trace is not None
-    batch = subject.hf.batch(subject.hf.length)
-    _, cached = subject.bridge.run_with_cache(batch.ids)
-    for stage in subject.stages:
-        seen = subject.trace.values.get(stage.name)
-        if seen is not None and stage.name in cached.cache_dict:
-            difference = largest_difference(cached.cache_dict[stage.name], seen)
-            yield Difference(f"the cached {stage.hook}", difference, stage.layer, stage.claim)
 
 
 def _values(

@@ -61,20 +61,29 @@ def _compared(subject: Subject, dtype: torch.dtype) -> Iterator[Evidence]:
         rounded = hf.once.get(
             f"HF's model in {name}{way}", partial(_rounded, hf.model, dtype, implementation)
         )
-        for what, batch in (("output", hf.batch(hf.length)), ("padded output", hf.padded("left"))):
+        for what, batch, options in _passes(subject):
             theirs, experts, error = hf.once.get(
                 f"HF's {what} in {name}{way}", partial(_run, rounded, _routers(subject), batch)
             )
             with _chosen(routers) as chosen, computing(bridge):
-                ours = bridges.logits(bridge, batch)
+                ours = bridges.logits(bridge, batch, **options)
             alike = batch.real & _routed_alike(batch, chosen, experts)
             text = f"no token of the {what} in {name}{way} is sent to the experts that HF chooses"
             yield Fact(bool(alike.any()), text, claim="mlp.router")
             difference = largest_difference(ours[alike], theirs[alike])
-            text = f"the {what} in {name}{way}, in units of HF's own error of {error:.1e},"
+            kept = " without a cache" if options else ""
+            text = f"the {what} in {name}{way}{kept}, in units of HF's own error of {error:.1e},"
             # Where HF makes no error, there is no room for any difference.
             errors = difference / (error or torch.finfo(torch.float64).tiny)
             yield Difference(text, errors, claim=cause.claim if cause else "")
+
+
+def _passes(subject: Subject) -> Iterator[tuple[str, Batch, dict[str, bool]]]:
+    """What is compared, in words, and options of the pass: keys may be of another type uncached."""
+    hf = subject.hf
+    yield "output", hf.batch(hf.length), {}
+    yield "output", hf.batch(hf.length), {"use_cache": False}
+    yield "padded output", hf.padded("left"), {}
 
 
 def _ways(subject: Subject) -> list[_Way]:

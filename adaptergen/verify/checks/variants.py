@@ -11,6 +11,7 @@ from adaptergen.verify import bridge as bridges
 from adaptergen.verify.check import (
     Difference,
     Evidence,
+    Examine,
     Fact,
     NotApplicableError,
     check,
@@ -28,9 +29,12 @@ from adaptergen.verify.checks import (
     weights,
 )
 from adaptergen.verify.checks.claims_config import head_settings
+from adaptergen.verify.checks.claims_fields import moves
+from adaptergen.verify.checks.kept import kept_alone
 from adaptergen.verify.declared import biases, first_claims, switches
 from adaptergen.verify.once import UnavailableError, one_line
 from adaptergen.verify.perturb import shown
+from adaptergen.verify.probe import changed
 from adaptergen.verify.subject import Subject
 
 # What a config key can change of blocks while every number stays as it is.
@@ -92,6 +96,36 @@ def heads(subject: Subject) -> Iterator[Evidence]:
         yield from _right_with(variant, changes, "attention.heads")
 
 
+@check(
+    "variants.unset",
+    "With each config key that is unset given a value that matters, the adapter is right too.",
+    claim="verification.config",
+    tolerance=weights.PROCESSED,
+)
+def unset(subject: Subject) -> Iterator[Evidence]:
+    """Logits, weights, and what hooks keep: no tiny model shows what such a key makes HF do."""
+    _require_right(subject)
+    found = list(_mattering(subject))
+    if not found:
+        raise NotApplicableError("no config key is unset that would matter to HF")
+    for changes in found:
+        variant = subject.variant(**changes)
+        yield from _right_with(variant, changes, "verification.config", further=(kept_alone,))
+
+
+def _mattering(subject: Subject) -> Iterator[dict[str, Any]]:
+    """Settings of keys that are None now, by which HF's output changes."""
+    hf, spec = subject.hf, subject.declared
+    unset = {key for key, value in hf.config.to_dict().items() if value is None}
+    for key, settings in moves(hf.config).items():
+        if key not in unset or key in spec.refused:
+            continue
+        for changes in settings:
+            with suppress(UnavailableError):
+                if changed(hf.moved(changes).seen.logits, hf.seen.logits):
+                    yield changes
+
+
 def _runs(variant: Subject) -> bool:
     """Whether HF has such a model; if not, it is none that an adapter could meet."""
     try:
@@ -107,12 +141,17 @@ def _require_right(subject: Subject, *, blocks: bool = False) -> None:
 
 
 def _right_with(
-    variant: Subject, changes: dict[str, Any], claim: str, *, blocks: bool = False
+    variant: Subject,
+    changes: dict[str, Any],
+    claim: str,
+    *,
+    blocks: bool = False,
+    further: tuple[Examine, ...] = (),
 ) -> Iterator[Evidence]:
     """A cheap pass over another config: what the adapter does wrong is blamed on `claim`."""
     setting = f"with {shown(changes)}"
     try:
-        for evidence in _examined(variant, blocks=blocks):
+        for evidence in _examined(variant, blocks=blocks, further=further):
             if isinstance(evidence, Fact):
                 yield replace(evidence, message=f"{setting}, {evidence.message}", claim=claim)
             else:
@@ -123,7 +162,9 @@ def _right_with(
         yield Fact(False, f"{setting}, raised {one_line(error, variant.module_path)}", claim=claim)
 
 
-def _examined(variant: Subject, *, blocks: bool = False) -> Iterator[Evidence]:
+def _examined(
+    variant: Subject, *, blocks: bool = False, further: tuple[Examine, ...] = ()
+) -> Iterator[Evidence]:
     """Logits, what TL splits by head and, where valid, compatibility mode."""
     batch = variant.hf.batch(variant.hf.length)
     theirs = variant.hf.seen.logits
@@ -135,6 +176,8 @@ def _examined(variant: Subject, *, blocks: bool = False) -> Iterator[Evidence]:
         yield Difference(text, difference, tolerance=variant.tolerance)
     for part in _OF_BLOCKS if blocks else ():
         yield from part.examine(variant)
+    for examine in further:
+        yield from examine(variant)
     if blocks and isinstance(variant.spec.attention, ReimplementedAttention):
         yield from claims_attention.qk_norm.examine(variant)
     for part in (weights.attention, weights.conversions):
