@@ -106,7 +106,10 @@ def _put(places: Sequence[_Place]) -> Iterator[list[_Scaling]]:
         yield scalings
     finally:
         for place in places:
+            # TL gives what is set the name of the attribute alone, and finds hooks by their names.
+            name = place.point.name
             setattr(place.owner, place.attribute, place.point)
+            place.point.name = name
 
 
 def _gradients(bridge: nn.Module, ids: Tensor, scalings: Sequence[_Scaling]) -> list[Tensor]:
