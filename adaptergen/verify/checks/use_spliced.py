@@ -30,6 +30,9 @@ def spliced(subject: Subject) -> Iterator[Evidence]:
     existing = bridge.hook_dict
     names = {existing[name]: name for name in subject.trace.values if name in existing}
     fired = [place for place in _places(bridge.blocks[0]) if place.point in names]
+    if subject.spec.norm.weight == "none":
+        # TL multiplies by a weight that is not there, for hooks and modules alike.
+        fired = [place for place in fired if not place.inside_norm]
     for place in fired:
         name = names[place.point]
         with torch.no_grad(), _hooked([place]):
@@ -57,9 +60,14 @@ class _Place:
     point: HookPoint
 
     @property
+    def inside_norm(self) -> bool:
+        """Whether TL takes a norm apart for it."""
+        return self.attribute in ("hook_scale", "hook_normalized")
+
+    @property
     def tolerance(self) -> float | None:
         """TL computes norms in another order where they are taken apart."""
-        return ROUNDED if self.attribute in ("hook_scale", "hook_normalized") else None
+        return ROUNDED if self.inside_norm else None
 
 
 class _Scaling(nn.Module):
