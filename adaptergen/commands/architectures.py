@@ -7,7 +7,7 @@
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from adaptergen.errors import Unusable, shown_path
@@ -21,7 +21,8 @@ class Measurement(NamedTuple):
     """What was measured of one generated module.
 
     `module` is the hash of its body, `shipped` the name by which TL has an adapter of its own for
-    the class, `hooks` how many fire in a layer, `worst` the largest difference from HF.
+    the class, `hooks` how many fire in a layer, `worst` the largest difference from HF. `known`
+    are the checks that fail as the spec says.
     """
 
     module: str
@@ -31,6 +32,7 @@ class Measurement(NamedTuple):
     checks: int
     worst: float
     versions: Mapping[str, str]
+    known: Sequence[str] = ()
 
 
 def body_digest(path: str) -> str:
@@ -52,10 +54,15 @@ def read_measurements(folder: str) -> dict[str, Measurement]:
         return {}
     try:
         rows: dict[str, Any] = json.loads(read_bytes(path))
-        return {spec: Measurement(**row) for spec, row in rows.items()}
+        return {spec: _measurement(row) for spec, row in rows.items()}
     except (ValueError, TypeError, AttributeError):
         hint = "`make architectures` writes it"
         raise Unusable(f"{shown_path(path)} holds no measurements", hint) from None
+
+
+def _measurement(row: dict[str, Any]) -> Measurement:
+    # JSON has no tuples.
+    return Measurement(**{**row, "known": tuple(row.get("known", ()))})
 
 
 def measurements_text(measurements: Mapping[str, Measurement]) -> str:

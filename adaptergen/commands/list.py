@@ -19,6 +19,7 @@ _HEADER = (
     "in TL",
     "hooks",
     "worst difference",
+    "known failures",
     "file",
     "summary",
 )
@@ -43,7 +44,7 @@ class Row(NamedTuple):
         shipped, hooks = ("yes" if measured.shipped else "no", measured.hooks) if measured else "--"
         file = shown_path(self.loaded.path) if self.own else "(bundled)"
         known = (self.loaded.name, spec.architecture, self.parent or "-", shipped, str(hooks))
-        return (*known, self.verdict, file, spec.summary)
+        return (*known, self.verdict, self.known, file, spec.summary)
 
     @property
     def parent(self) -> str | None:
@@ -56,6 +57,11 @@ class Row(NamedTuple):
         if self.measured is None:
             return "stale" if self.stale else "-"
         return f"{self.measured.worst:.1e}" if self.measured.passed else "FAILED"
+
+    @property
+    def known(self) -> str:
+        """The checks that fail as the spec says."""
+        return ", ".join(self.measured.known) or "-" if self.measured else "-"
 
     @property
     def tree(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from adaptergen.report import visible
 from adaptergen.spec.load import LoadedSpec
 from adaptergen.spec.model import Spec
 from adaptergen.spec.written import written
-from adaptergen.verify.record import Status
+from adaptergen.verify.record import checks_in_words
 
 _SHOWN_PARENTS = 5
 _VALUE_WIDTH = 56
@@ -88,12 +88,12 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
 def verdict(inference: Inference) -> str:
     """How it ended, what is not explained, and what is lost where attention is left to HF."""
     name = inference.architecture
-    ran = sum(result.status is not Status.SKIPPED for result in inference.results)
+    checks = checks_in_words(inference.results)
     lines = []
     if inference.explained:
-        lines.append(f"{name}: proven, {ran} checks")
+        lines.append(f"{name}: proven, {checks}")
     elif inference.proven:
-        lines.append(f"{name}: not fully explained; with a part left to HF proven, {ran} checks")
+        lines.append(f"{name}: not fully explained; with a part left to HF proven, {checks}")
         for reason, cost in inference.conceded.made:
             lines += [f"  {visible(reason)}", f"    the cost: {cost}"]
     else:

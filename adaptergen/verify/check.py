@@ -54,7 +54,8 @@ class Check:
     """A check of the battery.
 
     `claim` is the path of the spec's claim that a failure contradicts, unless the evidence names
-    a more precise one. `tolerance` is what a `Difference` may be.
+    a more precise one. `tolerance` is what a `Difference` may be, in units of HF's own rounding
+    error if the check is `relative`.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Check:
     claim: str
     tolerance: float
     examine: Examine
+    relative: bool = False
 
     @property
     def group(self) -> str:
@@ -75,10 +77,15 @@ class Check:
 
 
 def check(
-    name: str, description: str, *, claim: str = "", tolerance: float = EXACT
+    name: str,
+    description: str,
+    *,
+    claim: str = "",
+    tolerance: float = EXACT,
+    relative: bool = False,
 ) -> Callable[[Examine], Check]:
     """Make a `Check` of a function that yields the evidence."""
-    return lambda examine: Check(name, description, claim, tolerance, examine)
+    return lambda examine: Check(name, description, claim, tolerance, examine, relative)
 
 
 def largest_difference(ours: Tensor, theirs: Tensor) -> float:
@@ -112,6 +119,7 @@ def judge(check: Check, gathered: Sequence[Evidence]) -> CheckResult:
         tolerance=None if worst is None else check.tolerance,
         by_layer=_by_layer(gathered),
         problems=tuple(problems),
+        relative=check.relative,
     )
 
 
@@ -144,7 +152,7 @@ def _problem(check: Check, evidence: Evidence) -> Problem | None:
     first = f", first at {evidence.follows}" if evidence.follows else ""
     text = f"{evidence.what} differs from HF {by} (tolerance {tolerance:.0e}){first}"
     said = _said(text, evidence.layer, claim)
-    return Problem(said, evidence.layer, claim, evidence.value, evidence.follows)
+    return Problem(said, evidence.layer, claim, evidence.value, evidence.follows, evidence.what)
 
 
 def _said(text: str, layer: int | None, claim: str) -> str:

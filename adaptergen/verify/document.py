@@ -13,7 +13,7 @@ from adaptergen.errors import Unusable, shown_path
 from adaptergen.verify.record import Record
 
 # Raised when a reader of older documents would misread one.
-SCHEMA = 1
+SCHEMA = 2
 SCHEMA_FILE = "record.schema.json"
 _NUMBER = {"anyOf": [{"type": "number"}, {"const": "inf"}]}
 

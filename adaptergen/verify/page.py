@@ -10,7 +10,16 @@ from functools import cache
 
 import jinja2
 
-from adaptergen.verify.record import CheckResult, LayerFacts, Problem, Record, Status, VariantResult
+from adaptergen.verify.causes import Diagnosis, common, diagnose
+from adaptergen.verify.record import (
+    CheckResult,
+    LayerFacts,
+    Record,
+    Status,
+    VariantResult,
+    worst_of,
+)
+from adaptergen.verify.table import in_errors
 
 _FOLDER = os.path.join(os.path.dirname(__file__), "html")
 # The colours of the heat map go from one to the other.
@@ -21,19 +30,21 @@ def page(records: Sequence[Record], *, complete: bool = True) -> str:
     """The page; `complete` is false if the run was interrupted."""
     script = _read("script.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    cards = [Card(record) for record in records]
+    cards = sorted(map(Card, records), key=lambda card: _URGENCY.index(card.verdict))
     return (
         _environment()
         .get_template("page.html.jinja")
         .render(
             cards=cards,
             verdicts=[(word, sum(card.verdict == word for card in cards)) for word in VERDICTS],
+            common=[one.said(len(records)) for one in common(records)],
             versions=records[0].versions if records else {},
             complete=complete,
             style=_read("style.css"),
             script=script,
             script_hash=f"sha256-{digest}",
             short=short,
+            in_errors=in_errors,
         )
     )
 
@@ -56,6 +67,8 @@ def _read(name: str) -> str:
 
 
 VERDICTS = ("verified", "failed", "stopped")
+# What is wrong is shown before what is right.
+_URGENCY = ("failed", "stopped", "verified")
 
 
 @dataclass(frozen=True)
@@ -112,6 +125,7 @@ class Card:
         record = self.record
         words = [record.spec, record.architecture, self.verdict, record.stopped]
         words += [f"{result.check} {result.message}" for result in record.failures]
+        words += [f"{result.check} known failure" for result in record.known]
         words += [v.setting for v in record.variants if v.status is Status.FAILED]
         words += [mutant.name for mutant in record.mutants if not mutant.expected]
         return " ".join(words).lower()
@@ -122,29 +136,25 @@ class Card:
         record = self.record
         passed = sum(r.status is Status.PASSED for r in record.ran)
         found = [(f"{passed}/{len(record.ran)}", "checks")] if record.ran else []
+        if record.known:
+            found.append((str(len(record.known)), "known"))
         if record.variants:
             agree = sum(v.status is Status.PASSED for v in record.tried)
             found.append((f"{agree}/{len(record.tried)}", "variants"))
         if record.mutants:
             expected = sum(mutant.expected for mutant in record.mutants)
             found.append((f"{expected}/{len(record.mutants)}", "mutants"))
-        worst = [r.worst for r in record.results if r.worst is not None]
-        if worst:
-            found.append((short(max(worst)), "worst"))
+        if record.worst is not None:
+            found.append((short(record.worst), "worst"))
+        errors = worst_of(record.ran, relative=True)
+        if errors is not None:
+            found.append((f"{in_errors(errors)} x", "rounding"))
         return [*found, (f"{record.seconds:.1f} s", "time")]
 
     @property
-    def causes(self) -> list[tuple[str, Problem]]:
-        """What is wrong in itself, with the check that found it."""
-        return [(check, problem) for check, problem in self._problems() if not problem.follows]
-
-    @property
-    def consequences(self) -> list[tuple[str, Problem]]:
-        """What is wrong because something before it is."""
-        return [(check, problem) for check, problem in self._problems() if problem.follows]
-
-    def _problems(self) -> list[tuple[str, Problem]]:
-        return [(r.check, problem) for r in self.record.failures for problem in r.problems]
+    def diagnosis(self) -> Diagnosis:
+        """What is wrong, causes first."""
+        return diagnose(self.record)
 
     @property
     def strips(self) -> dict[str, dict[str, list[tuple[str, bool, bool]]]]:
@@ -166,27 +176,33 @@ class Card:
     @property
     def columns(self) -> list[int | None]:
         """The columns of the heat map: None for the model as a whole, then its layers."""
-        found = {layer for result in self.record.results for layer, _ in result.by_layer}
+        measured = (result for result in self.record.results if not result.relative)
+        found = {layer for result in measured for layer, _ in result.by_layer}
         numbered = sorted(layer for layer in found if layer is not None)
         return [*([None] if None in found else []), *numbered]
 
     @property
     def rows(self) -> list[Row]:
-        """The checks that measure differences."""
+        """The checks that measure differences, but for those in units of HF's rounding error."""
         columns = self.columns
         rows = []
         for result in self.record.results:
             values = dict(result.by_layer)
             tolerance = result.tolerance or 0.0
             cells = [Cell(values[c], tolerance) if c in values else None for c in columns]
-            if values:
+            if values and not result.relative:
                 rows.append(Row(result, tuple(cells)))
         return rows
 
     @property
+    def rounding(self) -> list[CheckResult]:
+        """The checks that measure in units of HF's rounding error."""
+        return [r for r in self.record.results if r.relative and r.worst is not None]
+
+    @property
     def variants(self) -> list[VariantResult]:
         """Other configs, those that say the most first."""
-        order = [Status.FAILED, Status.SKIPPED, Status.PASSED]
+        order = [Status.FAILED, Status.KNOWN, Status.SKIPPED, Status.PASSED]
         return sorted(self.record.variants, key=lambda variant: order.index(variant.status))
 
     @property

@@ -1,6 +1,7 @@
 """What verification found: one record per architecture, one result per check."""
 
 import platform
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -13,10 +14,11 @@ _LIBRARIES = ("torch", "transformers", "transformer_lens")
 
 
 class Status(StrEnum):
-    """How a check ended."""
+    """How a check ended; `KNOWN` if it failed and the spec says so, with the reason."""
 
     PASSED = "passed"
     FAILED = "failed"
+    KNOWN = "known failure"
     SKIPPED = "skipped"
 
 
@@ -25,6 +27,7 @@ class Problem:
     """One thing that is wrong: where, by how much, and which claim of the spec it contradicts.
 
     `follows` is the activation where bridge and HF first differ, if this is a consequence of it.
+    `what` names what differs.
     """
 
     message: str
@@ -32,6 +35,12 @@ class Problem:
     claim: str = ""
     difference: float | None = None
     follows: str = ""
+    what: str = ""
+
+    @property
+    def place(self) -> str:
+        """What differs, named as TL names hooks."""
+        return self.what if self.layer is None else f"blocks.{self.layer}.{self.what}"
 
 
 @dataclass(frozen=True)
@@ -40,7 +49,8 @@ class CheckResult:
 
     `worst` is the largest difference measured, also of a check that passed, and `by_layer` that of
     each layer, with None for the model as a whole. `message` says what is wrong first, or why the
-    check was skipped; `problems` is everything that is wrong.
+    check was skipped; `problems` is everything that is wrong. A `relative` check measures in units
+    of HF's own rounding error.
     """
 
     check: str
@@ -54,13 +64,15 @@ class CheckResult:
     by_layer: tuple[tuple[int | None, float], ...] = ()
     problems: tuple[Problem, ...] = ()
     seconds: float = 0.0
+    relative: bool = False
 
 
 @dataclass(frozen=True)
 class VariantResult:
     """The adapter on another config: what was changed, how it went, and the worst difference.
 
-    A setting that HF itself refuses is skipped, and `message` says so.
+    A setting that HF itself refuses is skipped, one that the spec lists as a limit is a known
+    failure, and `message` says so.
     """
 
     setting: str
@@ -144,13 +156,23 @@ class Record:
 
     @property
     def ran(self) -> list[CheckResult]:
-        """The results of the checks that had something to say."""
-        return [result for result in self.results if result.status is not Status.SKIPPED]
+        """The results of the checks that had something to say, without known failures."""
+        return [r for r in self.results if r.status in (Status.PASSED, Status.FAILED)]
+
+    @property
+    def known(self) -> list[CheckResult]:
+        """The results of the checks that fail as the spec says."""
+        return [result for result in self.results if result.status is Status.KNOWN]
+
+    @property
+    def worst(self) -> float | None:
+        """The largest difference from HF, of the checks that do not measure in units of errors."""
+        return worst_of(self.ran, relative=False)
 
     @property
     def tried(self) -> list[VariantResult]:
-        """The variants that HF has a model for, without known limits of TransformerLens."""
-        return [variant for variant in self.variants if variant.status is not Status.SKIPPED]
+        """The variants that HF has a model for, without those that the spec lists as limits."""
+        return [v for v in self.variants if v.status in (Status.PASSED, Status.FAILED)]
 
     @property
     def failures(self) -> list[CheckResult]:
@@ -164,6 +186,28 @@ class Record:
         for result in self.results:
             groups.setdefault(result.group, []).append(result)
         return groups
+
+
+def worst_of(results: Sequence[CheckResult], *, relative: bool) -> float | None:
+    """The largest difference of those checks that are `relative`, or of the others."""
+    found = (r.worst for r in results if r.worst is not None and r.relative is relative)
+    return max(found, default=None)
+
+
+def checks_in_words(results: Sequence[CheckResult]) -> str:
+    """How many checks ran or failed, which are known to, and how many had nothing to examine."""
+    counts = Counter(result.status for result in results)
+    ran = counts[Status.PASSED] + counts[Status.FAILED]
+    checks = f"{ran} check{'' if ran == 1 else 's'}"
+    failed = counts[Status.FAILED]
+    words = [f"{failed} of {checks} failed" if failed else checks]
+    known = [result.check for result in results if result.status is Status.KNOWN]
+    if known:
+        plural = "" if len(known) == 1 else "s"
+        words.append(f"{len(known)} known failure{plural} ({', '.join(known)})")
+    if counts[Status.SKIPPED]:
+        words.append(f"{counts[Status.SKIPPED]} skipped")
+    return ", ".join(words)
 
 
 def joined(parts: Sequence[Record]) -> Record:

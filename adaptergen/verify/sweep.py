@@ -172,7 +172,7 @@ def _result(variant: Variant, limit: str) -> VariantResult:
     if variant.refused:
         return VariantResult(setting, Status.SKIPPED, None, variant.refused)
     if complaint and limit:
-        return VariantResult(setting, Status.SKIPPED, worst, f"limit: {limit} ({complaint})")
+        return VariantResult(setting, Status.KNOWN, worst, f"limit: {limit} ({complaint})")
     if limit:
         text = "the spec has a limit for it, but nothing is wrong"
         return VariantResult(setting, Status.FAILED, worst, text)

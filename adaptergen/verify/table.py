@@ -4,46 +4,96 @@ from collections import Counter
 from collections.abc import Sequence
 
 from adaptergen.report import visible
-from adaptergen.verify.record import CheckResult, Record, Status
+from adaptergen.verify.causes import Diagnosis, common, diagnose
+from adaptergen.verify.record import (
+    CheckResult,
+    Problem,
+    Record,
+    Status,
+    checks_in_words,
+    worst_of,
+)
 
 _COLUMNS = ("architecture", "group", "checks", "worst difference", "verdict")
 _SHOWN_FACTS = 3
+# Checks that are named before the rest is counted.
+_SHOWN_CHECKS = 5
 _SURVIVED = "SURVIVED: no check noticed, a hole in the battery"
 _GREEN, _RED, _DIM, _RESET = "\033[32m", "\033[31m", "\033[2m", "\033[0m"
 
 
 def table(records: Sequence[Record], colour: bool = False) -> str:
-    """One row per architecture and group; below it, everything that failed."""
+    """One row per architecture and group; below it, everything that failed.
+
+    What several architectures have in common comes before it, what is right before what is wrong,
+    and last how many are.
+    """
     rows = [row for record in records for row in _rows(record)]
     widths = [max(len(row[i]) for row in [_COLUMNS, *rows]) for i in range(len(_COLUMNS))]
-    lines = [_line(_COLUMNS, widths), _line(["-" * width for width in widths], widths)]
+    lines = _in_common(records)
+    lines += [_line(_COLUMNS, widths), _line(["-" * width for width in widths], widths)]
     lines += [_painted(_line(row, widths), row[-1], colour) for row in rows]
-    for record in records:
+    for record in sorted(records, key=lambda record: not record.passed):
         lines += ["", *_verdict(record, colour)]
+    lines += _summary(records)
     return "\n".join(lines) + "\n"
 
 
 def _rows(record: Record) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for group, results in record.groups.items():
-        worst = [r.worst for r in results if r.worst is not None]
-        shown = f"{max(worst):.1e}" if worst else ""
         name = "" if rows else record.spec
-        rows.append((name, group, _counted(results), shown, _judged(results)))
+        rows.append((name, group, _counted(results), _worst(results), _judged(results)))
     return rows or [(record.spec, "", "", "", "STOPPED")]
 
 
+def _in_common(records: Sequence[Record]) -> list[str]:
+    """What fails in more than one architecture, a line for each check."""
+    found = common(records)
+    lines = [visible(one.said(len(records))) for one in found[:_SHOWN_CHECKS]]
+    if len(found) > _SHOWN_CHECKS:
+        lines.append(f"and {len(found) - _SHOWN_CHECKS} more checks in several architectures")
+    return [*lines, ""] if lines else []
+
+
+def _summary(records: Sequence[Record]) -> list[str]:
+    """How many architectures are verified, and which are not."""
+    if len(records) < 2:
+        return []
+    wrong = [record.spec for record in records if not record.passed]
+    right = f"{len(records) - len(wrong)} of {len(records)} verified"
+    return ["", f"{right}; not {', '.join(wrong)}" if wrong else right]
+
+
+def _worst(results: Sequence[CheckResult]) -> str:
+    """The largest difference; that in units of HF's error only where there is no other."""
+    worst = worst_of(results, relative=False)
+    if worst is not None:
+        return f"{worst:.1e}"
+    errors = worst_of(results, relative=True)
+    return "" if errors is None else f"{in_errors(errors)} x HF's error"
+
+
+def in_errors(value: float) -> str:
+    """A difference in units of HF's rounding error."""
+    return f"{value:.1f}" if value < 1000 else f"{value:.0e}"
+
+
 def _counted(results: Sequence[CheckResult]) -> str:
-    skipped = sum(r.status is Status.SKIPPED for r in results)
-    ran = str(len(results) - skipped)
-    return f"{ran}, {skipped} skipped" if skipped else ran
+    counts = Counter(result.status for result in results)
+    said = str(counts[Status.PASSED] + counts[Status.FAILED])
+    for status, word in ((Status.KNOWN, "known"), (Status.SKIPPED, "skipped")):
+        said += f", {counts[status]} {word}" if counts[status] else ""
+    return said
 
 
 def _judged(results: Sequence[CheckResult]) -> str:
     statuses = {r.status for r in results}
     if Status.FAILED in statuses:
         return f"{sum(r.status is Status.FAILED for r in results)} FAILED"
-    return "ok" if Status.PASSED in statuses else "skipped"
+    if Status.PASSED in statuses:
+        return "ok"
+    return "known failure" if Status.KNOWN in statuses else "skipped"
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
@@ -60,23 +110,22 @@ def _painted(text: str, verdict: str, colour: bool) -> str:
 
 
 def _verdict(record: Record, colour: bool) -> list[str]:
-    """The verdict in a sentence, then each failed check with its first problems."""
-    ran = len(record.ran)
+    """The verdict in a sentence, then what is wrong, causes first."""
+    checks = checks_in_words(record.results)
     name = f"{record.spec} ({record.architecture})"
-    failures = record.failures
     if record.stopped:
         said = f"not verified, {visible(record.stopped)}"
-    elif failures:
-        said = f"{len(failures)} of {ran} checks failed, {record.module}"
+    elif record.failures:
+        said = f"{checks}, {record.module}"
     elif record.passed:
-        said = f"verified, {ran} checks"
+        said = f"verified, {checks}"
     else:
-        said = f"not verified, {ran} checks passed, {record.module}"
+        said = f"not verified, {checks} passed, {record.module}"
     lines = [_painted(f"{name}: {said}", "ok" if record.passed else "FAILED", colour)]
-    for result in failures:
-        if not result.problems[0].follows:
-            lines += _explained(result)
-    return [*lines, *_consequences(failures), *_variants(record), *_mutants(record)]
+    lines += _diagnosis(diagnose(record))
+    # After what is wrong: of these the spec knows.
+    lines += [f"  {result.check}: {visible(result.message)}" for result in record.known]
+    return [*lines, *_variants(record), *_mutants(record)]
 
 
 def _variants(record: Record) -> list[str]:
@@ -84,10 +133,14 @@ def _variants(record: Record) -> list[str]:
     if not record.variants:
         return []
     counts = Counter(variant.status for variant in record.variants)
-    # Of a known limit of TransformerLens, which is skipped, the difference is none of ours.
+    # Of a known limit of TransformerLens the difference is none of ours.
     worst = max((v.worst for v in record.tried if v.worst is not None), default=0.0)
     agree = f"{counts[Status.PASSED]} of {len(record.tried)} agree with HF"
     summary = f"  variants: {agree}, worst {worst:.1e}"
+    known = [variant.setting for variant in record.variants if variant.status is Status.KNOWN]
+    if known:
+        plural = "" if len(known) == 1 else "s"
+        summary += f"; {len(known)} known failure{plural} ({visible(_named(known))})"
     if counts[Status.SKIPPED]:
         summary += f"; {counts[Status.SKIPPED]} skipped"
     failed = [v for v in record.variants if v.status is Status.FAILED]
@@ -113,19 +166,27 @@ def _mutants(record: Record) -> list[str]:
     return lines
 
 
-def _explained(result: CheckResult) -> list[str]:
+def _diagnosis(found: Diagnosis) -> list[str]:
+    """Causes, each with its check, then what follows from them in one line."""
+    causes = list(found.checks.items())
+    lines = [line for check in causes[:_SHOWN_CHECKS] for line in _explained(*check)]
+    if len(causes) > _SHOWN_CHECKS:
+        lines.append(f"  and in {_named([check for check, _ in causes[_SHOWN_CHECKS:]])}")
+    following = list(found.following)
+    if following:
+        lines.append(f"  following from {found.divergence}: {_named(following)}")
+    return lines
+
+
+def _explained(check: str, problems: Sequence[Problem]) -> list[str]:
     # Differences mostly follow from the first one; facts stand for themselves.
-    shown = result.problems[: _SHOWN_FACTS if result.worst is None else 1]
-    lines = [f"  {result.check}: {visible(problem.message)}" for problem in shown]
-    more = len(result.problems) - len(shown)
-    return [*lines, f"  {result.check}: and {more} more"] if more else lines
+    shown = problems[: _SHOWN_FACTS if problems[0].difference is None else 1]
+    lines = [f"  {check}: {visible(problem.message)}" for problem in shown]
+    more = len(problems) - len(shown)
+    return [*lines, f"  {check}: and {more} more"] if more else lines
 
 
-def _consequences(failures: Sequence[CheckResult]) -> list[str]:
-    """One line per cause, with the checks that failed because of it."""
-    causes: dict[str, list[str]] = {}
-    for result in failures:
-        first = result.problems[0]
-        if first.follows:
-            causes.setdefault(first.follows, []).append(f"{result.check} {first.difference:.1e}")
-    return [f"  following from {cause}: {', '.join(found)}" for cause, found in causes.items()]
+def _named(checks: Sequence[str]) -> str:
+    """The first few of them, and how many more."""
+    more = len(checks) - _SHOWN_CHECKS
+    return ", ".join(checks[:_SHOWN_CHECKS]) + (f", and {more} more" if more > 0 else "")

@@ -86,7 +86,7 @@ def test_only_the_spec_is_on_stdout(project: Path, run, inferring) -> None:
     outcome = run("infer", CLASS)
     assert outcome.status == 0
     assert spec_in(outcome.out, project).attention == SMOLLM3.attention
-    assert "SmolLM3ForCausalLM: proven, 1 checks" in outcome.err
+    assert "SmolLM3ForCausalLM: proven, 1 check, 1 skipped" in outcome.err
     assert "fits every config tried" in outcome.err
     assert "\033" not in outcome.err
 
@@ -144,7 +144,7 @@ def test_out_writes_spec_module_and_schema(project: Path, run, inferring) -> Non
     assert (project / "specs" / "schema.json").read_text() == schema_text()
     assert "wrote specs/mine.yaml\n" in outcome.out
     assert "wrote generated/mine.py\n" in outcome.out
-    assert "proven, 1 checks" in outcome.out
+    assert "proven, 1 check, 1 skipped" in outcome.out
     assert outcome.err == ""
     assert run("build", "--check").status == 0
 
@@ -217,7 +217,7 @@ def test_partial_has_nothing_to_write_without_a_spec(project: Path, run, inferri
 def test_what_is_left_to_hf_has_its_reason_and_its_cost(project: Path, run, inferring) -> None:
     inferring(CONCEDED)
     err = run("infer", CLASS).err
-    assert "not fully explained; with a part left to HF proven, 1 checks" in err
+    assert "not fully explained; with a part left to HF proven, 1 check" in err
     assert f"  {REASON}\n    the cost: hooks on scores" in err
 
 
@@ -263,14 +263,14 @@ def test_explain_lists_the_nearest_parents(project: Path, run, inferring) -> Non
     lines = run("infer", CLASS, "--explain").err.splitlines()
     start = lines.index("nearest parents:")
     assert lines[start + 1].split() == ["llama", "3", "values", "differ"]
-    assert lines[start + 6] == "SmolLM3ForCausalLM: proven, 1 checks"
+    assert lines[start + 6] == "SmolLM3ForCausalLM: proven, 1 check, 1 skipped"
     assert "nearest parents:" not in run("infer", CLASS).err
 
 
 def test_quiet_leaves_out_the_table(project: Path, run, inferring) -> None:
     inferring(PROVEN)
     outcome = run("infer", CLASS, "--quiet")
-    assert outcome.err == "SmolLM3ForCausalLM: proven, 1 checks\n"
+    assert outcome.err == "SmolLM3ForCausalLM: proven, 1 check, 1 skipped\n"
     assert outcome.out.startswith("# yaml-language-server")
 
 

@@ -26,7 +26,7 @@ def measure(project: Path, spec: str, **changes: object) -> None:
 def test_bundled_specs_are_listed_with_parent_and_summary(project: Path, run) -> None:
     listed = rows(run("list").out)
     assert listed["qwen3"][:3] == ["qwen3", "Qwen3ForCausalLM", "qwen2"]
-    assert listed["qwen3"][6] == "(bundled)"
+    assert listed["qwen3"][7] == "(bundled)"
     assert listed["llama"][2] == "-"
 
 
@@ -37,7 +37,7 @@ def test_project_spec_hides_the_bundled_one_of_its_name(project: Path, run) -> N
     listed = rows(run("list").out)
     assert listed["llama"][:3] == ["llama", "MyLlamaForCausalLM", "llama"]
     # What was measured of the bundled module says nothing about this one.
-    assert listed["llama"][3:] == ["-", "-", "-", "specs/llama.yaml", "Mine."]
+    assert listed["llama"][3:] == ["-", "-", "-", "-", "specs/llama.yaml", "Mine."]
 
 
 def test_invalid_spec_is_reported_with_its_place(project: Path, run) -> None:
@@ -52,6 +52,17 @@ def test_what_was_measured_is_shown(built: Path, run: Run) -> None:
     out = run("list").out
     assert rows(out)["tiny"][3:6] == ["no", "61", "2.5e-06"]
     assert "verified with torch 2.13, transformers 5.23, transformer_lens 4.3" in out
+
+
+def test_known_failures_are_shown(built: Path, run: Run) -> None:
+    measure(built, "tiny", known=("hooks.pattern", "claims.heads"))
+    assert rows(run("list").out)["tiny"][5:8] == ["2.5e-06", "hooks.pattern,", "claims.heads"]
+    (row,) = [
+        row
+        for row in json.loads(run("list", "--format", "json").out)
+        if row["measured"] and row["spec"] == "tiny"
+    ]
+    assert row["measured"]["known"] == ["hooks.pattern", "claims.heads"]
 
 
 def test_failed_verification_is_shown(built: Path, run: Run) -> None:

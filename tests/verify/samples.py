@@ -25,7 +25,13 @@ CLOSE = CheckResult(
 )  # fmt: skip
 CLAIM = CheckResult("claims.paths", "claims", Status.PASSED)
 SKIPPED = CheckResult("forward.window", "forward", Status.SKIPPED, "no layer has a window")
-_CAUSE = Problem("layer 1 hook_rot_q differs from HF by 5.0e+00", 1, "attention.rope.layers", 5.0)
+_CAUSE = Problem(
+    "layer 1 hook_rot_q differs from HF by 5.0e+00",
+    1,
+    "attention.rope.layers",
+    5.0,
+    what="hook_rot_q",
+)
 _EFFECT = Problem(
     f"the output differs from HF {HOSTILE}", None, "", math.inf, "blocks.1.hook_rot_q"
 )

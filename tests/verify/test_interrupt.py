@@ -105,7 +105,7 @@ def test_interrupted_run_reports_what_is_done_and_leaves_nothing_behind(
     out, err = started.process.communicate(timeout=PATIENCE)
     assert started.process.returncode == 2
     assert err == "interrupted\n"
-    assert "a (LlamaForCausalLM): verified, 1 checks" in out
+    assert "a (LlamaForCausalLM): verified, 1 check" in out
     text = (three / "report.json").read_text()
     check(text)
     tree = json.loads(text)
@@ -140,7 +140,7 @@ def test_resuming_verifies_what_is_missing_or_has_changed(three: Path, run: Run)
     assert second.status == 0
     assert "verifying a" not in second.err
     assert "verifying b" in second.err
-    assert "a (LlamaForCausalLM): verified, 1 checks" in second.out
+    assert "a (LlamaForCausalLM): verified, 1 check" in second.out
 
     before = (three / "report.json").read_text()
     third = run(*verify)

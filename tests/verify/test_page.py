@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from adaptergen.verify.page import page, short
-from adaptergen.verify.record import Record
+from adaptergen.verify.page import Card, page, short
+from adaptergen.verify.record import CheckResult, Record, Status
 from tests.verify.browser import CHROMIUM, Page, browser
 from tests.verify.samples import ALL, GREEN, HOSTILE, RED
 
@@ -41,6 +41,43 @@ def test_page_says_why_there_are_no_mutants() -> None:
     unmutated = replace(RED, mutants=(), unmutated="the adapter itself fails")
     assert "None made: the adapter itself fails." in page([unmutated])
     assert "None made" not in page(ALL)
+
+
+KNOWN = CheckResult("claims.heads", "claims", Status.KNOWN, "limit: Why. (is off)")
+ROUNDED = CheckResult(
+    "precision.float16", "precision", Status.PASSED, worst=5e3, tolerance=2.0,
+    by_layer=((None, 5e3),), relative=True,
+)  # fmt: skip
+
+
+def test_page_names_known_failures() -> None:
+    text = page([replace(GREEN, results=(*GREEN.results, KNOWN))])
+    assert "<h3>Known failures</h3>" in text
+    assert "<code>claims.heads</code> limit: Why. (is off)" in text
+    assert "Known failures" not in page(ALL)
+
+
+def test_units_of_rounding_are_neither_the_worst_difference_nor_in_the_heat_map() -> None:
+    card = Card(replace(GREEN, results=(*GREEN.results, ROUNDED)))
+    counts = {what: value for value, what in card.counts}
+    assert (counts["worst"], counts["rounding"]) == ("1e-6", "5e+03 x")
+    assert "precision.float16" not in [row.result.check for row in card.rows]
+    assert card.rounding == [ROUNDED]
+
+
+def test_heat_map_comes_before_the_problems_and_the_cause_before_its_consequences() -> None:
+    text = page([RED])
+    places = [text.index(part) for part in ("<h3>Differences", "<h3>What is wrong", "<h3>Layers")]
+    assert places == sorted(places)
+    assert text.index("<code>hooks.rotation</code>") < text.index("<code>forward.logits</code>")
+    assert "1 following from blocks.1.hook_rot_q" in text
+
+
+def test_page_of_many_begins_with_what_they_share() -> None:
+    text = page([RED, replace(RED, spec="mistral"), GREEN])
+    assert "hooks.rotation fails in 2 of 3: hook_rot_q differs from HF" in text
+    assert text.index("fails in 2 of 3") < text.index('<details class="card')
+    assert "fails in" not in page(ALL)
 
 
 def test_same_records_make_the_same_page() -> None:
@@ -90,7 +127,7 @@ def test_opens_without_complaint_and_loads_nothing_else(opened: Page, tmp_path: 
 
 @needs_chromium
 def test_search_narrows_the_rows(opened: Page) -> None:
-    names = [record.spec for record in ALL]
+    names = ["llama", "qwen3", "smollm3"]
     assert opened.run(VISIBLE) == names
     # A slash goes to the search, wherever one is.
     opened.type("/LLAMA")
@@ -132,7 +169,7 @@ def test_verdicts_narrow_the_rows(opened: Page) -> None:
 @needs_chromium
 def test_what_is_wrong_is_open_and_what_is_right_is_closed(opened: Page) -> None:
     states = "[...document.querySelectorAll('.card')].map(c => c.open)"
-    assert opened.run(states) == [False, True, True]
+    assert opened.run(states) == [True, True, False]
 
 
 @needs_chromium

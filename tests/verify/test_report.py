@@ -12,7 +12,15 @@ from adaptergen.verify import verify
 from adaptergen.verify.check import Check, Difference, Fact, judge, skipped
 from adaptergen.verify.document import to_json
 from adaptergen.verify.jobs import Job
-from adaptergen.verify.record import CheckResult, MutantResult, Problem, Record, Status, versions
+from adaptergen.verify.record import (
+    CheckResult,
+    MutantResult,
+    Problem,
+    Record,
+    Status,
+    VariantResult,
+    versions,
+)
 from adaptergen.verify.table import table
 from tests.verify.samples import GREEN, RED, STOPPED
 
@@ -33,7 +41,9 @@ def test_difference_above_tolerance_names_layer_size_and_claim() -> None:
         " contradicts attention.rope.layers"
     )
     assert (result.layer, result.claim, result.worst) == (3, "attention.rope.layers", 1.3)
-    assert result.problems == (Problem(result.message, 3, "attention.rope.layers", 1.3),)
+    assert result.problems == (
+        Problem(result.message, 3, "attention.rope.layers", 1.3, what="resid_post"),
+    )
 
 
 def test_difference_that_is_no_number_is_a_failure() -> None:
@@ -91,8 +101,7 @@ def test_table_lists_failures_and_gathers_consequences() -> None:
         "  claims.parameters: and 2 more",
         "  hooks.rotation: layer 3 attn.hook_rot_q differs from HF by 5.0e+00 (tolerance 1e-09);"
         " contradicts attention.rope.layers",
-        "  hooks.rotation: and 1 more",
-        "  following from blocks.3.attn.hook_rot_q: forward.logits 3.0e-01",
+        "  following from blocks.3.attn.hook_rot_q: forward.logits",
     ]
 
 
@@ -101,10 +110,61 @@ def test_table_counts_what_was_skipped() -> None:
     assert lines[3] == "              forward  0, 1 skipped                    skipped"
 
 
+KNOWN = CheckResult("claims.heads", "claims", Status.KNOWN, "limit: Why. (is off)")
+ERRORS = CheckResult(
+    "precision.float16", "precision", Status.PASSED, worst=1.25, tolerance=2.0, relative=True
+)
+
+
+def test_known_failures_are_part_of_the_verdict() -> None:
+    lines = table([record(PASSED, KNOWN)]).splitlines()
+    assert lines[2] == "llama         claims  1, 1 known                    ok"
+    assert lines[-2:] == [
+        "llama (LlamaForCausalLM): verified, 1 check, 1 known failure (claims.heads)",
+        "  claims.heads: limit: Why. (is off)",
+    ]
+    assert "known failure" in table([record(KNOWN)]).splitlines()[2]
+    assert not record(KNOWN).passed
+
+
+def test_known_limits_of_variants_are_counted_apart_from_what_hf_refuses() -> None:
+    variants = (
+        VariantResult("act=gelu", Status.PASSED, 1e-9),
+        VariantResult("act=tanh", Status.KNOWN, 3.0, "limit: Why."),
+        VariantResult("act=none", Status.SKIPPED, None, "HF refuses it"),
+    )
+    lines = table([replace(record(PASSED), variants=variants)]).splitlines()
+    assert lines[-1] == (
+        "  variants: 1 of 1 agree with HF, worst 1.0e-09; 1 known failure (act=tanh); 1 skipped"
+    )
+
+
+def test_differences_in_units_of_rounding_are_told_apart() -> None:
+    both = record(MEASURED, ERRORS)
+    lines = table([both]).splitlines()
+    assert lines[2].split() == ["llama", "forward", "1", "2.0e-16", "ok"]
+    assert lines[3].split() == ["precision", "1", "1.2", "x", "HF's", "error", "ok"]
+    assert both.worst == 2e-16
+    assert record(ERRORS).worst is None
+
+
+def test_table_of_many_begins_with_what_they_share_and_ends_with_what_is_wrong() -> None:
+    agrees = Check("fused.agrees", "", "", 1e-9, lambda _: ())
+    wrong = [
+        replace(record(judge(agrees, [Difference("the output with a cache", size)])), spec=name)
+        for name, size in (("a", 4.0), ("b", 5.5))
+    ]
+    lines = table([*wrong, replace(record(PASSED), spec="c")]).splitlines()
+    assert lines[0] == "fused.agrees fails in 2 of 3: the output with a cache differs from HF"
+    assert lines[-1] == "1 of 3 verified; not a, b"
+    verdicts = [line.split()[0] for line in lines if "LlamaForCausalLM" in line]
+    assert verdicts == ["c", "a", "b"]
+
+
 def test_table_sums_up_variants_and_mutants() -> None:
     lines = table([GREEN]).splitlines()
     assert lines[-3:] == [
-        "smollm3 (SmolLM3ForCausalLM): verified, 3 checks",
+        "smollm3 (SmolLM3ForCausalLM): verified, 3 checks, 1 skipped",
         "  variants: 1 of 1 agree with HF, worst 1.0e-06; 1 skipped",
         "  mutants: 1 of 2 killed; 1 equivalent, as the spec says",
     ]
@@ -123,7 +183,7 @@ def test_table_names_variants_that_fail_and_mutants_that_survive() -> None:
 def test_table_of_checks_that_passed_and_mutants_that_did_not() -> None:
     killed = MutantResult("flags.gated_mlp", "flag left out", ("forward.logits",), "unread")
     lines = table([replace(record(PASSED), mutants=(killed,))], colour=True).splitlines()
-    assert "llama (LlamaForCausalLM): not verified, 1 checks passed, llama.py" in lines[-3]
+    assert "llama (LlamaForCausalLM): not verified, 1 check passed, llama.py" in lines[-3]
     assert "\033[31m" in lines[-3]
     assert lines[-1] == (
         "  flags.gated_mlp: killed by forward.logits, though listed as equivalent (flag left out)"

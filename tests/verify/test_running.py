@@ -81,7 +81,7 @@ def test_how_a_check_ends(name: str, status: Status, message: str) -> None:
     ("name", "status", "message"),
     [
         ("holds", Status.FAILED, "does not fail, the spec says: Why."),
-        ("fails", Status.SKIPPED, "limit: Why. (is off)"),
+        ("fails", Status.KNOWN, "limit: Why. (is off)"),
         ("inapplicable", Status.SKIPPED, "there is no more to look at"),
         ("needs_too", Status.SKIPPED, "needs the bridge, see sample.needs"),
     ],

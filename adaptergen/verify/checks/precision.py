@@ -32,19 +32,34 @@ _ERRORS = 2.0
 _Way: TypeAlias = tuple[str, str, Callable[[TransformerBridge], AbstractContextManager[None]]]
 
 
-@check("precision.bfloat16", "Logits in bfloat16 are HF's within rounding.", tolerance=_ERRORS)
+@check(
+    "precision.bfloat16",
+    "Logits in bfloat16 are HF's within rounding.",
+    tolerance=_ERRORS,
+    relative=True,
+)
 def bfloat16(subject: Subject) -> Iterator[Evidence]:
     """The main batch, and it again padded on the left: masks are the largest numbers there are."""
     yield from _compared(subject, torch.bfloat16)
 
 
-@check("precision.float16", "Logits in float16 are HF's within rounding.", tolerance=_ERRORS)
+@check(
+    "precision.float16",
+    "Logits in float16 are HF's within rounding.",
+    tolerance=_ERRORS,
+    relative=True,
+)
 def float16(subject: Subject) -> Iterator[Evidence]:
     """As in bfloat16, with numbers more exact and less large."""
     yield from _compared(subject, torch.float16)
 
 
-@check("precision.float32", "Logits in float32 are HF's within rounding.", tolerance=_ERRORS)
+@check(
+    "precision.float32",
+    "Logits in float32 are HF's within rounding.",
+    tolerance=_ERRORS,
+    relative=True,
+)
 def float32(subject: Subject) -> Iterator[Evidence]:
     """What most users compute in."""
     yield from _compared(subject, torch.float32)
