@@ -4,7 +4,7 @@
 # spec apertus 94bbe6edc022
 # spec llama 2bdede56ac67
 # generator 4e351c190a2b
-# templates 9b7a082c4de3
+# templates 44efab91c2f2
 # body 9043047402a5
 """Apertus architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec cwm 76d598e481a1
 # spec llama 2bdede56ac67
 # generator 4e351c190a2b
-# templates 9b7a082c4de3
+# templates 44efab91c2f2
 # body c857db344f9c
 """Cwm architecture adapter.
 

@@ -104,7 +104,7 @@ def hooked(
     direction: Literal["fwd", "bwd"] = "fwd",
     *,
     permanent: bool = False,
-    hook: Callable[..., None] = ignore,
+    hook: Callable[..., Any] = ignore,
 ) -> Iterator[None]:
     """While active, a hook is on the point."""
     point.add_hook(hook, dir=direction, is_permanent=permanent)

@@ -61,7 +61,7 @@ class Common:
     alike: int
 
     def said(self, total: int) -> str:
-        """In a line: how many, what, and which they are, or which they are not."""
+        """In a line: in how many of all it fails, and what most of them say."""
         count = len(self.specs)
         if self.alike == 1:
             return f"{self.check} fails in {count} of {total}, each in its own way"

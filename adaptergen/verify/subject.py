@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from torch import Tensor
+from transformer_lens.hook_points import HookPoint
 from transformer_lens.model_bridge import TransformerBridge
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 
@@ -20,6 +21,8 @@ from adaptergen.verify.layout import depends_on_config, under
 from adaptergen.verify.module import SHIPPED, load_adapter
 from adaptergen.verify.once import Once
 from adaptergen.verify.stages import Stage, stages
+
+_FEW = 6
 
 
 class Subject:
@@ -172,6 +175,18 @@ class Subject:
             lambda: bridges.trace(bridge, self.hf.batch(self.hf.length)),
             self.module_path,
         )
+
+    @property
+    def first_points(self) -> dict[HookPoint, str]:
+        """The hook points of the first layer that fire in the main pass, with a name of each."""
+        existing, fired = self.bridge.hook_dict, self.trace.values
+        names = [name for name in fired if name.startswith("blocks.0.") and name in existing]
+        return {existing[name]: name for name in names}
+
+    @property
+    def few_ids(self) -> Tensor:
+        """Tokens [1, pos], for passes of which each hook point of a layer takes several."""
+        return self.hf.batch(self.hf.length).ids[:1, :_FEW]
 
     @property
     def stages(self) -> list[Stage]:

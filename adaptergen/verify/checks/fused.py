@@ -160,10 +160,7 @@ def alone(subject: Subject) -> Iterator[Evidence]:
     """Every hook of the first layer: one that is alone may be the only reason to compute so."""
     _require_fused(subject)
     bridge, batch, seen = subject.bridge, subject.hf.batch(subject.hf.length), subject.trace.values
-    existing = bridge.hook_dict
-    first = [name for name in seen if name.startswith("blocks.0.") and name in existing]
-    # Some have several names.
-    for point, name in {existing[name]: name for name in first}.items():
+    for point, name in subject.first_points.items():
         shown: list[Tensor] = []
         with bridges.hooked(point, hook=partial(_keep, shown)):
             bridges.logits(bridge, batch)

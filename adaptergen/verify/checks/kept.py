@@ -13,9 +13,6 @@ from adaptergen.verify.check import Difference, Evidence, Fact, check, largest_d
 from adaptergen.verify.checks.fused import lacks_gradients
 from adaptergen.verify.subject import Subject
 
-# A shorter pass than the main one: every hook point of a layer takes two.
-_TOKENS = 6
-
 
 @check("hooks.kept", "What hooks have seen does not change later in the pass.")
 def kept(subject: Subject) -> Iterator[Evidence]:
@@ -36,10 +33,7 @@ def kept_alone(subject: Subject) -> Iterator[Evidence]:
 
     HF's code may then run where TL's does otherwise.
     """
-    existing = subject.bridge.hook_dict
-    first = [name for name in subject.trace.values if name.startswith("blocks.0.")]
-    # Some have several names.
-    points = {existing[name]: name for name in first if name in existing}
+    points = subject.first_points
     for point, name in points.items():
         yield from _unchanged(subject, {point: name}, "fwd")
     points = {p: name for p, name in points.items() if not lacks_gradients(subject, name)}
@@ -80,8 +74,7 @@ def _fired(handed: list[tuple[str, Tensor, Tensor]], names: Collection[str]) -> 
 
 
 def _pass(subject: Subject, direction: Literal["fwd", "bwd"]) -> None:
-    bridge = subject.bridge
-    ids = subject.hf.batch(subject.hf.length).ids[:1, :_TOKENS]
+    bridge, ids = subject.bridge, subject.few_ids
     if direction == "fwd":
         with torch.no_grad():
             bridge(ids)

@@ -4,18 +4,18 @@ No hook is attached to anything then: the module itself stands where TL looks fo
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from transformer_lens.hook_points import HookPoint
 
+from adaptergen.verify import bridge as bridges
 from adaptergen.verify.check import ROUNDED, Difference, Evidence, Fact, check, largest_difference
 from adaptergen.verify.subject import Subject
 
-# A shorter pass than the main one: every hook point of a layer takes two.
-_TOKENS = 6
 _FACTOR = 1.25
 
 
@@ -26,9 +26,7 @@ def spliced(subject: Subject) -> Iterator[Evidence]:
     That edits by hooks act as in HF is what `interventions` shows.
     """
     assert subject.trace is not None
-    bridge, ids = subject.bridge, subject.hf.batch(subject.hf.length).ids[:1, :_TOKENS]
-    existing = bridge.hook_dict
-    names = {existing[name]: name for name in subject.trace.values if name in existing}
+    bridge, ids, names = subject.bridge, subject.few_ids, subject.first_points
     fired = [place for place in _places(bridge.blocks[0]) if place.point in names]
     if subject.spec.norm.weight == "none":
         # TL multiplies by a weight that is not there, for hooks and modules alike.
@@ -95,13 +93,16 @@ def _places(block: nn.Module) -> Iterator[_Place]:
 def _hooked(places: Sequence[_Place]) -> Iterator[list[_Scaling]]:
     """While active, hooks scale what the points are handed."""
     scalings = [_Scaling() for _ in places]
-    for place, scaling in zip(places, scalings, strict=True):
-        place.point.add_hook(lambda value, hook, by=scaling: by(value))
-    try:
+    with ExitStack() as stack:
+        for place, scaling in zip(places, scalings, strict=True):
+            edit = partial(_edit, scaling)
+            stack.enter_context(bridges.hooked(place.point, hook=edit))
         yield scalings
-    finally:
-        for place in places:
-            place.point.remove_hooks()
+
+
+def _edit(scaling: _Scaling, value: Tensor, hook: HookPoint) -> Tensor:
+    scaled: Tensor = scaling(value)
+    return scaled
 
 
 @contextmanager
