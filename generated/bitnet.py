@@ -4,7 +4,7 @@
 # spec bitnet 0dd08443301e
 # spec llama 2bdede56ac67
 # generator 4e351c190a2b
-# templates 44efab91c2f2
+# templates 821dc97b0403
 # body aa73364e03b0
 """BitNet architecture adapter.
 

@@ -6,7 +6,7 @@
 # spec gemma 670be2fbe33c
 # spec llama 2bdede56ac67
 # generator 4e351c190a2b
-# templates 44efab91c2f2
+# templates 821dc97b0403
 # body 158918481bcb
 """Gemma3 architecture adapter.
 

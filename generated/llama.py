@@ -3,7 +3,7 @@
 # adapter LlamaArchitectureAdapter for LlamaForCausalLM
 # spec llama 2bdede56ac67
 # generator 4e351c190a2b
-# templates 44efab91c2f2
+# templates 821dc97b0403
 # body c576f8189cbd
 """Llama architecture adapter.
 

@@ -7,7 +7,7 @@
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
 # generator 4e351c190a2b
-# templates 44efab91c2f2
+# templates 821dc97b0403
 # body 1b0e2e2cf3ad
 """Qwen2Moe architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec seed_oss d2c773a4fc47
 # spec llama 2bdede56ac67
 # generator 4e351c190a2b
-# templates 44efab91c2f2
+# templates 821dc97b0403
 # body 7affc73b697a
 """SeedOss architecture adapter.
 
