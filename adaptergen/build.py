@@ -6,11 +6,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from adaptergen import registry, stamp, support
-from adaptergen.errors import Diagnostic, Failure, Unusable, shown_path
+from adaptergen.errors import Diagnostic, Failure
+from adaptergen.output import Output
 from adaptergen.project import Project
 from adaptergen.registry import Entry
 from adaptergen.spec.files import find_parent, spec_name
-from adaptergen.stamp import Stamp, Stamped
+from adaptergen.stamp import Stamp
 
 if TYPE_CHECKING:
     from adaptergen.render import Renderer
@@ -57,7 +58,7 @@ class Build:
         self.force = force
         self.targets = [self._target(path) for path in specs]
         self._digests: dict[str, str] = {}
-        self._stamps: dict[str, Stamped | None] = {}
+        self._output = Output(project.output)
         package = os.path.dirname(os.path.abspath(__file__))
         generator = [os.path.join(package, part) for part in _GENERATOR_PARTS]
         self._templates = project.template_folders()
@@ -95,7 +96,7 @@ class Build:
         """
         from adaptergen.render import Renderer
 
-        self._refuse_file_as_output()
+        self._output.refuse_file()
         reasons = {target.module: reason for target, reason in self._stale.items()}
         if reason := self._why_support_stale():
             reasons[self._support_path] = reason
@@ -187,7 +188,7 @@ class Build:
         return {t: reason for t in self.targets if (reason := self._why_stale(t))}
 
     def _why_stale(self, target: Target) -> str:
-        found = self._state(target.module)
+        found = self._output.state(target.module)
         if isinstance(found, str):
             return found
         names = [name for kind, name, _ in found.inputs if kind == "spec"]
@@ -214,18 +215,18 @@ class Build:
         wanted = {target.module for target in self.targets} | beside
         return [
             Change(path, "its spec is gone")
-            for path in self._modules
-            if path not in wanted and self._stamped(path)
+            for path in self._output.modules
+            if path not in wanted and self._output.stamped(path)
         ]
 
     def _entries(self, drafts: Iterable[Draft] = ()) -> list[Entry]:
         """What the registry lists: the modules just rendered, and those already there."""
         adapters = {spec_name(draft.path): draft.stamp.adapter for draft in drafts}
         known = {target.name for target in self.targets}
-        for path in self._modules:
+        for path in self._output.modules:
             name = spec_name(path)
             if name not in adapters and (name in known or not self.whole):
-                stamped = self._stamped(path)
+                stamped = self._output.stamped(path)
                 adapters[name] = stamped.stamp.adapter if stamped else ""
         entries = [Entry.from_adapter(name, line) for name, line in adapters.items() if line]
         return registry.ordered(entries)
@@ -242,54 +243,14 @@ class Build:
     def _why_registry_stale(self, entries: list[Entry]) -> str:
         return self._why_not(self._registry_path, self._registry_stamp(entries))
 
+    def _refuse_foreign(self, paths: Iterable[str]) -> None:
+        if not self.force:
+            self._output.refuse_foreign(paths)
+
     def _why_not(self, path: str, expected: Stamp) -> str:
         """Why a file is not what its stamp should be; empty if it is."""
-        found = self._state(path)
+        found = self._output.state(path)
         return found if isinstance(found, str) else _difference(found, expected)
-
-    def _refuse_file_as_output(self) -> None:
-        output = self.project.output
-        if os.path.exists(output) and not os.path.isdir(output):
-            raise Unusable(f"{shown_path(output)} is a file", "the output is a folder of modules")
-
-    def _refuse_foreign(self, paths: Iterable[str]) -> None:
-        mistakes = [] if self.force else [d for path in paths if (d := self._foreign(path))]
-        if mistakes:
-            raise Failure(mistakes)
-
-    def _foreign(self, path: str) -> Diagnostic | None:
-        """Why a file may not be replaced."""
-        state = self._state(path)
-        if isinstance(state, str) and state != "missing":
-            hint = "" if os.path.isdir(path) else "--force replaces or removes it"
-            return Diagnostic(path, 0, 0, f"{state}, so it is left alone", hint)
-        return None
-
-    def _state(self, path: str) -> Stamp | str:
-        """The stamp of an untouched generated file, or why there is none."""
-        if os.path.isdir(path):
-            return "a folder"
-        if not os.path.exists(path) or not os.path.getsize(path):
-            return "missing"
-        stamped = self._stamped(path)
-        if stamped is None:
-            return "not written by adaptergen"
-        return stamped.stamp if stamped.intact else "edited by hand"
-
-    def _stamped(self, path: str) -> Stamped | None:
-        if path not in self._stamps:
-            self._stamps[path] = stamp.read_stamp(path)
-        return self._stamps[path]
-
-    @cached_property
-    def _modules(self) -> list[str]:
-        """The modules in the output folder, whoever wrote them."""
-        folder = self.project.output
-        if not os.path.isdir(folder):
-            return []
-        names = sorted(name for name in os.listdir(folder) if name.endswith(".py"))
-        paths = [os.path.join(folder, name) for name in names if name != registry.FILE]
-        return [path for path in paths if os.path.isfile(path)]
 
 
 def _finish(drafts: Sequence[Draft]) -> dict[str, str]:

@@ -18,7 +18,7 @@ LAYERS = (
     ("errors", "support"),
     ("spec",),
     ("report", "stamp"),
-    ("project", "registry"),
+    ("project", "registry", "output"),
     ("render",),
     ("build", "selection", "writing"),
     ("runtime", "adapters", "verify"),
