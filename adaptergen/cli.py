@@ -197,8 +197,9 @@ def _infer(verb: argparse.ArgumentParser) -> None:
         help="write the spec even if something is not explained, or a part is left to HF",
     )  # fmt: skip
     verb.add_argument(
-        "--trust-remote-code", action="store_true", help="run the model's own modelling files"
-    )
+        "--trust-remote-code", action="store_true",
+        help="run the model's own modelling files, though transformers may have the class too",
+    )  # fmt: skip
     verb.add_argument(
         "--tiny", action="append", default=[], metavar="KEY=VALUE",
         help="HF config of the tiny model that is looked at; repeatable",

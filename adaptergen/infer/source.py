@@ -2,16 +2,19 @@
 
 import json
 import os
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
 import transformers
 from transformers import AutoConfig, GenerationMixin, PreTrainedModel
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from adaptergen.errors import Unusable, did_you_mean, failure
 from adaptergen.verify.code import load_code
 from adaptergen.verify.hf import hf_class
 from adaptergen.verify.once import MissingError, one_line
+from adaptergen.verify.spelling import respelled
 
 # Keys of a config that say nothing of how the model computes.
 _ABOUT = (
@@ -72,14 +75,19 @@ def _config(path: str, trusted: bool) -> Source:
         raise failure(path, f"not valid JSON: {one_line(error)}") from None
     if not isinstance(values, dict):
         raise failure(path, "expected a config: a mapping of keys to values")
-    if "auto_map" in values and not trusted:
-        hint = "read it, then pass --trust-remote-code"
-        raise failure(path, "the model has modelling code of its own, which would be run", hint)
-    if "auto_map" in values:
+    if "auto_map" not in values or (not trusted and _is_known(values)):
+        architecture = _named(path, values)
+    elif trusted:
         architecture = load_code(os.path.dirname(path) or ".")
     else:
-        architecture = _named(path, values)
+        hint = "read it, then pass --trust-remote-code"
+        raise failure(path, "the model has modelling code of its own, which would be run", hint)
     return Source(architecture, _own_values(path, architecture, values))
+
+
+def _is_known(values: dict[str, Any]) -> bool:
+    """Whether transformers has a language model for the type, as it has for many with own code."""
+    return values.get("model_type") in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 
 def _named(path: str, values: dict[str, Any]) -> str:
@@ -96,9 +104,10 @@ def _named(path: str, values: dict[str, Any]) -> str:
 def _own_values(path: str, architecture: str, values: dict[str, Any]) -> dict[str, Any]:
     """What a config says beyond its class's own values, as far as the class knows the keys."""
     cls = hf_class(architecture).config_class
-    told = {key: value for key, value in values.items() if key not in _ABOUT}
+    given = {key: value for key, value in values.items() if key not in _ABOUT}
     try:
-        config, usual = cls(**told).to_dict(), cls().to_dict()
+        told = respelled(architecture, given)
+        config, usual = cls(**deepcopy(told)).to_dict(), cls().to_dict()
     except Exception as error:
         raise failure(path, f"{cls.__name__} refuses it: {one_line(error)}") from None
     return {k: config[k] for k in told if k in config and config[k] != usual.get(k)}

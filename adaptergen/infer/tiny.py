@@ -1,6 +1,7 @@
 """A tiny config of a class: small sizes, and everything switched on that layers can differ by."""
 
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from itertools import cycle, islice
 from typing import Any
 
@@ -11,6 +12,7 @@ from adaptergen.errors import Unusable
 from adaptergen.infer.world import World
 from adaptergen.verify.hf import hf_class, window_settings
 from adaptergen.verify.once import UnavailableError
+from adaptergen.verify.spelling import respelled
 from adaptergen.verify.tiny import tiny_settings
 
 LAYERS = 4
@@ -60,7 +62,8 @@ def shrunk(architecture: str, given: Mapping[str, Any], fixed: Mapping[str, Any]
     Raises:
         Unusable: if HF runs no such model, with the reason and the keys that could be at fault.
     """
-    config = hf_class(architecture).config_class(**given)
+    config = hf_class(architecture).config_class(**deepcopy(dict(given)))
+    fixed = respelled(architecture, fixed, given)
     sizes, kept = _sizes(config, architecture), _kept(config, given)
     names = {**{name: name for name in _SIZES}, **config.attribute_map}
     reasons = []

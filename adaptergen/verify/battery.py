@@ -18,6 +18,7 @@ from adaptergen.verify.record import MutantResult, Record, Status
 from adaptergen.verify.running import run_checks
 from adaptergen.verify.select import Selection
 from adaptergen.verify.share import ALONE, Share
+from adaptergen.verify.spelling import respelled, unknown
 from adaptergen.verify.subject import Subject
 from adaptergen.verify.sweep import sweep
 
@@ -42,7 +43,7 @@ def run(
     known = loaded.entries("verification", "checks")
     names = {check.name for check in ALL}
     refuse_unknown("verification.checks", known, names, "check", "--list-checks")
-    subject = Subject(spec, module_path, overrides)
+    subject = Subject(spec, module_path, respelled(spec.architecture, overrides, spec.tiny))
 
     results = run_checks(subject, chosen if share.first else [], lambda c: progress(c.name))
     with comparable():
@@ -74,10 +75,10 @@ def _refuse_unknown_keys(path: str, spec: Spec, overrides: dict[str, Any]) -> No
     """HF takes any key without a word; a mistyped one would verify something else."""
     try:
         known = {*hf_class(spec.architecture).config_class().to_dict(), *spec.tiny}
+        mistyped = [key for key in unknown(spec.architecture, overrides) if key not in known]
     except Exception:
         # Then the first check says why the model cannot be built.
         return
-    for key in overrides:
-        if key not in known:
-            hint = did_you_mean(key, known)
-            raise failure(path, f"'{key}' is no config key of {spec.architecture}", hint)
+    for key in mistyped:
+        hint = did_you_mean(key, known)
+        raise failure(path, f"'{key}' is no config key of {spec.architecture}", hint)

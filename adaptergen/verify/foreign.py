@@ -36,6 +36,7 @@ from adaptergen.verify.precision import comparable
 from adaptergen.verify.record import CheckResult, Record, VariantResult
 from adaptergen.verify.running import run_checks
 from adaptergen.verify.select import EVERYTHING, Selection
+from adaptergen.verify.spelling import respelled
 from adaptergen.verify.stages import Stage
 from adaptergen.verify.subject import Subject
 from adaptergen.verify.sweep import sweep
@@ -309,7 +310,8 @@ def verify_foreign(
 ) -> Record:
     """Run the checks that need no spec on the adapter that TL ships for an architecture."""
     started = time.perf_counter()
-    subject = ForeignSubject(architecture, overrides)
+    respelt = respelled(architecture, overrides, tiny_settings(architecture))
+    subject = ForeignSubject(architecture, respelt)
     chosen = select.of(ALL)
     with comparable():
         doubt = distrust(subject.hf)

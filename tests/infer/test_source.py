@@ -16,6 +16,7 @@ from tests.infer.worlds import spec_of
 
 pytestmark = pytest.mark.usefixtures("exact")
 LLAMA = {"architectures": ["LlamaForCausalLM"], "model_type": "llama"}
+OWN_CODE = {"auto_map": {"AutoModelForCausalLM": "modeling_mine.LlamaForCausalLM"}}
 LARGE = {"hidden_size": 5120, "num_hidden_layers": 40, "num_attention_heads": 40}
 
 
@@ -59,7 +60,7 @@ def test_what_is_no_model_class_is_refused(name: str) -> None:
         ({**LLAMA, "architectures": []}, "names no architecture"),
         ({**LLAMA, "architectures": [1]}, "names no architecture"),
         ({**LLAMA, "architectures": ["NoSuchForCausalLM"]}, "has no NoSuchForCausalLM"),
-        ({**LLAMA, "auto_map": {}}, "the model has modelling code of its own"),
+        ({**LLAMA, **OWN_CODE, "model_type": "mine"}, "the model has modelling code of its own"),
         ({**LLAMA, "hidden_size": "wide"}, "LlamaConfig refuses it"),
     ],
 )
@@ -92,6 +93,27 @@ def test_values_that_matter_reach_the_tiny_model_and_sizes_do_not(tmp_path: Path
     config = tiny_of(written(tmp_path, {**LLAMA, **LARGE, **kept})).config
     assert {key: getattr(config, key) for key in kept} == kept
     assert (config.hidden_size, config.num_hidden_layers) == (48, 4)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("Llama", {"rope_theta": 5e5, "rope_scaling": None}, {"rope_theta": 5e5}),
+        (
+            "Mistral",
+            {"rope_theta": 1e6, "rope_scaling": {"type": "linear", "factor": 3.0}},
+            {"rope_type": "linear", "type": "linear", "factor": 3.0, "rope_theta": 1e6},
+        ),
+        ("StableLm", {"partial_rotary_factor": 0.5}, {"partial_rotary_factor": 0.5}),
+        ("GPTNeoX", {"rotary_pct": 0.5, "rotary_emb_base": 500}, {"partial_rotary_factor": 0.5}),
+    ],
+)
+def test_keys_by_their_old_names_are_kept_under_those_of_today(
+    tmp_path: Path, name: str, old: dict[str, Any], new: dict[str, Any]
+) -> None:
+    found = meant(written(tmp_path, {"architectures": [f"{name}ForCausalLM"], **old})).given
+    assert found.keys() == {"rope_parameters"}
+    assert found["rope_parameters"].items() >= new.items()
 
 
 def test_lists_with_an_entry_for_each_layer_become_short(tmp_path: Path) -> None:
@@ -129,6 +151,16 @@ def test_remote_code_runs_only_if_trusted(tmp_path: Path) -> None:
         meant(tmp_path)
     assert refused.value.diagnostics[0].hint == "read it, then pass --trust-remote-code"
     assert meant(tmp_path, trusted=True).architecture == "Synth3ForCausalLM"
+
+
+def test_class_that_hf_has_itself_is_taken_unless_own_code_is_trusted(tmp_path: Path) -> None:
+    written(tmp_path, {**LLAMA, **OWN_CODE, "attention_bias": True})
+    ran = tmp_path / "ran"
+    (tmp_path / "modeling_mine.py").write_text(f"open({str(ran)!r}, 'w').close()\n")
+    assert meant(tmp_path) == Source("LlamaForCausalLM", {"attention_bias": True})
+    assert not ran.exists()
+    with pytest.raises(Failure, match="its auto_map has no AutoConfig"):
+        meant(tmp_path, trusted=True)
 
 
 def test_broken_remote_code_is_reported(tmp_path: Path) -> None:

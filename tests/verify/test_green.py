@@ -198,6 +198,13 @@ def test_a_config_key_that_hf_ignores_is_refused() -> None:
     assert diagnostic.hint == "did you mean 'attention_bias'?"
 
 
+def test_config_keys_by_their_old_names_are_what_hf_makes_of_them() -> None:
+    changes = {"rope_theta": 500.0, "rope_scaling": {"type": "linear", "factor": 4.0}}
+    names = ("forward.logits", "claims.paths")
+    record = verify(load("llama"), module_of("llama"), changes, select=Selection(only=names))
+    assert (record.passed, record.overrides) == (True, changes)
+
+
 def test_a_known_failure_of_a_check_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     text = (
         "architecture: LlamaForCausalLM\nextends: llama\nsummary: A decoder.\n"
