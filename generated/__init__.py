@@ -2,7 +2,7 @@
 # Edit the spec, then run `adaptergen build`.
 # adapters 98a9474f9737
 # generator 4e351c190a2b
-# templates 821dc97b0403
+# templates 7b3ebe1f0966
 # body 11042d9420d5
 """Generated TransformerLens adapters, by the name of the HF class that each is for."""
 

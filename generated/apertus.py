@@ -4,7 +4,7 @@
 # spec apertus 94bbe6edc022
 # spec llama 2bdede56ac67
 # generator 4e351c190a2b
-# templates 821dc97b0403
+# templates 7b3ebe1f0966
 # body 9043047402a5
 """Apertus architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec arcee 4d9662f4c1d9
 # spec llama 2bdede56ac67
 # generator 4e351c190a2b
-# templates 821dc97b0403
+# templates 7b3ebe1f0966
 # body ef39b7fe534f
 """Arcee architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec aria_text 89f0934dcc2f
 # spec llama 2bdede56ac67
 # generator 4e351c190a2b
-# templates 821dc97b0403
+# templates 7b3ebe1f0966
 # body 255224922a54
 """AriaText architecture adapter.
 

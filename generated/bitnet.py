@@ -4,7 +4,7 @@
 # spec bitnet 0dd08443301e
 # spec llama 2bdede56ac67
 # generator 4e351c190a2b
-# templates 821dc97b0403
+# templates 7b3ebe1f0966
 # body aa73364e03b0
 """BitNet architecture adapter.
 

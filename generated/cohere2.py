@@ -5,7 +5,7 @@
 # spec cohere d90ff6b98ac7
 # spec llama 2bdede56ac67
 # generator 4e351c190a2b
-# templates 821dc97b0403
+# templates 7b3ebe1f0966
 # body e8ce55777680
 """Cohere2 architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec cwm 76d598e481a1
 # spec llama 2bdede56ac67
 # generator 4e351c190a2b
-# templates 821dc97b0403
+# templates 7b3ebe1f0966
 # body c857db344f9c
 """Cwm architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec ernie4_5 e2f679767681
 # spec llama 2bdede56ac67
 # generator 4e351c190a2b
-# templates 821dc97b0403
+# templates 7b3ebe1f0966
 # body bd8fdad5f501
 """Ernie 4.5 MoE architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec olmo2 41b1838a2380
 # spec llama 2bdede56ac67
 # generator 4e351c190a2b
-# templates 821dc97b0403
+# templates 7b3ebe1f0966
 # body 10ebbbfa3ea1
 """FlexOlmo architecture adapter.
 

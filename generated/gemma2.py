@@ -5,7 +5,7 @@
 # spec gemma 670be2fbe33c
 # spec llama 2bdede56ac67
 # generator 4e351c190a2b
-# templates 821dc97b0403
+# templates 7b3ebe1f0966
 # body 3417a776d940
 """Gemma2 architecture adapter.
 

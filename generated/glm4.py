@@ -5,7 +5,7 @@
 # spec glm 3463140b2366
 # spec llama 2bdede56ac67
 # generator 4e351c190a2b
-# templates 821dc97b0403
+# templates 7b3ebe1f0966
 # body 2cce5d2649a6
 """Glm4 architecture adapter.
 

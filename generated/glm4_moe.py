@@ -4,7 +4,7 @@
 # spec glm4_moe 3b206451b383
 # spec llama 2bdede56ac67
 # generator 4e351c190a2b
-# templates 821dc97b0403
+# templates 7b3ebe1f0966
 # body 9ef1ace30072
 """Glm4Moe architecture adapter.
 

@@ -6,7 +6,7 @@
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
 # generator 4e351c190a2b
-# templates 821dc97b0403
+# templates 7b3ebe1f0966
 # body 0fa883a96088
 """GPTNeoX architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec gpt_oss 4c9e3c7594b1
 # spec llama 2bdede56ac67
 # generator 4e351c190a2b
-# templates 821dc97b0403
+# templates 7b3ebe1f0966
 # body 745d16ff0f99
 """GptOss architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec hunyuan_v1_dense af52133a5f5e
 # spec llama 2bdede56ac67
 # generator 4e351c190a2b
-# templates 821dc97b0403
+# templates 7b3ebe1f0966
 # body 8663062931ec
 """HunYuanDenseV1 architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec hunyuan_v1_dense af52133a5f5e
 # spec llama 2bdede56ac67
 # generator 4e351c190a2b
-# templates 821dc97b0403
+# templates 7b3ebe1f0966
 # body 1de52849467d
 """HunYuanMoEV1 architecture adapter.
 

@@ -3,7 +3,7 @@
 # adapter LlamaArchitectureAdapter for LlamaForCausalLM
 # spec llama 2bdede56ac67
 # generator 4e351c190a2b
-# templates 821dc97b0403
+# templates 7b3ebe1f0966
 # body c576f8189cbd
 """Llama architecture adapter.
 

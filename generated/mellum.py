@@ -7,7 +7,7 @@
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
 # generator 4e351c190a2b
-# templates 821dc97b0403
+# templates 7b3ebe1f0966
 # body d76a6d0cfa13
 """Mellum architecture adapter.
 

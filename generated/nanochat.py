@@ -4,7 +4,7 @@
 # spec nanochat 44609d8f749c
 # spec llama 2bdede56ac67
 # generator 4e351c190a2b
-# templates 821dc97b0403
+# templates 7b3ebe1f0966
 # body 7c0a0ee20942
 """NanoChat architecture adapter.
 

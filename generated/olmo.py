@@ -4,7 +4,7 @@
 # spec olmo 5adb4afdca8c
 # spec llama 2bdede56ac67
 # generator 4e351c190a2b
-# templates 821dc97b0403
+# templates 7b3ebe1f0966
 # body 5a12a9ee723e
 """Olmo architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec olmoe e2303ab96034
 # spec llama 2bdede56ac67
 # generator 4e351c190a2b
-# templates 821dc97b0403
+# templates 7b3ebe1f0966
 # body 2b4b6d5c4336
 """Olmoe architecture adapter.
 

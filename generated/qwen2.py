@@ -4,7 +4,7 @@
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
 # generator 4e351c190a2b
-# templates 821dc97b0403
+# templates 7b3ebe1f0966
 # body 330b3eb52fbd
 """Qwen2 architecture adapter.
 

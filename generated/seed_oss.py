@@ -4,7 +4,7 @@
 # spec seed_oss d2c773a4fc47
 # spec llama 2bdede56ac67
 # generator 4e351c190a2b
-# templates 821dc97b0403
+# templates 7b3ebe1f0966
 # body 7affc73b697a
 """SeedOss architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec smollm3 4c34d77272bd
 # spec llama 2bdede56ac67
 # generator 4e351c190a2b
-# templates 821dc97b0403
+# templates 7b3ebe1f0966
 # body 5dee17071d05
 """SmolLM3 architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
 # generator 4e351c190a2b
-# templates 821dc97b0403
+# templates 7b3ebe1f0966
 # body e72897d23e0f
 """Starcoder2 architecture adapter.
 

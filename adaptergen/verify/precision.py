@@ -3,7 +3,8 @@
 import contextlib
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
@@ -11,21 +12,46 @@ import torch
 from torch import Tensor, nn
 from transformers.utils import logging as hf_logging
 
-_softmax = nn.functional.softmax
+_finfo = torch.finfo
 
 
-def _softmax_in_own_precision(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-    if input.dtype is torch.float64:
-        kwargs.pop("dtype", None)
-    return _softmax(input, *args, **kwargs)
+@dataclass(frozen=True)
+class _LimitsOfFloat32:
+    """What `torch.finfo` says of float64, but for the largest and smallest numbers."""
+
+    min: float = _finfo(torch.float32).min
+    max: float = _finfo(torch.float32).max
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_finfo(torch.float64), name)
+
+
+_LIMITS = _LimitsOfFloat32()
+
+
+def _limits(dtype: torch.dtype | None = None) -> Any:
+    dtype = dtype or torch.get_default_dtype()
+    return _LIMITS if dtype is torch.float64 else _finfo(dtype)
+
+
+def _in_own_precision(softmax: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A softmax that casts no float64 to another type."""
+
+    def whole(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if input.dtype is torch.float64:
+            kwargs.pop("dtype", None)
+        return softmax(input, *args, **kwargs)
+
+    return whole
 
 
 @contextlib.contextmanager
 def comparable() -> Iterator[None]:
     """Keep float64 in softmax, use one thread, and silence libraries.
 
-    HF and TL cast attention scores to float32 for the softmax, where the lowest float64 overflows:
-    rows that see nothing, as padding does, would become NaN.
+    HF and TL cast attention scores to float32 for the softmax, and remote code does so in ways that
+    nobody can keep it from. There the lowest float64 overflows: rows that see nothing, as padding
+    does, would become NaN. So masks are made of the lowest float32 here.
     """
     threads, verbosity = torch.get_num_threads(), hf_logging.get_verbosity()
     # More threads make models of this size slower, and several runs share the machine.
@@ -33,7 +59,10 @@ def comparable() -> Iterator[None]:
     hf_logging.set_verbosity(logging.ERROR)
     try:
         with (
-            patch.object(nn.functional, "softmax", _softmax_in_own_precision),
+            patch.object(nn.functional, "softmax", _in_own_precision(nn.functional.softmax)),
+            patch.object(torch, "softmax", _in_own_precision(torch.softmax)),
+            patch.object(Tensor, "softmax", _in_own_precision(Tensor.softmax)),
+            patch.object(torch, "finfo", _limits),
             warnings.catch_warnings(action="ignore"),
         ):
             yield
