@@ -9,47 +9,16 @@ import torch
 from transformers.configuration_utils import ALLOWED_MLP_LAYER_TYPES
 
 from adaptergen.errors import Unusable
+from adaptergen.infer.sizes import HEAD, LAYERS, large, sizes
 from adaptergen.infer.world import World
 from adaptergen.verify.hf import hf_class, window_settings
 from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.spelling import respelled
-from adaptergen.verify.tiny import tiny_settings
 
-LAYERS = 4
 _WINDOW = 8
-# Sizes by HF's canonical names; a config's `attribute_map` says what it calls them. They differ
-# from each other: equal ones would hide a swap.
-_SIZES: dict[str, Any] = {
-    "vocab_size": 113,
-    "hidden_size": 48,
-    "intermediate_size": 80,
-    "moe_intermediate_size": 56,
-    "num_hidden_layers": LAYERS,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "head_dim": 16,
-    "max_position_embeddings": 160,
-    "pad_token_id": 0,
-    "bos_token_id": 1,
-    "eos_token_id": 2,
-}
-# What is tried where a class refuses these: sizes that belong together, None for the class's own.
-_COMPROMISES: tuple[dict[str, Any], ...] = (
-    {},
-    {"head_dim": None},
-    {"num_key_value_heads": 4},
-    {"num_key_value_heads": 4, "head_dim": None},
-    {"hidden_size": 96},
-    {"hidden_size": 96, "head_dim": None},
-    {"hidden_size": 96, "num_key_value_heads": 4, "head_dim": None},
-    {"hidden_size": 64, "num_key_value_heads": 4, "head_dim": None},
-)
 # HF's names for what layers can be, where all layers of a class's own config are one of them.
 _MLP_KINDS = set(ALLOWED_MLP_LAYER_TYPES)
 _WINDOW_KINDS = {"full_attention", "sliding_attention"}
-# Sizes that have no canonical name.
-_SMALL = (24, 40, 56, 72, 88, 104)
-_LARGE = 64
 # Constants that are 1 multiply something; 1 would hide what.
 _NOT_ONE = (1.5, 0.75, 1.25, 0.5, 2.0, 0.6)
 
@@ -64,13 +33,9 @@ def shrunk(architecture: str, given: Mapping[str, Any], fixed: Mapping[str, Any]
     """
     config = hf_class(architecture).config_class(**deepcopy(dict(given)))
     fixed = respelled(architecture, fixed, given)
-    sizes, kept = _sizes(config, architecture), _kept(config, given)
-    names = {**{name: name for name in _SIZES}, **config.attribute_map}
-    reasons = []
-    renamed = [{names.get(k, k): v for k, v in sizes.items()} for sizes in _COMPROMISES]
-    for changed in (*renamed, *_missing(config)):
-        settings = _without_none({**kept, **sizes, **changed, **fixed})
-        world = World(architecture, settings)
+    kept, reasons = _kept(config, given), []
+    for small in sizes(config, architecture):
+        world = World(architecture, _without_none({**kept, **small, **fixed}))
         try:
             if not world.hf.seen.logits.isfinite().all():
                 reasons.append("its logits are not finite")
@@ -80,8 +45,8 @@ def shrunk(architecture: str, given: Mapping[str, Any], fixed: Mapping[str, Any]
                 return _with_features(world, config, fixed)
         except UnavailableError as error:
             reasons.append(error.reason)
-    large = [f"{key} = {config.to_dict()[key]}" for key in _large(config)]
-    hint = f"set sizes yourself with --tiny KEY=VALUE{': ' + ', '.join(large) if large else ''}"
+    own = [f"{key} = {config.to_dict()[key]}" for key in large(config)]
+    hint = f"set sizes yourself with --tiny KEY=VALUE{': ' + ', '.join(own) if own else ''}"
     raise Unusable(f"no small model of {architecture}: {reasons[0]}", hint)
 
 
@@ -96,32 +61,8 @@ def _turns_halves(world: World) -> bool:
     return any(width % 2 for width in widths)
 
 
-def _missing(config: Any) -> Iterator[dict[str, Any]]:
-    """A number for a key that has none, since some classes do not run on their own defaults."""
-    yield from ({key: 1} for key, value in config.to_dict().items() if value is None)
-
-
 def _without_none(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in settings.items() if value is not None}
-
-
-def _sizes(config: Any, architecture: str) -> dict[str, Any]:
-    """A small value for each key that holds a size."""
-    values = config.to_dict()
-    known = tiny_settings(architecture)
-    named = {config.attribute_map.get(key, key): size for key, size in _SIZES.items()}
-    sizes = {**known, **{key: size for key, size in named.items() if key in values}}
-    small = cycle(_SMALL)
-    rest = {key: next(small) for key in _large(config) if key not in sizes}
-    # As many as there are heads: they are heads of some kind.
-    heads = {k: 4 for k in rest if values[k] == config.num_attention_heads}
-    return {**sizes, **rest, **heads}
-
-
-def _large(config: Any) -> list[str]:
-    """Keys that hold a large whole number."""
-    values = config.to_dict().items()
-    return [k for k, v in values if isinstance(v, int) and v > _LARGE and not k.endswith("_id")]
 
 
 def _kept(config: Any, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -149,7 +90,7 @@ def _with_head_size(world: World) -> World:
 
     Where HF forgets it elsewhere, and so runs under fewer other config keys, it is what it was.
     """
-    other = world.under({"head_dim": _SIZES["head_dim"]})
+    other = world.under({"head_dim": HEAD})
     if other is None or _shapes(other) == _shapes(world):
         return world
     if other.flips.keys() >= world.flips.keys():

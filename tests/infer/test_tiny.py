@@ -23,6 +23,10 @@ def tiny(architecture: str, **fixed: Any) -> World:
     return shrunk(architecture, {}, fixed)
 
 
+def tiny_under(architecture: str, **given: Any) -> Any:
+    return shrunk(architecture, given, {}).config
+
+
 @pytest.mark.parametrize("name", ["Llama", "Qwen2Moe", "GPT2LMHead", "DeepseekV3", "Falcon"])
 def test_model_is_small_and_runs(name: str) -> None:
     found = tiny(f"{name}Model" if name.endswith("Head") else f"{name}ForCausalLM")
@@ -86,6 +90,47 @@ def test_values_of_the_user_win() -> None:
 def test_class_without_a_head_size_of_its_own_is_shrunk_all_the_same() -> None:
     config = tiny("FalconForCausalLM").config
     assert config.hidden_size // config.num_attention_heads * 4 == config.hidden_size
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "small"),
+    [
+        ("Falcon", {"num_attention_heads": 96, "num_kv_heads": 12}, {"num_kv_heads": 2}),
+        ("Falcon", {"num_attention_heads": 64, "num_kv_heads": 64}, {"num_kv_heads": 4}),
+        ("Falcon", {"num_attention_heads": 48, "num_kv_heads": 1}, {"num_kv_heads": 1}),
+        ("Llama", {"n_query_group": 8, "num_attention_heads": 64}, {"n_query_group": 2}),
+        ("Llama", {"kv_channels": 128}, {"kv_channels": 16}),
+        ("Llama", {"rotary_dim": 32}, {"rotary_dim": 4}),
+        ("Llama", {"moe_topk": 8, "num_shared_experts": 3}, {"moe_topk": 2}),
+        ("Llama", {"num_kv_shared_layers": 3, "lora_rank": 12}, {}),
+    ],
+)
+def test_sizes_that_depend_on_others_shrink_with_them(
+    name: str, given: dict[str, Any], small: dict[str, Any]
+) -> None:
+    decoder = {"new_decoder_architecture": True, "hidden_size": 128 * 96}
+    given = {**(decoder if name == "Falcon" else {}), **given}
+    found = shrunk(f"{name}ForCausalLM", given, {}).config
+    assert {key: getattr(found, key) for key in small} == small
+    others = given.keys() - small.keys() - {"hidden_size", "num_attention_heads"}
+    assert {key: getattr(found, key) for key in others} == {key: given[key] for key in others}
+
+
+def test_factors_are_as_many_as_pairs_of_a_small_head() -> None:
+    factors = [1.0 + 0.1 * i for i in range(48)]
+    given = {"rope_type": "longrope", "short_factor": factors, "long_factor": factors[::-1]}
+    config = tiny_under("Phi3ForCausalLM", rope_parameters=given)
+    assert config.rope_parameters["short_factor"] == factors[::8]
+    assert config.rope_parameters["long_factor"] == factors[::-1][::8]
+
+
+def test_guess_that_hf_refuses_is_no_obstacle() -> None:
+    def wants(config: Any) -> None:
+        if config.moe_topk != 7:
+            raise ValueError("seven, or nothing")
+
+    found = odd(as_it_is, config=wants)
+    assert shrunk(found.architecture, {"moe_topk": 7}, {}).config.moe_topk == 7
 
 
 def test_model_that_hf_cannot_run_small_is_refused_with_its_sizes() -> None:
