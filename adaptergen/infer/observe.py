@@ -169,8 +169,7 @@ def _reimplemented(world: World, path: str, found: Projections, findings: Findin
     for key, value in (("sinks", own), ("gate", found.gate), ("norm_before_o", before)):
         if value is not None:
             findings.add(f"attention.{key}", value, _DISTURBED)
-    separate = found.facet["kind"] == "separate"
-    if separate and own is None and not computes_with_sdpa(world):
+    if own is None and not computes_with_sdpa(world):
         findings.add("attention.fused", "never", "HF's model with SDPA")
     norms = [normed.q, normed.k] if normed else []
     known = [*found.names, *norms, *filter(None, (own, before))]
