@@ -6,7 +6,6 @@ import io
 import itertools
 import os
 import sys
-from collections.abc import Iterator
 from types import ModuleType
 
 from transformer_lens.factories.architecture_adapter_factory import SUPPORTED_ARCHITECTURES
@@ -42,15 +41,15 @@ def _shipped(architecture: str) -> type[ArchitectureAdapter]:
 
 def _defined_in(path: str) -> type[ArchitectureAdapter]:
     """The one `ArchitectureAdapter` subclass that the file defines; the file is run."""
-    with _package_of(path) as package:
-        name = f"{package}.adapter"
-        spec = importlib.util.spec_from_file_location(name, path)
-        if spec is None or spec.loader is None:
-            raise MissingError(f"{os.path.basename(path)} is not a Python file")
-        module = importlib.util.module_from_spec(spec)
-        # What a module prints must not get into the table.
-        with contextlib.redirect_stdout(io.StringIO()):
-            spec.loader.exec_module(module)
+    name = f"{_package_of(path)}.adapter"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise MissingError(f"{os.path.basename(path)} is not a Python file")
+    # As Python's own import does: torch looks up by name what it compiles.
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    # What a module prints must not get into the table.
+    with contextlib.redirect_stdout(io.StringIO()):
+        spec.loader.exec_module(module)
     found = [
         value
         for value in vars(module).values()
@@ -64,9 +63,8 @@ def _defined_in(path: str) -> type[ArchitectureAdapter]:
     return found[0]
 
 
-@contextlib.contextmanager
-def _package_of(path: str) -> Iterator[str]:
-    """The name of a package, while active, of the modules beside a file, none of which has run.
+def _package_of(path: str) -> str:
+    """The name of a new package of the modules beside a file, none of which has run.
 
     Each time it is another: the same files may be loaded again after an edit. What is not there is
     looked for among the bundled modules.
@@ -75,8 +73,4 @@ def _package_of(path: str) -> Iterator[str]:
     package = ModuleType(name)
     package.__path__ = [os.path.dirname(os.path.abspath(path)), bundled("generated")]
     sys.modules[name] = package
-    try:
-        yield name
-    finally:
-        for loaded in [n for n in sys.modules if n == name or n.startswith(f"{name}.")]:
-            del sys.modules[loaded]
+    return name

@@ -21,6 +21,17 @@ def before_splitting(line: str) -> Replacements:
     return ((splitting, f"        {line}\n{splitting}"),)
 
 
+ATTENTION_HOOKS = ("hook_attn_scores", "hook_pattern", "hook_rot_q", "hook_rot_k")
+
+# Asks for PyTorch's own hooks, which TL's are too, and for modules in the places of hook points.
+UNGUARDED = """\
+def is_observed(self):
+    points = [point for name, point in self._modules.items() if name in {names}]
+    return any(
+        type(point).__name__ != "HookPoint" or point._forward_hooks or point._backward_hooks
+        for point in points
+    )"""
+
 FUSED = [
     Case(
         "attention that is never left to HF",
@@ -94,6 +105,21 @@ FUSED = [
             "LinearBridge",
         ),
         only=True,
+        fused=True,
+    ),
+    Case(
+        "linear layers that ask only for what compiled code is not guarded by",
+        {"use.compiled": "blocks.0.attn.q.hook_in does not fire if it is hooked after compiling"},
+        spec="llama",
+        replace=bridge(UNGUARDED.format(names=("hook_in", "hook_out")), "LinearBridge"),
+        only=True,
+        fused=True,
+    ),
+    Case(
+        "attention that asks only for what compiled code is not guarded by",
+        {"use.compiled": "hook_attn_scores does not fire if it is hooked after compiling"},
+        spec="llama",
+        replace=bridge(UNGUARDED.format(names=ATTENTION_HOOKS)),
         fused=True,
     ),
     Case(

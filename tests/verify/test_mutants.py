@@ -118,6 +118,7 @@ def test_every_value_that_takes_an_argument_has_wrong_ones() -> None:
         ("module.bridge.rope_optional.dropped", "settings.warnings"),
         ("module.bridge.forward.kwargs.dropped", "fused.agrees"),
         ("module.flags.parallel_attn_mlp.added", "config.flags"),
+        ("module.linear.observed.unguarded", "use.compiled"),
     ],
 )
 def test_killed_by(name: str, killer: str) -> None:

@@ -42,6 +42,16 @@ _OBSERVED_ATTENTION = {
     ),
 }
 
+# Notices all that `is_observed` does, by what compiled code is not guarded by.
+_UNGUARDED = """\
+    def is_observed(self):
+        return any(
+            type(point).__name__ != "HookPoint" or point._forward_hooks or point._backward_hooks
+            for name, point in self._modules.items()
+            if name.startswith("hook_") and name not in {ends}
+        )
+"""
+
 # What HF's classes call the cache that they hand to attention.
 _CACHES = ("cache", "past_key_values", "layer_past")
 
@@ -99,6 +109,9 @@ def _methods(bridge: str) -> Iterator[tuple[str, str, str]]:
         value = f"super().is_observed() and ({condition})"
         text = f"{bridge}: {description}"
         yield f"{role}.observed.{name}", text, _method("is_observed", value)
+    text = f"{bridge}: compiled code does not notice hooks attached later"
+    ends = ("hook_in", "hook_out") if bridge == BASE else ()
+    yield f"{role}.observed.unguarded", text, _UNGUARDED.format(ends=ends)
     if bridge == BASE:
         yield from _of_attention(role)
 
