@@ -2,11 +2,11 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter Cohere2ArchitectureAdapter for Cohere2ForCausalLM
 # spec cohere2 ef3831e334c6
-# spec cohere d90ff6b98ac7
+# spec cohere 92951a7d0129
 # spec llama 2bdede56ac67
-# generator 4e351c190a2b
-# templates 7b3ebe1f0966
-# body e8ce55777680
+# generator b27a5ec2ac54
+# templates 5f0a1d900b78
+# body 4a6a2929d72f
 """Cohere2 architecture adapter.
 
 Cohere with sliding layers that rotate, and layers that see everything and do not.
@@ -108,6 +108,11 @@ class Cohere2ArchitectureAdapter(ArchitectureAdapter):
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""
         super().__init__(cfg)
+
+        # What HF's class takes for these, where a config was made without them.
+        for key, value in {"logit_scale": 0.0625}.items():
+            if getattr(self.cfg, key, None) is None:
+                setattr(self.cfg, key, value)
 
         self.cfg.normalization_type = "LN"
         self.cfg.uses_rms_norm = False

@@ -3,8 +3,8 @@
 # adapter Ernie45ArchitectureAdapter for Ernie4_5ForCausalLM
 # spec ernie4_5 e2f679767681
 # spec llama 2bdede56ac67
-# generator 4e351c190a2b
-# templates 7b3ebe1f0966
+# generator b27a5ec2ac54
+# templates 5f0a1d900b78
 # body 55fd3a7ca233
 """Ernie 4.5 architecture adapter.
 

@@ -4,9 +4,9 @@
 # spec granite_swa 1482bd421b24
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
-# generator 4e351c190a2b
-# templates 7b3ebe1f0966
-# body 0616d521cc38
+# generator b27a5ec2ac54
+# templates 5f0a1d900b78
+# body 253f714ff975
 """GraniteSWA architecture adapter.
 
 Granite with attention sinks, sliding layers, and a base of positions for each layer.
@@ -83,6 +83,15 @@ class GraniteSWAArchitectureAdapter(ArchitectureAdapter):
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""
         super().__init__(cfg)
+
+        # What HF's class takes for these, where a config was made without them.
+        for key, value in {
+            "embedding_multiplier": 1.0,
+            "residual_multiplier": 1.0,
+            "logits_scaling": 1.0,
+        }.items():
+            if getattr(self.cfg, key, None) is None:
+                setattr(self.cfg, key, value)
 
         self.cfg.normalization_type = "RMS"
         self.cfg.uses_rms_norm = True

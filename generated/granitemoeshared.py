@@ -5,9 +5,9 @@
 # spec granitemoe 2e1ee7a89cc2
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
-# generator 4e351c190a2b
-# templates 7b3ebe1f0966
-# body 741723c687ad
+# generator b27a5ec2ac54
+# templates 5f0a1d900b78
+# body ead530dfe6fb
 """GraniteMoeShared architecture adapter.
 
 GraniteMoe with an MLP for every token beside the experts.
@@ -78,6 +78,15 @@ class GraniteMoeSharedArchitectureAdapter(ArchitectureAdapter):
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""
         super().__init__(cfg)
+
+        # What HF's class takes for these, where a config was made without them.
+        for key, value in {
+            "embedding_multiplier": 1.0,
+            "residual_multiplier": 1.0,
+            "logits_scaling": 1.0,
+        }.items():
+            if getattr(self.cfg, key, None) is None:
+                setattr(self.cfg, key, value)
 
         self.cfg.normalization_type = "RMS"
         self.cfg.uses_rms_norm = True

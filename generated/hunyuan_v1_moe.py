@@ -4,8 +4,8 @@
 # spec hunyuan_v1_moe dbb49c86ef84
 # spec hunyuan_v1_dense af52133a5f5e
 # spec llama 2bdede56ac67
-# generator 4e351c190a2b
-# templates 7b3ebe1f0966
+# generator b27a5ec2ac54
+# templates 5f0a1d900b78
 # body 1de52849467d
 """HunYuanMoEV1 architecture adapter.
 

@@ -4,9 +4,9 @@
 # spec hyperclovax 903571e57862
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
-# generator 4e351c190a2b
-# templates 7b3ebe1f0966
-# body e859793ab56a
+# generator b27a5ec2ac54
+# templates 5f0a1d900b78
+# body 7b6c2fcce272
 """HyperCLOVAX architecture adapter.
 
 Granite with multiplied logits and, as an option, norms on what attention and MLP return.
@@ -76,6 +76,15 @@ class HyperCLOVAXArchitectureAdapter(ArchitectureAdapter):
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""
         super().__init__(cfg)
+
+        # What HF's class takes for these, where a config was made without them.
+        for key, value in {
+            "embedding_multiplier": 1.0,
+            "residual_multiplier": 1.0,
+            "logits_scaling": 1.0,
+        }.items():
+            if getattr(self.cfg, key, None) is None:
+                setattr(self.cfg, key, value)
 
         self.cfg.normalization_type = "RMS"
         self.cfg.uses_rms_norm = True

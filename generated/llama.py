@@ -2,8 +2,8 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter LlamaArchitectureAdapter for LlamaForCausalLM
 # spec llama 2bdede56ac67
-# generator 4e351c190a2b
-# templates 7b3ebe1f0966
+# generator b27a5ec2ac54
+# templates 5f0a1d900b78
 # body c576f8189cbd
 """Llama architecture adapter.
 

@@ -3,8 +3,8 @@
 # adapter OlmoeArchitectureAdapter for OlmoeForCausalLM
 # spec olmoe e2303ab96034
 # spec llama 2bdede56ac67
-# generator 4e351c190a2b
-# templates 7b3ebe1f0966
+# generator b27a5ec2ac54
+# templates 5f0a1d900b78
 # body 2b4b6d5c4336
 """Olmoe architecture adapter.
 

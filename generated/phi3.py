@@ -4,8 +4,8 @@
 # spec phi3 d930ee557a41
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator 4e351c190a2b
-# templates 7b3ebe1f0966
+# generator b27a5ec2ac54
+# templates 5f0a1d900b78
 # body dbeff86ed9c5
 """Phi3 architecture adapter.
 

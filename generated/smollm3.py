@@ -3,8 +3,8 @@
 # adapter SmolLM3ArchitectureAdapter for SmolLM3ForCausalLM
 # spec smollm3 4c34d77272bd
 # spec llama 2bdede56ac67
-# generator 4e351c190a2b
-# templates 7b3ebe1f0966
+# generator b27a5ec2ac54
+# templates 5f0a1d900b78
 # body 5dee17071d05
 """SmolLM3 architecture adapter.
 

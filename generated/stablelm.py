@@ -5,9 +5,9 @@
 # spec starcoder2 4c001e4e5c27
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator 4e351c190a2b
-# templates 7b3ebe1f0966
-# body fb4eae160728
+# generator b27a5ec2ac54
+# templates 5f0a1d900b78
+# body 1bc476d1538c
 """StableLm architecture adapter.
 
 Decoder with LayerNorms, a gated MLP and a quarter of each head rotated.
@@ -73,6 +73,11 @@ class StableLmArchitectureAdapter(ArchitectureAdapter):
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""
         super().__init__(cfg)
+
+        # What HF's class takes for these, where a config was made without them.
+        for key, value in {"use_parallel_residual": False}.items():
+            if getattr(self.cfg, key, None) is None:
+                setattr(self.cfg, key, value)
 
         self.cfg.normalization_type = "LN"
         self.cfg.uses_rms_norm = False

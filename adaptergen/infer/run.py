@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adaptergen.infer.concessions import NOTHING, Concessions, blamed, blaming
+from adaptergen.infer.defaults import defaults
 from adaptergen.infer.direction import direction
 from adaptergen.infer.finding import Findings
 from adaptergen.infer.limits import limits, rounding
@@ -118,6 +119,7 @@ def _attempt(
         with blaming(""):
             observe(world, findings, conceded)
             spec = refusals(world, draft(world, findings), findings)
+            spec = defaults(world, spec, findings)
     except UnexplainedError as error:
         findings.unexplained.append(str(error))
         return Inference(world.architecture, None, findings, (), conceded, error.part)

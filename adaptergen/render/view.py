@@ -78,7 +78,7 @@ def adapter_view(spec: Spec) -> dict[str, Any]:
         "notes": spec.notes,
         "facts": _facts(spec),
         "optional_parameters": _optional_parameters(spec),
-        "reads_config": _reads_config(spec),
+        "read_keys": spec.read_keys,
         "invalid_steps": _invalid_steps(spec),
         "conditional_steps": _conditional_steps(spec),
         "flags": _flags(spec),
@@ -150,14 +150,6 @@ def _has_own_attention_bridge(attention: Attention) -> bool:
 _COUNTS_OF_EXPERTS = ("num_experts", "num_local_experts")
 # Likewise, as the number that keeps a norm finite.
 _NAMES_OF_EPS = ("rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_eps")
-
-
-def _reads_config(spec: Spec) -> bool:
-    """Whether the adapter looks at keys of HF's config, which TL's has besides its own."""
-    scaled = spec.multipliers
-    keys = (scaled.embedding, scaled.residual, getattr(scaled.logits, "operator", None))
-    single = getattr(getattr(spec.attention, "heads", None), "single", None)
-    return bool(spec.layouts or single or any(keys))
 
 
 def _copied_settings(spec: Spec) -> dict[str, str]:

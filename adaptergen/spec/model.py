@@ -94,6 +94,11 @@ class Spec(Facet):
         default={},
         description="HF config keys under which the adapter refuses a model, with the reason.",
     )
+    defaults: Annotated[dict[Name, JsonValue], LeavingOutNull] = Field(
+        default={},
+        description="What HF's config class takes for keys by which the adapter decides or"
+        " multiplies, where that is not false or 1: for configs that lack them.",
+    )
     verification: Verification = Field(
         default=Verification(), description="What verification has to be told."
     )
@@ -118,6 +123,16 @@ class Spec(Facet):
         """Whether attention is HF's, with torch's SDPA, while nobody looks at scores or pattern."""
         by_hand = self.hatch is not None and self.hatch.attention is not None
         return self.attention.fuses and not by_hand
+
+    @property
+    def read_keys(self) -> dict[str, JsonValue]:
+        """HF config keys that the adapter decides or multiplies by, with HF's own values."""
+        factors = dict.fromkeys(self.multipliers.keys.values(), 1.0)
+        single = getattr(getattr(self.attention, "heads", None), "single", None)
+        keys = [layout.when for layout in self.layouts]
+        keys += [single.when, single.unless] if single else []
+        neutral = {**dict.fromkeys(filter(None, keys), False), **factors}
+        return {key: self.defaults.get(key, value) for key, value in neutral.items()}
 
     @property
     def architectures(self) -> list[str]:

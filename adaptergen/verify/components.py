@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from transformer_lens.config import TransformerBridgeConfig
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import JointGateUpMLPBridge
 from transformer_lens.model_bridge.sources import build_bridge_config_from_hf
@@ -65,6 +66,14 @@ def made(adapter: type[ArchitectureAdapter], architecture: str, model: Any) -> A
     """The adapter for an HF model, as TL makes it before it has prepared the model."""
     dtype = next(model.parameters()).dtype
     config = build_bridge_config_from_hf(copy.deepcopy(model.config), architecture, "tiny", dtype)
+    return adapter(config)
+
+
+def bare(adapter: type[ArchitectureAdapter], architecture: str) -> ArchitectureAdapter:
+    """The adapter for a config with sizes and none of HF's keys."""
+    config = TransformerBridgeConfig(
+        d_model=8, d_head=4, n_heads=2, n_layers=1, n_ctx=16, d_vocab=32, architecture=architecture
+    )
     return adapter(config)
 
 

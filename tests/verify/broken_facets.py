@@ -403,6 +403,13 @@ OUTPUTS = [
         change={"unembed_bias": "attention_bias"},
     ),
     Case(
+        "a default of a key that nothing reads",
+        {"boot.defaults": "the adapter does not read 'rope_theta'"},
+        spec="llama",
+        change={"defaults": {"rope_theta": 1.0}},
+        only=True,
+    ),
+    Case(
         "models called refused that are not",
         {"boot.refused": "a model with attention_bias is wrapped all the same"},
         spec="llama",

@@ -125,6 +125,11 @@ def test_killed_by(name: str, killer: str) -> None:
     assert killer in judged("smollm3", made("smollm3")[name])
 
 
+def test_a_default_that_is_dropped_is_missed_where_configs_are_made_by_hand() -> None:
+    mutant = made("granite")["module.defaults.residual_multiplier.dropped"]
+    assert "boot.defaults" in judged("granite", mutant)
+
+
 def results(
     tmp_path: Path,
     listed: dict[str, str],

@@ -57,6 +57,7 @@ ALL: tuple[Check, ...] = (
     boot.optional,
     boot.attention,
     boot.bridge,
+    boot.defaults,
     boot.refused,
     kinds.kinds,
     config.flags,

@@ -6,7 +6,8 @@ from adaptergen.spec.attention import LatentAttention
 from adaptergen.spec.mlp import MoeMlp
 from adaptergen.spec.model import Spec
 from adaptergen.verify.check import Evidence, Fact, NotApplicableError, check
-from adaptergen.verify.components import Component
+from adaptergen.verify.components import Component, bare
+from adaptergen.verify.hf import hf_class
 from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.subject import Subject
 
@@ -78,6 +79,25 @@ def bridge(subject: Subject) -> Iterator[Evidence]:
     """Building it raises where something is wrong."""
     adapter = subject.bridge.adapter
     yield Fact(isinstance(adapter, subject.adapter), "TL used another adapter than the module's")
+
+
+@check(
+    "boot.defaults",
+    "A config that lacks HF's keys gives the adapter that HF's own defaults give.",
+    claim="defaults",
+)
+def defaults(subject: Subject) -> Iterator[Evidence]:
+    """Such a config is made by hand; one that is made of HF's has its keys."""
+    read = subject.spec.read_keys
+    for key in subject.spec.defaults.keys() - read.keys():
+        yield Fact(False, f"the adapter does not read '{key}'", claim=f"defaults.{key}")
+    config = bare(subject.adapter, subject.architecture).cfg
+    yield Fact(config is not None, "no config")
+    expected = hf_class(subject.architecture).config_class() if read else None
+    for key in read:
+        found, right = getattr(config, key, None), getattr(expected, key, None)
+        text = f"cfg.{key} is {found!r} by default, not {right!r}"
+        yield Fact(found == right, text, claim=f"defaults.{key}")
 
 
 @check("boot.refused", "The adapter refuses the models that the spec says it refuses.")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from itertools import combinations
 
+from adaptergen.verify.mutants import config
 from adaptergen.verify.mutants.fused import BASE, leaving_changed
 from adaptergen.verify.mutants.syntax import (
     Wrong,
@@ -19,7 +20,6 @@ from adaptergen.verify.mutants.syntax import (
     conversions,
     effect_of,
     entries,
-    flags,
     is_block_bridge,
     layouts,
     name_of,
@@ -48,30 +48,8 @@ _MISTAKABLE = {
     "UnembeddingBridge": ("LinearBridge",),
 }
 
-# Wrong values of flags, by the right one; booleans are negated.
-_OTHER_VALUES = {
-    "RMS": "LN",
-    "LN": "RMS",
-    "rotary": "standard",
-    "right": "left",
-    "left": "right",
-    "eager": "sdpa",
-    "sdpa": "eager",
-}
-
 # Calls by which a bridge of the module hands its arguments on.
 _HANDING_ON = ("super().forward", "super().reconstructed")
-
-# Flags of TL's config that describe other architectures, with a value that belongs to those.
-_FOREIGN_FLAGS = {
-    "gated_q_proj": True,
-    "output_logits_soft_cap": 2.0,
-    "parallel_attn_mlp": True,
-    "qk_norm_after_rope": True,
-    "rmsnorm_uses_offset": True,
-    "rotary_adjacent_pairs": True,
-    "rotary_interleaved_cos_sin": True,
-}
 
 
 def broken(code: str) -> Iterator[tuple[str, str, str]]:
@@ -125,48 +103,6 @@ def _arguments_dropped(tree: ast.Module) -> Wrong:
                 other = not keyword.value.value
                 with changed(keyword.value, "value", other):
                     yield f"{name}.{other}", f"{entry.name} is given {keyword.arg}={other}"
-
-
-def _flags_dropped(tree: ast.Module) -> Wrong:
-    for body, index, flag, _ in flags(tree):
-        with without(body, index):
-            yield f"flags.{flag}.dropped", f"cfg.{flag} is not set"
-
-
-def _flags_changed(tree: ast.Module) -> Wrong:
-    for _, _, flag, constant in flags(tree):
-        value = constant.value
-        other = not value if isinstance(value, bool) else _OTHER_VALUES.get(str(value))
-        if other is not None:
-            with changed(constant, "value", other):
-                yield f"flags.{flag}.{other}", f"cfg.{flag} is {other!r}, not {value!r}"
-
-
-def _flags_added(tree: ast.Module) -> Wrong:
-    found = list(flags(tree))
-    known = {flag.rpartition(".")[2] for _, _, flag, _ in found}
-    body, index, *_ = found[0]
-    for flag, value in _FOREIGN_FLAGS.items():
-        if flag not in known:
-            statement = ast.parse(f"self.cfg.{flag} = {value!r}").body[0]
-            with with_item(body, index, statement):
-                yield f"flags.{flag}.added", f"cfg.{flag} is set to {value!r}"
-
-
-def _steps_changed(tree: ast.Module) -> Wrong:
-    """A weight-processing step that the adapter forbids or allows against the spec."""
-    (adapter,) = [node for node in classes(tree) if node.name.endswith("Adapter")]
-    for step in ("fold_ln", "center_writing_weights", "compatibility_mode"):
-        attribute = f"supports_{step}"
-        found = [n for n in adapter.body if ast.unparse(n).startswith(f"{attribute} =")]
-        for statement in found:
-            with without(adapter.body, adapter.body.index(statement)):
-                yield f"steps.{step}.allowed", f"{attribute} is not False"
-        # What is set for each model anyway, the class may set or not.
-        if not found and f"self.{attribute} =" not in ast.unparse(adapter):
-            statement = ast.parse(f"{attribute} = False").body[0]
-            with with_item(adapter.body, 1, statement):
-                yield f"steps.{step}.forbidden", f"{attribute} is False"
 
 
 def _conversions_dropped(tree: ast.Module) -> Wrong:
@@ -297,10 +233,11 @@ _BREAKS: tuple[Callable[[ast.Module], Wrong], ...] = (
     _components_swapped,
     _bridges_mistaken,
     _arguments_dropped,
-    _flags_dropped,
-    _flags_changed,
-    _flags_added,
-    _steps_changed,
+    config.defaults_dropped,
+    config.flags_dropped,
+    config.flags_changed,
+    config.flags_added,
+    config.steps_changed,
     _conversions_dropped,
     _conversions_changed,
     _alternatives_dropped,

@@ -102,6 +102,17 @@ def flags(tree: ast.Module) -> Iterator[tuple[list[ast.stmt], int, str, ast.Cons
                     yield body, index, f"{prefix}{flag}", statement.value
 
 
+def defaults(tree: ast.Module) -> ast.Dict:
+    """What keys of HF's config are by default, where the module says so."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.For) and ast.unparse(node.target) == "(key, value)":
+            assert isinstance(node.iter, ast.Call)
+            assert isinstance(node.iter.func, ast.Attribute)
+            assert isinstance(node.iter.func.value, ast.Dict)
+            return node.iter.func.value
+    return ast.Dict([], [])
+
+
 def layouts(tree: ast.AST) -> list[list[ast.stmt]]:
     """What each layout that a config key decides sets, in the order of the module."""
     branches = [node for node in ast.walk(tree) if isinstance(node, ast.If)]
