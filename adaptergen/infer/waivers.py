@@ -13,11 +13,12 @@ from torch import Tensor
 from adaptergen.infer.finding import Findings
 from adaptergen.infer.proof import Workshop, apart, keeps_function, with_changes
 from adaptergen.infer.world import World
+from adaptergen.spec.leaves import keys_named
 from adaptergen.spec.model import Spec
 from adaptergen.spec.processing import Valid
 from adaptergen.verify import probe
 from adaptergen.verify.check import ROUNDED
-from adaptergen.verify.checks.claims_fields import effect, moves, named_keys
+from adaptergen.verify.checks.claims_fields import effect, moves
 from adaptergen.verify.hf import Call
 from adaptergen.verify.perturb import shown
 from adaptergen.verify.structure import structure
@@ -31,7 +32,7 @@ def waivers(world: World, spec: Spec, shop: Workshop, findings: Findings) -> Spe
     another key, values under which it is wrong are limits, if it is right under others.
     """
     subject = shop.subject(world, spec)
-    named = named_keys(spec)
+    named = keys_named(spec)
     reasons: dict[str, str] = {}
     refused = dict(spec.refused)
     limits: dict[str, str] = {}

@@ -9,7 +9,7 @@ from adaptergen.spec.facet import Facet
 from adaptergen.spec.projections import FusedProjections, Heads, SeparateProjections
 from adaptergen.spec.qk_norm import NoQKNorm, QKNorm
 from adaptergen.spec.rope import Rope
-from adaptergen.spec.values import Decided, Name, Path, Prose
+from adaptergen.spec.values import ConfigKey, Decided, PartName, Path, Prose
 from adaptergen.spec.window import Window
 
 _PATH = Field(description="Attention module, seen from the block.")
@@ -38,7 +38,7 @@ class ReimplementedAttention(Facet):
     qk_norm: QKNorm = Field(description="Whether queries and keys are normalised.")
     rope: Rope = Field(description="Rotary positions.")
     window: Window = _WINDOW
-    sinks: Name | None = Field(
+    sinks: PartName | None = Field(
         default=None,
         description="Parameter with a logit for each head that takes part in the softmax, and"
         " nothing else.",
@@ -47,7 +47,7 @@ class ReimplementedAttention(Facet):
         default=None,
         description="Projection of the residual whose sigmoid multiplies what the heads return.",
     )
-    norm_before_o: Name | None = Field(
+    norm_before_o: PartName | None = Field(
         default=None, description="Norm of what the heads return, before the output projection."
     )
     fused: Literal["auto", "never"] = Field(
@@ -138,18 +138,18 @@ class LatentAttention(Facet):
     path: Path = _PATH
     q: Path = Field(description="Query projection, where queries are not compressed.")
     q_a: Path = Field(description="Projection of the residual to the queries' latent.")
-    q_norm: Name = Field(description="Norm of the queries' latent.")
+    q_norm: PartName = Field(description="Norm of the queries' latent.")
     q_b: Path = Field(description="Projection of that latent to queries.")
     kv_a: Path = Field(description="Projection of the residual to the latent of keys and values.")
-    kv_norm: Name = Field(description="Norm of the latent of keys and values.")
+    kv_norm: PartName = Field(description="Norm of the latent of keys and values.")
     kv_b: Path = Field(description="Projection of that latent to keys and values.")
     o: Path = Field(description="Output projection.")
-    compressed: Name = Field(
+    compressed: ConfigKey = Field(
         description="HF config key of the size of the queries' latent; null, and there is none."
     )
     bias: Decided = Field(description="Whether the projections to latents and the output have one.")
-    query_heads: Name = Field(description="Config key of the number of heads.")
-    value_head_dim: Name = Field(description="Config key of the size of a head's values.")
+    query_heads: ConfigKey = Field(description="Config key of the number of heads.")
+    value_head_dim: ConfigKey = Field(description="Config key of the size of a head's values.")
     window: Window = _WINDOW
 
     rotary: ClassVar[bool] = True

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from adaptergen.spec.facet import Facet
-from adaptergen.spec.values import Decided, Name
+from adaptergen.spec.values import ConfigKey, Decided, PartName
 
 _LN1 = Field(description="Norm whose output feeds attention.")
 _LN2 = Field(description="Norm whose output feeds the MLP.")
@@ -33,8 +33,8 @@ class PreNorm(_Block):
     """Sequential, each half normed on its way in: `x + attn(ln1(x))`, then `x + mlp(ln2(x))`."""
 
     topology: Literal["pre"]
-    ln1: Name = _LN1
-    ln2: Name = _LN2
+    ln1: PartName = _LN1
+    ln2: PartName = _LN2
 
     @property
     def fact(self) -> str:
@@ -49,8 +49,8 @@ class PostNorm(_Block):
     """Sequential, each half normed on its way out: `x + ln1_post(attn(x))`, and so the MLP."""
 
     topology: Literal["post"]
-    ln1_post: Name = _LN1_POST
-    ln2_post: Name = _LN2_POST
+    ln1_post: PartName = _LN1_POST
+    ln2_post: PartName = _LN2_POST
 
     @property
     def fact(self) -> str:
@@ -65,10 +65,10 @@ class SandwichNorm(_Block):
     """Sequential, each half normed on its way in and out: `x + ln1_post(attn(ln1(x)))`."""
 
     topology: Literal["sandwich"]
-    ln1: Name = _LN1
-    ln1_post: Name = _LN1_POST
-    ln2: Name = _LN2
-    ln2_post: Name = _LN2_POST
+    ln1: PartName = _LN1
+    ln1_post: PartName = _LN1_POST
+    ln2: PartName = _LN2
+    ln2_post: PartName = _LN2_POST
     post_norms: Decided = Field(
         default=True,
         description="Whether outputs are normed, or the HF config key that decides; where they are"
@@ -89,7 +89,7 @@ class SharedNorm(_Block):
     """Parallel behind one norm: `x + attn(ln1(x)) + mlp(ln1(x))`."""
 
     topology: Literal["shared"]
-    ln1: Name = Field(description="Norm whose output feeds attention and MLP.")
+    ln1: PartName = Field(description="Norm whose output feeds attention and MLP.")
 
     parallel: ClassVar[bool] = True
 
@@ -106,8 +106,8 @@ class ParallelNorm(_Block):
     """Parallel, each half behind a norm of its own: `x + attn(ln1(x)) + mlp(ln2(x))`."""
 
     topology: Literal["parallel"]
-    ln1: Name = _LN1
-    ln2: Name = _LN2
+    ln1: PartName = _LN1
+    ln2: PartName = _LN2
 
     parallel: ClassVar[bool] = True
 
@@ -126,7 +126,7 @@ Block = PreNorm | PostNorm | SandwichNorm | SharedNorm | ParallelNorm
 class Layout(Facet):
     """A topology that some configs of an architecture have in place of `block`."""
 
-    when: Name = Field(description="HF config key under which blocks have this layout.")
+    when: ConfigKey = Field(description="HF config key under which blocks have this layout.")
     block: Block = Field(
         discriminator="topology", description="The order of norms, attention and MLP in a block."
     )

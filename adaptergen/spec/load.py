@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from adaptergen.errors import Diagnostic, Failure, closest, did_you_mean
+from adaptergen.errors import Diagnostic, Failure, closest, did_you_mean, shown_path
 from adaptergen.spec.extends import inheritable, merge
 from adaptergen.spec.files import find_parent, read_bytes, same_file, spec_files, spec_name
 from adaptergen.spec.model import Spec
@@ -34,6 +34,17 @@ class LoadedSpec:
         for key in path:
             node = node.value.get(key) if node and isinstance(node.value, dict) else None
         return node.value if node and isinstance(node.value, dict) else {}
+
+    def location(self, claim: str) -> str:
+        """Where the file, or the parent that it has a claim from, makes it: `file:line:column`.
+
+        The file alone where neither says anything of it.
+        """
+        path, node = _descend(self.tree, [int(k) if k.isdigit() else k for k in claim.split(".")])
+        if not path:
+            return shown_path(self.path)
+        found = Diagnostic(node.file, node.line, node.column, "").location
+        return found if node.file == self.path else f"{found}, inherited"
 
 
 @dataclass

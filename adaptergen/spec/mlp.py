@@ -6,7 +6,7 @@ from pydantic import Field
 
 from adaptergen.spec.bias import Biases, FusedMlpBias, GatedMlpBias, PlainMlpBias
 from adaptergen.spec.facet import Facet
-from adaptergen.spec.values import Decided, Name, Path, Prose
+from adaptergen.spec.values import ConfigKey, Decided, PartName, Path, Prose
 
 _PATH = Field(description="MLP module, seen from the block.")
 _ACT = Field(description="HF config key of the activation.")
@@ -42,8 +42,8 @@ class GatedMlp(_ProjectedMlp):
     in_: Path = Field(alias="in", description="Projection that is multiplied with the gate.")
     out: Path = _OUT
     bias: GatedMlpBias = _BIAS
-    act: Name | None = _ACT
-    norm_before_out: Name | None = Field(
+    act: ConfigKey | None = _ACT
+    norm_before_out: PartName | None = Field(
         default=None, description="Norm of the gated activations, before the output projection."
     )
     opaque: list[Path] = _OPAQUE
@@ -69,8 +69,8 @@ class PlainMlp(_ProjectedMlp):
     in_: Path = Field(alias="in", description="Projection that passes through the activation.")
     out: Path = _OUT
     bias: PlainMlpBias = _BIAS
-    act: Name | None = _ACT
-    width: Name | None = Field(
+    act: ConfigKey | None = _ACT
+    width: ConfigKey | None = Field(
         default=None,
         description="HF config key of the number of hidden neurons, where TL does not know it.",
     )
@@ -101,7 +101,7 @@ class FusedGatedMlp(_ProjectedMlp):
     gate_in: Path = Field(description="Projection whose halves are the gate and the input.")
     out: Path = _OUT
     bias: FusedMlpBias = _BIAS
-    act: Name | None = _ACT
+    act: ConfigKey | None = _ACT
     opaque: list[Path] = _OPAQUE
 
     @property
@@ -162,14 +162,14 @@ class MoeMlp(Facet):
         description="Module that returns the router's logits, and weights and numbers of experts."
     )
     experts: Path = Field(description="Module that holds all experts.")
-    count: Name = Field(description="HF config key of the number of experts.")
+    count: ConfigKey = Field(description="HF config key of the number of experts.")
     shared: SharedExpert | None = Field(
         default=None, description="MLP for every token beside the experts, seen from the MLP."
     )
     dense: DenseLayers | None = Field(
         default=None, description="Projections of layers without experts, where there are any."
     )
-    act: Name | None = _ACT
+    act: ConfigKey | None = _ACT
     opaque: list[Path] = _OPAQUE
 
     @property

@@ -12,7 +12,15 @@ from adaptergen.spec.mlp import Mlp, SideMlp
 from adaptergen.spec.multipliers import Multipliers
 from adaptergen.spec.norm import Norm
 from adaptergen.spec.processing import Processing
-from adaptergen.spec.values import ClassName, Decided, LeavingOutNull, Name, Path, Prose
+from adaptergen.spec.values import (
+    ClassName,
+    ConfigKey,
+    Decided,
+    LeavingOutNull,
+    Name,
+    Path,
+    Prose,
+)
 from adaptergen.spec.verification import Verification
 
 
@@ -87,10 +95,10 @@ class Spec(Facet):
     )
     processing: Processing = Field(description="Which weight-processing steps are valid.")
     tokenizer: Tokenizer = Field(description="Tokenizer defaults.")
-    tiny: Annotated[dict[Name, JsonValue], LeavingOutNull] = Field(
+    tiny: Annotated[dict[ConfigKey, JsonValue], LeavingOutNull] = Field(
         description="HF config of the tiny random model that verification builds."
     )
-    refused: Annotated[dict[Name, Prose], LeavingOutNull] = Field(
+    refused: Annotated[dict[ConfigKey, Prose], LeavingOutNull] = Field(
         default={},
         description="HF config keys under which the adapter refuses a model, with the reason.",
     )

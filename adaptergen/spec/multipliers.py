@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, TypeAlias
 from pydantic import Field
 
 from adaptergen.spec.facet import Choice, Facet, OneOf, Word
-from adaptergen.spec.values import Name
+from adaptergen.spec.values import ConfigKey
 
 
 class UnscaledLogits(Word):
@@ -22,7 +22,7 @@ class MultipliedLogits(Choice):
     word: ClassVar[str] = "multiply"
     operator: ClassVar[str] = "*"
 
-    multiply: Name = Field(description="HF config key, such as `logit_scale`.")
+    multiply: ConfigKey = Field(description="HF config key, such as `logit_scale`.")
 
     @property
     def key(self) -> str:
@@ -41,7 +41,7 @@ class DividedLogits(Choice):
     word: ClassVar[str] = "divide"
     operator: ClassVar[str] = "/"
 
-    divide: Name = Field(description="HF config key, such as `logits_scaling`.")
+    divide: ConfigKey = Field(description="HF config key, such as `logits_scaling`.")
 
     @property
     def key(self) -> str:
@@ -63,10 +63,10 @@ Logits: TypeAlias = Annotated[
 class Multipliers(Facet):
     """Config keys of constants; those of soft caps and of attention TL reads itself."""
 
-    embedding: Name | None = Field(
+    embedding: ConfigKey | None = Field(
         default=None, description="Config key by which the embedding's output is multiplied."
     )
-    residual: Name | None = Field(
+    residual: ConfigKey | None = Field(
         default=None,
         description="Config key by which what attention and MLP add to the residual stream is"
         " multiplied.",

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from adaptergen.spec.facet import Facet
-from adaptergen.spec.values import Name
+from adaptergen.spec.values import ConfigKey
 
 NormWeight = Literal["scale", "offset", "none"]
 _WEIGHT: Any = Field(
@@ -22,7 +22,7 @@ class RmsNorm(Facet):
 
     kind: Literal["rms"]
     weight: NormWeight = _WEIGHT
-    eps: Name | None = _EPS
+    eps: ConfigKey | None = _EPS
 
     bridge: ClassVar[str] = "RMSNormalizationBridge"
     normalization_type: ClassVar[str] = "RMS"
@@ -45,7 +45,7 @@ class LayerNorm(Facet):
     kind: Literal["layer"]
     weight: NormWeight = _WEIGHT
     bias: bool = Field(description="Whether a bias is added.")
-    eps: Name | None = _EPS
+    eps: ConfigKey | None = _EPS
 
     bridge: ClassVar[str] = "NormalizationBridge"
     normalization_type: ClassVar[str] = "LN"

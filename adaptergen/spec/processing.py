@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, TypeAlias
 from pydantic import Field
 
 from adaptergen.spec.facet import Choice, Facet, OneOf, Word
-from adaptergen.spec.values import Name, Prose
+from adaptergen.spec.values import ConfigKey, Prose
 
 
 class Valid(Word):
@@ -25,7 +25,7 @@ class Invalid(Choice):
 class Condition(Facet):
     """A config key, and why a step is invalid where it is set."""
 
-    key: Name = Field(description="HF config key.")
+    key: ConfigKey = Field(description="HF config key.")
     reason: Prose = Field(description="Why the step would change the model then.")
 
 

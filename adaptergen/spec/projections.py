@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from adaptergen.spec.facet import Facet
-from adaptergen.spec.values import Name, Path
+from adaptergen.spec.values import ConfigKey, Path
 
 
 class SeparateProjections(Facet):
@@ -75,8 +75,8 @@ class FusedProjections(Facet):
 class SingleHead(Facet):
     """When all query heads share one key and value head (MQA)."""
 
-    when: Name = Field(description="HF config key under which they do.")
-    unless: Name | None = Field(
+    when: ConfigKey = Field(description="HF config key under which they do.")
+    unless: ConfigKey | None = Field(
         default=None, description="HF config key under which they do not all the same."
     )
 
@@ -84,13 +84,13 @@ class SingleHead(Facet):
 class Heads(Facet):
     """HF config keys of the head counts; MHA, GQA and MQA differ in these numbers only."""
 
-    query: Name = Field(description="Config key of the number of query heads.")
-    key_value: Name | None = Field(
+    query: ConfigKey = Field(description="Config key of the number of query heads.")
+    key_value: ConfigKey | None = Field(
         default=None,
         description="Config key of the number of key and value heads; where there is none, every"
         " query head has its own.",
     )
-    head_dim: Name | None = Field(
+    head_dim: ConfigKey | None = Field(
         default=None,
         description="Config key of the head size; where it is missing or null, the hidden size"
         " divided by the number of query heads.",

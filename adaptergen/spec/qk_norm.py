@@ -5,14 +5,14 @@ from typing import Annotated, ClassVar, TypeAlias
 from pydantic import Field
 
 from adaptergen.spec.facet import Choice, Facet, OneOf, Word
-from adaptergen.spec.values import Decided, Name
+from adaptergen.spec.values import Decided, PartName
 
 
 class QKNorms(Facet):
     """The norms of queries and keys."""
 
-    q: Name = Field(description="Norm of the queries.")
-    k: Name = Field(description="Norm of the keys.")
+    q: PartName = Field(description="Norm of the queries.")
+    k: PartName = Field(description="Norm of the keys.")
     present: Decided = Field(
         default=True, description="Whether they are there, or the HF config key that decides."
     )

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 from pydantic import Field
 
 from adaptergen.spec.facet import Choice, Facet, OneOf, Word
-from adaptergen.spec.values import Name
+from adaptergen.spec.values import Attribute
 
 
 class AllLayers(Word):
@@ -22,7 +22,7 @@ class FlaggedLayers(Choice):
     word: ClassVar[str] = "flag"
     every_layer: ClassVar[bool] = False
 
-    flag: Name = Field(description="Attribute of the HF attention module, such as `use_rope`.")
+    flag: Attribute = Field(description="Attribute of the HF attention module, such as `use_rope`.")
 
     @property
     def fact(self) -> str:

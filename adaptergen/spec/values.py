@@ -3,6 +3,7 @@
 import keyword
 import re
 from dataclasses import dataclass
+from enum import Enum
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -10,6 +11,14 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 _MAX_LENGTH = 2000
 _MAX_NAME = 200
+
+
+class Denotes(Enum):
+    """What of HF a name stands for."""
+
+    KEY = "config key"
+    PART = "module or parameter"
+    ATTRIBUTE = "attribute of attention"
 
 
 @dataclass(frozen=True)
@@ -120,8 +129,11 @@ ClassName: TypeAlias = Annotated[
     Matches(r"(?!ForCausalLM$)[A-Z][A-Za-z0-9_]*", "a class name such as LlamaForCausalLM"),
 ]
 Name: TypeAlias = Annotated[str, Matches(_NAME, "a name of letters, digits and underscores")]
+ConfigKey: TypeAlias = Annotated[Name, Denotes.KEY]
+PartName: TypeAlias = Annotated[Name, Denotes.PART]
+Attribute: TypeAlias = Annotated[Name, Denotes.ATTRIBUTE]
 Path: TypeAlias = Annotated[
-    str, Matches(rf"{_NAME}(\.[A-Za-z0-9_]+)*", "a dotted path such as model.layers")
+    str, Matches(rf"{_NAME}(\.[A-Za-z0-9_]+)*", "a dotted path such as model.layers"), Denotes.PART
 ]
 ImportedName: TypeAlias = Annotated[
     str,

@@ -5,13 +5,20 @@ from typing import Annotated
 from pydantic import Field
 
 from adaptergen.spec.facet import Facet
-from adaptergen.spec.values import CheckName, LeavingOutNull, MutantName, Name, Prose, SettingName
+from adaptergen.spec.values import (
+    CheckName,
+    ConfigKey,
+    LeavingOutNull,
+    MutantName,
+    Prose,
+    SettingName,
+)
 
 
 class Verification(Facet):
     """What verification has to be told; nothing here changes the adapter."""
 
-    config: Annotated[dict[Name, Prose], LeavingOutNull] = Field(
+    config: Annotated[dict[ConfigKey, Prose], LeavingOutNull] = Field(
         default={},
         description="HF config keys that change what the model computes and that no claim names,"
         " with what takes care of each.",

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, TypeAlias
 from pydantic import Field
 
 from adaptergen.spec.facet import Choice, OneOf, Word
-from adaptergen.spec.values import Name
+from adaptergen.spec.values import Attribute, ConfigKey
 
 
 class NoWindow(Word):
@@ -20,7 +20,7 @@ class ConfigWindow(Choice):
 
     word: ClassVar[str] = "config"
 
-    config: Name = Field(description="HF config key, such as `sliding_window`.")
+    config: ConfigKey = Field(description="HF config key, such as `sliding_window`.")
 
     @property
     def fact(self) -> str:
@@ -33,7 +33,7 @@ class FlaggedWindow(Choice):
 
     word: ClassVar[str] = "flag"
 
-    flag: Name = Field(
+    flag: Attribute = Field(
         description="Attribute of the HF attention module, such as `sliding_window`."
     )
 

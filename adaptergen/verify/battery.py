@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from adaptergen.errors import did_you_mean, failure
@@ -14,7 +15,7 @@ from adaptergen.verify.layers import layer_facts
 from adaptergen.verify.listed import refuse_unknown
 from adaptergen.verify.mutants import run_mutants
 from adaptergen.verify.precision import comparable
-from adaptergen.verify.record import MutantResult, Record, Status
+from adaptergen.verify.record import CheckResult, MutantResult, Record, Status
 from adaptergen.verify.running import run_checks
 from adaptergen.verify.select import Selection
 from adaptergen.verify.share import ALONE, Share
@@ -46,6 +47,7 @@ def run(
     subject = Subject(spec, module_path, respelled(spec.architecture, overrides, spec.tiny))
 
     results = run_checks(subject, chosen if share.first else [], lambda c: progress(c.name))
+    results = [_located(loaded, result) for result in results]
     with comparable():
         layers = layer_facts(subject) if share.first else ()
         limits, swept = spec.verification.limits, with_variants and share.first
@@ -69,6 +71,15 @@ def run(
         mutants,
         unmutated=unmutated,
     )
+
+
+def _located(loaded: LoadedSpec, result: CheckResult) -> CheckResult:
+    """A result whose problems say where the spec makes the claims that they contradict."""
+    problems = (
+        replace(problem, location=loaded.location(problem.claim)) if problem.claim else problem
+        for problem in result.problems
+    )
+    return replace(result, problems=tuple(problems))
 
 
 def _refuse_unknown_keys(path: str, spec: Spec, overrides: dict[str, Any]) -> None:

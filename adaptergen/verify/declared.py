@@ -1,7 +1,8 @@
 """What a spec declares of HF's modules and parameters, each with the claim that does."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import singledispatch
+from typing import Any
 
 from adaptergen.spec.attention import (
     Attention,
@@ -11,6 +12,7 @@ from adaptergen.spec.attention import (
     OpaqueAttention,
     ReimplementedAttention,
 )
+from adaptergen.spec.leaves import keys_named
 from adaptergen.spec.mlp import (
     DenseLayers,
     FusedGatedMlp,
@@ -23,7 +25,6 @@ from adaptergen.spec.mlp import (
     SideMlp,
 )
 from adaptergen.spec.model import Spec
-from adaptergen.spec.processing import InvalidWhere
 from adaptergen.spec.qk_norm import HeadModulesQKNorm
 from adaptergen.verify.heads import head_counts
 from adaptergen.verify.structure import Structure, decided
@@ -54,29 +55,14 @@ def biases(spec: Spec) -> dict[str, tuple[str, bool | str]]:
     return found
 
 
-def switches(spec: Spec) -> dict[str, bool | str]:
-    """Constants or config keys that decide whether something is there, by claim."""
-    norms = spec.attention.qk_norm.norms
-    attention = spec.attention
-    latents = {"attention.bias": attention.bias} if isinstance(attention, LatentAttention) else {}
-    return {
-        **{claim: value for claim, (_, value) in biases(spec).items()},
-        **{f"layouts.{i}.when": layout.when for i, layout in enumerate(spec.layouts)},
-        "block.post_norms": getattr(spec.block, "post_norms", True),
-        "attention.qk_norm": norms.present if norms else False,
-        "tied_embeddings": spec.tied_embeddings,
-        "unembed_bias": spec.unembed_bias,
-        **latents,
-        **{f"processing.{step}": key for step, key in _conditions(spec)},
-    }
-
-
-def _conditions(spec: Spec) -> Iterator[tuple[str, str]]:
-    """Processing steps that are invalid where a config key is set, with the key."""
-    for step in type(spec.processing).model_fields:
-        said = getattr(spec.processing, step)
-        if isinstance(said, InvalidWhere):
-            yield step, said.invalid_where.key
+def conditions(spec: Spec, config: Any) -> Iterator[tuple[str, object, str]]:
+    """Config keys with the other value that decides otherwise, and the claim that names each."""
+    for key, claim in keys_named(spec).items():
+        value = getattr(config, key, None)
+        if isinstance(value, bool) and key not in spec.refused:
+            yield key, not value, claim
+    if isinstance(spec.attention, LatentAttention):
+        yield spec.attention.compressed, None, "attention.compressed"
 
 
 def accepted(spec: Spec, models: Iterable[Structure]) -> Iterator[Structure]:
@@ -84,15 +70,6 @@ def accepted(spec: Spec, models: Iterable[Structure]) -> Iterator[Structure]:
     for built in models:
         if not any(decided(built.config, key) for key in spec.refused):
             yield built
-
-
-def first_claims(said: Mapping[str, object]) -> dict[str, str]:
-    """The config keys among what claims say, each with the first claim that names it."""
-    keys: dict[str, str] = {}
-    for claim, value in said.items():
-        if isinstance(value, str):
-            keys.setdefault(value, claim)
-    return keys
 
 
 def parameters(spec: Spec, built: Structure) -> dict[str, str]:

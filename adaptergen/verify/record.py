@@ -27,7 +27,7 @@ class Problem:
     """One thing that is wrong: where, by how much, and which claim of the spec it contradicts.
 
     `follows` is the activation where bridge and HF first differ, if this is a consequence of it.
-    `what` names what differs.
+    `what` names what differs. `location` is where the spec makes the claim: `file:line:column`.
     """
 
     message: str
@@ -36,11 +36,17 @@ class Problem:
     difference: float | None = None
     follows: str = ""
     what: str = ""
+    location: str = ""
 
     @property
     def place(self) -> str:
         """What differs, named as TL names hooks."""
         return self.what if self.layer is None else f"blocks.{self.layer}.{self.what}"
+
+    @property
+    def said(self) -> str:
+        """The message, with where the spec makes the claim."""
+        return f"{self.message} ({self.location})" if self.location else self.message
 
 
 @dataclass(frozen=True)

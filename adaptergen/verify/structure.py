@@ -13,13 +13,15 @@ from adaptergen.verify.perturb import shown
 class Structure:
     """Shapes of all parameters by name, and which names stand for the same parameter.
 
-    `changes` are the config keys that differ from the tiny model's.
+    `parts` are the paths of all modules, parameters and buffers. `changes` are the config keys that
+    differ from the tiny model's.
     """
 
     config: Any
     shapes: dict[str, tuple[int, ...]]
     identities: dict[str, int]
     changes: dict[str, Any]
+    parts: frozenset[str]
 
     def tied(self, one: str, other: str) -> bool:
         """Whether two names stand for the same parameter."""
@@ -58,7 +60,9 @@ def _build(hf: HfModel, changes: dict[str, Any]) -> Structure:
     named = dict(model.named_parameters(remove_duplicate=False))
     shapes = {name: tuple(parameter.shape) for name, parameter in named.items()}
     identities = {name: id(parameter) for name, parameter in named.items()}
-    return Structure(config, shapes, identities, changes)
+    modules = (name for name, _ in model.named_modules(remove_duplicate=False))
+    parts = frozenset((*modules, *named, *(name for name, _ in model.named_buffers())))
+    return Structure(config, shapes, identities, changes, parts)
 
 
 def structures(hf: HfModel) -> list[Structure]:

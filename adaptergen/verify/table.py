@@ -181,7 +181,7 @@ def _diagnosis(found: Diagnosis) -> list[str]:
 def _explained(check: str, problems: Sequence[Problem]) -> list[str]:
     # Differences mostly follow from the first one; facts stand for themselves.
     shown = problems[: _SHOWN_FACTS if problems[0].difference is None else 1]
-    lines = [f"  {check}: {visible(problem.message)}" for problem in shown]
+    lines = [f"  {check}: {visible(problem.said)}" for problem in shown]
     more = len(problems) - len(shown)
     return [*lines, f"  {check}: and {more} more"] if more else lines
 

@@ -112,33 +112,38 @@ CLAIMS = [
     ),
     Case(
         "no biases",
-        {"claims.bias": "layer 0 HF's self_attn.q_proj has a bias; contradicts attention.bias.q"},
+        {"claims.parameters": "HF's self_attn.q_proj has a bias; contradicts attention.bias.q"},
         spec="qwen2",
         change={"attention.bias": False},
-        layer=0,
     ),
     Case(
         "no biases, though a config key brings them",
-        {"claims.bias": "HF's self_attn.q_proj has a bias with attention_bias=True"},
+        {"claims.parameters": "HF's self_attn.q_proj has a bias with attention_bias=True"},
         spec="llama",
         change={"attention.bias": False},
     ),
     Case(
         "biases that HF lacks",
-        {"claims.bias": "HF's self_attn.q_proj has no bias"},
+        {
+            "claims.parameters": "HF has no parameter model.layers.{i}.self_attn.q_proj.bias;"
+            " contradicts attention.bias.q"
+        },
         spec="mistral",
         change={"attention.bias": True},
     ),
     Case(
         "biases decided by a key that HF lacks",
-        {"claims.bias": "HF's config has no key 'mlp_bias'"},
+        {"claims.named": "HF's MistralConfig has no key 'mlp_bias'; write `mlp.bias.gate: false`"},
         spec="mistral",
         change={"mlp.bias": "mlp_bias"},
         only=True,
     ),
     Case(
         "biases decided by another key",
-        {"claims.bias": "HF's mlp.gate_proj has no bias with attention_bias=True"},
+        {
+            "claims.parameters": "HF has no parameter model.layers.{i}.mlp.gate_proj.bias"
+            " with attention_bias=True; contradicts mlp.bias.gate"
+        },
         spec="llama",
         change={"mlp.bias": "attention_bias"},
     ),
@@ -200,7 +205,7 @@ CLAIMS = [
     ),
     Case(
         "heads counted by a key that HF lacks",
-        {"claims.heads": "HF's config has no key 'n_head'; contradicts attention.heads.query"},
+        {"claims.named": "HF's SmolLM3Config has no key 'n_head'"},
         change={"attention.heads.query": "n_head"},
     ),
     Case(

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from adaptergen.spec.leaves import keys_named
 from adaptergen.spec.load import Loader
 from adaptergen.verify.checks import claims_fields
-from adaptergen.verify.checks.claims_fields import named_keys
 from adaptergen.verify.running import run_checks
 from adaptergen.verify.subject import Subject
 from tests.verify.conftest import ROOT, changed, hf_model, load, module_of
@@ -15,19 +15,19 @@ DELEGATED = ROOT / "tests" / "verify" / "delegated"
 
 
 def test_named_keys_are_those_that_claims_name() -> None:
-    assert set(named_keys(load("smollm3").spec)) == {
+    assert set(keys_named(load("smollm3").spec)) == {
         "attention_bias", "mlp_bias", "tie_word_embeddings",
         "num_attention_heads", "num_key_value_heads", "head_dim",
         "rms_norm_eps", "hidden_act",
     }  # fmt: skip
-    assert named_keys(load("mistral").spec)["sliding_window"] == "attention.window"
-    keys = named_keys(load("granite").spec)
+    assert keys_named(load("mistral").spec)["sliding_window"] == "attention.window.config"
+    keys = keys_named(load("granite").spec)
     assert keys["residual_multiplier"] == "multipliers.residual"
-    assert keys["logits_scaling"] == "multipliers.logits"
-    assert named_keys(load("qwen3_moe").spec)["num_experts"] == "mlp.count"
-    assert named_keys(load("gpt_neox").spec)["use_parallel_residual"] == "layouts.0.when"
-    assert named_keys(load("hyperclovax").spec)["use_post_norm"] == "block.post_norms"
-    assert named_keys(load("phimoe").spec)["lm_head_bias"] == "unembed_bias"
+    assert keys["logits_scaling"] == "multipliers.logits.divide"
+    assert keys_named(load("qwen3_moe").spec)["num_experts"] == "mlp.count"
+    assert keys_named(load("gpt_neox").spec)["use_parallel_residual"] == "layouts.0.when"
+    assert keys_named(load("hyperclovax").spec)["use_post_norm"] == "block.post_norms"
+    assert keys_named(load("phimoe").spec)["lm_head_bias"] == "unembed_bias"
     assert hf_model("mistral").config.sliding_window == 8
 
 

@@ -104,7 +104,7 @@ def test_every_value_that_takes_an_argument_has_wrong_ones() -> None:
         ("build.block.ln1-ln2.swapped", "hooks.norms"),
         ("build.attention.projections.k-v.swapped", "hooks.attention"),
         ("build.mlp.gate-in.swapped", "hooks.mlp"),
-        ("spec.mlp.bias.gate.false", "claims.bias"),
+        ("spec.mlp.bias.gate.false", "claims.parameters"),
         ("spec.attention.window.none", "claims.window"),
         ("spec.attention.heads.query-key_value.swapped", "claims.heads"),
         ("spec.tied_embeddings.false", "claims.tied"),

@@ -25,7 +25,7 @@ from adaptergen.verify.table import table
 from tests.verify.samples import GREEN, RED, STOPPED
 
 CHECK = Check("forward.logits", "Logits equal HF's.", "attention.heads", 1e-9, lambda _: ())
-PASSED = CheckResult("claims.bias", "claims", Status.PASSED)
+PASSED = CheckResult("claims.tied", "claims", Status.PASSED)
 MEASURED = CheckResult("forward.logits", "forward", Status.PASSED, worst=2e-16, tolerance=1e-9)
 
 

@@ -5,27 +5,10 @@ from typing import Any
 
 from adaptergen.spec.model import Spec
 from adaptergen.verify.check import Evidence, Fact, check
-from adaptergen.verify.declared import biases
 from adaptergen.verify.heads import head_counts, headed
 from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.structure import Structure, decided, structure, structures
 from adaptergen.verify.subject import Subject
-
-
-@check(
-    "claims.bias", "Biases are there exactly where the spec says, under both values of each key."
-)
-def bias(subject: Subject) -> Iterator[Evidence]:
-    """Every boolean config key is flipped, so that a key the spec does not name is found."""
-    for claim, (path, value) in biases(subject.spec).items():
-        yield from _known(subject, value, claim)
-        yield from _first_wrong(_bias_facts(subject, claim, path, value))
-    value, path = subject.spec.unembed_bias, f"{subject.spec.paths.unembed}.bias"
-    yield from _known(subject, value, "unembed_bias")
-    for built in structures(subject.hf):
-        found = path in built.shapes
-        text = f"HF's unembedding has {'a' if found else 'no'} bias{built.setting}"
-        yield Fact(found == decided(built.config, value), text, claim="unembed_bias")
 
 
 @check(
@@ -36,7 +19,6 @@ def bias(subject: Subject) -> Iterator[Evidence]:
 def tied(subject: Subject) -> Iterator[Evidence]:
     """Under both values of the config key, and with every other boolean key flipped."""
     spec = subject.spec
-    yield from _known(subject, spec.tied_embeddings, "tied_embeddings")
     facts = []
     for built in structures(subject.hf):
         names = (f"{spec.paths.embed}.weight", f"{spec.paths.unembed}.weight")
@@ -49,12 +31,7 @@ def tied(subject: Subject) -> Iterator[Evidence]:
 @check("claims.heads", "Projections are as wide as the head counts of the config make them.")
 def heads(subject: Subject) -> Iterator[Evidence]:
     """With fewer, equal and single key and value heads, and another head size."""
-    spec = headed(subject.spec).heads
-    named = {"query": spec.query, "key_value": spec.key_value, "head_dim": spec.head_dim}
-    config = subject.hf.config
-    for role, key in named.items():
-        missing = key is not None and not hasattr(config, key)
-        yield Fact(not missing, f"HF's config has no key '{key}'", claim=f"attention.heads.{role}")
+    assert subject.hf.model is not None
     for changes in head_settings(subject.spec):
         try:
             built = structure(subject.hf, changes)
@@ -94,21 +71,6 @@ def width_facts(subject: Subject, built: Structure) -> Iterator[Fact]:
             found = built.shapes.get(path)
             text = f"HF's {name} is {found}, not {wanted} ({count} heads of {size})"
             yield Fact(found == wanted, f"{text}{built.setting}", number, claim)
-
-
-def _bias_facts(subject: Subject, claim: str, path: str, value: bool | str) -> Iterator[Fact]:
-    for built in structures(subject.hf):
-        claimed = decided(built.config, value)
-        for number, name in subject.below(f"{path}.bias"):
-            found = name in built.shapes
-            text = f"HF's {path} has {'a' if found else 'no'} bias{built.setting}"
-            yield Fact(found == claimed, text, number, claim)
-
-
-def _known(subject: Subject, value: bool | str, claim: str) -> Iterator[Evidence]:
-    if isinstance(value, str):
-        exists = value in subject.hf.config.to_dict()
-        yield Fact(exists, f"HF's config has no key '{value}'", claim=claim)
 
 
 def _first_wrong(facts: Iterable[Fact]) -> Iterator[Evidence]:

@@ -5,14 +5,14 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
-from adaptergen.spec.attention import HeadedAttention, LatentAttention, ReimplementedAttention
+from adaptergen.spec.attention import HeadedAttention, ReimplementedAttention
+from adaptergen.spec.leaves import keys_named
 from adaptergen.spec.model import Spec
-from adaptergen.spec.window import ConfigWindow
 from adaptergen.verify import probe
 from adaptergen.verify.check import Evidence, Fact, check
 from adaptergen.verify.checks.claims_config import width_facts
 from adaptergen.verify.checks.claims_positions import rope_layers, window
-from adaptergen.verify.declared import first_claims, parameters, switches
+from adaptergen.verify.declared import parameters
 from adaptergen.verify.heads import headed
 from adaptergen.verify.layers import rotation_claimed, windows_claimed
 from adaptergen.verify.once import UnavailableError
@@ -34,7 +34,7 @@ def config(subject: Subject) -> Iterator[Evidence]:
     """
     for _, path in subject.below(subject.spec.attention.path):
         subject.hf.module(path)
-    named, waived = named_keys(subject.spec), subject.spec.verification.config
+    named, waived = keys_named(subject.spec), subject.spec.verification.config
     settings = moves(subject.hf.config)
     for key in waived:
         exists = key in subject.hf.config.to_dict()
@@ -63,29 +63,6 @@ def moves(config: Any) -> dict[str, list[dict[str, Any]]]:
     """The settings that move each config key alone."""
     found = groupby(perturbations(config), key=lambda move: move[0])
     return {key: [changes for _, changes in group] for key, group in found}
-
-
-def named_keys(spec: Spec) -> dict[str, str]:
-    """The config keys that claims name, each with one of these claims."""
-    attention, reach = spec.attention, spec.attention.window
-    decided: dict[str, object] = {**switches(spec)}
-    if isinstance(attention, LatentAttention):
-        decided["attention.query_heads"] = attention.query_heads
-        decided["attention.compressed"] = attention.compressed
-        decided["attention.value_head_dim"] = attention.value_head_dim
-    if isinstance(attention, HeadedAttention):
-        heads = attention.heads.model_dump(exclude={"single"})
-        decided |= {f"attention.heads.{role}": key for role, key in heads.items()}
-        single = attention.heads.single.model_dump() if attention.heads.single else {}
-        decided |= {f"attention.heads.single.{role}": key for role, key in single.items()}
-    decided |= {**spec.multipliers.keys, **_constants(spec)}
-    decided |= {f"layouts.{i}.when": layout.when for i, layout in enumerate(spec.layouts)}
-    decided |= {f"refused.{key}": key for key in spec.refused}
-    decided["mlp.width"] = getattr(spec.mlp, "width", None)
-    decided["mlp.count"] = getattr(spec.mlp, "count", None)
-    if isinstance(reach, ConfigWindow):
-        decided["attention.window"] = reach.config
-    return first_claims(decided)
 
 
 def _constants(spec: Spec) -> dict[str, str | None]:

@@ -20,12 +20,25 @@ def mlp(subject: Subject) -> Iterator[Evidence]:
     for number, path in subject.below(subject.spec.mlp.path):
         for holds, text, claim in _facts(subject.spec.mlp, subject.hf, path):
             yield Fact(holds, text, number, f"mlp.{claim}")
+    if isinstance(subject.spec.mlp, MoeMlp) and not subject.overrides:
+        yield from _has_dense_layers(subject, subject.spec.mlp)
     if isinstance(subject.spec.mlp, PlainMlp):
         for number, layer in subject.layers.items():
             found = overwritten(subject.hf, layer, f"{layer}.{subject.spec.mlp.path}")
             text = f"HF's block {'changes' if found else 'does not change'} what its MLP returned"
             holds = found == subject.spec.mlp.overwritten
             yield Fact(holds, text, number, "mlp.overwritten")
+
+
+def _has_dense_layers(subject: Subject, mlp: MoeMlp) -> Iterator[Fact]:
+    """A claim about layers without experts is tested only by a model that has some.
+
+    The spec's own tiny model must have them; a config that the user asks for need not.
+    """
+    experts = [subject.hf.has(path) for _, path in subject.below(f"{mlp.path}.{mlp.experts}")]
+    text = "every layer of the tiny model has experts: set its config so that one has none,"
+    shown = mlp.dense is None or not all(experts)
+    yield Fact(shown, f"{text} or write `mlp.dense: null`", claim="mlp.dense")
 
 
 def overwritten(hf: HfModel, layer: str, path: str) -> bool:

@@ -10,7 +10,7 @@ from adaptergen.spec.attention import OpaqueAttention
 from adaptergen.spec.model import Spec
 from adaptergen.verify import probe
 from adaptergen.verify.check import EXACT, Evidence, Fact, check, largest_difference
-from adaptergen.verify.declared import accepted, linear_layers
+from adaptergen.verify.declared import accepted, biases, linear_layers
 from adaptergen.verify.declared import parameters as declared_parameters
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.once import UnavailableError
@@ -151,11 +151,20 @@ def _accusation(
 ) -> tuple[str, None, str]:
     if name in declared:
         return f"HF has no parameter {pattern}{built.setting}", None, declared[name]
+    for claim, path in _of_biases(spec).items():
+        if f".{name}".endswith(f".{path}.bias"):
+            return f"HF's {path} has a bias{built.setting}", None, claim
     facets = ((f".{spec.attention.path}.", "attention"), (f".{spec.mlp.path}.", "mlp"))
     inside = next((facet for part, facet in facets if part in name), "")
     claim = inside or ("block" if name.startswith(f"{spec.paths.blocks}.") else "paths")
     text = f"HF's parameter {pattern}{built.setting} is reached by no path of the spec"
     return text, None, claim
+
+
+def _of_biases(spec: Spec) -> dict[str, str]:
+    """Path of each layer whose bias a claim decides, by that claim."""
+    found = {claim: path for claim, (path, _) in biases(spec).items()}
+    return {**found, "unembed_bias": spec.paths.unembed}
 
 
 def _kind(

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from adaptergen.spec.attention import LatentAttention, ReimplementedAttention
+from adaptergen.spec.attention import ReimplementedAttention
 from adaptergen.spec.processing import Invalid
 from adaptergen.verify import bridge as bridges
 from adaptergen.verify.check import (
@@ -31,7 +31,7 @@ from adaptergen.verify.checks import (
 from adaptergen.verify.checks.claims_config import head_settings
 from adaptergen.verify.checks.claims_fields import moves
 from adaptergen.verify.checks.kept import kept_alone
-from adaptergen.verify.declared import biases, first_claims, switches
+from adaptergen.verify.declared import biases, conditions
 from adaptergen.verify.once import UnavailableError, one_line
 from adaptergen.verify.perturb import shown
 from adaptergen.verify.probe import changed
@@ -57,23 +57,12 @@ _OF_BLOCKS = (
 def flags(subject: Subject) -> Iterator[Evidence]:
     """Blocks, hooks, weights, logits and, where valid, log-probabilities in compatibility mode."""
     _require_right(subject, blocks=True)
-    flipped = list(_flipped(subject))
+    flipped = list(conditions(subject.declared, subject.hf.config))
     if not flipped:
         raise NotApplicableError("no claim of the spec names a config key that can be flipped")
     for key, value, claim in flipped:
         changes = {key: value}
         yield from _right_with(subject.variant(**changes), changes, claim, blocks=True)
-
-
-def _flipped(subject: Subject) -> Iterator[tuple[str, object, str]]:
-    """Config keys with the other value that decides otherwise, and the claim that names each."""
-    for key, claim in first_claims(switches(subject.declared)).items():
-        value = getattr(subject.hf.config, key, None)
-        if isinstance(value, bool):
-            yield key, not value, claim
-    attention = subject.spec.attention
-    if isinstance(attention, LatentAttention):
-        yield attention.compressed, None, "attention.compressed"
 
 
 @check(

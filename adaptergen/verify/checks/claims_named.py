@@ -1,0 +1,131 @@
+"""Is everything that the spec names there in HF, where some model that is run has it?"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from difflib import get_close_matches
+
+from adaptergen.spec.leaves import Leaf, leaves
+from adaptergen.spec.values import Denotes
+from adaptergen.verify.check import Evidence, Fact, check
+from adaptergen.verify.declared import conditions
+from adaptergen.verify.hf import HfModel, hf_config
+from adaptergen.verify.once import UnavailableError
+from adaptergen.verify.perturb import perturbations
+from adaptergen.verify.structure import structure
+from adaptergen.verify.subject import Subject
+
+_SHOWN = 8
+_NEAREST = 3
+# Of a key that is waived another check says so.
+_ELSEWHERE = ("verification.",)
+
+
+@check("claims.named", "HF has every config key, module and parameter that the spec names.")
+def named(subject: Subject) -> Iterator[Evidence]:
+    """Parts may be missing in the tiny model if a key that a claim names brings them about.
+
+    The adapter is run with each such key flipped, by other checks.
+    """
+    found = [leaf for leaf in leaves(subject.declared) if not leaf.claim.startswith(_ELSEWHERE)]
+    yield from _parts(subject, [leaf for leaf in found if leaf.denotes is Denotes.PART])
+    yield from _keys(subject.hf, [leaf for leaf in found if leaf.denotes is Denotes.KEY])
+
+
+def _keys(hf: HfModel, found: list[Leaf]) -> Iterator[Fact]:
+    """Each key once, however many claims name it."""
+    first: dict[str, Leaf] = {}
+    for leaf in found:
+        first.setdefault(leaf.value, leaf)
+    others = [name for name in hf.config.to_dict() if name not in hf.settings]
+    for key, leaf in first.items():
+        text = f"HF's {type(hf.config).__name__} has no key '{key}'"
+        nearest = get_close_matches(key, others, _NEAREST)
+        yield Fact(has_key(hf, key), f"{text}{_instead(nearest, leaf)}", claim=leaf.claim)
+
+
+def has_key(hf: HfModel, key: str) -> bool:
+    """Whether HF's config has a key without being told: it keeps any that it is given.
+
+    HF may also ask for a key that its config lacks, with a default; then parameters depend on it.
+    """
+    config = hf.config
+    if key in config.attribute_map or isinstance(getattr(type(config), key, None), property):
+        return True
+    if key not in hf.settings:
+        return key in config.to_dict()
+    others = {name: value for name, value in hf.settings.items() if name != key}
+    try:
+        own = hf_config(hf.architecture, others)
+    except Exception:
+        # HF cannot do without it.
+        return True
+    return key in own.to_dict() or _shapes_depend(hf, key)
+
+
+def _shapes_depend(hf: HfModel, key: str) -> bool:
+    for changes in (changes for field, changes in perturbations(hf.config) if field == key):
+        with suppress(UnavailableError):
+            if structure(hf, changes).shapes != structure(hf, {}).shapes:
+                return True
+    return False
+
+
+def _parts(subject: Subject, found: list[Leaf]) -> Iterator[Fact]:
+    """Paths that start at a block are looked for in all of them."""
+    there = _there(subject)
+    blocks = subject.declared.paths.blocks
+    below = {place for part in there if (place := _below_a_block(part, blocks))}
+    for leaf in found:
+        places, whole = (below, "block") if leaf.in_blocks else (there, "model")
+        holder = leaf.place.removesuffix(leaf.value).removesuffix(".")
+        if places and (not holder or holder in places):
+            # Otherwise another leaf names the module that is missing.
+            yield _part(leaf, places, whole)
+
+
+def _part(leaf: Leaf, places: set[str], whole: str) -> Fact:
+    """Whether the part is there, and if not, what its innermost module that is there has."""
+    holder, _, name = leaf.place.rpartition(".")
+    while holder and holder not in places:
+        holder, _, name = holder.rpartition(".")
+    text = f"HF's {holder or whole} has no '{name}' under any config that is run"
+    instead = _instead(_nearest(name, _children(places, holder)), leaf)
+    return Fact(leaf.place in places, f"{text}{instead}", claim=leaf.claim)
+
+
+def _there(subject: Subject) -> set[str]:
+    """Modules, parameters and buffers of the tiny model, and of it with each key flipped."""
+    hf = subject.hf
+    found: set[str] = set()
+    settings = [{key: value} for key, value, _ in conditions(subject.declared, hf.config)]
+    for changes in [{}, *settings]:
+        try:
+            found |= structure(hf, changes).parts
+        except UnavailableError:
+            if not changes:
+                raise
+    return found
+
+
+def _below_a_block(part: str, blocks: str) -> str:
+    start, _, place = part.removeprefix(f"{blocks}.").partition(".")
+    return place if part.startswith(f"{blocks}.") and start.isdigit() else ""
+
+
+def _children(places: set[str], holder: str) -> list[str]:
+    start = f"{holder}." if holder else ""
+    below = (place.removeprefix(start) for place in places if place.startswith(start))
+    return sorted({name.partition(".")[0] for name in below})
+
+
+def _nearest(name: str, siblings: list[str]) -> list[str]:
+    """What there is instead, the most alike first."""
+    alike = get_close_matches(name, siblings, _SHOWN, cutoff=0.0)
+    return [*alike, *(other for other in siblings if other not in alike)][:_SHOWN]
+
+
+def _instead(nearest: list[str], leaf: Leaf) -> str:
+    """What to write."""
+    there = f"; it has {', '.join(nearest)}" if nearest else ""
+    without = f"; write `{leaf.without}` if there is none" if leaf.without else ""
+    return there + without

@@ -1,0 +1,109 @@
+"""Broken specs: claims that name what HF does not have, under no config."""
+
+from tests.verify.case import Case
+
+NAMES = [
+    Case(
+        "query and key norms that no config brings about",
+        {"claims.named": "HF's LlamaConfig has no key 'nosuch_key'"},
+        spec="llama",
+        change={
+            "attention.qk_norm": {
+                "per_head": {"q": "nosuch_q", "k": "nosuch_k", "present": "nosuch_key"}
+            }
+        },
+        only=True,
+    ),
+    Case(
+        "norms that a key of something else is said to bring about",
+        {"claims.named": "HF's self_attn has no 'q_layernorm' under any config that is run"},
+        spec="stablelm",
+        change={
+            "attention.qk_norm": {
+                "per_head": {"q": "q_layernorm", "k": "nosuch_k", "present": "tie_word_embeddings"}
+            }
+        },
+    ),
+    Case(
+        "dense layers that have other names",
+        {"claims.named": "HF's mlp has no 'nosuch_b' under any config that is run; it has"},
+        spec="qwen3_moe",
+        change={"mlp.dense": {"gate": "gate_proj", "in": "nosuch_b", "out": "down_proj"}},
+    ),
+    Case(
+        "dense layers that do not exist",
+        {
+            "claims.named": "HF's mlp has no 'nosuch_a' under any config that is run; it has gate,"
+            " experts; write `mlp.dense: null` if there is none; contradicts mlp.dense.gate",
+            "claims.mlp": "every layer of the tiny model has experts",
+        },
+        spec="mixtral",
+        change={"mlp.dense": {"gate": "nosuch_a", "in": "nosuch_b", "out": "nosuch_c"}},
+    ),
+    Case(
+        "dense layers that do not exist, by names of experts",
+        {"claims.mlp": "every layer of the tiny model has experts: set its config so that one"},
+        spec="flex_olmo",
+        change={"mlp.dense": {"gate": "gate", "in": "gate", "out": "experts"}},
+    ),
+    Case(
+        "a shared expert behind a projection that HF lacks",
+        {"claims.named": "HF's mlp has no 'shared_gate' under any config that is run"},
+        spec="qwen2_moe",
+        change={"mlp.shared.mix": "shared_gate"},
+    ),
+    Case(
+        "a projection of uncompressed queries that HF lacks",
+        {"claims.named": "HF's self_attn has no 'query_proj' under any config that is run"},
+        spec="deepseek_v3",
+        change={"attention.q": "query_proj"},
+    ),
+    Case(
+        "another layout that a key of another class brings about",
+        {"claims.named": "HF's LlamaConfig has no key 'use_parallel_residual'"},
+        spec="llama",
+        change={
+            "layouts": [
+                {
+                    "when": "use_parallel_residual",
+                    "block": {"topology": "shared", "ln1": "input_layernorm"},
+                }
+            ]
+        },
+    ),
+    Case(
+        "a layout with a norm that HF lacks",
+        {"claims.named": "HF's block has no 'ln_mpl' under any config that is run; it has ln_mlp"},
+        spec="falcon",
+        change={
+            "layouts": [
+                {
+                    "when": "new_decoder_architecture",
+                    "block": {"topology": "parallel", "ln1": "ln_attn", "ln2": "ln_mpl"},
+                },
+                {
+                    "when": "parallel_attn",
+                    "block": {"topology": "shared", "ln1": "input_layernorm"},
+                },
+            ]
+        },
+    ),
+    Case(
+        "models refused for a key that HF lacks",
+        {"claims.named": "HF's FalconConfig has no key 'alibi_bias'"},
+        spec="falcon",
+        change={"refused": {"alibi_bias": "No reason.", "alibi": "A reason."}},
+    ),
+    Case(
+        "a tiny model by a key that HF lacks",
+        {"claims.named": "HF's LlamaConfig has no key 'num_heads'; write `tiny.num_heads: null`"},
+        spec="llama",
+        change={"tiny.num_heads": 4},
+    ),
+    Case(
+        "parameters beside the MLP that HF lacks",
+        {"claims.named": "HF's mlp has no 'bias_of_experts' under any config that is run"},
+        spec="afmoe",
+        change={"mlp.opaque": ["expert_bias", "bias_of_experts"]},
+    ),
+]
