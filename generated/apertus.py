@@ -3,7 +3,7 @@
 # adapter ApertusArchitectureAdapter for ApertusForCausalLM
 # spec apertus 94bbe6edc022
 # spec llama 2bdede56ac67
-# generator b27a5ec2ac54
+# generator 6e8cc55a9a6a
 # templates 5f0a1d900b78
 # body 9043047402a5
 """Apertus architecture adapter.

@@ -3,7 +3,7 @@
 # adapter AriaTextArchitectureAdapter for AriaTextForCausalLM
 # spec aria_text 89f0934dcc2f
 # spec llama 2bdede56ac67
-# generator b27a5ec2ac54
+# generator 6e8cc55a9a6a
 # templates 5f0a1d900b78
 # body 255224922a54
 """AriaText architecture adapter.

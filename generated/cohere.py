@@ -3,7 +3,7 @@
 # adapter CohereArchitectureAdapter for CohereForCausalLM
 # spec cohere 92951a7d0129
 # spec llama 2bdede56ac67
-# generator b27a5ec2ac54
+# generator 6e8cc55a9a6a
 # templates 5f0a1d900b78
 # body 2c5c572fbf73
 """Cohere architecture adapter.

@@ -4,7 +4,7 @@
 # spec dots1 237122b977e7
 # spec glm4_moe 3b206451b383
 # spec llama 2bdede56ac67
-# generator b27a5ec2ac54
+# generator 6e8cc55a9a6a
 # templates 5f0a1d900b78
 # body d896a885ce5d
 """Dots1 architecture adapter.

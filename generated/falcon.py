@@ -2,11 +2,11 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter FalconArchitectureAdapter for FalconForCausalLM
 # spec falcon b77c02ce350a
-# spec gpt_neox efe95a17af1a
+# spec gpt_neox 38c65d9d83a4
 # spec starcoder2 4c001e4e5c27
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator b27a5ec2ac54
+# generator 6e8cc55a9a6a
 # templates 5f0a1d900b78
 # body 9e48e2339a08
 """Falcon architecture adapter.

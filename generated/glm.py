@@ -3,7 +3,7 @@
 # adapter GlmArchitectureAdapter for GlmForCausalLM
 # spec glm 3463140b2366
 # spec llama 2bdede56ac67
-# generator b27a5ec2ac54
+# generator 6e8cc55a9a6a
 # templates 5f0a1d900b78
 # body da3942ff2cb7
 """Glm architecture adapter.

@@ -4,7 +4,7 @@
 # spec glm4 e0e8c8e52b9e
 # spec glm 3463140b2366
 # spec llama 2bdede56ac67
-# generator b27a5ec2ac54
+# generator 6e8cc55a9a6a
 # templates 5f0a1d900b78
 # body 2cce5d2649a6
 """Glm4 architecture adapter.

@@ -3,7 +3,7 @@
 # adapter Glm4MoeArchitectureAdapter for Glm4MoeForCausalLM
 # spec glm4_moe 3b206451b383
 # spec llama 2bdede56ac67
-# generator b27a5ec2ac54
+# generator 6e8cc55a9a6a
 # templates 5f0a1d900b78
 # body 9ef1ace30072
 """Glm4Moe architecture adapter.

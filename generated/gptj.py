@@ -2,11 +2,11 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter GPTJArchitectureAdapter for GPTJForCausalLM
 # spec gptj 31b71e267f7f
-# spec phi 4f6d26a7b5d4
+# spec phi 688c312fc000
 # spec starcoder2 4c001e4e5c27
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator b27a5ec2ac54
+# generator 6e8cc55a9a6a
 # templates 5f0a1d900b78
 # body 1b9516342e58
 """GPT-J architecture adapter.

@@ -3,7 +3,7 @@
 # adapter MistralArchitectureAdapter for MistralForCausalLM
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator b27a5ec2ac54
+# generator 6e8cc55a9a6a
 # templates 5f0a1d900b78
 # body a9b8899ff82a
 """Mistral architecture adapter.

@@ -3,7 +3,7 @@
 # adapter NanoChatArchitectureAdapter for NanoChatForCausalLM
 # spec nanochat 44609d8f749c
 # spec llama 2bdede56ac67
-# generator b27a5ec2ac54
+# generator 6e8cc55a9a6a
 # templates 5f0a1d900b78
 # body 7c0a0ee20942
 """NanoChat architecture adapter.

@@ -5,7 +5,7 @@
 # spec jais2 c838c06bf272
 # spec arcee 4d9662f4c1d9
 # spec llama 2bdede56ac67
-# generator b27a5ec2ac54
+# generator 6e8cc55a9a6a
 # templates 5f0a1d900b78
 # body 32a8d517cd8f
 """Nemotron architecture adapter.

@@ -53,6 +53,9 @@ def has_key(hf: HfModel, key: str) -> bool:
         return True
     if key not in hf.settings:
         return key in config.to_dict()
+    if key not in config.to_dict():
+        # HF has turned it into what it is called today.
+        return True
     others = {name: value for name, value in hf.settings.items() if name != key}
     try:
         own = hf_config(hf.architecture, others)
