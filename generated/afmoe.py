@@ -6,9 +6,9 @@
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
-# generator 6e8cc55a9a6a
-# templates 5f0a1d900b78
-# body 8a9ef748012b
+# generator b5bd5b8ceed7
+# templates 9f7773572900
+# body 0bfc2013b93e
 """Afmoe architecture adapter.
 
 Gated attention, norms on both sides, experts, and full layers that do not rotate.
@@ -24,7 +24,6 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     GatedMLPBridge,
     MoEBridge,
-    MoERouterBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
@@ -33,6 +32,7 @@ from .hook_aware import (
     EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
+    MoERouterBridge,
     RMSNormalizationBridge,
 )
 

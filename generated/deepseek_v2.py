@@ -5,9 +5,9 @@
 # spec deepseek_v3 65c463652a60
 # spec glm4_moe 3b206451b383
 # spec llama 2bdede56ac67
-# generator 6e8cc55a9a6a
-# templates 5f0a1d900b78
-# body 948ac5c07fbc
+# generator b5bd5b8ceed7
+# templates 9f7773572900
+# body 8c0d86939472
 """DeepseekV2 architecture adapter.
 
 Latent attention with positions as complex numbers, and experts behind some dense layers.
@@ -20,7 +20,6 @@ from transformer_lens.model_bridge.generalized_components import (
     GatedMLPBridge,
     MLABlockBridge,
     MoEBridge,
-    MoERouterBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
@@ -29,6 +28,7 @@ from .hook_aware import (
     EmbeddingBridge,
     LinearBridge,
     MLAAttentionBridge,
+    MoERouterBridge,
     RMSNormalizationBridge,
 )
 

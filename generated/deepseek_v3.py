@@ -4,9 +4,9 @@
 # spec deepseek_v3 65c463652a60
 # spec glm4_moe 3b206451b383
 # spec llama 2bdede56ac67
-# generator 6e8cc55a9a6a
-# templates 5f0a1d900b78
-# body 9be1268b48d2
+# generator b5bd5b8ceed7
+# templates 9f7773572900
+# body d2cdf5416ce1
 """DeepseekV3 architecture adapter.
 
 Latent attention, and a mixture of experts behind some dense layers.
@@ -19,7 +19,6 @@ from transformer_lens.model_bridge.generalized_components import (
     GatedMLPBridge,
     MLABlockBridge,
     MoEBridge,
-    MoERouterBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
@@ -28,6 +27,7 @@ from .hook_aware import (
     EmbeddingBridge,
     LinearBridge,
     MLAAttentionBridge,
+    MoERouterBridge,
     RMSNormalizationBridge,
 )
 

@@ -4,9 +4,9 @@
 # spec flex_olmo 0f36772fc081
 # spec olmo2 41b1838a2380
 # spec llama 2bdede56ac67
-# generator 6e8cc55a9a6a
-# templates 5f0a1d900b78
-# body 10ebbbfa3ea1
+# generator b5bd5b8ceed7
+# templates 9f7773572900
+# body 6700cdc71e1e
 """FlexOlmo architecture adapter.
 
 OLMo 2 with a mixture of experts in place of the MLP.
@@ -20,7 +20,6 @@ from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapt
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     MoEBridge,
-    MoERouterBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
@@ -29,6 +28,7 @@ from .hook_aware import (
     EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
+    MoERouterBridge,
     RMSNormalizationBridge,
 )
 

@@ -6,9 +6,9 @@
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
-# generator 6e8cc55a9a6a
-# templates 5f0a1d900b78
-# body ce0d85482166
+# generator b5bd5b8ceed7
+# templates 9f7773572900
+# body 98bb133e202b
 """Flint architecture adapter.
 
 Qwen3's experts beside one for every token, sinks, and full layers that do not rotate.
@@ -24,7 +24,6 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     GatedMLPBridge,
     MoEBridge,
-    MoERouterBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
@@ -32,6 +31,7 @@ from transformer_lens.model_bridge.generalized_components import (
 from .hook_aware import (
     EmbeddingBridge,
     LinearBridge,
+    MoERouterBridge,
     PositionEmbeddingsAttentionBridge,
     RMSNormalizationBridge,
 )

@@ -4,8 +4,8 @@
 # spec glm4 e0e8c8e52b9e
 # spec glm 3463140b2366
 # spec llama 2bdede56ac67
-# generator 6e8cc55a9a6a
-# templates 5f0a1d900b78
+# generator b5bd5b8ceed7
+# templates 9f7773572900
 # body 2cce5d2649a6
 """Glm4 architecture adapter.
 

@@ -4,8 +4,8 @@
 # spec granite_swa 1482bd421b24
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
-# generator 6e8cc55a9a6a
-# templates 5f0a1d900b78
+# generator b5bd5b8ceed7
+# templates 9f7773572900
 # body 253f714ff975
 """GraniteSWA architecture adapter.
 

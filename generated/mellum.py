@@ -6,9 +6,9 @@
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
-# generator 6e8cc55a9a6a
-# templates 5f0a1d900b78
-# body d76a6d0cfa13
+# generator b5bd5b8ceed7
+# templates 9f7773572900
+# body 12e166ddd47c
 """Mellum architecture adapter.
 
 Qwen3's experts, with layers that see a sliding window or everything.
@@ -22,7 +22,6 @@ from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapt
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     MoEBridge,
-    MoERouterBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
@@ -31,6 +30,7 @@ from .hook_aware import (
     EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
+    MoERouterBridge,
     RMSNormalizationBridge,
 )
 

@@ -4,8 +4,8 @@
 # spec ministral aa7a3fb1ee7d
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator 6e8cc55a9a6a
-# templates 5f0a1d900b78
+# generator b5bd5b8ceed7
+# templates 9f7773572900
 # body cc195e54615d
 """Ministral architecture adapter.
 

@@ -5,8 +5,8 @@
 # spec jais2 c838c06bf272
 # spec arcee 4d9662f4c1d9
 # spec llama 2bdede56ac67
-# generator 6e8cc55a9a6a
-# templates 5f0a1d900b78
+# generator b5bd5b8ceed7
+# templates 9f7773572900
 # body 32a8d517cd8f
 """Nemotron architecture adapter.
 

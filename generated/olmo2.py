@@ -3,8 +3,8 @@
 # adapter Olmo2ArchitectureAdapter for Olmo2ForCausalLM
 # spec olmo2 41b1838a2380
 # spec llama 2bdede56ac67
-# generator 6e8cc55a9a6a
-# templates 5f0a1d900b78
+# generator b5bd5b8ceed7
+# templates 9f7773572900
 # body 7aa5f211dba3
 """Olmo2 architecture adapter.
 

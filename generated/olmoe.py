@@ -3,9 +3,9 @@
 # adapter OlmoeArchitectureAdapter for OlmoeForCausalLM
 # spec olmoe e2303ab96034
 # spec llama 2bdede56ac67
-# generator 6e8cc55a9a6a
-# templates 5f0a1d900b78
-# body 2b4b6d5c4336
+# generator b5bd5b8ceed7
+# templates 9f7773572900
+# body c5f77e6627cb
 """Olmoe architecture adapter.
 
 Llama-family decoder with a mixture of experts, and norms of whole queries and keys.
@@ -19,7 +19,6 @@ from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapt
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     MoEBridge,
-    MoERouterBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
@@ -28,6 +27,7 @@ from .hook_aware import (
     EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
+    MoERouterBridge,
     RMSNormalizationBridge,
 )
 

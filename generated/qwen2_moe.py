@@ -6,9 +6,9 @@
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
-# generator 6e8cc55a9a6a
-# templates 5f0a1d900b78
-# body 1b0e2e2cf3ad
+# generator b5bd5b8ceed7
+# templates 9f7773572900
+# body a8555b718804
 """Qwen2Moe architecture adapter.
 
 Qwen2 with a mixture of experts, and a gated one that every token passes through.
@@ -23,7 +23,6 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     GatedMLPBridge,
     MoEBridge,
-    MoERouterBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
@@ -32,6 +31,7 @@ from .hook_aware import (
     EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
+    MoERouterBridge,
     RMSNormalizationBridge,
 )
 

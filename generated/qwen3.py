@@ -4,8 +4,8 @@
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
-# generator 6e8cc55a9a6a
-# templates 5f0a1d900b78
+# generator b5bd5b8ceed7
+# templates 9f7773572900
 # body 50eb1fd9ce21
 """Qwen3 architecture adapter.
 

@@ -29,7 +29,7 @@ PUBLIC_API = {
     "MLABlockBridge": _COMPONENTS,
     "MLPBridge": _COMPONENTS,
     "MoEBridge": _COMPONENTS,
-    "MoERouterBridge": _COMPONENTS,
+    "MoERouterBridge": f".{support.NAME}",
     "NormalizationBridge": f".{support.NAME}",
     "ParallelBlockBridge": _COMPONENTS,
     "ParamProcessingConversion": "transformer_lens.conversion_utils.param_processing_conversion",

@@ -1,7 +1,7 @@
 """Does the spec know every key of HF's config that matters?"""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from itertools import groupby
 from typing import Any
 
@@ -19,6 +19,7 @@ from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.perturb import perturbations, shown
 from adaptergen.verify.structure import Structure, structure
 from adaptergen.verify.subject import Subject
+from adaptergen.verify.versions import exceptions_apply
 
 _CLAIM = "verification.config"
 
@@ -35,9 +36,10 @@ def config(subject: Subject) -> Iterator[Evidence]:
     for _, path in subject.below(subject.spec.attention.path):
         subject.hf.module(path)
     named, waived = keys_named(subject.spec), subject.spec.verification.config
+    known = named.keys() | waived.keys()
     settings = moves(subject.hf.config)
     for key in waived:
-        exists = key in subject.hf.config.to_dict()
+        exists = key in subject.hf.config.to_dict() or not exceptions_apply()
         yield Fact(exists, f"'{key}' is waived, and HF's config has no such key", claim=_CLAIM)
         if key in named:
             yield Fact(False, f"'{key}' is waived, and {named[key]} names it", claim=_CLAIM)
@@ -48,7 +50,11 @@ def config(subject: Subject) -> Iterator[Evidence]:
     for key, changes in settings.items():
         if key in named:
             continue
-        effects = (found for change in changes if (found := effect(subject, change)))
+        effects = (
+            found
+            for change in changes
+            if (found := effect(subject, change)) and not _respells(subject, change, known)
+        )
         said = next(effects, "")
         if key not in waived:
             text = f"{said}, and no claim names '{key}', nor does {_CLAIM} waive it"
@@ -56,7 +62,7 @@ def config(subject: Subject) -> Iterator[Evidence]:
         elif not subject.overrides:
             # With keys that the user has set, a key of the spec may lose its effect.
             text = f"'{key}' is waived, and changes nothing in HF that no claim explains"
-            yield Fact(bool(said), text, claim=_CLAIM)
+            yield Fact(bool(said) or not exceptions_apply(), text, claim=_CLAIM)
 
 
 def moves(config: Any) -> dict[str, list[dict[str, Any]]]:
@@ -88,6 +94,17 @@ def effect(subject: Subject, changes: Mapping[str, Any]) -> str:
         return ""
     explained = _policies(moved) != _policies(subject) and _positions_as_claimed(moved)
     return "" if explained else f"HF's output changes with {setting}"
+
+
+def _respells(subject: Subject, changes: Mapping[str, Any], known: Set[str]) -> bool:
+    """Whether a change does nothing but change keys that are known, as old names of keys do."""
+    hf, before = subject.hf, subject.hf.config.to_dict()
+    moved, batch = _moved(subject, changes).hf, hf.batch(hf.length)
+    after = moved.config.to_dict()
+    others = {key: after[key] for key in after.keys() - changes if after[key] != before.get(key)}
+    if not others or not others.keys() <= known:
+        return False
+    return not probe.changed(_moved(subject, others).hf.logits(batch), moved.logits(batch))
 
 
 def _moved(subject: Subject, changes: Mapping[str, Any]) -> Subject:

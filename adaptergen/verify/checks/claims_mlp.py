@@ -11,6 +11,8 @@ from adaptergen.spec.mlp import FusedGatedMlp, GatedMlp, MoeMlp, OpaqueMlp, Plai
 from adaptergen.verify import probe
 from adaptergen.verify.check import Evidence, Fact, check, largest_difference
 from adaptergen.verify.hf import HfModel
+from adaptergen.verify.once import MissingError
+from adaptergen.verify.routing import routed
 from adaptergen.verify.subject import Subject
 
 
@@ -98,10 +100,8 @@ def _moe(mlp: MoeMlp, hf: HfModel, path: str) -> Iterator[tuple[bool, str, str]]
             text = f"HF's MLP is not act({dense.gate}(x)) * {dense.in_}(x)"
             yield probe.gated_by(hf, path, gate, up, f"{path}.{dense.out}"), text, "dense"
         return
-    routed = hf.call(f"{path}.{mlp.router}").output
-    kinds = [isinstance(part, Tensor) and part.is_floating_point() for part in routed]
     text = f"HF's {mlp.router} does not return logits, weights and numbers of experts"
-    yield kinds == [True, True, False], text, "router"
+    yield _routes(mlp, hf, path), text, "router"
     experts = hf.call(f"{path}.{mlp.experts}").value
     total = hf.call(path).value
     shared = f"{path}.{mlp.shared.path}" if mlp.shared else ""
@@ -110,6 +110,17 @@ def _moe(mlp: MoeMlp, hf: HfModel, path: str) -> Iterator[tuple[bool, str, str]]
     beside = bool(shared) and _parallel(rest, hf.call(shared).value.reshape(total.shape))
     text = f"HF's MLP returns other than {mlp.experts}{f' and {shared}' if shared else ''}"
     yield alone or beside, text, "shared" if shared else "experts"
+
+
+def _routes(mlp: MoeMlp, hf: HfModel, path: str) -> bool:
+    """Whether the router gives each expert a number, and chooses, or leaves that to the MLP."""
+    try:
+        found = routed(hf.call(f"{path}.{mlp.router}").output)
+    except MissingError:
+        return False
+    every = found.logits.shape[-1] == getattr(hf.config, mlp.count, None)
+    # What chooses must not lie around it.
+    return every and (found.experts is not None or "." not in mlp.router)
 
 
 @_facts.register

@@ -24,6 +24,7 @@ from adaptergen.verify import bridge as bridges
 from adaptergen.verify.check import Difference, Evidence, Fact, check, largest_difference
 from adaptergen.verify.divergence import first_divergence
 from adaptergen.verify.hf import Batch
+from adaptergen.verify.routing import routed
 from adaptergen.verify.subject import Subject
 
 _ERRORS = 2.0
@@ -151,7 +152,7 @@ def _chosen(routers: Iterable[nn.Module]) -> Iterator[list[Tensor]]:
     """While active, the numbers of the experts that routers choose [token, expert], sorted."""
     found: list[Tensor] = []
     handles = [
-        router.register_forward_hook(lambda _, __, output: found.append(output[2].sort()[0]))
+        router.register_forward_hook(lambda _, __, results: found.append(routed(results).choice))
         for router in routers
     ]
     try:

@@ -15,6 +15,7 @@ from adaptergen.spec.mlp import (
     OpaqueMlp,
     PlainMlp,
 )
+from adaptergen.verify.routing import routed
 from adaptergen.verify.stages.stage import Layer, Stage
 
 
@@ -92,9 +93,11 @@ def _dense(mlp: MoeMlp, dense: DenseLayers, layer: Layer) -> Iterator[Stage]:
 
 def _router(mlp: MoeMlp, layer: Layer) -> Iterator[Stage]:
     router = layer.call(f"{mlp.path}.{mlp.router}")
-    logits, weights, experts = router.output
+    logits, weights, experts = routed(router.output)
     yield layer.stage("mlp.gate.hook_in", "mlp", "mlp.router", router.input)
     yield layer.stage("mlp.gate.hook_out", "mlp", "mlp.router", logits)
+    if weights is None or experts is None:
+        return
     spread = torch.zeros_like(logits).to(weights.dtype).scatter(-1, experts, weights)
     for hook in ("mlp.gate.hook_expert_weights", "mlp.hook_expert_weights"):
         yield layer.stage(hook, "mlp", "mlp.router", spread)

@@ -1,0 +1,58 @@
+"""Generated adapters are right on other versions of transformers, but where it says so here."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adaptergen.verify import running, versions
+from adaptergen.verify.check import Fact, check
+from adaptergen.verify.record import Status
+from adaptergen.verify.report import read_records
+from adaptergen.verify.subject import Subject
+from tests.environments import overlay, python
+from tests.verify.conftest import ROOT, load, module_of
+
+OLDER = {
+    "5.9": ("transformers==5.9.0", "tokenizers==0.22.2", "huggingface-hub==1.33.0"),
+    "5.23": ("transformers==5.23.0",),
+}
+# Specs that stand for kinds: routers in three forms, positions by old keys of the config.
+FEW = ("llama", "gemma2", "phi", "ernie4_5_moe", "dots1", "mixtral")
+# The checks that fail on transformers 5.9, where HF's classes are other than the specs say.
+ON_5_9 = {name: {"claims.architecture"} for name in ("flint", "granite_swa", "mellum")}
+LACKING = {"5.9": ON_5_9, "5.23": {}}
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("version", OLDER)
+@pytest.mark.parametrize(
+    "specs", [FEW, pytest.param((), marks=pytest.mark.exhaustive)], ids=["few", "all"]
+)
+def test_adapters_are_right_on(version: str, specs: tuple[str, ...], tmp_path: Path) -> None:
+    folder = overlay(f"transformers-{version}", *OLDER[version])
+    report = tmp_path / "report.json"
+    python(folder, "-m", "adaptergen", "verify", *specs, "--quiet", "--json", str(report))
+    records = read_records(str(report))
+    every = tuple(path.stem for path in (ROOT / "specs").glob("*.yaml"))
+    assert sorted(record.spec for record in records) == sorted(specs or every)
+    for record in records:
+        assert record.versions["transformers"].startswith(f"{version}.")
+        failed = {r.check for r in record.results if r.status is Status.FAILED}
+        assert failed == LACKING[version].get(record.spec, set()), record.spec
+
+
+@check("known.failure", "Always holds.")
+def holds(subject: Subject) -> Any:
+    yield Fact(True, "")
+
+
+@pytest.mark.parametrize(("written_for", "status"), [((5, 0), "failed"), ((99, 0), "passed")])
+def test_what_an_older_version_does_not_need_an_exception_for_says_nothing(
+    written_for: tuple[int, int], status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(versions, "_WRITTEN_FOR", written_for)
+    subject = Subject(load("llama").spec, module_of("llama"))
+    subject.known = {"known.failure": "a reason"}
+    (result,) = running.run_checks(subject, [holds])
+    assert result.status == status
