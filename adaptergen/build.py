@@ -70,8 +70,7 @@ class Build:
     def stale(self) -> list[Change]:
         """The files that are out of date, without what they should be: nothing is rendered."""
         changes = [Change(target.module, reason) for target, reason in self._stale.items()]
-        if reason := self._why_support_stale():
-            changes.append(Change(self._support_path, reason))
+        changes += [Change(path, reason) for path, reason in self._stale_support.items()]
         changes += self._orphans()
         if not changes and (reason := self._why_registry_stale(self._entries())):
             changes.append(Change(self._registry_path, reason))
@@ -98,14 +97,16 @@ class Build:
 
         self._output.refuse_file()
         reasons = {target.module: reason for target, reason in self._stale.items()}
-        if reason := self._why_support_stale():
-            reasons[self._support_path] = reason
+        reasons |= self._stale_support
         orphans = self._orphans()
         self._refuse_foreign([*reasons, *(orphan.path for orphan in orphans)])
         renderer = Renderer(self._templates)
         drafts = self._drafts(renderer, self._stale)
-        if self._support_path in reasons:
-            drafts.append(Draft(self._support_path, self._support_stamp, renderer.support()))
+        drafts += [
+            Draft(path, self._support_stamp(name), renderer.support(name))
+            for name, path in self._support.items()
+            if path in reasons
+        ]
         entries = self._entries(drafts)
         registry.check_unique(entries, self._sources(entries))
         if reason := self._why_registry_stale(entries):
@@ -157,15 +158,20 @@ class Build:
         return os.path.join(self.project.output, registry.FILE)
 
     @property
-    def _support_path(self) -> str:
-        return os.path.join(self.project.output, support.FILE)
+    def _support(self) -> dict[str, str]:
+        """The modules that adapters import, and their paths."""
+        return {
+            name: os.path.join(self.project.output, support.file(name)) for name in support.NAMES
+        }
 
-    @property
-    def _support_stamp(self) -> Stamp:
-        return Stamp(support.SOURCE, "", self._common)
+    def _support_stamp(self, name: str) -> Stamp:
+        return Stamp(support.source(name), "", self._common)
 
-    def _why_support_stale(self) -> str:
-        return self._why_not(self._support_path, self._support_stamp)
+    @cached_property
+    def _stale_support(self) -> dict[str, str]:
+        """The modules that adapters import and that are out of date, and why."""
+        reasons = {p: self._why_not(p, self._support_stamp(n)) for n, p in self._support.items()}
+        return {path: reason for path, reason in reasons.items() if reason}
 
     def _stamp(self, target: Target, adapter: str, chain: Sequence[str]) -> Stamp:
         inputs = [("spec", spec_name(path), self._digest(path)) for path in chain]
@@ -211,7 +217,7 @@ class Build:
     def _orphans(self) -> list[Change]:
         if not self.whole:
             return []
-        beside = {self._support_path, self._registry_path}
+        beside = {*self._support.values(), self._registry_path}
         wanted = {target.module for target in self.targets} | beside
         return [
             Change(path, "its spec is gone")

@@ -6,9 +6,9 @@
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
-# generator b5bd5b8ceed7
-# templates 9f7773572900
-# body 0bfc2013b93e
+# generator ac9f895c127c
+# templates 0b143745cc77
+# body 9843ce368d96
 """Afmoe architecture adapter.
 
 Gated attention, norms on both sides, experts, and full layers that do not rotate.
@@ -19,7 +19,6 @@ from typing import Any
 import torch
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     GatedMLPBridge,
@@ -28,6 +27,7 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .base_adapter import BaseAdapter
 from .hook_aware import (
     EmbeddingBridge,
     HookAwareAttentionBridge,
@@ -72,7 +72,7 @@ class _AfmoeAttentionBridge(HookAwareAttentionBridge):
         return bool(hf_attention.is_local_attention)
 
 
-class AfmoeArchitectureAdapter(ArchitectureAdapter):
+class AfmoeArchitectureAdapter(BaseAdapter):
     """Architecture adapter for Afmoe models.
 
     - Norms: RMSNorm.

@@ -3,9 +3,9 @@
 # adapter BitNetArchitectureAdapter for BitNetForCausalLM
 # spec bitnet 0dd08443301e
 # spec llama 2bdede56ac67
-# generator b5bd5b8ceed7
-# templates 9f7773572900
-# body aa73364e03b0
+# generator ac9f895c127c
+# templates 0b143745cc77
+# body 29d12066735c
 """BitNet architecture adapter.
 
 Llama-family decoder with further norms before the output projections.
@@ -16,7 +16,6 @@ from typing import Any
 import torch
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     GatedMLPBridge,
@@ -24,6 +23,7 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .base_adapter import BaseAdapter
 from .hook_aware import (
     EmbeddingBridge,
     HookAwareAttentionBridge,
@@ -42,7 +42,7 @@ class _BitNetAttentionBridge(HookAwareAttentionBridge):
         return normed
 
 
-class BitNetArchitectureAdapter(ArchitectureAdapter):
+class BitNetArchitectureAdapter(BaseAdapter):
     """Architecture adapter for BitNet models.
 
     - Norms: RMSNorm.

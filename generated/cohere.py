@@ -3,9 +3,9 @@
 # adapter CohereArchitectureAdapter for CohereForCausalLM
 # spec cohere 92951a7d0129
 # spec llama 2bdede56ac67
-# generator b5bd5b8ceed7
-# templates 9f7773572900
-# body 2c5c572fbf73
+# generator ac9f895c127c
+# templates 0b143745cc77
+# body 370e95f4cac8
 """Cohere architecture adapter.
 
 Parallel decoder behind one LayerNorm, with adjacent rotary pairs and scaled logits.
@@ -16,7 +16,6 @@ from typing import Any
 import torch
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     GatedMLPBridge,
     ParallelBlockBridge,
@@ -24,6 +23,7 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .base_adapter import BaseAdapter
 from .hook_aware import (
     EmbeddingBridge,
     HookAwareAttentionBridge,
@@ -32,7 +32,7 @@ from .hook_aware import (
 )
 
 
-class CohereArchitectureAdapter(ArchitectureAdapter):
+class CohereArchitectureAdapter(BaseAdapter):
     """Architecture adapter for Cohere models.
 
     - Norms: LayerNorm, without bias.

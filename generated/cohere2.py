@@ -4,9 +4,9 @@
 # spec cohere2 ef3831e334c6
 # spec cohere 92951a7d0129
 # spec llama 2bdede56ac67
-# generator b5bd5b8ceed7
-# templates 9f7773572900
-# body 4a6a2929d72f
+# generator ac9f895c127c
+# templates 0b143745cc77
+# body 5d8250acf22f
 """Cohere2 architecture adapter.
 
 Cohere with sliding layers that rotate, and layers that see everything and do not.
@@ -17,7 +17,6 @@ from typing import Any
 import torch
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     GatedMLPBridge,
     ParallelBlockBridge,
@@ -25,6 +24,7 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .base_adapter import BaseAdapter
 from .hook_aware import (
     EmbeddingBridge,
     HookAwareAttentionBridge,
@@ -68,7 +68,7 @@ class _Cohere2AttentionBridge(HookAwareAttentionBridge):
         return bool(hf_attention.sliding_window)
 
 
-class Cohere2ArchitectureAdapter(ArchitectureAdapter):
+class Cohere2ArchitectureAdapter(BaseAdapter):
     """Architecture adapter for Cohere2 models.
 
     - Norms: LayerNorm, without bias.

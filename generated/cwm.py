@@ -3,9 +3,9 @@
 # adapter CwmArchitectureAdapter for CwmForCausalLM
 # spec cwm 76d598e481a1
 # spec llama 2bdede56ac67
-# generator b5bd5b8ceed7
-# templates 9f7773572900
-# body c857db344f9c
+# generator ac9f895c127c
+# templates 0b143745cc77
+# body c02a10563d0a
 """Cwm architecture adapter.
 
 Llama-family decoder whose layers see a sliding window or everything, layer by layer.
@@ -15,7 +15,6 @@ from typing import Any
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     GatedMLPBridge,
@@ -23,6 +22,7 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .base_adapter import BaseAdapter
 from .hook_aware import (
     EmbeddingBridge,
     HookAwareAttentionBridge,
@@ -31,7 +31,7 @@ from .hook_aware import (
 )
 
 
-class CwmArchitectureAdapter(ArchitectureAdapter):
+class CwmArchitectureAdapter(BaseAdapter):
     """Architecture adapter for Cwm models.
 
     - Norms: RMSNorm.

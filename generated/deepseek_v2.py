@@ -5,9 +5,9 @@
 # spec deepseek_v3 65c463652a60
 # spec glm4_moe 3b206451b383
 # spec llama 2bdede56ac67
-# generator b5bd5b8ceed7
-# templates 9f7773572900
-# body 8c0d86939472
+# generator ac9f895c127c
+# templates 0b143745cc77
+# body b957225ffabb
 """DeepseekV2 architecture adapter.
 
 Latent attention with positions as complex numbers, and experts behind some dense layers.
@@ -15,7 +15,6 @@ Latent attention with positions as complex numbers, and experts behind some dens
 
 from typing import Any
 
-from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     GatedMLPBridge,
     MLABlockBridge,
@@ -24,6 +23,7 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .base_adapter import BaseAdapter
 from .hook_aware import (
     EmbeddingBridge,
     LinearBridge,
@@ -33,7 +33,7 @@ from .hook_aware import (
 )
 
 
-class DeepseekV2ArchitectureAdapter(ArchitectureAdapter):
+class DeepseekV2ArchitectureAdapter(BaseAdapter):
     """Architecture adapter for DeepseekV2 models.
 
     - Norms: RMSNorm.

@@ -4,9 +4,9 @@
 # spec deepseek_v3 65c463652a60
 # spec glm4_moe 3b206451b383
 # spec llama 2bdede56ac67
-# generator b5bd5b8ceed7
-# templates 9f7773572900
-# body d2cdf5416ce1
+# generator ac9f895c127c
+# templates 0b143745cc77
+# body fe746ded1114
 """DeepseekV3 architecture adapter.
 
 Latent attention, and a mixture of experts behind some dense layers.
@@ -14,7 +14,6 @@ Latent attention, and a mixture of experts behind some dense layers.
 
 from typing import Any
 
-from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     GatedMLPBridge,
     MLABlockBridge,
@@ -23,6 +22,7 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .base_adapter import BaseAdapter
 from .hook_aware import (
     EmbeddingBridge,
     LinearBridge,
@@ -32,7 +32,7 @@ from .hook_aware import (
 )
 
 
-class DeepseekV3ArchitectureAdapter(ArchitectureAdapter):
+class DeepseekV3ArchitectureAdapter(BaseAdapter):
     """Architecture adapter for DeepseekV3 models.
 
     - Norms: RMSNorm.

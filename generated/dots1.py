@@ -4,9 +4,9 @@
 # spec dots1 237122b977e7
 # spec glm4_moe 3b206451b383
 # spec llama 2bdede56ac67
-# generator b5bd5b8ceed7
-# templates 9f7773572900
-# body f074c3c3850a
+# generator ac9f895c127c
+# templates 0b143745cc77
+# body 950c51d446e4
 """Dots1 architecture adapter.
 
 Qwen3's attention with a mixture of experts behind some dense layers.
@@ -16,7 +16,6 @@ from typing import Any
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     GatedMLPBridge,
@@ -25,6 +24,7 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .base_adapter import BaseAdapter
 from .hook_aware import (
     EmbeddingBridge,
     HookAwareAttentionBridge,
@@ -34,7 +34,7 @@ from .hook_aware import (
 )
 
 
-class Dots1ArchitectureAdapter(ArchitectureAdapter):
+class Dots1ArchitectureAdapter(BaseAdapter):
     """Architecture adapter for Dots1 models.
 
     - Norms: RMSNorm.

@@ -4,9 +4,9 @@
 # spec ernie4_5_moe 6741de3f7dd2
 # spec ernie4_5 e2f679767681
 # spec llama 2bdede56ac67
-# generator b5bd5b8ceed7
-# templates 9f7773572900
-# body 2b4507049acf
+# generator ac9f895c127c
+# templates 0b143745cc77
+# body 85fc3bcad85f
 """Ernie 4.5 MoE architecture adapter.
 
 Ernie 4.5 with a mixture of experts behind some dense layers.
@@ -16,7 +16,6 @@ from typing import Any
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     GatedMLPBridge,
@@ -25,6 +24,7 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .base_adapter import BaseAdapter
 from .hook_aware import (
     EmbeddingBridge,
     HookAwareAttentionBridge,
@@ -34,7 +34,7 @@ from .hook_aware import (
 )
 
 
-class Ernie45MoeArchitectureAdapter(ArchitectureAdapter):
+class Ernie45MoeArchitectureAdapter(BaseAdapter):
     """Architecture adapter for Ernie 4.5 MoE models.
 
     - Norms: RMSNorm.

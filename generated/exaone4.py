@@ -4,9 +4,9 @@
 # spec exaone4 303c43a433ae
 # spec olmo2 41b1838a2380
 # spec llama 2bdede56ac67
-# generator b5bd5b8ceed7
-# templates 9f7773572900
-# body 0571a7018826
+# generator ac9f895c127c
+# templates 0b143745cc77
+# body 786d935f9b61
 """Exaone4 architecture adapter.
 
 Norms on outputs, query and key norms, and layers that see everything and do not rotate.
@@ -17,7 +17,6 @@ from typing import Any
 import torch
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     GatedMLPBridge,
@@ -25,6 +24,7 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .base_adapter import BaseAdapter
 from .hook_aware import (
     EmbeddingBridge,
     HookAwareAttentionBridge,
@@ -68,7 +68,7 @@ class _Exaone4AttentionBridge(HookAwareAttentionBridge):
         return bool(hf_attention.is_sliding or hf_attention.sliding_window is None)
 
 
-class Exaone4ArchitectureAdapter(ArchitectureAdapter):
+class Exaone4ArchitectureAdapter(BaseAdapter):
     """Architecture adapter for Exaone4 models.
 
     - Norms: RMSNorm.

@@ -4,9 +4,9 @@
 # spec flex_olmo 0f36772fc081
 # spec olmo2 41b1838a2380
 # spec llama 2bdede56ac67
-# generator b5bd5b8ceed7
-# templates 9f7773572900
-# body 6700cdc71e1e
+# generator ac9f895c127c
+# templates 0b143745cc77
+# body 206abda2583d
 """FlexOlmo architecture adapter.
 
 OLMo 2 with a mixture of experts in place of the MLP.
@@ -16,7 +16,6 @@ from typing import Any
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     MoEBridge,
@@ -24,6 +23,7 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .base_adapter import BaseAdapter
 from .hook_aware import (
     EmbeddingBridge,
     HookAwareAttentionBridge,
@@ -33,7 +33,7 @@ from .hook_aware import (
 )
 
 
-class FlexOlmoArchitectureAdapter(ArchitectureAdapter):
+class FlexOlmoArchitectureAdapter(BaseAdapter):
     """Architecture adapter for FlexOlmo models.
 
     - Norms: RMSNorm.

@@ -6,9 +6,9 @@
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
-# generator b5bd5b8ceed7
-# templates 9f7773572900
-# body 98bb133e202b
+# generator ac9f895c127c
+# templates 0b143745cc77
+# body d7b0cc8562d1
 """Flint architecture adapter.
 
 Qwen3's experts beside one for every token, sinks, and full layers that do not rotate.
@@ -19,7 +19,6 @@ from typing import Any
 import torch
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     GatedMLPBridge,
@@ -28,6 +27,7 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .base_adapter import BaseAdapter
 from .hook_aware import (
     EmbeddingBridge,
     LinearBridge,
@@ -72,7 +72,7 @@ class _FlintAttentionBridge(PositionEmbeddingsAttentionBridge):
         return bool(hf_attention.sliding_window)
 
 
-class FlintArchitectureAdapter(ArchitectureAdapter):
+class FlintArchitectureAdapter(BaseAdapter):
     """Architecture adapter for Flint models.
 
     - Norms: RMSNorm.

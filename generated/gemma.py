@@ -3,9 +3,9 @@
 # adapter GemmaArchitectureAdapter for GemmaForCausalLM
 # spec gemma 670be2fbe33c
 # spec llama 2bdede56ac67
-# generator b5bd5b8ceed7
-# templates 9f7773572900
-# body cec5af2d40eb
+# generator ac9f895c127c
+# templates 0b143745cc77
+# body 709eec5df09f
 """Gemma architecture adapter.
 
 Llama-family decoder whose norms multiply by 1 + weight and whose embedding is scaled.
@@ -15,7 +15,6 @@ from typing import Any
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     GatedMLPBridge,
@@ -23,6 +22,7 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .base_adapter import BaseAdapter
 from .hook_aware import (
     EmbeddingBridge,
     HookAwareAttentionBridge,
@@ -31,7 +31,7 @@ from .hook_aware import (
 )
 
 
-class GemmaArchitectureAdapter(ArchitectureAdapter):
+class GemmaArchitectureAdapter(BaseAdapter):
     """Architecture adapter for Gemma models.
 
     - Norms: RMSNorm that multiplies by 1 + weight.

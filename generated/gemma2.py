@@ -4,9 +4,9 @@
 # spec gemma2 23b477ce69f2
 # spec gemma 670be2fbe33c
 # spec llama 2bdede56ac67
-# generator b5bd5b8ceed7
-# templates 9f7773572900
-# body 3417a776d940
+# generator ac9f895c127c
+# templates 0b143745cc77
+# body e91872277b77
 """Gemma2 architecture adapter.
 
 Gemma with norms on both sides of attention and MLP, soft caps, and every other layer sliding.
@@ -16,7 +16,6 @@ from typing import Any
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     GatedMLPBridge,
@@ -24,6 +23,7 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .base_adapter import BaseAdapter
 from .hook_aware import (
     EmbeddingBridge,
     LinearBridge,
@@ -32,7 +32,7 @@ from .hook_aware import (
 )
 
 
-class Gemma2ArchitectureAdapter(ArchitectureAdapter):
+class Gemma2ArchitectureAdapter(BaseAdapter):
     """Architecture adapter for Gemma2 models.
 
     - Norms: RMSNorm that multiplies by 1 + weight.

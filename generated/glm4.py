@@ -2,11 +2,11 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter Glm4ArchitectureAdapter for Glm4ForCausalLM
 # spec glm4 e0e8c8e52b9e
-# spec glm 3463140b2366
+# spec glm efee1772a08d
 # spec llama 2bdede56ac67
-# generator b5bd5b8ceed7
-# templates 9f7773572900
-# body 2cce5d2649a6
+# generator ac9f895c127c
+# templates 0b143745cc77
+# body 59dce466c911
 """Glm4 architecture adapter.
 
 GLM with norms on both sides of attention and MLP.
@@ -16,23 +16,27 @@ from typing import Any
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    JointGateUpMLPBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
+from .base_adapter import BaseAdapter
 from .hook_aware import (
     EmbeddingBridge,
     HookAwareAttentionBridge,
     LinearBridge,
     RMSNormalizationBridge,
 )
+from .joint import (
+    Joint,
+    JointGatedMLPBridge,
+    PartBridge,
+)
 
 
-class Glm4ArchitectureAdapter(ArchitectureAdapter):
+class Glm4ArchitectureAdapter(BaseAdapter):
     """Architecture adapter for Glm4 models.
 
     - Norms: RMSNorm.
@@ -134,11 +138,15 @@ class Glm4ArchitectureAdapter(ArchitectureAdapter):
                             "o": LinearBridge(name="o_proj"),
                         },
                     ),
-                    "mlp": JointGateUpMLPBridge(
+                    "mlp": JointGatedMLPBridge(
                         name="mlp",
                         config=self.cfg,
-                        submodules={"out": LinearBridge(name="down_proj")},
-                        fused_attr="gate_up_proj",
+                        submodules={
+                            "gate": PartBridge(name="gate_up_proj.gate"),
+                            "in": PartBridge(name="gate_up_proj.in"),
+                            "out": LinearBridge(name="down_proj"),
+                        },
+                        joint=Joint("gate_in", "gate_up_proj", {"gate": 1, "in": 1}),
                     ),
                 },
             ),

@@ -3,9 +3,9 @@
 # adapter Glm4MoeArchitectureAdapter for Glm4MoeForCausalLM
 # spec glm4_moe 3b206451b383
 # spec llama 2bdede56ac67
-# generator b5bd5b8ceed7
-# templates 9f7773572900
-# body 57b0ded40174
+# generator ac9f895c127c
+# templates 0b143745cc77
+# body c8d9f451a1c6
 """Glm4Moe architecture adapter.
 
 Decoder with a mixture of experts behind some dense layers, half of each head rotated.
@@ -15,7 +15,6 @@ from typing import Any
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     GatedMLPBridge,
@@ -24,6 +23,7 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .base_adapter import BaseAdapter
 from .hook_aware import (
     EmbeddingBridge,
     HookAwareAttentionBridge,
@@ -33,7 +33,7 @@ from .hook_aware import (
 )
 
 
-class Glm4MoeArchitectureAdapter(ArchitectureAdapter):
+class Glm4MoeArchitectureAdapter(BaseAdapter):
     """Architecture adapter for Glm4Moe models.
 
     - Norms: RMSNorm.

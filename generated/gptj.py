@@ -6,9 +6,9 @@
 # spec starcoder2 4c001e4e5c27
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator b5bd5b8ceed7
-# templates 9f7773572900
-# body 1b9516342e58
+# generator ac9f895c127c
+# templates 0b143745cc77
+# body 16dca36e9111
 """GPT-J architecture adapter.
 
 Parallel decoder behind one LayerNorm, with positions rotated inside of attention.
@@ -18,7 +18,6 @@ from typing import Any
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     AttentionBridge,
     MLPBridge,
@@ -26,6 +25,7 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .base_adapter import BaseAdapter
 from .hook_aware import (
     EmbeddingBridge,
     LinearBridge,
@@ -33,7 +33,7 @@ from .hook_aware import (
 )
 
 
-class GPTJArchitectureAdapter(ArchitectureAdapter):
+class GPTJArchitectureAdapter(BaseAdapter):
     """Architecture adapter for GPT-J models.
 
     - Norms: LayerNorm.

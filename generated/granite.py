@@ -3,9 +3,9 @@
 # adapter GraniteArchitectureAdapter for GraniteForCausalLM
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
-# generator b5bd5b8ceed7
-# templates 9f7773572900
-# body 5dfee939bdf3
+# generator ac9f895c127c
+# templates 0b143745cc77
+# body 15e2b53e3df0
 """Granite architecture adapter.
 
 Llama-family decoder with multipliers on embedding, residual, attention and logits.
@@ -16,13 +16,13 @@ from typing import Any
 import torch
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     GatedMLPBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
+from .base_adapter import BaseAdapter
 from .hook_aware import (
     EmbeddingBridge,
     HookAwareAttentionBridge,
@@ -32,7 +32,7 @@ from .hook_aware import (
 )
 
 
-class GraniteArchitectureAdapter(ArchitectureAdapter):
+class GraniteArchitectureAdapter(BaseAdapter):
     """Architecture adapter for Granite models.
 
     - Norms: RMSNorm.

@@ -4,9 +4,9 @@
 # spec granite_swa 1482bd421b24
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
-# generator b5bd5b8ceed7
-# templates 9f7773572900
-# body 253f714ff975
+# generator ac9f895c127c
+# templates 0b143745cc77
+# body d6971615ed0b
 """GraniteSWA architecture adapter.
 
 Granite with attention sinks, sliding layers, and a base of positions for each layer.
@@ -17,12 +17,12 @@ from typing import Any
 import torch
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     GatedMLPBridge,
     UnembeddingBridge,
 )
 
+from .base_adapter import BaseAdapter
 from .hook_aware import (
     EmbeddingBridge,
     LinearBridge,
@@ -43,7 +43,7 @@ class _GraniteSWAAttentionBridge(PositionEmbeddingsAttentionBridge):
     rope_optional = True
 
 
-class GraniteSWAArchitectureAdapter(ArchitectureAdapter):
+class GraniteSWAArchitectureAdapter(BaseAdapter):
     """Architecture adapter for GraniteSWA models.
 
     - Norms: RMSNorm.

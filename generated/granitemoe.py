@@ -4,9 +4,9 @@
 # spec granitemoe 2e1ee7a89cc2
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
-# generator b5bd5b8ceed7
-# templates 9f7773572900
-# body 4c5d446b6dc5
+# generator ac9f895c127c
+# templates 0b143745cc77
+# body 8561ae2cd8ce
 """GraniteMoe architecture adapter.
 
 Granite with a mixture of experts in place of the MLP.
@@ -17,13 +17,13 @@ from typing import Any
 import torch
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     MoEBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
+from .base_adapter import BaseAdapter
 from .hook_aware import (
     EmbeddingBridge,
     HookAwareAttentionBridge,
@@ -34,7 +34,7 @@ from .hook_aware import (
 )
 
 
-class GraniteMoeArchitectureAdapter(ArchitectureAdapter):
+class GraniteMoeArchitectureAdapter(BaseAdapter):
     """Architecture adapter for GraniteMoe models.
 
     - Norms: RMSNorm.

@@ -5,9 +5,9 @@
 # spec granitemoe 2e1ee7a89cc2
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
-# generator b5bd5b8ceed7
-# templates 9f7773572900
-# body 860227cf3cfd
+# generator ac9f895c127c
+# templates 0b143745cc77
+# body 1a25f2addd67
 """GraniteMoeShared architecture adapter.
 
 GraniteMoe with an MLP for every token beside the experts.
@@ -18,14 +18,13 @@ from typing import Any
 import torch
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
-    JointGateUpMLPBridge,
     MoEBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
+from .base_adapter import BaseAdapter
 from .hook_aware import (
     EmbeddingBridge,
     HookAwareAttentionBridge,
@@ -34,9 +33,14 @@ from .hook_aware import (
     RMSNormalizationBridge,
     ScaledResidualBlockBridge,
 )
+from .joint import (
+    Joint,
+    JointGatedMLPBridge,
+    PartBridge,
+)
 
 
-class GraniteMoeSharedArchitectureAdapter(ArchitectureAdapter):
+class GraniteMoeSharedArchitectureAdapter(BaseAdapter):
     """Architecture adapter for GraniteMoeShared models.
 
     - Norms: RMSNorm.
@@ -157,11 +161,15 @@ class GraniteMoeSharedArchitectureAdapter(ArchitectureAdapter):
                             "experts": MoEBridge(name="experts"),
                         },
                     ),
-                    "shared_mlp": JointGateUpMLPBridge(
+                    "shared_mlp": JointGatedMLPBridge(
                         name="shared_mlp",
                         config=self.cfg,
-                        submodules={"out": LinearBridge(name="output_linear")},
-                        fused_attr="input_linear",
+                        submodules={
+                            "gate": PartBridge(name="input_linear.gate"),
+                            "in": PartBridge(name="input_linear.in"),
+                            "out": LinearBridge(name="output_linear"),
+                        },
+                        joint=Joint("gate_in", "input_linear", {"gate": 1, "in": 1}),
                     ),
                 },
                 residual_contribution_scale=self.cfg.residual_multiplier,

@@ -4,9 +4,9 @@
 # spec hyperclovax 903571e57862
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
-# generator b5bd5b8ceed7
-# templates 9f7773572900
-# body 7b6c2fcce272
+# generator ac9f895c127c
+# templates 0b143745cc77
+# body 0e76e98044a3
 """HyperCLOVAX architecture adapter.
 
 Granite with multiplied logits and, as an option, norms on what attention and MLP return.
@@ -17,13 +17,13 @@ from typing import Any
 import torch
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     GatedMLPBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
+from .base_adapter import BaseAdapter
 from .hook_aware import (
     EmbeddingBridge,
     HookAwareAttentionBridge,
@@ -33,7 +33,7 @@ from .hook_aware import (
 )
 
 
-class HyperCLOVAXArchitectureAdapter(ArchitectureAdapter):
+class HyperCLOVAXArchitectureAdapter(BaseAdapter):
     """Architecture adapter for HyperCLOVAX models.
 
     - Norms: RMSNorm.

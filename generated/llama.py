@@ -2,9 +2,9 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter LlamaArchitectureAdapter for LlamaForCausalLM
 # spec llama 2bdede56ac67
-# generator b5bd5b8ceed7
-# templates 9f7773572900
-# body c576f8189cbd
+# generator ac9f895c127c
+# templates 0b143745cc77
+# body f2c3fbcb33ff
 """Llama architecture adapter.
 
 Pre-norm decoder with grouped-query attention, rotary positions and a gated MLP.
@@ -14,7 +14,6 @@ from typing import Any
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     GatedMLPBridge,
@@ -22,6 +21,7 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .base_adapter import BaseAdapter
 from .hook_aware import (
     EmbeddingBridge,
     HookAwareAttentionBridge,
@@ -30,7 +30,7 @@ from .hook_aware import (
 )
 
 
-class LlamaArchitectureAdapter(ArchitectureAdapter):
+class LlamaArchitectureAdapter(BaseAdapter):
     """Architecture adapter for Llama models.
 
     - Norms: RMSNorm.

@@ -5,9 +5,9 @@
 # spec mixtral 915f761defd5
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator b5bd5b8ceed7
-# templates 9f7773572900
-# body 13de5b99551a
+# generator ac9f895c127c
+# templates 0b143745cc77
+# body 7b209c91bc0e
 """MiniMaxM2 architecture adapter.
 
 Mixture of experts with norms of whole queries and keys, part of each head rotated.
@@ -17,7 +17,6 @@ from typing import Any
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     MoEBridge,
@@ -25,6 +24,7 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .base_adapter import BaseAdapter
 from .hook_aware import (
     EmbeddingBridge,
     HookAwareAttentionBridge,
@@ -34,7 +34,7 @@ from .hook_aware import (
 )
 
 
-class MiniMaxM2ArchitectureAdapter(ArchitectureAdapter):
+class MiniMaxM2ArchitectureAdapter(BaseAdapter):
     """Architecture adapter for MiniMaxM2 models.
 
     - Norms: RMSNorm.

@@ -4,9 +4,9 @@
 # spec ministral3 b32ff03d1d5f
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator b5bd5b8ceed7
-# templates 9f7773572900
-# body 88539c5b424d
+# generator ac9f895c127c
+# templates 0b143745cc77
+# body fed86d5a67ac
 """Ministral3 architecture adapter.
 
 Mistral with YaRN positions, whose queries grow with their position.
@@ -16,7 +16,6 @@ from typing import Any
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     GatedMLPBridge,
@@ -24,6 +23,7 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .base_adapter import BaseAdapter
 from .hook_aware import (
     EmbeddingBridge,
     HookAwareAttentionBridge,
@@ -32,7 +32,7 @@ from .hook_aware import (
 )
 
 
-class Ministral3ArchitectureAdapter(ArchitectureAdapter):
+class Ministral3ArchitectureAdapter(BaseAdapter):
     """Architecture adapter for Ministral3 models.
 
     - Norms: RMSNorm.

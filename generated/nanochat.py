@@ -3,9 +3,9 @@
 # adapter NanoChatArchitectureAdapter for NanoChatForCausalLM
 # spec nanochat 44609d8f749c
 # spec llama 2bdede56ac67
-# generator b5bd5b8ceed7
-# templates 9f7773572900
-# body 7c0a0ee20942
+# generator ac9f895c127c
+# templates 0b143745cc77
+# body b9b77290401e
 """NanoChat architecture adapter.
 
 Decoder whose RMSNorms have no weight, queries and keys normed after the rotation.
@@ -16,7 +16,6 @@ from typing import Any
 import torch
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     MLPBridge,
@@ -24,6 +23,7 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .base_adapter import BaseAdapter
 from .hook_aware import (
     EmbeddingBridge,
     HookAwareAttentionBridge,
@@ -52,7 +52,7 @@ class _NanoChatAttentionBridge(HookAwareAttentionBridge):
         )
 
 
-class NanoChatArchitectureAdapter(ArchitectureAdapter):
+class NanoChatArchitectureAdapter(BaseAdapter):
     """Architecture adapter for NanoChat models.
 
     - Norms: RMSNorm without weight.

@@ -5,9 +5,9 @@
 # spec jais2 c838c06bf272
 # spec arcee 4d9662f4c1d9
 # spec llama 2bdede56ac67
-# generator b5bd5b8ceed7
-# templates 9f7773572900
-# body 32a8d517cd8f
+# generator ac9f895c127c
+# templates 0b143745cc77
+# body f1af64a5ff37
 """Nemotron architecture adapter.
 
 Decoder with LayerNorms that multiply by 1 + weight, half of each head rotated.
@@ -17,7 +17,6 @@ from typing import Any
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     MLPBridge,
@@ -25,6 +24,7 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .base_adapter import BaseAdapter
 from .hook_aware import (
     EmbeddingBridge,
     HookAwareAttentionBridge,
@@ -33,7 +33,7 @@ from .hook_aware import (
 )
 
 
-class NemotronArchitectureAdapter(ArchitectureAdapter):
+class NemotronArchitectureAdapter(BaseAdapter):
     """Architecture adapter for Nemotron models.
 
     - Norms: LayerNorm that multiplies by 1 + weight.

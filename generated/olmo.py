@@ -3,9 +3,9 @@
 # adapter OlmoArchitectureAdapter for OlmoForCausalLM
 # spec olmo 5adb4afdca8c
 # spec llama 2bdede56ac67
-# generator b5bd5b8ceed7
-# templates 9f7773572900
-# body 5a12a9ee723e
+# generator ac9f895c127c
+# templates 0b143745cc77
+# body f8fd9759d21c
 """Olmo architecture adapter.
 
 Llama-family decoder with LayerNorms that have no parameters.
@@ -15,7 +15,6 @@ from typing import Any
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     GatedMLPBridge,
@@ -23,6 +22,7 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .base_adapter import BaseAdapter
 from .hook_aware import (
     EmbeddingBridge,
     HookAwareAttentionBridge,
@@ -31,7 +31,7 @@ from .hook_aware import (
 )
 
 
-class OlmoArchitectureAdapter(ArchitectureAdapter):
+class OlmoArchitectureAdapter(BaseAdapter):
     """Architecture adapter for Olmo models.
 
     - Norms: LayerNorm without weight, without bias.

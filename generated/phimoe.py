@@ -5,9 +5,9 @@
 # spec mixtral 915f761defd5
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator b5bd5b8ceed7
-# templates 9f7773572900
-# body 074a3d76eea1
+# generator ac9f895c127c
+# templates 0b143745cc77
+# body 4f5e293ac534
 """Phimoe architecture adapter.
 
 Mixtral with LayerNorms, biases and a router that leaves out experts far behind the best.
@@ -17,7 +17,6 @@ from typing import Any
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     MoEBridge,
@@ -25,6 +24,7 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .base_adapter import BaseAdapter
 from .hook_aware import (
     EmbeddingBridge,
     HookAwareAttentionBridge,
@@ -34,7 +34,7 @@ from .hook_aware import (
 )
 
 
-class PhimoeArchitectureAdapter(ArchitectureAdapter):
+class PhimoeArchitectureAdapter(BaseAdapter):
     """Architecture adapter for Phimoe models.
 
     - Norms: LayerNorm.

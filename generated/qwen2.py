@@ -3,9 +3,9 @@
 # adapter Qwen2ArchitectureAdapter for Qwen2ForCausalLM
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
-# generator b5bd5b8ceed7
-# templates 9f7773572900
-# body 330b3eb52fbd
+# generator ac9f895c127c
+# templates 0b143745cc77
+# body 66ab48bbe52f
 """Qwen2 architecture adapter.
 
 Llama-family decoder with biases on queries, keys and values only.
@@ -15,7 +15,6 @@ from typing import Any
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     GatedMLPBridge,
@@ -23,6 +22,7 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .base_adapter import BaseAdapter
 from .hook_aware import (
     EmbeddingBridge,
     HookAwareAttentionBridge,
@@ -31,7 +31,7 @@ from .hook_aware import (
 )
 
 
-class Qwen2ArchitectureAdapter(ArchitectureAdapter):
+class Qwen2ArchitectureAdapter(BaseAdapter):
     """Architecture adapter for Qwen2 models.
 
     - Norms: RMSNorm.

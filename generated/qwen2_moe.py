@@ -6,9 +6,9 @@
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
-# generator b5bd5b8ceed7
-# templates 9f7773572900
-# body a8555b718804
+# generator ac9f895c127c
+# templates 0b143745cc77
+# body be6cde7cfc42
 """Qwen2Moe architecture adapter.
 
 Qwen2 with a mixture of experts, and a gated one that every token passes through.
@@ -18,7 +18,6 @@ from typing import Any
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     GatedMLPBridge,
@@ -27,6 +26,7 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .base_adapter import BaseAdapter
 from .hook_aware import (
     EmbeddingBridge,
     HookAwareAttentionBridge,
@@ -36,7 +36,7 @@ from .hook_aware import (
 )
 
 
-class Qwen2MoeArchitectureAdapter(ArchitectureAdapter):
+class Qwen2MoeArchitectureAdapter(BaseAdapter):
     """Architecture adapter for Qwen2Moe models.
 
     - Norms: RMSNorm.

@@ -5,9 +5,9 @@
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
-# generator b5bd5b8ceed7
-# templates 9f7773572900
-# body 2e4da26e28ad
+# generator ac9f895c127c
+# templates 0b143745cc77
+# body f6f388d55dcd
 """Qwen3Moe architecture adapter.
 
 Qwen3 with a mixture of experts, or the MLP on layers that the config lists.
@@ -17,7 +17,6 @@ from typing import Any
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     MoEBridge,
@@ -25,6 +24,7 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .base_adapter import BaseAdapter
 from .hook_aware import (
     EmbeddingBridge,
     HookAwareAttentionBridge,
@@ -34,7 +34,7 @@ from .hook_aware import (
 )
 
 
-class Qwen3MoeArchitectureAdapter(ArchitectureAdapter):
+class Qwen3MoeArchitectureAdapter(BaseAdapter):
     """Architecture adapter for Qwen3Moe models.
 
     - Norms: RMSNorm.

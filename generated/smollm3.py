@@ -3,9 +3,9 @@
 # adapter SmolLM3ArchitectureAdapter for SmolLM3ForCausalLM
 # spec smollm3 4c34d77272bd
 # spec llama 2bdede56ac67
-# generator b5bd5b8ceed7
-# templates 9f7773572900
-# body 5dee17071d05
+# generator ac9f895c127c
+# templates 0b143745cc77
+# body d19f8ae51e0c
 """SmolLM3 architecture adapter.
 
 Llama-family decoder that skips RoPE on a periodic subset of layers (NoPE).
@@ -16,7 +16,6 @@ from typing import Any
 import torch
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     GatedMLPBridge,
@@ -24,6 +23,7 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .base_adapter import BaseAdapter
 from .hook_aware import (
     EmbeddingBridge,
     HookAwareAttentionBridge,
@@ -67,7 +67,7 @@ class _SmolLM3AttentionBridge(HookAwareAttentionBridge):
         return bool(hf_attention.use_rope)
 
 
-class SmolLM3ArchitectureAdapter(ArchitectureAdapter):
+class SmolLM3ArchitectureAdapter(BaseAdapter):
     """Architecture adapter for SmolLM3 models.
 
     - Norms: RMSNorm.

@@ -4,9 +4,9 @@
 # spec starcoder2 4c001e4e5c27
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator b5bd5b8ceed7
-# templates 9f7773572900
-# body e72897d23e0f
+# generator ac9f895c127c
+# templates 0b143745cc77
+# body e602c7cb7485
 """Starcoder2 architecture adapter.
 
 Decoder with LayerNorms, biases, a sliding window and an MLP without gate.
@@ -16,7 +16,6 @@ from typing import Any
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     MLPBridge,
@@ -24,6 +23,7 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .base_adapter import BaseAdapter
 from .hook_aware import (
     EmbeddingBridge,
     HookAwareAttentionBridge,
@@ -32,7 +32,7 @@ from .hook_aware import (
 )
 
 
-class Starcoder2ArchitectureAdapter(ArchitectureAdapter):
+class Starcoder2ArchitectureAdapter(BaseAdapter):
     """Architecture adapter for Starcoder2 models.
 
     - Norms: LayerNorm.

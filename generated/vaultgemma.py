@@ -5,9 +5,9 @@
 # spec gemma2 23b477ce69f2
 # spec gemma 670be2fbe33c
 # spec llama 2bdede56ac67
-# generator b5bd5b8ceed7
-# templates 9f7773572900
-# body def88688c9d4
+# generator ac9f895c127c
+# templates 0b143745cc77
+# body e1c9e1ee471c
 """VaultGemma architecture adapter.
 
 Gemma 2 without the norms on the outputs of attention and MLP.
@@ -17,7 +17,6 @@ from typing import Any
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     GatedMLPBridge,
@@ -25,6 +24,7 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .base_adapter import BaseAdapter
 from .hook_aware import (
     EmbeddingBridge,
     LinearBridge,
@@ -33,7 +33,7 @@ from .hook_aware import (
 )
 
 
-class VaultGemmaArchitectureAdapter(ArchitectureAdapter):
+class VaultGemmaArchitectureAdapter(BaseAdapter):
     """Architecture adapter for VaultGemma models.
 
     - Norms: RMSNorm that multiplies by 1 + weight.

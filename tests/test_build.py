@@ -31,7 +31,7 @@ def test_modules_in_the_repository_are_what_build_makes_now(run, monkeypatch) ->
     monkeypatch.chdir(ROOT)
     outcome = run("build", "--check")
     assert (outcome.status, outcome.err) == (0, ""), outcome.out
-    beside = {registry.FILE, support.FILE}
+    beside = {registry.FILE, *support.FILES}
     paths = [path for path in sorted((ROOT / "generated").glob("*.py")) if path.name not in beside]
     printed = run("build", "--stdout").out
     assert printed == "".join(path.read_text() for path in paths)
@@ -82,7 +82,7 @@ def test_diff_shows_each_change_and_writes_nothing(built: Path, run) -> None:
     assert outcome.status == 1
     assert "--- a/generated/tiny.py\n+++ b/generated/tiny.py\n" in outcome.out
     assert "-A tiny decoder.\n+The tiny decoder.\n" in outcome.out
-    assert "-class OtherArchitectureAdapter(ArchitectureAdapter):\n" in outcome.out
+    assert "-class OtherArchitectureAdapter(BaseAdapter):\n" in outcome.out
     assert snapshot(built) == before
 
 
@@ -139,7 +139,8 @@ def test_fail_on_change_says_what_to_add(built: Path, run) -> None:
     assert outcome.status == 1
     assert outcome.out.splitlines()[-1] == (
         "now run: git add 'my modules/other.py' 'my modules/tiny.py'"
-        " 'my modules/hook_aware.py' 'my modules/__init__.py'"
+        " 'my modules/base_adapter.py' 'my modules/hook_aware.py' 'my modules/joint.py'"
+        " 'my modules/__init__.py'"
     )
 
 

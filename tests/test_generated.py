@@ -1,10 +1,8 @@
 """What the generated SmolLM3 adapter does beyond agreeing with HF, and that all of it is tested."""
 
 import copy
-import importlib
 import io
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -43,12 +41,6 @@ def bridge(reference: transformers.PreTrainedModel) -> TransformerBridge:
     with restored_factory():
         adaptergen.register()
         return build_bridge_from_module(model, "SmolLM3ForCausalLM", hf_config=model.config)
-
-
-@pytest.fixture(scope="module")
-def hook_aware(bridge: TransformerBridge) -> ModuleType:
-    """The module beside the adapters."""
-    return importlib.import_module(type(bridge.blocks[0].attn.q).__module__)
 
 
 @pytest.mark.parametrize(
@@ -108,25 +100,6 @@ def test_attention_without_masks_to_add_cannot_be_hooked(bridge: TransformerBrid
             bridge.blocks[0].attn.reconstructed(hidden_states=torch.randn(1, 3, 48))
     finally:
         model.config._attn_implementation = before
-
-
-@pytest.mark.parametrize("trained", [True, False])
-def test_projections_taken_apart_are_trained_if_the_whole_is(
-    hook_aware: ModuleType, trained: bool
-) -> None:
-    fused = torch.nn.Linear(6, 12).requires_grad_(trained)
-    joined = hook_aware.JoinedProjections(fused, groups=1, query=6, key_value=3)
-    assert {parameter.requires_grad for parameter in joined.parameters()} == {trained}
-    hidden = torch.randn(2, 4, 6)
-    torch.testing.assert_close(joined(hidden), fused(hidden))
-
-
-def test_only_a_linear_layer_is_taken_apart(hook_aware: ModuleType) -> None:
-    class Quantized(torch.nn.Module):
-        weight = torch.zeros(12, 6)
-
-    with pytest.raises(TypeError, match="wrap the model before the Quantized"):
-        hook_aware.JoinedProjections(Quantized(), groups=1, query=6, key_value=3)
 
 
 @pytest.mark.parametrize("layer", [ROPE_LAYER, NOPE_LAYER])

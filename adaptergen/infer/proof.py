@@ -36,10 +36,11 @@ class Workshop:
         renderer = Renderer(self.templates)
         text = format_all({path: renderer.adapter(spec)})[path]
         Path(path).write_text(text, encoding="utf-8")
-        beside = Path(self.folder, support.FILE)
-        if not beside.exists():
-            # What the modules import, as these templates have it.
-            beside.write_text(renderer.support(), encoding="utf-8")
+        for name in support.NAMES:
+            beside = Path(self.folder, support.file(name))
+            if not beside.exists():
+                # What the modules import, as these templates have it.
+                beside.write_text(renderer.support(name), encoding="utf-8")
         if not changes:
             return Subject(spec, path, hf=world.hf)
         other = world.under(changes)

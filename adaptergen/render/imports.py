@@ -9,35 +9,37 @@ from types import MappingProxyType
 from adaptergen import support
 
 _COMPONENTS = "transformer_lens.model_bridge.generalized_components"
+_BASE, _HOOK_AWARE, _JOINT = (f".{name}" for name in support.NAMES)
 
 # Where each name that a template may use is imported from: TL's public API, whole modules, and what
 # is generated beside the adapters.
 PUBLIC_API = {
     "Any": "typing",
-    "ArchitectureAdapter": "transformer_lens.model_bridge.architecture_adapter",
     "AttentionBridge": _COMPONENTS,
+    "BaseAdapter": _BASE,
     "BlockBridge": _COMPONENTS,
     "DelegatedAttentionBlockBridge": _COMPONENTS,
-    "EmbeddingBridge": f".{support.NAME}",
+    "EmbeddingBridge": _HOOK_AWARE,
     "GatedMLPBridge": _COMPONENTS,
     "GeneralizedComponent": f"{_COMPONENTS}.base",
-    "HookAwareAttentionBridge": f".{support.NAME}",
-    "JointGateUpMLPBridge": _COMPONENTS,
-    "JoinedProjections": f".{support.NAME}",
-    "LinearBridge": f".{support.NAME}",
-    "MLAAttentionBridge": f".{support.NAME}",
+    "HookAwareAttentionBridge": _HOOK_AWARE,
+    "Joint": _JOINT,
+    "JointGatedMLPBridge": _JOINT,
+    "LinearBridge": _HOOK_AWARE,
+    "MLAAttentionBridge": _HOOK_AWARE,
     "MLABlockBridge": _COMPONENTS,
     "MLPBridge": _COMPONENTS,
     "MoEBridge": _COMPONENTS,
-    "MoERouterBridge": f".{support.NAME}",
-    "NormalizationBridge": f".{support.NAME}",
+    "MoERouterBridge": _HOOK_AWARE,
+    "NormalizationBridge": _HOOK_AWARE,
+    "PartBridge": _JOINT,
     "ParallelBlockBridge": _COMPONENTS,
     "ParamProcessingConversion": "transformer_lens.conversion_utils.param_processing_conversion",
-    "PositionEmbeddingsAttentionBridge": f".{support.NAME}",
-    "RMSNormalizationBridge": f".{support.NAME}",
+    "PositionEmbeddingsAttentionBridge": _HOOK_AWARE,
+    "RMSNormalizationBridge": _HOOK_AWARE,
     "RearrangeTensorConversion": "transformer_lens.conversion_utils.conversion_steps",
     "RotaryEmbeddingBridge": _COMPONENTS,
-    "ScaledResidualBlockBridge": f".{support.NAME}",
+    "ScaledResidualBlockBridge": _HOOK_AWARE,
     "UnembeddingBridge": _COMPONENTS,
     "torch": "torch",
 }

@@ -55,13 +55,13 @@ class Renderer:
             line = (error.text or "").strip()
             raise Failure([Diagnostic("adapter.py.j2", 0, 0, message, line)]) from None
 
-    def support(self) -> str:
-        """The module that the adapters import, unformatted.
+    def support(self, name: str) -> str:
+        """A module that the adapters import, unformatted.
 
         Raises:
             Failure: as `adapter` does.
         """
-        return self._render(support.SOURCE, {})
+        return self._render(support.source(name), {})
 
     def registry(self, entries: Iterable[Entry]) -> str:
         """The module that lists adapters by architecture, unformatted.

@@ -18,7 +18,7 @@ _ATTENTION_BRIDGES = {
 _MLP_BRIDGES = {
     "gated": "GatedMLPBridge",
     "plain": "MLPBridge",
-    "fused_gated": "JointGateUpMLPBridge",
+    "fused_gated": "JointGatedMLPBridge",
     "moe": "MoEBridge",
     "opaque": "GeneralizedComponent",
 }

@@ -35,7 +35,7 @@ class SeparateProjections(Facet):
 
 
 class FusedProjections(Facet):
-    """Queries, keys and values are one linear layer, whose outputs the adapter separates."""
+    """Queries, keys and values are one linear layer, of whose outputs each is a part."""
 
     kind: Literal["fused"]
     qkv: Path = Field(description="Projection of queries, keys and values.")
@@ -58,13 +58,12 @@ class FusedProjections(Facet):
             "grouped": "for each key and value head its queries, its key and its value",
         }
         return [
-            f"Projections: `{self.qkv}` has {orders[self.layout]}; the adapter gives each a layer"
-            " of its own."
+            f"Projections: `{self.qkv}` has {orders[self.layout]}; TL's q, k and v are parts of it."
         ]
 
     @property
     def separated(self) -> dict[str, str]:
-        """What TL wraps: the layers that the adapter puts in its place, and the rest."""
+        """What TL wraps: the parts of the layer, and the rest."""
         return {**{role: f"{self.qkv}.{role}" for role in "qkv"}, "o": self.o}
 
     def module_of(self, role: str) -> str:

@@ -12,7 +12,7 @@ from adaptergen.project import bundled
 from adaptergen.spec.files import read_bytes
 from adaptergen.spec.model import Spec
 from adaptergen.stamp import digest, digest_folders
-from adaptergen.support import FILE
+from adaptergen.support import FILES
 
 
 def hash_inputs(
@@ -30,17 +30,20 @@ def hash_inputs(
 def module_files(module: str, spec: Spec) -> list[str]:
     """A module under verification, where it is a file, and what it may import.
 
-    That is the support module, looked for beside it first, and all of each package of hand-written
-    modules.
+    Those are the modules that all adapters share, looked for beside it first, and all of each
+    package of hand-written modules.
     """
     if not os.path.isfile(module):
         return []
-    beside = os.path.join(os.path.dirname(module), FILE)
-    support = beside if os.path.isfile(beside) else os.path.join(bundled("generated"), FILE)
+    beside = [os.path.join(os.path.dirname(module), file) for file in FILES]
+    support = [
+        path if os.path.isfile(path) else os.path.join(bundled("generated"), file)
+        for path, file in zip(beside, FILES, strict=True)
+    ]
     written = spec.hatch.imported.values() if spec.hatch else ()
     # Only a package at the top can be found without running anything.
     packages = sorted({name.partition(".")[0] for name in written})
-    return [module, support, *(file for name in packages for file in _package_files(name))]
+    return [module, *support, *(file for name in packages for file in _package_files(name))]
 
 
 def _package_files(name: str) -> list[str]:

@@ -136,7 +136,9 @@ def test_out_writes_spec_module_and_schema(project: Path, run, inferring) -> Non
     assert outcome.status == 0
     assert files(project) == [
         "generated/__init__.py",
+        "generated/base_adapter.py",
         "generated/hook_aware.py",
+        "generated/joint.py",
         "generated/mine.py",
         "specs/mine.yaml",
         "specs/schema.json",

@@ -74,12 +74,14 @@ def test_builds_a_users_spec_as_the_checkout_does(installed: Path, project: Path
     built = succeed(installed / "adaptergen", "build", cwd=project)
     assert built.splitlines() == [
         "wrote src/adapters/mine.py (missing)",
+        "wrote src/adapters/base_adapter.py (missing)",
         "wrote src/adapters/hook_aware.py (missing)",
+        "wrote src/adapters/joint.py (missing)",
         "wrote src/adapters/__init__.py (missing)",
     ]
     module = (project / "src" / "adapters" / "mine.py").read_text()
     assert "class _MineAttentionBridge(HookAwareAttentionBridge):" in module
-    assert "class MineArchitectureAdapter(ArchitectureAdapter):" in module
+    assert "class MineArchitectureAdapter(BaseAdapter):" in module
 
     # Fresh for the wheel is fresh for the checkout: versions, not places, decide.
     for program in ([installed / "adaptergen"], [sys.executable, "-m", "adaptergen"]):

@@ -15,10 +15,10 @@ def bridge(
     return ((before, f"\n\nclass {name}({name}):\n{indent(body, '    ')}\n{before}"),)
 
 
-def before_splitting(line: str) -> Replacements:
-    """A replacement that puts a line before fused projections are split."""
-    splitting = "        self._split_projections(hf_model)\n"
-    return ((splitting, f"        {line}\n{splitting}"),)
+def behind_preparing(line: str) -> Replacements:
+    """A replacement that puts a line behind the one that asks HF for SDPA."""
+    preparing = '        hf_model.set_attn_implementation("sdpa")\n'
+    return ((preparing, f"{preparing}        {line}\n"),)
 
 
 ATTENTION_HOOKS = ("hook_attn_scores", "hook_pattern", "hook_rot_q", "hook_rot_k")
@@ -166,13 +166,12 @@ FUSED = [
         "a rate of dropout that TL cannot read",
         {"forward.training": "raised TypeError: '>' not supported"},
         spec="falcon",
-        replace=(
-            (
-                "            attention.head_dim = size\n",
-                "            attention.head_dim = size\n"
-                "            attention.attention_dropout = torch.nn.Dropout(0.0)\n",
-            ),
-            ("from typing import Any\n", "from typing import Any\nimport torch\n"),
+        replace=bridge(
+            "def set_original_component(self, original_component):\n"
+            "    super().set_original_component(original_component)\n"
+            "    original_component.attention_dropout = torch.nn.Dropout(0.0)",
+            "PositionEmbeddingsAttentionBridge",
+            "FalconArchitectureAdapter",
         ),
         only=True,
     ),
@@ -216,10 +215,10 @@ FUSED = [
         only=True,
     ),
     Case(
-        "such a step where projections are fused",
+        "such a step where attention is left to HF",
         {"config.conditions": "with use_cache=False, the adapter's supports_fold_ln is False"},
         spec="phi3",
-        replace=before_splitting("self.supports_fold_ln = hf_model.config.use_cache"),
+        replace=behind_preparing("self.supports_fold_ln = hf_model.config.use_cache"),
         only=True,
         fused=True,
     ),
@@ -227,7 +226,7 @@ FUSED = [
         "a model of other settings that is not made ready",
         {"config.conditions": "with use_cache=False, the adapter cannot prepare HF's model"},
         spec="phi3",
-        replace=before_splitting("assert hf_model.config.use_cache"),
+        replace=behind_preparing("assert hf_model.config.use_cache"),
         only=True,
         fused=True,
     ),

@@ -345,7 +345,7 @@ MODULES = [
     Case(
         "no adapter in the file",
         {"boot.module": "expected one ArchitectureAdapter class in the file, found none"},
-        replace=(("(ArchitectureAdapter)", "(dict)"),),
+        replace=(("(BaseAdapter)", "(dict)"),),
     ),
     Case(
         "an import that fails",

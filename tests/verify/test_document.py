@@ -10,6 +10,7 @@ import pytest
 
 from adaptergen.errors import Unusable
 from adaptergen.spec.hatch import Hatch
+from adaptergen.support import FILES
 from adaptergen.verify import document, verify
 from adaptergen.verify.document import read_records, schema_text, to_json
 from adaptergen.verify.inputs import hash_inputs, module_files
@@ -165,13 +166,15 @@ def test_inputs_of_a_module_are_also_what_it_imports(tmp_path: Path, monkeypatch
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("raise ValueError")
     monkeypatch.syspath_prepend(tmp_path)
-    bundled = Path(module_of("llama")).with_name("hook_aware.py")
-    assert module_files(str(module), spec) == [str(module), str(bundled)]
-    (tmp_path / "hook_aware.py").write_text("")
+    shared = [str(Path(module_of("llama")).with_name(file)) for file in FILES]
+    assert module_files(str(module), spec) == [str(module), *shared]
+    for file in FILES:
+        (tmp_path / file).write_text("")
     by_hand = {"reason": "None.", "mlp": "parts.deep.mlp:Mlp", "block": "alone:Block"}
     changed = spec.model_copy(update={"hatch": Hatch.model_validate(by_hand)})
     found = {Path(file).relative_to(tmp_path) for file in module_files(str(module), changed)}
     assert sorted(map(str, found)) == [
-        "alone.py", "hook_aware.py", "llama.py", "parts/__init__.py", "parts/deep/mlp.py",
+        "alone.py", "base_adapter.py", "hook_aware.py", "joint.py", "llama.py",
+        "parts/__init__.py", "parts/deep/mlp.py",
     ]  # fmt: skip
     assert module_files("transformer_lens:LlamaForCausalLM", spec) == []

@@ -15,7 +15,6 @@ from adaptergen.spec.facet import Choice, Facet, Word
 from adaptergen.spec.load import LoadedSpec, Loader
 from adaptergen.spec.model import Spec
 from adaptergen.spec.walk import classes_of
-from adaptergen.support import FILE
 from adaptergen.verify import verify
 from adaptergen.verify.check import Check
 from adaptergen.verify.checks import ALL
@@ -47,8 +46,8 @@ def made(name: str) -> dict[str, Mutant]:
 
 
 def judged(name: str, mutant: Mutant, checks: Sequence[Check] = ALL) -> list[str]:
-    support = str(Path(module_of(name)).with_name(FILE))
-    return list(Court(load(name).spec, support, hf_model(name), {}, checks).killers(mutant))
+    beside = str(Path(module_of(name)).parent)
+    return list(Court(load(name).spec, beside, hf_model(name), {}, checks).killers(mutant))
 
 
 @pytest.mark.parametrize("name", rarely((*SPECS, "falcon"), 1, pytest.mark.full))

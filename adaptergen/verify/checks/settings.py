@@ -120,4 +120,4 @@ def _is_ours(subject: Subject, warning: warnings.WarningMessage) -> bool:
     """Whether TL gave it, about itself or what called it: the adapter's modules, or torch."""
     if warning.filename in (subject.module_path, nn.modules.module.__file__):
         return True
-    return "transformer_lens" in warning.filename or warning.filename.endswith(support.FILE)
+    return "transformer_lens" in warning.filename or warning.filename.endswith(support.FILES)

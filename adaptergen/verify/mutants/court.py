@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from adaptergen.spec.model import Spec
+from adaptergen.support import FILES
 from adaptergen.verify.check import Check
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.mutants.mutant import Mutant
@@ -55,11 +56,11 @@ class _Suspect(Subject):
 class Court:
     """Judges mutants of one adapter, with HF's side made once for all of them.
 
-    `support` is the module beside the adapter that it may import.
+    `beside` is the folder of the adapter, with the modules that it may import.
     """
 
     spec: Spec
-    support: str
+    beside: str
     hf: HfModel
     overrides: dict[str, Any]
     checks: Sequence[Check]
@@ -85,8 +86,9 @@ class Court:
         with tempfile.TemporaryDirectory(prefix="adaptergen-") as folder:
             path = os.path.join(folder, "mutant.py")
             Path(path).write_text(mutant.code, encoding="utf-8")
-            if os.path.exists(self.support):
-                shutil.copy(self.support, folder)
+            for file in FILES:
+                if os.path.exists(os.path.join(self.beside, file)):
+                    shutil.copy(os.path.join(self.beside, file), folder)
             suspect = _Suspect(mutant, path, self)
             rounds = list(self._cheap(wrong_spec))
             rounds += [[check] for check in self._expensive(wrong_spec)]

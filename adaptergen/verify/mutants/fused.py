@@ -2,18 +2,19 @@
 
 import ast
 from collections.abc import Iterator
-from itertools import combinations
 
 from adaptergen.verify.mutants.syntax import Wrong, classes, with_item, without
 
 BASE = "HookAwareAttentionBridge"
-_JOINED = "JoinedProjections"
+_JOINT = "Joint"
+_BASE_ADAPTER = "BaseAdapter"
 
 # The bridges that leave work to HF, and what their mutants are called.
 _BRIDGES = {
     BASE: "fused",
     "LinearBridge": "linear",
     "NormalizationBridge": "norm",
+    "PartBridge": "part",
     "RMSNormalizationBridge": "norm",
 }
 # Those of attention that TL computes.
@@ -52,6 +53,43 @@ _UNGUARDED = """\
         )
 """
 
+_UNASKED = """\
+    def preprocess_weights(self, state_dict):
+        return state_dict
+"""
+
+# What is wrong with the layer that computes several projections.
+_PARTS = {
+    "reversed": (
+        "the parts lie the other way round",
+        """\
+    def __init__(self, role, path, shares, groups=1):
+        super().__init__(role, path, dict(reversed(shares.items())), groups)
+""",
+    ),
+    "ungrouped": (
+        "the parts lie one after the other",
+        """\
+    def __init__(self, role, path, shares, groups):
+        super().__init__(role, path, shares)
+""",
+    ),
+    "apart": (
+        "HF's layer is split for good where it is wrapped",
+        """\
+    def put_into(self, bridge, owner):
+        from torch import nn
+        super().put_into(bridge, owner)
+        for name in self.shares:
+            part = bridge.submodules[name]
+            whole, layer = part.original_component, nn.Linear(1, 1)
+            layer.weight = nn.Parameter(whole.weight.clone())
+            layer.bias = None if whole.bias is None else nn.Parameter(whole.bias.clone())
+            part.set_original_component(layer)
+""",
+    ),
+}
+
 # What HF's classes call the cache that they hand to attention.
 _CACHES = ("cache", "past_key_values", "layer_past")
 
@@ -78,7 +116,7 @@ def leaving_changed(tree: ast.Module) -> Wrong:
         if isinstance(statement, ast.ImportFrom) and statement.level:
             place = tree.body.index(statement) + 1
             for alias in statement.names:
-                for name, description, method in _methods(alias.name):
+                for name, description, method in _methods(alias.name, tree):
                     text = f"class {alias.name}({alias.name}):\n{method}"
                     with with_item(tree.body, place, ast.parse(text).body[0]):
                         yield name, description
@@ -95,10 +133,13 @@ def _attentions_asked(tree: ast.Module) -> Wrong:
                 yield "fused.supports.dropped", "TL may ask HF for patterns"
 
 
-def _methods(bridge: str) -> Iterator[tuple[str, str, str]]:
+def _methods(bridge: str, tree: ast.Module) -> Iterator[tuple[str, str, str]]:
     """Name, description and text of each wrong method of a bridge that leaves work to HF."""
-    if bridge == _JOINED:
-        yield from _of_parts()
+    if bridge == _JOINT:
+        yield from _of_parts(tree)
+    if bridge == _BASE_ADAPTER:
+        text = f"{bridge}: weights are processed whatever layers compute"
+        yield "adapter.weights.unasked", text, _UNASKED
     if bridge in _STEPWISE:
         yield "attention.cache.unknown", f"{bridge}: TL is handed no cache", _WITHOUT_CACHE
     if bridge not in _BRIDGES:
@@ -127,15 +168,11 @@ def _of_attention(role: str) -> Iterator[tuple[str, str, str]]:
     yield f"{role}.output_attentions.ignored", text, _forward(ignoring)
 
 
-def _of_parts() -> Iterator[tuple[str, str, str]]:
-    for one, other in combinations("qkv", 2):
-        text = f"{_JOINED}: {one} and {other} are the wrong way round"
-        method = (
-            "    def __init__(self, *args, **kwargs):\n"
-            "        super().__init__(*args, **kwargs)\n"
-            f"        self.{one}, self.{other} = self.{other}, self.{one}\n"
-        )
-        yield f"parts.{one}-{other}.swapped", text, method
+def _of_parts(tree: ast.Module) -> Iterator[tuple[str, str, str]]:
+    keywords = {node.arg for node in ast.walk(tree) if isinstance(node, ast.keyword)}
+    for name, (description, change) in _PARTS.items():
+        if name != "ungrouped" or "groups" in keywords:
+            yield f"parts.{name}", f"{_JOINT}: {description}", change
 
 
 def _method(name: str, value: str) -> str:

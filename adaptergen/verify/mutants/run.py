@@ -1,6 +1,7 @@
 """Makes all mutants of an adapter, and finds out which checks notice each."""
 
 import gc
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -8,7 +9,6 @@ from adaptergen.render import Renderer
 from adaptergen.spec.load import LoadedSpec
 from adaptergen.spec.model import Spec
 from adaptergen.spec.tree import Node
-from adaptergen.support import FILE
 from adaptergen.verify.check import Check
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.listed import refuse_unknown
@@ -78,8 +78,8 @@ def run_mutants(
     names = {mutant.name for mutant in made}
     refuse_unknown("verification.equivalent", own, names, "mutant", "--mutants --json FILE")
     inherited = loaded.spec.verification.equivalent
-    support = Path(subject.module_path).with_name(FILE)
-    court = Court(loaded.spec, str(support), subject.hf, subject.overrides, checks)
+    beside = os.path.dirname(subject.module_path)
+    court = Court(loaded.spec, beside, subject.hf, subject.overrides, checks)
     results = []
     # Bridges refer to themselves: each would stay until Python looks for garbage. It looks after
     # every few mutants, among what came to be since now.

@@ -104,6 +104,11 @@ def _projected(
     attention: HeadedAttention, layer: Layer, heads: dict[str, Tensor]
 ) -> Iterator[Stage]:
     projections = attention.projections
+    if isinstance(projections, FusedProjections):
+        claim = "attention.projections.qkv"
+        whole = layer.call(f"{attention.path}.{projections.qkv}")
+        yield layer.stage("attn.qkv.hook_in", "attention", claim, whole.input)
+        yield layer.stage("attn.qkv.hook_out", "attention", claim, whole.value)
     for role in heads:
         claim = f"attention.projections.{role if role in projections.modules else 'qkv'}"
         taken = layer.call(f"{attention.path}.{projections.module_of(role)}").input

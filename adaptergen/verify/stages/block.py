@@ -109,6 +109,8 @@ def _side(layer: Layer) -> Iterator[Stage]:
     fused, out = (layer.call(f"{side.path}.{name}") for name in (side.gate_in, side.out))
     whole = layer.call(side.path)
     yield layer.stage("shared_mlp.hook_in", "mlp", "side_mlp.path", whole.input)
+    yield layer.stage("shared_mlp.gate_in.hook_in", "mlp", "side_mlp.gate_in", fused.input)
+    yield layer.stage("shared_mlp.gate_in.hook_out", "mlp", "side_mlp.gate_in", fused.value)
     for role, value in zip(("gate", "in"), fused.value.chunk(2, dim=-1), strict=True):
         yield layer.stage(f"shared_mlp.{role}.hook_out", "mlp", "side_mlp.gate_in", value)
     for hook in ("out.hook_in", "hook_post"):
