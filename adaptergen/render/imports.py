@@ -41,6 +41,7 @@ PUBLIC_API = {
     "RotaryEmbeddingBridge": _COMPONENTS,
     "ScaledResidualBlockBridge": _HOOK_AWARE,
     "UnembeddingBridge": _COMPONENTS,
+    "set_for_model": f".{support.NAME}",
     "torch": "torch",
 }
 

@@ -207,21 +207,6 @@ MODULES = [
         replace=(('MoERouterBridge(name="gate")', 'MoERouterBridge(name="gate", optional=True)'),),
     ),
     Case(
-        "a key that configs made by hand lack",
-        {"boot.defaults": "cfg.parallel_attn is None by default, not True"},
-        spec="falcon",
-        replace=(('            "parallel_attn": True,\n', ""),),
-        only=True,
-    ),
-    Case(
-        "a key that such configs have at another value than HF's",
-        {"boot.defaults": "cfg.logit_scale is 1.0 by default, not 0.0625"},
-        spec="cohere",
-        change={"defaults": {}},
-        replace=(('{"logit_scale": 0.0625}', '{"logit_scale": 1.0}'),),
-        only=True,
-    ),
-    Case(
         "attention left as it was loaded, where projections are split",
         {"boot.attention": "the adapter makes attention 'sdpa', not 'eager'"},
         spec="phi3",

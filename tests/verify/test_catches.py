@@ -10,6 +10,7 @@ from adaptergen.verify.record import CheckResult, Status
 from adaptergen.verify.running import run_checks
 from adaptergen.verify.subject import Subject
 from tests.verify.broken_attention import HEADS
+from tests.verify.broken_config import CONFIGS
 from tests.verify.broken_facets import FACETS
 from tests.verify.broken_fused import FUSED
 from tests.verify.broken_modules import MODULES
@@ -21,7 +22,7 @@ from tests.verify.exclusive import EXCLUSIVE
 
 Broken = Callable[..., str]
 
-BROKEN = [*MODULES, *FUSED]
+BROKEN = [*MODULES, *FUSED, *CONFIGS]
 SPECS = [*CLAIMS, *FACETS, *HEADS, *NAMES]
 ONLY = [case for case in (*SPECS, *BROKEN) if case.only] + EXCLUSIVE
 

@@ -129,6 +129,10 @@ def test_a_default_that_is_dropped_is_missed_where_configs_are_made_by_hand() ->
     assert "boot.defaults" in judged("granite", mutant)
 
 
+def test_a_scale_outside_of_the_unembedding_is_noticed_by_attribution() -> None:
+    assert judged("cohere", made("cohere")["module.adapter.scale.outside"]) == ["use.attributed"]
+
+
 def results(
     tmp_path: Path,
     listed: dict[str, str],

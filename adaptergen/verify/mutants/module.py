@@ -206,6 +206,16 @@ def _methods_dropped(tree: ast.Module) -> Wrong:
                 yield f"adapter.{statement.name}.dropped", f"{adapter.name} has no {statement.name}"
 
 
+def _scale_left_outside(tree: ast.Module) -> Wrong:
+    """Logits that HF scales, and a W_U that knows nothing of it."""
+    (adapter,) = [node for node in classes(tree) if node.name.endswith("Adapter")]
+    folding = ("preprocess_weights", "postprocess_weights")
+    left = [node for node in adapter.body if name_of(node) not in folding]
+    if len(left) < len(adapter.body):
+        with changed(adapter, "body", left):
+            yield "adapter.scale.outside", "W_U lacks the scale of the logits"
+
+
 def _steps_dropped(tree: ast.Module) -> Wrong:
     """One thing that the adapter does to HF's model, or to its logits, left out."""
     (adapter,) = [node for node in classes(tree) if node.name.endswith("Adapter")]
@@ -245,6 +255,7 @@ _BREAKS: tuple[Callable[[ast.Module], Wrong], ...] = (
     _bridge_class_changed,
     _layouts_changed,
     _methods_dropped,
+    _scale_left_outside,
     _steps_dropped,
     leaving_changed,
     _base_uninitialised,
