@@ -3,8 +3,8 @@
 # adapter Ernie45ArchitectureAdapter for Ernie4_5ForCausalLM
 # spec ernie4_5 e2f679767681
 # spec llama 2bdede56ac67
-# generator ac9f895c127c
-# templates 0b143745cc77
+# generator ee79e522bb76
+# templates 7ef0040f3f75
 # body f65c8cdadb12
 """Ernie 4.5 architecture adapter.
 

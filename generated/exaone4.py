@@ -4,8 +4,8 @@
 # spec exaone4 303c43a433ae
 # spec olmo2 41b1838a2380
 # spec llama 2bdede56ac67
-# generator ac9f895c127c
-# templates 0b143745cc77
+# generator ee79e522bb76
+# templates 7ef0040f3f75
 # body 786d935f9b61
 """Exaone4 architecture adapter.
 

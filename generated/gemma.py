@@ -3,8 +3,8 @@
 # adapter GemmaArchitectureAdapter for GemmaForCausalLM
 # spec gemma 670be2fbe33c
 # spec llama 2bdede56ac67
-# generator ac9f895c127c
-# templates 0b143745cc77
+# generator ee79e522bb76
+# templates 7ef0040f3f75
 # body 709eec5df09f
 """Gemma architecture adapter.
 

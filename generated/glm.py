@@ -3,8 +3,8 @@
 # adapter GlmArchitectureAdapter for GlmForCausalLM
 # spec glm efee1772a08d
 # spec llama 2bdede56ac67
-# generator ac9f895c127c
-# templates 0b143745cc77
+# generator ee79e522bb76
+# templates 7ef0040f3f75
 # body 14a4a4228d47
 """Glm architecture adapter.
 

@@ -3,8 +3,8 @@
 # adapter Glm4MoeArchitectureAdapter for Glm4MoeForCausalLM
 # spec glm4_moe 3b206451b383
 # spec llama 2bdede56ac67
-# generator ac9f895c127c
-# templates 0b143745cc77
+# generator ee79e522bb76
+# templates 7ef0040f3f75
 # body c8d9f451a1c6
 """Glm4Moe architecture adapter.
 

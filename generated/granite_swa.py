@@ -4,9 +4,9 @@
 # spec granite_swa 1482bd421b24
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
-# generator ac9f895c127c
-# templates 0b143745cc77
-# body d6971615ed0b
+# generator ee79e522bb76
+# templates 7ef0040f3f75
+# body d708a0f8a0c4
 """GraniteSWA architecture adapter.
 
 Granite with attention sinks, sliding layers, and a base of positions for each layer.
@@ -29,6 +29,7 @@ from .hook_aware import (
     PositionEmbeddingsAttentionBridge,
     RMSNormalizationBridge,
     ScaledResidualBlockBridge,
+    set_for_model,
 )
 
 
@@ -79,6 +80,9 @@ class GraniteSWAArchitectureAdapter(BaseAdapter):
 
     # HF's config keys are there too, which its type does not name.
     cfg: Any
+
+    # Whether the unembedding's weights have the scale of the logits.
+    _logit_scale_already_folded = False
 
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""
@@ -175,7 +179,20 @@ class GraniteSWAArchitectureAdapter(BaseAdapter):
         # Sinks take a share of attention, so that value biases cannot be folded into b_O.
         self.supports_compatibility_mode = not hf_model.config.attention_bias
 
+    def preprocess_weights(self, state_dict: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Let the unembedding itself scale the logits, for all that reads its weights."""
+        for name in ("unembed.weight", "unembed.bias"):
+            if name in state_dict and not self._logit_scale_already_folded:
+                state_dict[name] = state_dict[name] / self.cfg.logits_scaling
+        return state_dict
+
+    def postprocess_weights(self, bridge: Any) -> None:
+        """Take the scale out of HF's model, now that the unembedding has it."""
+        self._logit_scale_already_folded = True
+        set_for_model(bridge.original_model, "logits_scaling", 1.0)
+
     def apply_output_logits_transform(self, logits: torch.Tensor) -> torch.Tensor:
-        """Scale what the unembedding returns, as HF's model does."""
-        scaled = logits / self.cfg.logits_scaling
-        return super().apply_output_logits_transform(scaled)
+        """Scale what the unembedding returns as HF's model does, if it does."""
+        if not self._logit_scale_already_folded:
+            logits = logits / self.cfg.logits_scaling
+        return super().apply_output_logits_transform(logits)

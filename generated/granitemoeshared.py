@@ -5,9 +5,9 @@
 # spec granitemoe 2e1ee7a89cc2
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
-# generator ac9f895c127c
-# templates 0b143745cc77
-# body 1a25f2addd67
+# generator ee79e522bb76
+# templates 7ef0040f3f75
+# body 3581a5f620e9
 """GraniteMoeShared architecture adapter.
 
 GraniteMoe with an MLP for every token beside the experts.
@@ -32,6 +32,7 @@ from .hook_aware import (
     MoERouterBridge,
     RMSNormalizationBridge,
     ScaledResidualBlockBridge,
+    set_for_model,
 )
 from .joint import (
     Joint,
@@ -78,6 +79,9 @@ class GraniteMoeSharedArchitectureAdapter(BaseAdapter):
 
     # Experts and the MLP beside them both read ln2.
     supports_fold_ln = False
+
+    # Whether the unembedding's weights have the scale of the logits.
+    _logit_scale_already_folded = False
 
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""
@@ -184,7 +188,20 @@ class GraniteMoeSharedArchitectureAdapter(BaseAdapter):
         # TL's own method would have attention computed eagerly.
         hf_model.set_attn_implementation("sdpa")
 
+    def preprocess_weights(self, state_dict: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Let the unembedding itself scale the logits, for all that reads its weights."""
+        for name in ("unembed.weight", "unembed.bias"):
+            if name in state_dict and not self._logit_scale_already_folded:
+                state_dict[name] = state_dict[name] / self.cfg.logits_scaling
+        return state_dict
+
+    def postprocess_weights(self, bridge: Any) -> None:
+        """Take the scale out of HF's model, now that the unembedding has it."""
+        self._logit_scale_already_folded = True
+        set_for_model(bridge.original_model, "logits_scaling", 1.0)
+
     def apply_output_logits_transform(self, logits: torch.Tensor) -> torch.Tensor:
-        """Scale what the unembedding returns, as HF's model does."""
-        scaled = logits / self.cfg.logits_scaling
-        return super().apply_output_logits_transform(scaled)
+        """Scale what the unembedding returns as HF's model does, if it does."""
+        if not self._logit_scale_already_folded:
+            logits = logits / self.cfg.logits_scaling
+        return super().apply_output_logits_transform(logits)

@@ -4,9 +4,9 @@
 # spec hyperclovax 903571e57862
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
-# generator ac9f895c127c
-# templates 0b143745cc77
-# body 0e76e98044a3
+# generator ee79e522bb76
+# templates 7ef0040f3f75
+# body fd42f0351eda
 """HyperCLOVAX architecture adapter.
 
 Granite with multiplied logits and, as an option, norms on what attention and MLP return.
@@ -30,6 +30,7 @@ from .hook_aware import (
     LinearBridge,
     RMSNormalizationBridge,
     ScaledResidualBlockBridge,
+    set_for_model,
 )
 
 
@@ -72,6 +73,9 @@ class HyperCLOVAXArchitectureAdapter(BaseAdapter):
 
     # Attention shows its pattern to hooks; asked of HF, it would have to be computed every time.
     supports_hf_output_attentions = False
+
+    # Whether the unembedding's weights have the scale of the logits.
+    _logit_scale_already_folded = False
 
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""
@@ -172,7 +176,20 @@ class HyperCLOVAXArchitectureAdapter(BaseAdapter):
         # TL's own method would have attention computed eagerly.
         hf_model.set_attn_implementation("sdpa")
 
+    def preprocess_weights(self, state_dict: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Let the unembedding itself scale the logits, for all that reads its weights."""
+        for name in ("unembed.weight", "unembed.bias"):
+            if name in state_dict and not self._logit_scale_already_folded:
+                state_dict[name] = state_dict[name] * self.cfg.logits_scaling
+        return state_dict
+
+    def postprocess_weights(self, bridge: Any) -> None:
+        """Take the scale out of HF's model, now that the unembedding has it."""
+        self._logit_scale_already_folded = True
+        set_for_model(bridge.original_model, "logits_scaling", 1.0)
+
     def apply_output_logits_transform(self, logits: torch.Tensor) -> torch.Tensor:
-        """Scale what the unembedding returns, as HF's model does."""
-        scaled = logits * self.cfg.logits_scaling
-        return super().apply_output_logits_transform(scaled)
+        """Scale what the unembedding returns as HF's model does, if it does."""
+        if not self._logit_scale_already_folded:
+            logits = logits * self.cfg.logits_scaling
+        return super().apply_output_logits_transform(logits)

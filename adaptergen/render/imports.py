@@ -41,7 +41,7 @@ PUBLIC_API = {
     "RotaryEmbeddingBridge": _COMPONENTS,
     "ScaledResidualBlockBridge": _HOOK_AWARE,
     "UnembeddingBridge": _COMPONENTS,
-    "set_for_model": f".{support.NAME}",
+    "set_for_model": _HOOK_AWARE,
     "torch": "torch",
 }
 
