@@ -4,7 +4,7 @@
 # spec apertus 94bbe6edc022
 # spec llama 2bdede56ac67
 # generator ee79e522bb76
-# templates 7ef0040f3f75
+# templates 71e6e7e81384
 # body 46b61eed2da8
 """Apertus architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec aria_text 89f0934dcc2f
 # spec llama 2bdede56ac67
 # generator ee79e522bb76
-# templates 7ef0040f3f75
+# templates 71e6e7e81384
 # body 6fe531a610b5
 """AriaText architecture adapter.
 

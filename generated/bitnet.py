@@ -4,7 +4,7 @@
 # spec bitnet 0dd08443301e
 # spec llama 2bdede56ac67
 # generator ee79e522bb76
-# templates 7ef0040f3f75
+# templates 71e6e7e81384
 # body 29d12066735c
 """BitNet architecture adapter.
 

@@ -4,8 +4,8 @@
 # spec cohere 92951a7d0129
 # spec llama 2bdede56ac67
 # generator ee79e522bb76
-# templates 7ef0040f3f75
-# body b03c643c7920
+# templates 71e6e7e81384
+# body ebb68583bd21
 """Cohere architecture adapter.
 
 Parallel decoder behind one LayerNorm, with adjacent rotary pairs and scaled logits.
@@ -183,7 +183,7 @@ class CohereArchitectureAdapter(BaseAdapter):
         for name in ("unembed.weight", "unembed.bias"):
             if name in state_dict and not self._logit_scale_already_folded:
                 state_dict[name] = state_dict[name] * self.cfg.logit_scale
-        return state_dict
+        return super().preprocess_weights(state_dict)
 
     def postprocess_weights(self, bridge: Any) -> None:
         """Take the scale out of HF's model, now that the unembedding has it."""

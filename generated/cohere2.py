@@ -5,8 +5,8 @@
 # spec cohere 92951a7d0129
 # spec llama 2bdede56ac67
 # generator ee79e522bb76
-# templates 7ef0040f3f75
-# body 7691549f1653
+# templates 71e6e7e81384
+# body 426a2191c870
 """Cohere2 architecture adapter.
 
 Cohere with sliding layers that rotate, and layers that see everything and do not.
@@ -207,7 +207,7 @@ class Cohere2ArchitectureAdapter(BaseAdapter):
         for name in ("unembed.weight", "unembed.bias"):
             if name in state_dict and not self._logit_scale_already_folded:
                 state_dict[name] = state_dict[name] * self.cfg.logit_scale
-        return state_dict
+        return super().preprocess_weights(state_dict)
 
     def postprocess_weights(self, bridge: Any) -> None:
         """Take the scale out of HF's model, now that the unembedding has it."""

@@ -6,7 +6,7 @@
 # spec glm4_moe 3b206451b383
 # spec llama 2bdede56ac67
 # generator ee79e522bb76
-# templates 7ef0040f3f75
+# templates 71e6e7e81384
 # body b957225ffabb
 """DeepseekV2 architecture adapter.
 

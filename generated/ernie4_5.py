@@ -4,7 +4,7 @@
 # spec ernie4_5 e2f679767681
 # spec llama 2bdede56ac67
 # generator ee79e522bb76
-# templates 7ef0040f3f75
+# templates 71e6e7e81384
 # body f65c8cdadb12
 """Ernie 4.5 architecture adapter.
 

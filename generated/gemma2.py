@@ -5,7 +5,7 @@
 # spec gemma 670be2fbe33c
 # spec llama 2bdede56ac67
 # generator ee79e522bb76
-# templates 7ef0040f3f75
+# templates 71e6e7e81384
 # body e91872277b77
 """Gemma2 architecture adapter.
 

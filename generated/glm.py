@@ -4,7 +4,7 @@
 # spec glm efee1772a08d
 # spec llama 2bdede56ac67
 # generator ee79e522bb76
-# templates 7ef0040f3f75
+# templates 71e6e7e81384
 # body 14a4a4228d47
 """Glm architecture adapter.
 

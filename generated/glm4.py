@@ -5,7 +5,7 @@
 # spec glm efee1772a08d
 # spec llama 2bdede56ac67
 # generator ee79e522bb76
-# templates 7ef0040f3f75
+# templates 71e6e7e81384
 # body 59dce466c911
 """Glm4 architecture adapter.
 

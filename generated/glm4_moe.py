@@ -4,7 +4,7 @@
 # spec glm4_moe 3b206451b383
 # spec llama 2bdede56ac67
 # generator ee79e522bb76
-# templates 7ef0040f3f75
+# templates 71e6e7e81384
 # body c8d9f451a1c6
 """Glm4Moe architecture adapter.
 

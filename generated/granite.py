@@ -4,8 +4,8 @@
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
 # generator ee79e522bb76
-# templates 7ef0040f3f75
-# body 4e0f00eab4b1
+# templates 71e6e7e81384
+# body afae6fdc42ab
 """Granite architecture adapter.
 
 Llama-family decoder with multipliers on embedding, residual, attention and logits.
@@ -174,7 +174,7 @@ class GraniteArchitectureAdapter(BaseAdapter):
         for name in ("unembed.weight", "unembed.bias"):
             if name in state_dict and not self._logit_scale_already_folded:
                 state_dict[name] = state_dict[name] / self.cfg.logits_scaling
-        return state_dict
+        return super().preprocess_weights(state_dict)
 
     def postprocess_weights(self, bridge: Any) -> None:
         """Take the scale out of HF's model, now that the unembedding has it."""

@@ -5,8 +5,8 @@
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
 # generator ee79e522bb76
-# templates 7ef0040f3f75
-# body d0d6d256547d
+# templates 71e6e7e81384
+# body ba7edb3c2855
 """GraniteMoe architecture adapter.
 
 Granite with a mixture of experts in place of the MLP.
@@ -172,7 +172,7 @@ class GraniteMoeArchitectureAdapter(BaseAdapter):
         for name in ("unembed.weight", "unembed.bias"):
             if name in state_dict and not self._logit_scale_already_folded:
                 state_dict[name] = state_dict[name] / self.cfg.logits_scaling
-        return state_dict
+        return super().preprocess_weights(state_dict)
 
     def postprocess_weights(self, bridge: Any) -> None:
         """Take the scale out of HF's model, now that the unembedding has it."""

@@ -6,8 +6,8 @@
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
 # generator ee79e522bb76
-# templates 7ef0040f3f75
-# body 3581a5f620e9
+# templates 71e6e7e81384
+# body 6ab099267c16
 """GraniteMoeShared architecture adapter.
 
 GraniteMoe with an MLP for every token beside the experts.
@@ -193,7 +193,7 @@ class GraniteMoeSharedArchitectureAdapter(BaseAdapter):
         for name in ("unembed.weight", "unembed.bias"):
             if name in state_dict and not self._logit_scale_already_folded:
                 state_dict[name] = state_dict[name] / self.cfg.logits_scaling
-        return state_dict
+        return super().preprocess_weights(state_dict)
 
     def postprocess_weights(self, bridge: Any) -> None:
         """Take the scale out of HF's model, now that the unembedding has it."""

@@ -4,7 +4,7 @@
 # spec hunyuan_v1_dense af52133a5f5e
 # spec llama 2bdede56ac67
 # generator ee79e522bb76
-# templates 7ef0040f3f75
+# templates 71e6e7e81384
 # body 52fa22adc3cc
 """HunYuanDenseV1 architecture adapter.
 

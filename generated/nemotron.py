@@ -6,7 +6,7 @@
 # spec arcee 4d9662f4c1d9
 # spec llama 2bdede56ac67
 # generator ee79e522bb76
-# templates 7ef0040f3f75
+# templates 71e6e7e81384
 # body f1af64a5ff37
 """Nemotron architecture adapter.
 

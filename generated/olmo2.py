@@ -4,7 +4,7 @@
 # spec olmo2 41b1838a2380
 # spec llama 2bdede56ac67
 # generator ee79e522bb76
-# templates 7ef0040f3f75
+# templates 71e6e7e81384
 # body 996e49f68c8c
 """Olmo2 architecture adapter.
 

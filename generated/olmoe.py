@@ -4,7 +4,7 @@
 # spec olmoe e2303ab96034
 # spec llama 2bdede56ac67
 # generator ee79e522bb76
-# templates 7ef0040f3f75
+# templates 71e6e7e81384
 # body 6eb4be94ed57
 """Olmoe architecture adapter.
 

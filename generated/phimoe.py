@@ -6,7 +6,7 @@
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
 # generator ee79e522bb76
-# templates 7ef0040f3f75
+# templates 71e6e7e81384
 # body 4f5e293ac534
 """Phimoe architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec seed_oss d2c773a4fc47
 # spec llama 2bdede56ac67
 # generator ee79e522bb76
-# templates 7ef0040f3f75
+# templates 71e6e7e81384
 # body 751cb794eb87
 """SeedOss architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec smollm3 4c34d77272bd
 # spec llama 2bdede56ac67
 # generator ee79e522bb76
-# templates 7ef0040f3f75
+# templates 71e6e7e81384
 # body d19f8ae51e0c
 """SmolLM3 architecture adapter.
 
