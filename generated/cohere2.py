@@ -4,8 +4,8 @@
 # spec cohere2 ef3831e334c6
 # spec cohere 92951a7d0129
 # spec llama 2bdede56ac67
-# generator ee79e522bb76
-# templates 71e6e7e81384
+# generator 43ced168edf1
+# templates d41a92794018
 # body 426a2191c870
 """Cohere2 architecture adapter.
 

@@ -3,8 +3,8 @@
 # adapter NanoChatArchitectureAdapter for NanoChatForCausalLM
 # spec nanochat 44609d8f749c
 # spec llama 2bdede56ac67
-# generator ee79e522bb76
-# templates 71e6e7e81384
+# generator 43ced168edf1
+# templates d41a92794018
 # body b9b77290401e
 """NanoChat architecture adapter.
 

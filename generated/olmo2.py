@@ -3,8 +3,8 @@
 # adapter Olmo2ArchitectureAdapter for Olmo2ForCausalLM
 # spec olmo2 41b1838a2380
 # spec llama 2bdede56ac67
-# generator ee79e522bb76
-# templates 71e6e7e81384
+# generator 43ced168edf1
+# templates d41a92794018
 # body 996e49f68c8c
 """Olmo2 architecture adapter.
 

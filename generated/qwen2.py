@@ -3,8 +3,8 @@
 # adapter Qwen2ArchitectureAdapter for Qwen2ForCausalLM
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
-# generator ee79e522bb76
-# templates 71e6e7e81384
+# generator 43ced168edf1
+# templates d41a92794018
 # body 66ab48bbe52f
 """Qwen2 architecture adapter.
 

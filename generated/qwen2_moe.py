@@ -6,8 +6,8 @@
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
-# generator ee79e522bb76
-# templates 71e6e7e81384
+# generator 43ced168edf1
+# templates d41a92794018
 # body be6cde7cfc42
 """Qwen2Moe architecture adapter.
 

@@ -1,5 +1,6 @@
 """Blocks that are built in another order where a config key is set."""
 
+from collections.abc import Iterator
 from itertools import permutations, product
 from typing import Any
 
@@ -34,7 +35,8 @@ def blocks(world: World, *, opaque: bool = False) -> tuple[Facet, list[Facet]]:
     for order in permutations(deciding):
         found = _ordered(order, seen)
         if found is not None:
-            return found
+            default, layouts = found
+            return default, [_with_numbers(world, one, found, seen) for one in layouts]
     raise UnexplainedError(f"config keys order the blocks together: {', '.join(deciding)}")
 
 
@@ -78,3 +80,32 @@ def _ordered(order: tuple[str, ...], seen: dict[Any, Facet]) -> tuple[Facet, lis
         return None
     default = by_key.pop(None)
     return default, [{"when": key, "block": by_key[key]} for key in order if key in by_key]
+
+
+def _with_numbers(
+    world: World, layout: Facet, found: tuple[Facet, list[Facet]], seen: dict[Any, Facet]
+) -> Facet:
+    """A layout with the numbers of other keys for which blocks have the next one instead."""
+    default, layouts = found
+    whens = [one["when"] for one in layouts]
+    unless: dict[str, int] = {}
+    for given in seen:
+        if next((key for key in whens if key in given), None) != layout["when"]:
+            continue
+        others = (one["block"] for one in layouts if one is not layout and one["when"] in given)
+        instead = next(others, default)
+        keys = {key: key in given for key in whens}
+        for key, number in _numbers(world):
+            other = world.under({**keys, key: number})
+            facet = _facet(other) if other is not None else None
+            if facet in (None, layout["block"]):
+                continue
+            if facet != instead or unless.setdefault(key, number) != number:
+                raise UnexplainedError(f"{key} orders the blocks in a way that no facet describes")
+    return {**layout, **({"unless": unless} if unless else {})}
+
+
+def _numbers(world: World) -> Iterator[tuple[str, int]]:
+    """Small numbers for keys that have none, which may count parts of a block."""
+    unset = (key for key, value in world.values.items() if value is None)
+    yield from product((key for key in unset if not key.endswith("_id")), (1, 2))

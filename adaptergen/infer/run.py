@@ -13,9 +13,9 @@ from adaptergen.infer.finding import Findings
 from adaptergen.infer.limits import limits, rounding
 from adaptergen.infer.observe import draft, observe
 from adaptergen.infer.processing import processing
-from adaptergen.infer.proof import Workshop, apart, battery, failed, workshop
+from adaptergen.infer.proof import Workshop, apart, battery, failed, with_changes, workshop
 from adaptergen.infer.refusals import refusals
-from adaptergen.infer.tiny import shrunk
+from adaptergen.infer.tiny import as_usual, shrunk
 from adaptergen.infer.waivers import waivers
 from adaptergen.infer.world import UnexplainedError, World
 from adaptergen.spec.model import Spec
@@ -81,7 +81,12 @@ def infer(
     with comparable(), _silence(), workshop(templates) as shop:
         progress("shrinking")
         world = shrunk(architecture, given, fixed)
-        first = attempt = _attempt(world, shop, NOTHING, progress)
+        first = attempt = _attempt(world, world, shop, NOTHING, progress)
+        usual = None if first.proven else as_usual(architecture, given, fixed)
+        if usual is not None:
+            # A switch may hide what another decides.
+            again = _attempt(world, usual, shop, NOTHING, progress)
+            first = attempt = again if again.proven else first
         while not attempt.proven:
             part = blamed(failed(attempt.results)) if attempt.spec else attempt.part
             reason = _sentence(attempt.unexplained[0])
@@ -90,7 +95,7 @@ def infer(
                 # Whatever was conceded did not help.
                 return first if first.spec else attempt
             progress(f"leaving {part} to HF")
-            attempt = _attempt(world, shop, conceded, progress)
+            attempt = _attempt(world, world, shop, conceded, progress)
         return attempt
 
 
@@ -110,15 +115,23 @@ def _sentence(text: str) -> str:
 
 
 def _attempt(
-    world: World, shop: Workshop, conceded: Concessions, progress: Callable[[str], None]
+    world: World,
+    seen: World,
+    shop: Workshop,
+    conceded: Concessions,
+    progress: Callable[[str], None],
 ) -> Inference:
-    """One go, with some parts of the model left to HF."""
+    """One go, with some parts of the model left to HF.
+
+    What is `seen` of the model under one config is held against it under another.
+    """
     findings = Findings()
     try:
         progress("looking")
         with blaming(""):
-            observe(world, findings, conceded)
-            spec = refusals(world, draft(world, findings), findings)
+            observe(seen, findings, conceded)
+            spec = with_changes(draft(seen, findings), tiny=world.settings)
+            spec = refusals(world, spec, findings)
             spec = defaults(world, spec, findings)
     except UnexplainedError as error:
         findings.unexplained.append(str(error))

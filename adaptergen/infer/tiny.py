@@ -50,6 +50,22 @@ def shrunk(architecture: str, given: Mapping[str, Any], fixed: Mapping[str, Any]
     raise Unusable(f"no small model of {architecture}: {reasons[0]}", hint)
 
 
+def as_usual(architecture: str, given: Mapping[str, Any], fixed: Mapping[str, Any]) -> World | None:
+    """The class's model without what a checkpoint's config switches and counts.
+
+    None if the config switches nothing, or HF does not run that.
+    """
+    usual = hf_class(architecture).config_class().to_dict()
+    others = {key: value for key, value in given.items() if not isinstance(value, int)}
+    left_out = [usual.get(key) for key in given if key not in others]
+    if not any(value is None or isinstance(value, bool) for value in left_out):
+        return None
+    try:
+        return shrunk(architecture, others, fixed)
+    except Unusable:
+        return None
+
+
 def _turns_halves(world: World) -> bool:
     """Whether an odd number of elements of a head rotates, which only looks like a model."""
     widths = [

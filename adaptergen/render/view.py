@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adaptergen.spec.attention import Attention, ReimplementedAttention
-from adaptergen.spec.block import Block
+from adaptergen.spec.block import Block, Layout
 from adaptergen.spec.hatch import Hatch
 from adaptergen.spec.model import Spec
 from adaptergen.spec.processing import Invalid, InvalidWhere
@@ -165,9 +165,9 @@ def _copied_settings(spec: Spec) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class BlockLayout:
-    """A block, the bridge that wraps it, and the config key under which it is there, if any."""
+    """A block, the bridge that wraps it, and the spec's layout that it is of, if any."""
 
-    when: str | None
+    of: Layout | None
     block: Block
     bridge: str
 
@@ -176,8 +176,8 @@ def _layouts(spec: Spec) -> list[BlockLayout]:
     """All layouts of an architecture that has several, the one without condition last."""
     if not spec.layouts:
         return []
-    blocks = [*((layout.when, layout.block) for layout in spec.layouts), (None, spec.block)]
-    return [BlockLayout(when, block, _block_bridge(spec, block)) for when, block in blocks]
+    blocks = [*((layout, layout.block) for layout in spec.layouts), (None, spec.block)]
+    return [BlockLayout(layout, block, _block_bridge(spec, block)) for layout, block in blocks]
 
 
 def _block_bridge(spec: Spec, block: Block) -> str:
@@ -209,7 +209,7 @@ def _facts(spec: Spec) -> list[str]:
         f"Norms: {spec.norm.title}.",
         spec.block.fact,
         *(
-            other.block.fact.replace("Block:", f"Block where `config.{other.when}` is set:")
+            other.block.fact.replace("Block:", f"Block {other.condition}:")
             for other in spec.layouts
         ),
         *attention.facts,

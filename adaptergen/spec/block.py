@@ -3,12 +3,12 @@
 Roles are TL's: ln1 and ln2 feed attention and MLP, ln1_post and ln2_post sit on their outputs.
 """
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from adaptergen.spec.facet import Facet
-from adaptergen.spec.values import ConfigKey, Decided, PartName
+from adaptergen.spec.values import ConfigKey, Decided, LeavingOutNull, PartName
 
 _LN1 = Field(description="Norm whose output feeds attention.")
 _LN2 = Field(description="Norm whose output feeds the MLP.")
@@ -127,6 +127,16 @@ class Layout(Facet):
     """A topology that some configs of an architecture have in place of `block`."""
 
     when: ConfigKey = Field(description="HF config key under which blocks have this layout.")
+    unless: Annotated[dict[ConfigKey, int], LeavingOutNull] = Field(
+        default={},
+        description="Numbers of further HF config keys with any of which they do not all the same.",
+    )
     block: Block = Field(
         discriminator="topology", description="The order of norms, attention and MLP in a block."
     )
+
+    @property
+    def condition(self) -> str:
+        """When blocks have this layout, in words of the docstring."""
+        others = (f" and `config.{key}` is not {number}" for key, number in self.unless.items())
+        return f"where `config.{self.when}` is set{''.join(others)}"

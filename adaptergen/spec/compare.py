@@ -95,6 +95,8 @@ def _layouts(layouts: list[Layout], path: str) -> Iterator[tuple[str, Any]]:
     """The keys that layouts depend on, whose order counts, and the layouts by these."""
     yield path, [layout.when for layout in layouts]
     for layout in layouts:
+        if layout.unless:
+            yield f"{path}.{layout.when}.unless", layout.unless
         yield from _facets(layout.block, f"{path}.{layout.when}.")
 
 

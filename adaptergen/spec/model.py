@@ -139,7 +139,8 @@ class Spec(Facet):
         single = getattr(getattr(self.attention, "heads", None), "single", None)
         keys = [layout.when for layout in self.layouts]
         keys += [single.when, single.unless] if single else []
-        neutral = {**dict.fromkeys(filter(None, keys), False), **factors}
+        numbers = dict.fromkeys(key for layout in self.layouts for key in layout.unless)
+        neutral = {**dict.fromkeys(filter(None, keys), False), **numbers, **factors}
         return {key: self.defaults.get(key, value) for key, value in neutral.items()}
 
     @property

@@ -38,6 +38,10 @@ def entries(root: type[Facet] = Spec, prefix: str = "") -> Iterator[Entry]:
                 yield from entries(cls, f"{path}.")
 
 
+# What mappings lead to, by its type; text otherwise.
+_OF_MAPPINGS = {JsonValue: "values", int: "numbers"}
+
+
 def find(facet: str) -> list[Entry]:
     """The entries of a facet, named by its path or a part of it, and of what is inside it."""
     return [entry for entry in entries() if f".{facet}." in f".{entry.path}."]
@@ -84,6 +88,6 @@ def _scalar(annotation: Any, metadata: list[Any]) -> str:
         return f"list of: {_scalar(get_args(annotation)[0], [])}"
     if get_origin(annotation) is dict:
         key, value = get_args(annotation)
-        return f"mapping of: {_scalar(key, [])} to {'values' if value is JsonValue else 'text'}"
+        return f"mapping of: {_scalar(key, [])} to {_OF_MAPPINGS.get(value, 'text')}"
     options = [arg for arg in get_args(annotation) if arg is not type(None)]
     return _scalar(options[0], []) if options else "true or false"

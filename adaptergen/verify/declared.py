@@ -55,14 +55,19 @@ def biases(spec: Spec) -> dict[str, tuple[str, bool | str]]:
     return found
 
 
-def conditions(spec: Spec, config: Any) -> Iterator[tuple[str, object, str]]:
-    """Config keys with the other value that decides otherwise, and the claim that names each."""
+def conditions(spec: Spec, config: Any) -> Iterator[tuple[dict[str, Any], str]]:
+    """Config keys with the other value that decides otherwise, and the claim that names them."""
     for key, claim in keys_named(spec).items():
         value = getattr(config, key, None)
         if isinstance(value, bool) and key not in spec.refused:
-            yield key, not value, claim
+            yield {key: not value}, claim
     if isinstance(spec.attention, LatentAttention):
-        yield spec.attention.compressed, None, "attention.compressed"
+        yield {spec.attention.compressed: None}, "attention.compressed"
+    for i, layout in enumerate(spec.layouts):
+        for key, number in layout.unless.items():
+            yield {layout.when: True, key: number}, f"layouts.{i}.unless"
+            if getattr(config, key, None) == number:
+                yield {layout.when: True, key: None}, f"layouts.{i}.when"
 
 
 def accepted(spec: Spec, models: Iterable[Structure]) -> Iterator[Structure]:

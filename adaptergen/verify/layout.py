@@ -1,6 +1,6 @@
 """What a spec says under one HF config, where the config decides."""
 
-from adaptergen.spec.block import PreNorm, SandwichNorm
+from adaptergen.spec.block import Layout, PreNorm, SandwichNorm
 from adaptergen.spec.model import Spec
 from adaptergen.spec.processing import Invalid, InvalidWhere, Valid
 from adaptergen.verify.structure import decided
@@ -14,10 +14,15 @@ def depends_on_config(spec: Spec) -> bool:
     return bool(spec.layouts) or optional or conditional
 
 
+def _has(config: object, layout: Layout) -> bool:
+    """Whether blocks have a layout under an HF config, if none comes before it."""
+    excluded = (getattr(config, key, None) == number for key, number in layout.unless.items())
+    return decided(config, layout.when) and not any(excluded)
+
+
 def under(spec: Spec, config: object) -> Spec:
     """The spec with the block and the validity of steps that an HF config leads to."""
-    layouts = (layout.block for layout in spec.layouts if decided(config, layout.when))
-    block = next(layouts, spec.block)
+    block = next((each.block for each in spec.layouts if _has(config, each)), spec.block)
     if isinstance(block, SandwichNorm) and not decided(config, block.post_norms):
         block = PreNorm(topology="pre", ln1=block.ln1, ln2=block.ln2)
     steps = {}

@@ -45,13 +45,18 @@ def perturbations(config: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     was made from, so that what HF derives from a field moves with it. HF may refuse them.
     """
     for field, value in config.to_dict().items():
-        if field in _common_fields():
+        if is_common(field):
             continue
         seen = [value]
         for other in _others(config, field, value):
             if other not in seen:
                 seen.append(other)
                 yield field, {field: other}
+
+
+def is_common(field: str) -> bool:
+    """Whether every HF config has the field, so that it says nothing of an architecture."""
+    return field in _common_fields()
 
 
 @cache

@@ -65,6 +65,19 @@ def _build(hf: HfModel, changes: dict[str, Any]) -> Structure:
     return Structure(config, shapes, identities, changes, parts)
 
 
+def runs(hf: HfModel, changes: Mapping[str, Any]) -> bool:
+    """Whether HF runs the model of a config; some it builds and then cannot run."""
+
+    def ran() -> bool:
+        other = HfModel(hf.architecture, {**hf.settings, **changes})
+        return bool(other.seen.logits.shape)
+
+    try:
+        return hf.once.get(f"HF's output under {dict(changes)}", ran)
+    except UnavailableError:
+        return False
+
+
 def structures(hf: HfModel) -> list[Structure]:
     """The tiny model, and it again with each boolean config key flipped, where HF allows that."""
     return hf.once.get("HF's models with a key flipped", lambda: _flipped(hf))

@@ -37,10 +37,15 @@ class Keyed:
 
     def __init__(self, keys: list[str], given: tuple[str, ...]) -> None:
         self.keys, self.given = keys, given
+        self.values = {"number": None, "pad_token_id": None, "size": 3}
+        self.number: int | None = None
 
-    def under(self, changes: dict[str, bool]) -> "Keyed":
+    def under(self, changes: dict[str, Any]) -> "Keyed":
         changed = {**dict.fromkeys(self.given, True), **changes}
-        return Keyed(self.keys, tuple(key for key, value in changed.items() if value))
+        number = changed.pop("number", None)
+        found = Keyed(self.keys, tuple(key for key, value in changed.items() if value))
+        found.number = number
+        return found
 
     @property
     def flips(self) -> dict[str, "Keyed"]:
@@ -57,6 +62,31 @@ def test_the_key_that_wins_comes_first(orders: Any) -> None:
         {"when": "b", "block": {"topology": "b"}},
         {"when": "a", "block": {"topology": "a"}},
     ]
+
+
+def test_number_takes_away_the_layout_of_a_key(orders: Any) -> None:
+    def order(model: Keyed) -> dict[str, Any]:
+        keys = [k for k in ("b", "a") if k in model.given and (k, model.number) != ("b", 2)]
+        return {"topology": next(iter(keys), "pre")}
+
+    default, layouts = blocks(orders(["a", "b"], order))
+    assert default == {"topology": "pre"}
+    assert layouts == [
+        {"when": "b", "block": {"topology": "b"}, "unless": {"number": 2}},
+        {"when": "a", "block": {"topology": "a"}},
+    ]
+
+
+@pytest.mark.parametrize("otherwise", [{2: "other"}, {1: "pre", 2: "pre"}])
+def test_number_that_orders_blocks_in_another_way_is_refused(
+    orders: Any, otherwise: dict[int, str]
+) -> None:
+    def order(model: Keyed) -> dict[str, Any]:
+        usual = "a" if "a" in model.given else "pre"
+        return {"topology": otherwise.get(model.number or 0, usual) if model.given else "pre"}
+
+    said = "number orders the blocks in a way that no facet describes"
+    assert refusal(lambda: blocks(orders(["a"], order))) == said
 
 
 def test_keys_that_only_order_together_are_refused(orders: Any) -> None:

@@ -47,6 +47,17 @@ def test_bundled_class_is_inferred_and_proven() -> None:
 
 
 @pytest.mark.full
+def test_switches_of_a_checkpoint_hide_nothing_that_others_decide() -> None:
+    given = {"new_decoder_architecture": True, "num_ln_in_parallel_attn": 1}
+    sizes = {"hidden_size": 4096, "num_attention_heads": 32, "num_kv_heads": 8}
+    found = infer("FalconForCausalLM", {**given, **sizes}, {}, [bundled("templates")])
+    assert found.explained
+    assert unlike(spec_of("falcon"), found) == {}
+    assert found.spec is not None
+    assert found.spec.tiny.items() >= {**given, "num_kv_heads": 2}.items()
+
+
+@pytest.mark.full
 @pytest.mark.parametrize("seed", rarely(SEEDS, 2, pytest.mark.exhaustive))
 def test_synthetic_model_is_inferred_as_it_was_made(seed: int, tmp_path: Path) -> None:
     write(draw(seed), tmp_path / "model")

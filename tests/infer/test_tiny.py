@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from adaptergen.errors import Unusable
-from adaptergen.infer.tiny import shrunk
+from adaptergen.infer.tiny import as_usual, shrunk
 from adaptergen.infer.world import World
 from tests.infer.worlds import as_it_is, odd
 
@@ -122,6 +122,20 @@ def test_factors_are_as_many_as_pairs_of_a_small_head() -> None:
     config = tiny_under("Phi3ForCausalLM", rope_parameters=given)
     assert config.rope_parameters["short_factor"] == factors[::8]
     assert config.rope_parameters["long_factor"] == factors[::-1][::8]
+
+
+def test_class_as_usual_has_its_own_switches_and_counts() -> None:
+    given = {"new_decoder_architecture": True, "num_kv_heads": 8, "num_attention_heads": 32}
+    given |= {"hidden_size": 4096, "bias": True, "activation": "relu"}
+    found = as_usual("FalconForCausalLM", given, {"bias": True})
+    assert found is not None
+    kept = {"activation": "relu", "bias": True, "new_decoder_architecture": False}
+    assert {key: getattr(found.config, key) for key in kept} == kept
+    assert found.config.num_kv_heads == 4
+
+
+def test_config_that_switches_nothing_is_as_usual_already() -> None:
+    assert as_usual("FalconForCausalLM", {"hidden_size": 4096, "activation": "relu"}, {}) is None
 
 
 def test_guess_that_hf_refuses_is_no_obstacle() -> None:

@@ -85,11 +85,18 @@ def test_biases_are_compared_as_they_are_written() -> None:
     assert said(LOADED["llama"], changed("llama", "attention.bias", equal)) == []
 
 
-def test_layouts_are_compared_by_what_they_depend_on() -> None:
-    layouts = [
-        {"when": "parallel_attn", "block": {"topology": "shared", "ln1": "input_layernorm"}},
-        {"when": "new_decoder_architecture", "block": {"topology": "shared", "ln1": "ln_attn"}},
+def test_numbers_that_layouts_depend_on_are_compared() -> None:
+    layouts = LOADED["falcon"].model_dump(by_alias=True)["layouts"]
+    without = [{**layout, "unless": {}} for layout in layouts]
+    assert said(LOADED["falcon"], changed("falcon", "layouts", without)) == [
+        ("layouts.new_decoder_architecture.unless", {"num_ln_in_parallel_attn": 1}, None)
     ]
+
+
+def test_layouts_are_compared_by_what_they_depend_on() -> None:
+    usual = LOADED["falcon"].model_dump(by_alias=True)["layouts"]
+    block = {"topology": "shared", "ln1": "ln_attn"}
+    layouts = [usual[1], {**usual[0], "block": block}]
     when = ["new_decoder_architecture", "parallel_attn"]
     assert said(LOADED["falcon"], changed("falcon", "layouts", layouts)) == [
         ("layouts", when, when[::-1]),

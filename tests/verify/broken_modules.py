@@ -122,6 +122,12 @@ MODULES = [
         only=True,
     ),
     Case(
+        "a number that decides a layout overlooked",
+        {"variants.flags": "with new_decoder_architecture=True, num_ln_in_parallel_attn=1, the b"},
+        spec="falcon",
+        replace=(("num_ln_in_parallel_attn != 1", "num_ln_in_parallel_attn != 5"),),
+    ),
+    Case(
         "biases refused",
         {"variants.flags": "with attention_bias=True, the bridge failed: ValueError"},
         replace=(

@@ -2,7 +2,27 @@
 
 from tests.verify.case import Case
 
+_FALCON = [
+    {
+        "when": "new_decoder_architecture",
+        "block": {"topology": "parallel", "ln1": "ln_attn", "ln2": "ln_mlp"},
+    },
+    {"when": "parallel_attn", "block": {"topology": "shared", "ln1": "input_layernorm"}},
+]
+
 CLAIMS = [
+    Case(
+        "a number that decides a layout, not named",
+        {"claims.config": "is set, with num_ln_in_parallel_attn=1 HF's parameters change, and no"},
+        spec="falcon",
+        change={"layouts": _FALCON},
+    ),
+    Case(
+        "a number that HF runs no layout with",
+        {"variants.flags": "HF runs no model with new_decoder_architecture=True, num_ln_in_parall"},
+        spec="falcon",
+        change={"layouts": [{**_FALCON[0], "unless": {"num_ln_in_parallel_attn": 4}}, _FALCON[1]]},
+    ),
     Case(
         "config keys that nothing accounts for",
         {

@@ -1,7 +1,7 @@
 """Does the spec know every key of HF's config that matters?"""
 
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Collection, Iterator, Mapping, Set
 from itertools import groupby
 from typing import Any
 
@@ -16,8 +16,8 @@ from adaptergen.verify.declared import parameters
 from adaptergen.verify.heads import headed
 from adaptergen.verify.layers import rotation_claimed, windows_claimed
 from adaptergen.verify.once import UnavailableError
-from adaptergen.verify.perturb import perturbations, shown
-from adaptergen.verify.structure import Structure, structure
+from adaptergen.verify.perturb import is_common, perturbations, shown
+from adaptergen.verify.structure import Structure, runs, structure
 from adaptergen.verify.subject import Subject
 from adaptergen.verify.versions import exceptions_apply
 
@@ -31,7 +31,8 @@ def config(subject: Subject) -> Iterator[Evidence]:
     A key needs no name if it acts through an attribute of HF's attention that a claim reads, and
     layers still rotate and see as claimed; nor if it is a size: parameters change shape, and still
     lie where the paths say, projections as wide as the head counts make them. Settings that HF
-    refuses say nothing. A waiver of a key that changes nothing is out of date.
+    refuses say nothing. A waiver of a key that changes nothing is out of date. Keys that are unset
+    are also moved where another layout is set.
     """
     for _, path in subject.below(subject.spec.attention.path):
         subject.hf.module(path)
@@ -63,6 +64,21 @@ def config(subject: Subject) -> Iterator[Evidence]:
             # With keys that the user has set, a key of the spec may lose its effect.
             text = f"'{key}' is waived, and changes nothing in HF that no claim explains"
             yield Fact(bool(said) or not exceptions_apply(), text, claim=_CLAIM)
+    yield from _behind_layouts(subject, {*named, *waived})
+
+
+def _behind_layouts(subject: Subject, known: Collection[str]) -> Iterator[Fact]:
+    """Whether unset keys stay without effect under each key that decides a layout."""
+    config = subject.hf.config.to_dict()
+    unset = [k for k, v in config.items() if v is None and k not in known and not is_common(k)]
+    for i, layout in enumerate(subject.declared.layouts if unset else ()):
+        other = subject.variant(**{layout.when: True})
+        if not runs(subject.hf, {layout.when: True}):
+            continue
+        for key in unset:
+            said = next(filter(None, (effect(other, {key: number}) for number in (1, 2))), "")
+            text = f"where {layout.when} is set, {said}, and no claim names '{key}'"
+            yield Fact(not said, text, claim=f"layouts.{i}")
 
 
 def moves(config: Any) -> dict[str, list[dict[str, Any]]]:

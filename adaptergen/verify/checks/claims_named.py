@@ -100,7 +100,7 @@ def _there(subject: Subject) -> set[str]:
     """Modules, parameters and buffers of the tiny model, and of it with each key flipped."""
     hf = subject.hf
     found: set[str] = set()
-    settings = [{key: value} for key, value, _ in conditions(subject.declared, hf.config)]
+    settings = [changes for changes, _ in conditions(subject.declared, hf.config)]
     for changes in [{}, *settings]:
         try:
             found |= structure(hf, changes).parts

@@ -14,7 +14,7 @@ from adaptergen.verify.declared import accepted, biases, linear_layers
 from adaptergen.verify.declared import parameters as declared_parameters
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.once import UnavailableError
-from adaptergen.verify.structure import Structure, structures
+from adaptergen.verify.structure import Structure, runs, structures
 from adaptergen.verify.subject import Subject
 
 
@@ -128,10 +128,12 @@ def blocks(subject: Subject) -> Iterator[Evidence]:
 
 @check("claims.parameters", "The spec's paths reach every parameter of HF, and no others.")
 def parameters(subject: Subject) -> Iterator[Evidence]:
-    """On the tiny model, and with each boolean config key flipped that the adapter accepts."""
+    """On the tiny model, and with each boolean config key flipped that adapter and HF accept."""
     reported: set[str] = set()
     for built in accepted(subject.spec, structures(subject.hf)):
         declared = declared_parameters(subject.spec_under(built.config), built)
+        if declared.keys() != built.shapes.keys() and not runs(subject.hf, built.changes):
+            continue
         for name in [*built.shapes, *declared]:
             pattern = re.sub(r"\.\d+\.", ".{i}.", name)
             holds = name in declared and name in built.shapes

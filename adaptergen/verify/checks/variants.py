@@ -60,9 +60,12 @@ def flags(subject: Subject) -> Iterator[Evidence]:
     flipped = list(conditions(subject.declared, subject.hf.config))
     if not flipped:
         raise NotApplicableError("no claim of the spec names a config key that can be flipped")
-    for key, value, claim in flipped:
-        changes = {key: value}
-        yield from _right_with(subject.variant(**changes), changes, claim, blocks=True)
+    for changes, claim in flipped:
+        variant = subject.variant(**changes)
+        if _runs(variant):
+            yield from _right_with(variant, changes, claim, blocks=True)
+        elif claim.endswith(".unless"):
+            yield Fact(False, f"HF runs no model with {shown(changes)}", claim=claim)
 
 
 @check(

@@ -49,6 +49,11 @@ def _spec(spec: Spec, world: World) -> Iterator[Change]:
             if key != layout["when"]:
                 wrong = [*rest, {**layout, "when": key}]
                 yield Change(f"{name}.when.{key}", f"{key} decides {name}", {"layouts": wrong})
+        for key, number in layout["unless"].items():
+            for word, unless in (("none", {}), ("more", {key: number + 1})):
+                wrong = [*layouts[:index], {**layout, "unless": unless}, *layouts[index + 1 :]]
+                text = f"{name} is there unless {unless or 'nothing'}"
+                yield Change(f"{name}.unless.{word}", text, {"layouts": wrong})
         usual = [*rest, {**layout, "block": spec.block.model_dump(by_alias=True)}]
         exchanged = {"layouts": usual, "block": layout["block"]}
         yield Change(f"{name}.swapped", f"{name} is the layout without its key", exchanged)
