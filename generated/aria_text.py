@@ -3,8 +3,8 @@
 # adapter AriaTextArchitectureAdapter for AriaTextForCausalLM
 # spec aria_text 89f0934dcc2f
 # spec llama 2bdede56ac67
-# generator 43ced168edf1
-# templates d41a92794018
+# generator 83142a64ab98
+# templates c3ddc564a821
 # body 6fe531a610b5
 """AriaText architecture adapter.
 

@@ -3,9 +3,9 @@
 # adapter CohereArchitectureAdapter for CohereForCausalLM
 # spec cohere 92951a7d0129
 # spec llama 2bdede56ac67
-# generator 43ced168edf1
-# templates d41a92794018
-# body ebb68583bd21
+# generator 83142a64ab98
+# templates c3ddc564a821
+# body fa203a12bdd4
 """Cohere architecture adapter.
 
 Parallel decoder behind one LayerNorm, with adjacent rotary pairs and scaled logits.
@@ -82,6 +82,7 @@ class CohereArchitectureAdapter(BaseAdapter):
             if getattr(self.cfg, key, None) is None:
                 setattr(self.cfg, key, value)
 
+        self.require("rotary_interleaved_cos_sin")
         self.cfg.normalization_type = "LN"
         self.cfg.uses_rms_norm = False
         self.cfg.final_rms = False

@@ -4,9 +4,9 @@
 # spec cohere2 ef3831e334c6
 # spec cohere 92951a7d0129
 # spec llama 2bdede56ac67
-# generator 43ced168edf1
-# templates d41a92794018
-# body 426a2191c870
+# generator 83142a64ab98
+# templates c3ddc564a821
+# body 540f0ebf8e65
 """Cohere2 architecture adapter.
 
 Cohere with sliding layers that rotate, and layers that see everything and do not.
@@ -118,6 +118,7 @@ class Cohere2ArchitectureAdapter(BaseAdapter):
             if getattr(self.cfg, key, None) is None:
                 setattr(self.cfg, key, value)
 
+        self.require("rotary_interleaved_cos_sin")
         self.cfg.normalization_type = "LN"
         self.cfg.uses_rms_norm = False
         self.cfg.final_rms = False

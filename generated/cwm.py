@@ -3,8 +3,8 @@
 # adapter CwmArchitectureAdapter for CwmForCausalLM
 # spec cwm 76d598e481a1
 # spec llama 2bdede56ac67
-# generator 43ced168edf1
-# templates d41a92794018
+# generator 83142a64ab98
+# templates c3ddc564a821
 # body c02a10563d0a
 """Cwm architecture adapter.
 

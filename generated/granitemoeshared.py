@@ -5,8 +5,8 @@
 # spec granitemoe 2e1ee7a89cc2
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
-# generator 43ced168edf1
-# templates d41a92794018
+# generator 83142a64ab98
+# templates c3ddc564a821
 # body 6ab099267c16
 """GraniteMoeShared architecture adapter.
 

@@ -3,9 +3,9 @@
 # adapter HunYuanDenseV1ArchitectureAdapter for HunYuanDenseV1ForCausalLM
 # spec hunyuan_v1_dense af52133a5f5e
 # spec llama 2bdede56ac67
-# generator 43ced168edf1
-# templates d41a92794018
-# body 52fa22adc3cc
+# generator 83142a64ab98
+# templates c3ddc564a821
+# body 79f9ad232014
 """HunYuanDenseV1 architecture adapter.
 
 Llama-family decoder that normalises queries and keys after the rotation.
@@ -68,6 +68,7 @@ class HunYuanDenseV1ArchitectureAdapter(BaseAdapter):
         """Set the config flags, weight conversions and component mapping."""
         super().__init__(cfg)
 
+        self.require("qk_norm_after_rope")
         self.cfg.normalization_type = "RMS"
         self.cfg.uses_rms_norm = True
         self.cfg.final_rms = True

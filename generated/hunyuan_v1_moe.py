@@ -4,9 +4,9 @@
 # spec hunyuan_v1_moe dbb49c86ef84
 # spec hunyuan_v1_dense af52133a5f5e
 # spec llama 2bdede56ac67
-# generator 43ced168edf1
-# templates d41a92794018
-# body 06e601ea75b8
+# generator 83142a64ab98
+# templates c3ddc564a821
+# body 0eac4b230df2
 """HunYuanMoEV1 architecture adapter.
 
 HunYuan with a mixture of experts beside an MLP for every token.
@@ -68,6 +68,7 @@ class HunYuanMoEV1ArchitectureAdapter(BaseAdapter):
         """Set the config flags, weight conversions and component mapping."""
         super().__init__(cfg)
 
+        self.require("qk_norm_after_rope")
         self.cfg.normalization_type = "RMS"
         self.cfg.uses_rms_norm = True
         self.cfg.final_rms = True

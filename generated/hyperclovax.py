@@ -4,8 +4,8 @@
 # spec hyperclovax 903571e57862
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
-# generator 43ced168edf1
-# templates d41a92794018
+# generator 83142a64ab98
+# templates c3ddc564a821
 # body 0c7a80a7c6c0
 """HyperCLOVAX architecture adapter.
 

@@ -3,9 +3,9 @@
 # adapter NanoChatArchitectureAdapter for NanoChatForCausalLM
 # spec nanochat 44609d8f749c
 # spec llama 2bdede56ac67
-# generator 43ced168edf1
-# templates d41a92794018
-# body b9b77290401e
+# generator 83142a64ab98
+# templates c3ddc564a821
+# body 4fe8f4f4ad4b
 """NanoChat architecture adapter.
 
 Decoder whose RMSNorms have no weight, queries and keys normed after the rotation.
@@ -91,6 +91,7 @@ class NanoChatArchitectureAdapter(BaseAdapter):
         """Set the config flags, weight conversions and component mapping."""
         super().__init__(cfg)
 
+        self.require("qk_norm_after_rope")
         self.cfg.normalization_type = "RMS"
         self.cfg.uses_rms_norm = True
         self.cfg.final_rms = True

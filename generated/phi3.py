@@ -4,8 +4,8 @@
 # spec phi3 43cd912087f0
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator 43ced168edf1
-# templates d41a92794018
+# generator 83142a64ab98
+# templates c3ddc564a821
 # body 82d7bf9ba3ce
 """Phi3 architecture adapter.
 

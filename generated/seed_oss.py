@@ -3,8 +3,8 @@
 # adapter SeedOssArchitectureAdapter for SeedOssForCausalLM
 # spec seed_oss d2c773a4fc47
 # spec llama 2bdede56ac67
-# generator 43ced168edf1
-# templates d41a92794018
+# generator 83142a64ab98
+# templates c3ddc564a821
 # body 751cb794eb87
 """SeedOss architecture adapter.
 

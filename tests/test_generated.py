@@ -3,6 +3,7 @@
 import copy
 import io
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from adaptergen.project import bundled
 from adaptergen.spec.load import Loader
 from adaptergen.verify import verify
 from adaptergen.verify.select import Selection
+from generated.base_adapter import BaseAdapter
 from tests.registration import restored_factory
 
 MODULE = Path(bundled("generated")) / "smollm3.py"
@@ -155,3 +157,11 @@ def test_every_line_and_branch_is_run_by_verification() -> None:
         assert verify(spec, str(MODULE), select=select).passed
     report = io.StringIO()
     assert coverage.report(show_missing=True, file=report) == 100, report.getvalue()
+
+
+def test_a_flag_that_the_installed_transformer_lens_does_not_know_is_refused() -> None:
+    adapter = BaseAdapter.__new__(BaseAdapter)
+    adapter.cfg = SimpleNamespace(known=False)
+    adapter.require("known")
+    with pytest.raises(NotImplementedError, match="does not know another"):
+        adapter.require("another")

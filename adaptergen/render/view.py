@@ -82,6 +82,7 @@ def adapter_view(spec: Spec) -> dict[str, Any]:
         "invalid_steps": _invalid_steps(spec),
         "conditional_steps": _conditional_steps(spec),
         "flags": _flags(spec),
+        "recent_flags": [flag for flag in _RECENT_FLAGS if flag in _flags(spec)],
         "paths": spec.paths,
         "norm": spec.norm,
         "block": spec.block,
@@ -229,6 +230,10 @@ def _tying(tied: bool | str) -> str:
         )
     shared = "is the embedding's weight" if tied else "has a weight of its own"
     return f"Embeddings: the unembedding {shared}."
+
+
+# Flags that TL 3.9 takes no notice of.
+_RECENT_FLAGS = ("qk_norm_after_rope", "rotary_interleaved_cos_sin")
 
 
 def _flags(spec: Spec) -> dict[str, Any]:

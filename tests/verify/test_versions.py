@@ -7,8 +7,8 @@ import pytest
 
 from adaptergen.verify import running, versions
 from adaptergen.verify.check import Fact, check
+from adaptergen.verify.document import read_records
 from adaptergen.verify.record import Status
-from adaptergen.verify.report import read_records
 from adaptergen.verify.subject import Subject
 from tests.environments import overlay, python
 from tests.verify.conftest import ROOT, load, module_of

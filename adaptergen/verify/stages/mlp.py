@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from functools import singledispatch
+from inspect import signature
 
 import torch
 from torch import Tensor
+from transformer_lens.model_bridge.generalized_components import MoERouterBridge
 
 from adaptergen.spec.facet import Facet
 from adaptergen.spec.mlp import (
@@ -17,6 +19,9 @@ from adaptergen.spec.mlp import (
 )
 from adaptergen.verify.routing import routed
 from adaptergen.verify.stages.stage import Layer, Stage
+
+# TL has hooks on what routers choose since 4.2.
+_SHOWS_EXPERTS = "weights_index" in signature(MoERouterBridge).parameters
 
 
 @singledispatch
@@ -98,7 +103,7 @@ def _router(mlp: MoeMlp, layer: Layer) -> Iterator[Stage]:
     logits, weights, experts = routed(router.output)
     yield layer.stage("mlp.gate.hook_in", "mlp", "mlp.router", router.input)
     yield layer.stage("mlp.gate.hook_out", "mlp", "mlp.router", logits)
-    if weights is None or experts is None:
+    if weights is None or experts is None or not _SHOWS_EXPERTS:
         return
     spread = torch.zeros_like(logits).to(weights.dtype).scatter(-1, experts, weights)
     for hook in ("mlp.gate.hook_expert_weights", "mlp.hook_expert_weights"):
