@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from adaptergen.infer.world import UnexplainedError, World
 from adaptergen.verify import probe
+from adaptergen.verify.call import Call
 from adaptergen.verify.check import EXACT, largest_difference
-from adaptergen.verify.hf import Call
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def _rotary(world: World) -> str | None:
     """The module that computes all positions that layers are handed; None if there are several."""
     handed = list(_handed(world))
     for path, call in world.hf.seen.calls.items():
-        given = call.output[0] if isinstance(call.output, tuple) else call.output
+        given = next(iter(call.values), None)
         found = isinstance(given, Tensor) and any(same_positions(given, one) for one in handed)
         if found and world.hf.seen.runs[path] >= len(handed):
             return path

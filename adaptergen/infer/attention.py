@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from adaptergen.infer.anatomy import is_norm, same
 from adaptergen.infer.world import UnexplainedError, World
 from adaptergen.verify import probe
+from adaptergen.verify.pattern import pattern
 
 _POSITION = 1
 
@@ -69,7 +70,7 @@ def projections(world: World, attention: str) -> Projections:
         UnexplainedError: if its linear layers play other parts than queries, keys, values, output
             and a gate, or play them in an unknown order.
     """
-    heads = _pattern(world, attention).shape[1]
+    heads = pattern(world.hf, attention).shape[1]
     roles = {name: _roles_of(world, attention, name) for name in linears(world, attention)}
     returned = world.hf.call(attention).value
     outs = [n for n, r in roles.items() if r == {"o"} and _returns(world, attention, n, returned)]
@@ -128,14 +129,6 @@ def _divided(width: int, by: int) -> int:
     if not by or width % by:
         raise UnexplainedError(f"a projection is {width} wide, which is not a multiple of {by}")
     return width // by
-
-
-def _pattern(world: World, attention: str) -> Tensor:
-    output = world.hf.call(attention).output
-    pattern = output[1] if isinstance(output, tuple) and len(output) > 1 else None
-    if not isinstance(pattern, Tensor) or pattern.ndim != 4:
-        raise UnexplainedError("attention does not return its pattern")
-    return pattern
 
 
 def _returns(world: World, attention: str, name: str, returned: Tensor) -> bool:

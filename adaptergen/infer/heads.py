@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from adaptergen.infer.attention import Projections, projections
 from adaptergen.infer.keys import moved_by, numbers
 from adaptergen.infer.world import UnexplainedError, World
+from adaptergen.verify.pattern import pattern
 
 _COUNTS = (8, 2, 6, 4, 1)
 _SIZES = (24, 32)
@@ -42,7 +43,7 @@ def heads(world: World, attention: str, found: Projections) -> tuple[dict[str, A
 
 def _read(world: World, attention: str, found: Projections) -> _Counts:
     call = world.hf.call
-    query = int(call(attention).output[1].shape[1])
+    query = int(pattern(world.hf, attention).shape[1])
     size = call(f"{attention}.{found.o}").input.shape[-1] // query
     if "qkv" in found.facet:
         both = call(f"{attention}.{found.q}").value.shape[-1] // size - query

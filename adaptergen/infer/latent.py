@@ -8,6 +8,7 @@ from adaptergen.infer.anatomy import same
 from adaptergen.infer.attention import linears, norms
 from adaptergen.infer.keys import decided, moved_by, numbers
 from adaptergen.infer.world import UnexplainedError, World
+from adaptergen.verify.pattern import pattern
 
 Facet = dict[str, Any]
 _USUAL = "num_attention_heads"
@@ -118,7 +119,7 @@ def _compressed(world: World, attention: str, compresses: bool) -> tuple[str, Wo
 
 def _heads(world: World, attention: str) -> str:
     def count(other: World) -> int:
-        return int(other.hf.call(attention).output[1].shape[1])
+        return int(pattern(other.hf, attention).shape[1])
 
     found = count(world)
     keys = [key for key in numbers(world.values) if world.values[key] == found]
@@ -139,7 +140,7 @@ def _value_size(world: World, attention: str, out: str) -> str:
     def width(other: World) -> int:
         return int(other.hf.call(f"{attention}.{out}").input.shape[-1])
 
-    heads = int(world.hf.call(attention).output[1].shape[1])
+    heads = int(pattern(world.hf, attention).shape[1])
     keys = [key for key in numbers(world.values) if world.values[key] * heads == width(world)]
     key = moved_by(world, keys, (20, 24), lambda other, size: width(other) == heads * size)
     if key is None:

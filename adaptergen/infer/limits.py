@@ -15,6 +15,7 @@ from adaptergen.infer.world import World
 from adaptergen.spec.model import Spec
 from adaptergen.verify.check import EXACT, ROUNDED
 from adaptergen.verify.checks import ALL
+from adaptergen.verify.pattern import pattern
 from adaptergen.verify.record import CheckResult, Status
 from adaptergen.verify.running import run_checks
 
@@ -36,7 +37,8 @@ def _sinks_left_out(world: World, spec: Spec) -> bool:
     """Whether rows of HF's patterns sum to one although sinks take a share of attention."""
     if spec.attention.sinks is None:
         return False
-    apart = [float((pattern.sum(-1) - 1.0).abs().max()) for pattern in world.hf.seen.patterns]
+    patterns = (pattern(world.hf, path) for path in world.below(spec.attention.path))
+    apart = [float((one.sum(-1) - 1.0).abs().max()) for one in patterns]
     return max(apart) <= ROUNDED
 
 

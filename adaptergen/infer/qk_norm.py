@@ -11,8 +11,8 @@ from torch import Tensor
 from adaptergen.infer.attention import Projections, norm_before, norms
 from adaptergen.infer.world import UnexplainedError, World
 from adaptergen.verify import probe
+from adaptergen.verify.call import Call, Edit
 from adaptergen.verify.heads import fused_rows
-from adaptergen.verify.hf import Call
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def _parts(found: Projections) -> dict[str, tuple[str, Tensor | None]]:
     return {role: (name, part.flatten()) for role, part in rows.items()}
 
 
-def taken(world: World, attention: str, inner: str, edits: dict[str, probe.Edit]) -> Tensor:
+def taken(world: World, attention: str, inner: str, edits: dict[str, Edit]) -> Tensor:
     """What a module inside of attention takes while others are edited."""
     world.hf.call(attention)
     with _listening(world, f"{attention}.{inner}") as kept:

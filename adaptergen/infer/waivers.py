@@ -17,9 +17,9 @@ from adaptergen.spec.leaves import keys_named
 from adaptergen.spec.model import Spec
 from adaptergen.spec.processing import Valid
 from adaptergen.verify import probe
+from adaptergen.verify.call import Call
 from adaptergen.verify.check import ROUNDED
 from adaptergen.verify.checks.claims_fields import effect, moves
-from adaptergen.verify.hf import Call
 from adaptergen.verify.perturb import shown
 from adaptergen.verify.structure import structure
 from adaptergen.verify.subject import Subject
@@ -120,8 +120,8 @@ def _differs(world: World, other: World, path: str, call: Call) -> bool:
 
 
 def _tensors(call: Call) -> list[Tensor]:
-    found = call.output if isinstance(call.output, tuple) else (call.output,)
-    return [value for value in found if isinstance(value, Tensor) and value.is_floating_point()]
+    tensors = [value for value in call.values if isinstance(value, Tensor)]
+    return [value for value in tensors if value.is_floating_point()]
 
 
 def _generic(world: World, path: str) -> str:

@@ -3,8 +3,7 @@
 import copy
 import inspect
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from transformers.initialization import no_init_weights
 
 from adaptergen.verify.amplify import amplify, learned
+from adaptergen.verify.call import Call
 from adaptergen.verify.once import MissingError, Once
 
 _SEED = 7
@@ -44,39 +44,6 @@ class Batch:
     def real(self) -> Tensor:
         """Which tokens are no padding [batch, pos]."""
         return torch.ones_like(self.ids).bool() if self.mask is None else self.mask.bool()
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call of a module: its arguments, and what it returned."""
-
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    output: Any
-
-    @property
-    def input(self) -> Tensor:
-        """The first tensor among the arguments, or the hidden states by name."""
-        tensors = [arg for arg in self.args if isinstance(arg, Tensor)]
-        found: Tensor = tensors[0] if tensors else self.kwargs["hidden_states"]
-        return found
-
-    @property
-    def value(self) -> Tensor:
-        """What was returned; of several values the first."""
-        first: Tensor = self.output[0] if isinstance(self.output, tuple) else self.output
-        return first
-
-    def with_input(self, value: Tensor) -> "Call":
-        """The same call on another input."""
-        if any(isinstance(arg, Tensor) for arg in self.args):
-            at = next(i for i, arg in enumerate(self.args) if isinstance(arg, Tensor))
-            return replace(self, args=(*self.args[:at], value, *self.args[at + 1 :]))
-        return self.with_argument("hidden_states", value)
-
-    def with_argument(self, name: str, value: Any) -> "Call":
-        """The same call with another argument of that name."""
-        return replace(self, kwargs={**self.kwargs, name: value})
 
 
 @dataclass(frozen=True)
@@ -272,11 +239,11 @@ class HfModel:
         runs: Counter[str] = Counter()
 
         def recorder(path: str) -> Any:
-            def record(_: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+            def record(module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
                 runs[path] += 1
                 # Kept as it is now: the caller may change it in place.
                 kept = output.clone() if isinstance(output, Tensor) else output
-                calls[path] = Call(args, kwargs, kept)
+                calls[path] = Call.of(module, args, kwargs, kept)
 
             return record
 
@@ -321,13 +288,3 @@ class HfModel:
     def rerun(self, path: str, call: Call) -> Call:
         """Run one module again on a call's arguments."""
         return replace(call, output=self.module(path)(*call.args, **call.kwargs))
-
-
-@contextmanager
-def edited(module: nn.Module, edit: Any) -> Iterator[None]:
-    """While active, what the module returns passes through `edit`."""
-    handle = module.register_forward_hook(lambda _, __, output: edit(output))
-    try:
-        yield
-    finally:
-        handle.remove()

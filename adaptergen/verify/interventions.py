@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial, singledispatch
 from typing import Any, Literal
-from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
@@ -17,9 +16,11 @@ from torch import Tensor, nn
 from adaptergen.spec.facet import Facet
 from adaptergen.spec.mlp import FusedGatedMlp, GatedMlp, MoeMlp, OpaqueMlp, PlainMlp
 from adaptergen.spec.model import Spec
+from adaptergen.verify.call import Call, Edit
 from adaptergen.verify.heads import head_dim, headed, rows
 from adaptergen.verify.hf import HfModel
-from adaptergen.verify.probe import Edit, at
+from adaptergen.verify.pattern import AroundSoftmax
+from adaptergen.verify.probe import at
 
 Place = Literal["input", "output", "scores", "pattern"]
 
@@ -203,13 +204,13 @@ def _edited(module: nn.Module, place: Place, edit: Edit) -> Iterator[None]:
 
 
 def _edit_input(edit: Edit, _: nn.Module, args: Any, kwargs: Any) -> tuple[Any, Any]:
-    if args:
-        return (edit(args[0]), *args[1:]), kwargs
-    return args, {**kwargs, "hidden_states": edit(kwargs["hidden_states"])}
+    call = Call(args, kwargs, None)
+    edited = call.with_input(edit(call.input))
+    return edited.args, edited.kwargs
 
 
 def _edit_output(edit: Edit, _: nn.Module, __: Any, output: Any) -> Any:
-    return (edit(output[0]), *output[1:]) if isinstance(output, tuple) else edit(output)
+    return Call((), {}, output).with_value(edit)
 
 
 def _of_keys(keys: int, edit: Edit, value: Tensor) -> Tensor:
@@ -219,7 +220,6 @@ def _of_keys(keys: int, edit: Edit, value: Tensor) -> Tensor:
 @contextmanager
 def _softmax_edited(module: nn.Module, place: Place, edit: Edit) -> Iterator[None]:
     """While `module` runs, what the softmax takes (scores) or returns (pattern) is edited."""
-    softmax = nn.functional.softmax
     running = False
 
     def enter(*_: Any) -> None:
@@ -230,18 +230,13 @@ def _softmax_edited(module: nn.Module, place: Place, edit: Edit) -> Iterator[Non
         nonlocal running
         running = False
 
-    def edited(value: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        if not running:
-            return softmax(value, *args, **kwargs)
+    def edited(value: Tensor) -> Tensor:
         # Behind the keys there may be a sink, which has no place in TL's scores and patterns.
-        keys = min(value.shape[-2:])
-        if place == "scores":
-            return softmax(_of_keys(keys, edit, value), *args, **kwargs)
-        return _of_keys(keys, edit, softmax(value, *args, **kwargs))
+        return _of_keys(min(value.shape[-2:]), edit, value) if running else value
 
     handles = [module.register_forward_pre_hook(enter), module.register_forward_hook(leave)]
     try:
-        with patch.object(nn.functional, "softmax", edited):
+        with AroundSoftmax(**{"taken" if place == "scores" else "returned": edited}):
             yield
     finally:
         for handle in handles:

@@ -1,6 +1,7 @@
 """The conditions under which models are compared: float64 throughout, one thread, no chatter."""
 
 import contextlib
+import functools
 import logging
 import warnings
 from collections.abc import Callable, Iterator
@@ -37,6 +38,7 @@ def _limits(dtype: torch.dtype | None = None) -> Any:
 def _in_own_precision(softmax: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """A softmax that casts no float64 to another type."""
 
+    @functools.wraps(softmax)
     def whole(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         if input.dtype is torch.float64:
             kwargs.pop("dtype", None)

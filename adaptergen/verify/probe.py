@@ -2,19 +2,20 @@
 
 import copy
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from adaptergen.verify.hf import Call, HfModel, edited
+from adaptergen.verify.call import Call, Edit
+from adaptergen.verify.hf import HfModel
+from adaptergen.verify.pattern import attended
 
 # HF computes norms and rotary tables in float32. What changes at all changes by far more.
 NOISE = 1e-5
 
-Edit = Callable[[Tensor], Tensor]
 # What a module returns, or some elements [n] of the last dimension of it.
 Output = tuple[str, Tensor | None]
 
@@ -105,8 +106,10 @@ def attend(hf: HfModel, attention: str, edits: Mapping[str, Edit]) -> tuple[Tens
 
     The outputs of the modules named by `edits` pass through them on the way. Nothing is masked.
     """
-    output, pattern, *_ = _rerun_edited(hf, attention, edits).output
-    return output, pattern
+    # Asked for first: the main pass, if it has not run yet, must not run edited.
+    call = _unmasked(hf.call(attention))
+    with torch.no_grad(), editing(hf, edits):
+        return attended(hf, attention, call)
 
 
 def part_played(hf: HfModel, attention: str, path: str, edit: Edit, position: int) -> str:
@@ -128,16 +131,24 @@ def part_played(hf: HfModel, attention: str, path: str, edit: Edit, position: in
 
 def run_edited(hf: HfModel, path: str, edits: Mapping[str, Edit]) -> Tensor:
     """What a module returns in the main pass while the modules inside it are edited."""
-    return _rerun_edited(hf, path, edits).value
-
-
-def _rerun_edited(hf: HfModel, path: str, edits: Mapping[str, Edit]) -> Call:
     # Asked for first: the main pass, if it has not run yet, must not run edited.
     call = _unmasked(hf.call(path))
-    with torch.no_grad(), ExitStack() as stack:
-        for inner, edit in edits.items():
-            stack.enter_context(edited(hf.module(inner), edit))
-        return hf.rerun(path, call)
+    with torch.no_grad(), editing(hf, edits):
+        return hf.rerun(path, call).value
+
+
+@contextmanager
+def editing(hf: HfModel, edits: Mapping[str, Edit]) -> Iterator[None]:
+    """While active, what modules return passes through their edits."""
+
+    def hook(edit: Edit) -> Any:
+        return lambda module, args, output: edit(output)
+
+    with ExitStack() as stack:
+        for path, edit in edits.items():
+            handle = hf.module(path).register_forward_hook(hook(edit))
+            stack.callback(handle.remove)
+        yield
 
 
 def times(factor: float) -> Edit:

@@ -114,10 +114,6 @@ def doubled(block: Any) -> None:
     added(block.self_attn, lambda owner, given, output: (2 * output[0], *output[1:]))
 
 
-def patternless(block: Any) -> None:
-    added(block.self_attn, lambda owner, given, output: (output[0], None))
-
-
 @pytest.mark.parametrize(
     ("base", "change", "message"),
     [
@@ -132,13 +128,17 @@ def patternless(block: Any) -> None:
             " v_proj.one: v, v_proj.two: v, o_proj: o",
         ),
         ("llama", doubled, "no linear layer of attention returns what attention returns"),
-        ("llama", patternless, "attention does not return its pattern"),
     ],
-    ids=["order", "gates", "values", "output", "pattern"],
+    ids=["order", "gates", "values", "output"],
 )  # fmt: skip
 def test_other_attention_is_refused(base: str, change: Change, message: str) -> None:
     found = odd(change, base)
     assert refusal(lambda: projections(found, INNER)) == message
+
+
+def test_pattern_need_not_be_returned() -> None:
+    found = odd(lambda block: added(block.self_attn, lambda _, __, output: (output[0], None)))
+    assert projections(found, INNER) == projected("llama")
 
 
 def test_one_gate_is_found() -> None:

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from adaptergen.verify.hf import HfModel, edited
+from adaptergen.verify import probe
+from adaptergen.verify.hf import HfModel
 from adaptergen.verify.interventions import (
     hf_logits,
     of_heads,
@@ -78,5 +79,5 @@ def test_edits_leave_nothing_behind(hf: HfModel) -> None:
     assert torch.equal(hf.logits(hf.batch(hf.length)), before)
     assert nn.functional.softmax is softmax
     assert _hooks(hf) == hooks
-    with edited(hf.module(BLOCK), lambda output: output):
+    with probe.editing(hf, {BLOCK: lambda output: output}):
         assert torch.equal(hf.logits(hf.batch(hf.length)), before)

@@ -9,6 +9,8 @@ from adaptergen.spec.attention import LatentAttention, ReimplementedAttention
 from adaptergen.verify import probe
 from adaptergen.verify.check import Evidence, Fact, NotApplicableError, check
 from adaptergen.verify.heads import headed, rows
+from adaptergen.verify.once import UnavailableError
+from adaptergen.verify.pattern import pattern
 from adaptergen.verify.structure import decided
 from adaptergen.verify.subject import Subject
 
@@ -23,8 +25,10 @@ def projections(subject: Subject) -> Iterator[Evidence]:
     """
     spec = headed(subject.spec)
     whole = isinstance(spec, ReimplementedAttention)
-    if not subject.hf.seen.patterns:
-        raise NotApplicableError("HF's attention returns no pattern, which would show it")
+    try:
+        assert all(pattern(subject.hf, path) is not None for _, path in subject.below(spec.path))
+    except UnavailableError as error:
+        raise NotApplicableError(error.reason) from None
     for number, layer in subject.layers.items():
         parts = rows(subject.hf, subject.spec, layer)
         for role in ("q", "k", "v", "o") if whole else ("q", "k"):

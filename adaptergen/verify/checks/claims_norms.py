@@ -6,8 +6,8 @@ from torch import Tensor
 
 from adaptergen.spec.qk_norm import HeadModulesQKNorm
 from adaptergen.verify import probe
+from adaptergen.verify.call import Call
 from adaptergen.verify.check import EXACT, Evidence, Fact, check, largest_difference
-from adaptergen.verify.hf import Call
 from adaptergen.verify.stages import Layer
 from adaptergen.verify.structure import decided
 from adaptergen.verify.subject import Subject

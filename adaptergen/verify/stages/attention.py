@@ -51,7 +51,7 @@ def _reimplemented(attention: ReimplementedAttention, layer: Layer) -> Iterator[
 @attention_stages.register
 def _delegated(attention: DelegatedAttention, layer: Layer) -> Iterator[Stage]:
     yield from _projected(attention, layer, by_head(layer.hf, layer.spec, layer.path))
-    if layer.hf.seen.patterns:
+    if layer.call(attention.path).pattern is not None:
         yield from _pattern(layer)
     yield from _heads_out(attention, layer)
 
@@ -156,7 +156,7 @@ def _rotation(
 
 def _scores(layer: Layer, exact: bool) -> Iterator[Stage]:
     """HF has no scores to compare, but what their softmax is, unless sinks take part in it."""
-    pattern = layer.hf.seen.patterns[layer.number]
+    pattern = layer.pattern
     yield layer.stage(
         "attn.hook_attn_scores", "attention", "attention.window", pattern,
         view=lambda scores: scores.softmax(-1), exact=exact,
@@ -164,7 +164,7 @@ def _scores(layer: Layer, exact: bool) -> Iterator[Stage]:
 
 
 def _pattern(layer: Layer) -> Iterator[Stage]:
-    pattern = layer.hf.seen.patterns[layer.number]
+    pattern = layer.pattern
     yield layer.stage("attn.hook_pattern", "attention", "attention.window", pattern)
 
 

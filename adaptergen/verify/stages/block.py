@@ -8,7 +8,8 @@ from torch import Tensor
 from adaptergen.spec.attention import LatentAttention, OpaqueAttention
 from adaptergen.spec.mlp import OpaqueMlp
 from adaptergen.spec.model import Spec
-from adaptergen.verify.hf import Call, HfModel
+from adaptergen.verify.call import Call
+from adaptergen.verify.hf import HfModel
 from adaptergen.verify.stages.attention import attention_stages
 from adaptergen.verify.stages.mlp import mlp_stages
 from adaptergen.verify.stages.stage import Layer, Part, Stage

@@ -7,7 +7,9 @@ from typing import Literal
 from torch import Tensor
 
 from adaptergen.spec.model import Spec
-from adaptergen.verify.hf import Call, HfModel
+from adaptergen.verify.call import Call
+from adaptergen.verify.hf import HfModel
+from adaptergen.verify.pattern import pattern
 
 Part = Literal["stream", "norm", "attention", "mlp"]
 
@@ -48,6 +50,11 @@ class Layer:
     def call(self, path: str = "") -> Call:
         """The call of the layer, or of a part of it."""
         return self.hf.call(f"{self.path}.{path}" if path else self.path)
+
+    @property
+    def pattern(self) -> Tensor:
+        """The attention pattern [batch, head, query, key]."""
+        return pattern(self.hf, f"{self.path}.{self.spec.attention.path}")
 
     def stage(
         self, hook: str, part: Part, claim: str, theirs: Tensor, *, exact: bool = True,
