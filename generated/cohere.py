@@ -3,8 +3,8 @@
 # adapter CohereArchitectureAdapter for CohereForCausalLM
 # spec cohere 92951a7d0129
 # spec llama 2bdede56ac67
-# generator 83142a64ab98
-# templates c3ddc564a821
+# generator f0750f56879f
+# templates bd25f9b0f253
 # body fa203a12bdd4
 """Cohere architecture adapter.
 

@@ -4,8 +4,8 @@
 # spec exaone4 303c43a433ae
 # spec olmo2 41b1838a2380
 # spec llama 2bdede56ac67
-# generator 83142a64ab98
-# templates c3ddc564a821
+# generator f0750f56879f
+# templates bd25f9b0f253
 # body 786d935f9b61
 """Exaone4 architecture adapter.
 

@@ -4,8 +4,8 @@
 # spec gemma2 23b477ce69f2
 # spec gemma 670be2fbe33c
 # spec llama 2bdede56ac67
-# generator 83142a64ab98
-# templates c3ddc564a821
+# generator f0750f56879f
+# templates bd25f9b0f253
 # body e91872277b77
 """Gemma2 architecture adapter.
 

@@ -3,8 +3,8 @@
 # adapter GraniteArchitectureAdapter for GraniteForCausalLM
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
-# generator 83142a64ab98
-# templates c3ddc564a821
+# generator f0750f56879f
+# templates bd25f9b0f253
 # body afae6fdc42ab
 """Granite architecture adapter.
 

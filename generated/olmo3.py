@@ -4,8 +4,8 @@
 # spec olmo3 76c51a2a97c9
 # spec olmo2 41b1838a2380
 # spec llama 2bdede56ac67
-# generator 83142a64ab98
-# templates c3ddc564a821
+# generator f0750f56879f
+# templates bd25f9b0f253
 # body c7c6fe127f82
 """Olmo3 architecture adapter.
 

@@ -4,8 +4,8 @@
 # spec phi3 43cd912087f0
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator 83142a64ab98
-# templates c3ddc564a821
+# generator f0750f56879f
+# templates bd25f9b0f253
 # body 82d7bf9ba3ce
 """Phi3 architecture adapter.
 

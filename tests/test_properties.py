@@ -101,6 +101,8 @@ attention = mapping(
     ),
     window=words("none", "sliding_layers") | mapping(config=names) | mapping(flag=names),
     sinks=st.none() | names,
+    returns=st.just("output")
+    | st.lists(words("output", "pattern", "cache", "nothing"), min_size=1, max_size=4),
 )
 hidden = {"path": paths, "act": st.none() | names, "opaque": st.lists(paths, max_size=2)}
 gates = {"gate": paths, "in_": paths, "out": paths}
@@ -153,7 +155,7 @@ specs = st.fixed_dictionaries(
 )
 
 # Keys of words of the language, and of names that the module uses as attributes.
-FIXED = {"kind", "topology", "pairing", "padding_side", "weight", "layout"}
+FIXED = {"kind", "topology", "pairing", "padding_side", "weight", "layout", "returns"}
 FIXED |= {"flag", "when", "count", "eps", "embedding", "residual", "multiply", "divide"}
 WORDS = ("all", "none", "valid", "hybrid_sliding", "handed", "sliding_layers")
 

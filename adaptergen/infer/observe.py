@@ -27,6 +27,7 @@ from adaptergen.infer.qk_norm import HeadNorms, head_norms
 from adaptergen.infer.world import UnexplainedError, World
 from adaptergen.spec.model import Spec
 from adaptergen.verify import probe
+from adaptergen.verify.returned import returned
 
 _FLOW = "the tensors handed on"
 _DISTURBED = "what changes when its output is disturbed"
@@ -169,6 +170,7 @@ def _reimplemented(world: World, path: str, found: Projections, findings: Findin
     for key, value in (("sinks", own), ("gate", found.gate), ("norm_before_o", before)):
         if value is not None:
             findings.add(f"attention.{key}", value, _DISTURBED)
+    _returned(world, path, findings)
     if own is None and not computes_with_sdpa(world):
         findings.add("attention.fused", "never", "HF's model with SDPA")
     norms = [normed.q, normed.k] if normed else []
@@ -187,6 +189,14 @@ def _reimplemented(world: World, path: str, found: Projections, findings: Findin
     findings.add("attention.rope", {"pairing": paired or "half", "layers": "all"}, said)
     layers, evidence = positions.layers_rotating(world, draft(world, findings))
     findings.add("attention.rope", {"pairing": paired or "half", "layers": layers}, evidence)
+
+
+def _returned(world: World, path: str, findings: Findings) -> None:
+    places = returned(world.hf, path)
+    if "other" in places:
+        raise UnexplainedError("attention returns something that no facet describes")
+    if places != ["output", "pattern"]:
+        findings.add("attention.returns", places, "its calls with a cache and without one")
 
 
 def _window(world: World, findings: Findings, *, lenient: bool) -> None:

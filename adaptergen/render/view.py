@@ -144,7 +144,8 @@ def _has_own_attention_bridge(attention: Attention) -> bool:
     if not isinstance(attention, ReimplementedAttention):
         return False
     rope = attention.rope
-    return not rope.layers.every_layer or rope.backward or attention.norm_before_o is not None
+    own = (rope.backward, attention.norm_before_o, attention.returned)
+    return not rope.layers.every_layer or any(own)
 
 
 # HF config keys that TL's own config takes over as its number of experts.

@@ -12,6 +12,11 @@ from adaptergen.spec.rope import Rope
 from adaptergen.spec.values import ConfigKey, Decided, PartName, Path, Prose
 from adaptergen.spec.window import Window
 
+# What HF's attention can return in a place: its output, its pattern, the cache that it was given,
+# or nothing.
+Returned = Literal["output", "pattern", "cache", "nothing"]
+_USUAL_RETURNS: list[Returned] = ["output", "pattern"]
+
 _PATH = Field(description="Attention module, seen from the block.")
 _BIAS = Field(description="Which projections have a bias.")
 _HEADS = Field(description="Where the head counts come from.")
@@ -50,6 +55,11 @@ class ReimplementedAttention(Facet):
     norm_before_o: PartName | None = Field(
         default=None, description="Norm of what the heads return, before the output projection."
     )
+    returns: Literal["output"] | list[Returned] = Field(
+        default=_USUAL_RETURNS,
+        description="What HF's attention returns, place by place; the word alone for an output that"
+        " is in no tuple.",
+    )
     fused: Literal["auto", "never"] = Field(
         default="auto",
         description="`auto` leaves attention to HF's module and torch's SDPA while nobody looks at"
@@ -60,6 +70,13 @@ class ReimplementedAttention(Facet):
     def fuses(self) -> bool:
         """Whether HF's module, with torch's SDPA, can compute what TL would."""
         return self.fused == "auto" and self.sinks is None
+
+    @property
+    def returned(self) -> str | tuple[str, ...] | None:
+        """What HF's attention returns; None where it is what TL's does."""
+        if self.returns == _USUAL_RETURNS:
+            return None
+        return self.returns if isinstance(self.returns, str) else tuple(self.returns)
 
     @property
     def flags(self) -> dict[str, bool]:

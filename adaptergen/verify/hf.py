@@ -233,7 +233,7 @@ class HfModel:
             raise MissingError(f"HF does not run {path}")
         return self.seen.calls[path]
 
-    def observe(self, batch: Batch) -> Observation:
+    def observe(self, batch: Batch, *, use_cache: bool = False) -> Observation:
         """Run the model and record every module's call."""
         calls: dict[str, Call] = {}
         runs: Counter[str] = Counter()
@@ -254,7 +254,7 @@ class HfModel:
         try:
             with torch.no_grad():
                 output = self.model(
-                    **self._arguments(batch, output_attentions=True, use_cache=False)
+                    **self._arguments(batch, output_attentions=True, use_cache=use_cache)
                 )
         finally:
             for handle in handles:

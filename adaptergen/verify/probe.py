@@ -80,7 +80,9 @@ def _unmasked(call: Call) -> Call:
     mask = call.kwargs.get("attention_mask")
     if not isinstance(mask, Tensor):
         return call
-    seen = torch.ones_like(mask) if mask.dtype == torch.bool else torch.zeros_like(mask)
+    # A mask of tokens has 1 for what is seen, one of scores is added to them.
+    whole = mask.dtype == torch.bool or mask.ndim == 2
+    seen = torch.ones_like(mask) if whole else torch.zeros_like(mask)
     return call.with_argument("attention_mask", seen)
 
 

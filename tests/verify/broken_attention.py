@@ -119,6 +119,21 @@ ATTENTION = [
         spec="llama",
         change={"attention.sinks": "sinks"},
     ),
+    Case(
+        "a cache that HF's attention does not return",
+        {"claims.returns": "returns (output, pattern), the spec says (output, pattern, cache)"},
+        spec="llama",
+        change={"attention.returns": ["output", "pattern", "cache"]},
+        layer=0,
+        only=True,
+    ),
+    Case(
+        "an output that is in a tuple",
+        {"claims.returns": "returns (output, pattern), the spec says output"},
+        spec="qwen3",
+        change={"attention.returns": "output"},
+        layer=0,
+    ),
 ]  # fmt: skip
 
 POSITIONS = [

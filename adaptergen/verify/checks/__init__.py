@@ -47,6 +47,7 @@ ALL: tuple[Check, ...] = (
     claims_norms.block,
     claims_attention.projections,
     claims_attention.latents,
+    claims_attention.returns,
     claims_attention.qk_norm,
     claims_mlp.mlp,
     claims_positions.rope_layers,

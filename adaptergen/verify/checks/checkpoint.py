@@ -6,6 +6,7 @@ import torch
 
 from adaptergen.verify import checkpoint
 from adaptergen.verify.check import (
+    ROUNDED,
     Difference,
     Evidence,
     Fact,
@@ -16,7 +17,7 @@ from adaptergen.verify.check import (
 from adaptergen.verify.checkpoint import Checkpoint
 from adaptergen.verify.decoding import hf_continuation
 from adaptergen.verify.divergence import first_divergence
-from adaptergen.verify.hf import Batch
+from adaptergen.verify.hf import Batch, HfModel
 from adaptergen.verify.subject import Subject
 
 _TEXT = "the cat sat in the hat, naïve"
@@ -45,7 +46,7 @@ def tokens(subject: Subject) -> Iterator[Evidence]:
 @check("checkpoint.logits", "Logits of strings are HF's, from the checkpoint that both loaded.")
 def logits(subject: Subject) -> Iterator[Evidence]:
     """One string, and two of different lengths, with the adapter's own policies for tokens."""
-    loaded, claim = _load(subject), _known_cause(subject)
+    loaded, claim = _read_back(subject), _known_cause(subject)
     side = loaded.bridge.tokenizer.padding_side
     for texts in ([_TEXT], [_TEXT, _SHORT]):
         batch = _batch(loaded, texts, loaded.bridge.cfg.default_prepend_bos, side)
@@ -61,7 +62,7 @@ def logits(subject: Subject) -> Iterator[Evidence]:
 @check("checkpoint.generate", "Strings are continued as HF continues them, up to its end token.")
 def generate(subject: Subject) -> Iterator[Evidence]:
     """One string, and two of different lengths, which generation pads on the left."""
-    loaded, claim = _load(subject), _known_cause(subject)
+    loaded, claim = _read_back(subject), _known_cause(subject)
     continued = [(texts, _continued(loaded, texts)) for texts in ([_TEXT], [_TEXT, _SHORT])]
     for texts, expected in continued:
         found = loaded.bridge.generate(
@@ -88,11 +89,30 @@ def _continued(loaded: Checkpoint, texts: Sequence[str]) -> list[str]:
     return found
 
 
-def _load(subject: Subject) -> Checkpoint:
-    assert subject.bridge is not None
-    hf = subject.hf.once.get(
+def _read_back(subject: Subject) -> Checkpoint:
+    """What HF and TL loaded, if HF computes with it what it did before.
+
+    HF fills in what no checkpoint holds, such as the frequencies of positions, only where the
+    class says how.
+    """
+    loaded, hf = _load(subject), _model(subject)
+    batch = hf.batch(len(_SHORT))
+    with torch.no_grad():
+        again = loaded.model(**batch.arguments, use_cache=False).logits
+    if not largest_difference(again, hf.logits(batch)) <= ROUNDED:
+        raise NotApplicableError("HF itself computes something else with the model read back")
+    return loaded
+
+
+def _model(subject: Subject) -> HfModel:
+    return subject.hf.once.get(
         "HF's model for a checkpoint", lambda: subject.variant(**checkpoint.settings()).hf
     )
+
+
+def _load(subject: Subject) -> Checkpoint:
+    assert subject.bridge is not None
+    hf = _model(subject)
     assert hf.model is not None
     return subject.once.get(
         "loading a checkpoint", lambda: checkpoint.load(subject.adapter, hf), subject.module_path

@@ -1,6 +1,6 @@
 """Do projections and query and key norms play the parts that the spec gives them?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from adaptergen.verify.check import Evidence, Fact, NotApplicableError, check
 from adaptergen.verify.heads import headed, rows
 from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.pattern import pattern
+from adaptergen.verify.returned import returned
 from adaptergen.verify.structure import decided
 from adaptergen.verify.subject import Subject
 
@@ -39,6 +40,22 @@ def projections(subject: Subject) -> Iterator[Evidence]:
             text = f"HF's {name} plays the part of {found or 'none of them'}, the spec says {role}"
             claim = role if role in spec.projections.modules else "layout"
             yield Fact(found == role, text, number, f"attention.projections.{claim}")
+
+
+@check("claims.returns", "Attention returns what the spec says.", claim="attention.returns")
+def returns(subject: Subject) -> Iterator[Evidence]:
+    """With a cache and without one, and asked for its pattern."""
+    attention = subject.reimplemented
+    for number, path in subject.below(attention.path):
+        found = returned(subject.hf, path)
+        text = (
+            f"HF's attention returns {_listed(found)}, the spec says {_listed(attention.returns)}"
+        )
+        yield Fact(found == attention.returns, text, number)
+
+
+def _listed(places: str | Sequence[str]) -> str:
+    return places if isinstance(places, str) else f"({', '.join(places)})"
 
 
 @check("claims.latents", "Latents lead from one module to the next as the spec says.")

@@ -47,6 +47,9 @@ def _attention(attention: ReimplementedAttention, world: World) -> Iterator[Chan
     text = "there are no sinks" if attention.sinks else "there are sinks"
     wrong = None if attention.sinks else "sinks"
     yield Change(f"sinks.{wrong}", text, {"sinks": wrong})
+    other = "cache" if attention.returns == ["output", "nothing"] else "nothing"
+    text = f"attention returns {other} last"
+    yield Change(f"returns.{other}", text, {"returns": ["output", other]})
 
 
 @mutates(LatentAttention)

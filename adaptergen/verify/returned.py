@@ -1,0 +1,48 @@
+"""What HF's attention returns, place by place, in the words of a spec."""
+
+from typing import Any
+
+from torch import Tensor
+from transformers import Cache
+
+from adaptergen.verify.call import Call, is_pattern
+from adaptergen.verify.hf import HfModel
+from adaptergen.verify.once import UnavailableError
+
+_FEW = 5
+
+
+def returned(hf: HfModel, path: str) -> str | list[str]:
+    """What an attention module returns in the main pass, and in one with a cache.
+
+    `other` for what no spec has a word for.
+    """
+    call = hf.call(path)
+    places = [_word(call, place) for place in range(len(call.values))]
+    cached = _with_cache(hf, path)
+    if cached is not None and len(cached.values) == len(places):
+        for place, value in enumerate(cached.values):
+            places[place] = "cache" if isinstance(value, Cache) else places[place]
+    if isinstance(call.output, Tensor):
+        return places[0]
+    return places if isinstance(call.output, tuple) else ["other"]
+
+
+def _word(call: Call, place: int) -> str:
+    value: Any = call.values[place]
+    if value is call.value:
+        return "output"
+    if value is None:
+        return "nothing"
+    return "pattern" if is_pattern(value) else "other"
+
+
+def _with_cache(hf: HfModel, path: str) -> Call | None:
+    """The call of a module in a pass that fills a cache; None where HF fails with one."""
+    try:
+        seen = hf.once.get(
+            "HF's pass with a cache", lambda: hf.observe(hf.batch(_FEW), use_cache=True)
+        )
+    except UnavailableError:
+        return None
+    return seen.calls.get(path)
