@@ -149,9 +149,14 @@ def _verify_processes(group: Group) -> None:
     group.add_argument(
         "--jobs", type=_positive, default=1, metavar="N", help="how many at once (default 1)"
     )
+    _limits(group, 300)
+
+
+def _limits(group: argparse._ActionsContainer, seconds: int) -> None:
+    """What a process may take."""
     group.add_argument(
-        "--timeout", type=_limit, default=300, metavar="SECONDS",
-        help="what takes longer is stopped and has failed (default 300; 0: never)",
+        "--timeout", type=_limit, default=seconds, metavar="SECONDS",
+        help=f"what takes longer is stopped and has failed (default {seconds}; 0: never)",
     )  # fmt: skip
     group.add_argument(
         "--memory", type=_limit, default=4, metavar="GB",
@@ -204,6 +209,7 @@ def _infer(verb: argparse.ArgumentParser) -> None:
         "--tiny", action="append", default=[], metavar="KEY=VALUE",
         help="HF config of the tiny model that is looked at; repeatable",
     )  # fmt: skip
+    _limits(verb, 900)
     verb.add_argument("--explain", action="store_true", help="also list the nearest parents")
     verb.add_argument("--json", action="store_true", help="print everything for programs instead")
     verb.add_argument("--quiet", action="store_true", help="no progress and no table")

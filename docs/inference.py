@@ -6,7 +6,6 @@ inferred is compared with the hidden spec, or with the truth that a synthetic mo
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -33,7 +32,6 @@ HEAD = HERE / "inference.head.md"
 # Why an inferred spec may say something else than the one written by hand.
 EXPLANATIONS = HERE / "inference.yaml"
 SEEDS = range(50)
-_GIB = 2**20
 
 
 @dataclass(frozen=True)
@@ -85,12 +83,9 @@ def measure(case: Case) -> Measured:
     command = [sys.executable, "-m", "adaptergen", "infer", case.source, "--json", "--quiet"]
     command += ["--trust-remote-code"] if case.trusted else []
     started = time.monotonic()
-    with tempfile.TemporaryFile() as out:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.DEVNULL)
-        _, _, usage = os.wait4(process.pid, 0)
-        seconds = time.monotonic() - started
-        out.seek(0)
-        told: dict[str, Any] = json.loads(out.read() or b"{}")
+    run = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    seconds = time.monotonic() - started
+    told: dict[str, Any] = json.loads(run.stdout or b"{}")
     found = told.get("spec")
     differences = [
         f"`{d.path}`: {d.left}, inferred {d.right}"
@@ -104,7 +99,7 @@ def measure(case: Case) -> Measured:
         tuple(differences if found else ["no spec"]),
         tuple(told.get("unexplained", ["infer ended without an answer"])),
         round(seconds, 1),
-        round(usage.ru_maxrss / _GIB, 2),
+        told.get("gigabytes") or 0.0,
     )
 
 

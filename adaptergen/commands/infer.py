@@ -3,19 +3,17 @@
 import os
 import sys
 from argparse import Namespace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 from adaptergen.commands.libraries import require_libraries
 from adaptergen.commands.settings import settings
-from adaptergen.errors import Failure, Unusable, failure, shown_path
+from adaptergen.errors import Unusable, failure, shown_path
+from adaptergen.infer.told import Told, told
 from adaptergen.project import Project, find_project
-from adaptergen.spec.files import ENDING, spec_files, spec_name
-from adaptergen.spec.load import LoadedSpec, Loader
+from adaptergen.spec.files import ENDING, spec_name
 from adaptergen.spec.schema import FILE, schema_text
 from adaptergen.writing import write_all
-
-if TYPE_CHECKING:
-    from adaptergen.infer.outcome import Outcome
 
 
 def run(arguments: Namespace) -> int:
@@ -25,26 +23,27 @@ def run(arguments: Namespace) -> int:
     path = _target(arguments)
     fixed = settings(arguments.tiny, "--tiny")
     _allow_hub(arguments.source)
-    from adaptergen.infer.outcome import as_json, explained_parents, outcome, table, verdict
-    from adaptergen.infer.run import infer
-    from adaptergen.infer.source import source
-
-    meant = source(arguments.source, trust_remote_code=arguments.trust_remote_code)
-    inference = infer(
-        meant.architecture, meant.given, fixed, project.template_folders(), _progress(arguments)
-    )
-    found = outcome(inference, _candidates(project, meant.architecture))
+    found = _found(arguments, fixed, project)
     if arguments.json:
-        sys.stdout.write(as_json(inference, found))
+        sys.stdout.write(found.json)
     report = sys.stdout if path and not arguments.json else sys.stderr
     if not arguments.quiet:
-        report.write(table(inference))
-    if found and arguments.explain:
-        report.write("nearest parents:\n" + explained_parents(found))
-    report.write(verdict(inference))
-    if found and (inference.explained or arguments.partial):
-        _deliver(project, path, found, arguments)
-    return 0 if inference.explained else 1
+        report.write(found.table)
+    if found.text and arguments.explain:
+        report.write("nearest parents:\n" + found.parents)
+    report.write(found.verdict)
+    if found.text and (found.explained or arguments.partial):
+        _deliver(project, path, found.text, arguments)
+    return 0 if found.explained else 1
+
+
+def _found(arguments: Namespace, fixed: dict[str, Any], project: Project) -> Told:
+    """What is found by a process of its own, which may take only so much."""
+    from adaptergen.verify.process import run_alone
+
+    task = partial(told, arguments.source, arguments.trust_remote_code, fixed, project)
+    progress = _progress(arguments)
+    return run_alone(arguments.source, task, arguments.memory, arguments.timeout, progress)
 
 
 def _target(arguments: Namespace) -> str | None:
@@ -68,37 +67,19 @@ def _allow_hub(source: str) -> None:
         os.environ.setdefault("HF_HUB_OFFLINE", "0")
 
 
-def _candidates(project: Project, architecture: str) -> list[LoadedSpec]:
-    """The specs that the new one may extend: not those of the same class, nor their children."""
-    paths: dict[str, str] = {}
-    for folder in project.spec_folders():
-        for path in spec_files(folder):
-            paths.setdefault(spec_name(path), path)
-    found = []
-    loader = Loader(project.spec_folders())
-    for path in paths.values():
-        try:
-            found.append(loader.load(path))
-        except Failure:
-            # A mistake in another spec is for `build` to report.
-            continue
-    own = {spec.path for spec in found if architecture in spec.spec.architectures}
-    return [spec for spec in found if not own & {spec.path, *spec.parents}]
-
-
 def _progress(arguments: Namespace) -> Any:
     if arguments.quiet or not sys.stderr.isatty():
         return lambda line: None
     return lambda line: print(f"\r\033[K{line}\r", end="", file=sys.stderr, flush=True)
 
 
-def _deliver(project: Project, path: str | None, found: "Outcome", arguments: Namespace) -> None:
+def _deliver(project: Project, path: str | None, text: str, arguments: Namespace) -> None:
     """Write the spec, and its module if it belongs to the project; or print it."""
     if path is None:
         if not arguments.json:
-            sys.stdout.write(found.text)
+            sys.stdout.write(text)
         return
-    texts: dict[str, str | None] = {path: found.text}
+    texts: dict[str, str | None] = {path: text}
     schema = os.path.join(os.path.dirname(path), FILE)
     if not os.path.exists(schema):
         texts[schema] = schema_text()

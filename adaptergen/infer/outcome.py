@@ -1,6 +1,5 @@
 """An inference for people and for programs: the spec, a table, what is left to explain."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -111,9 +110,9 @@ def explained_parents(found: Outcome) -> str:
     return "".join(f"  {name.ljust(width)}  {size} values differ\n" for name, size in rows)
 
 
-def as_json(inference: Inference, found: Outcome | None) -> str:
-    """Everything for programs."""
-    tree = {
+def as_tree(inference: Inference, found: Outcome | None) -> dict[str, Any]:
+    """Everything for programs, as JSON has it."""
+    return {
         "architecture": inference.architecture,
         "proven": inference.proven,
         "explained": inference.explained,
@@ -130,4 +129,3 @@ def as_json(inference: Inference, found: Outcome | None) -> str:
         ],
         "checks": {result.check: result.status.value for result in inference.results},
     }
-    return json.dumps(tree, indent=2) + "\n"

@@ -44,10 +44,22 @@ def shrunk(architecture: str, given: Mapping[str, Any], fixed: Mapping[str, Any]
             else:
                 return _with_features(world, config, fixed)
         except UnavailableError as error:
+            if _is_memory(error.reason):
+                said = f"{architecture}: even a small model takes more memory than there is"
+                raise Unusable(said, f"--memory allows more, or {_hint(config)}") from None
             reasons.append(error.reason)
+    raise Unusable(f"no small model of {architecture}: {reasons[0]}", _hint(config))
+
+
+def _hint(config: Any) -> str:
+    """How to set sizes, and which keys seem to hold them."""
     own = [f"{key} = {config.to_dict()[key]}" for key in large(config)]
-    hint = f"set sizes yourself with --tiny KEY=VALUE{': ' + ', '.join(own) if own else ''}"
-    raise Unusable(f"no small model of {architecture}: {reasons[0]}", hint)
+    return f"set sizes yourself with --tiny KEY=VALUE{': ' + ', '.join(own) if own else ''}"
+
+
+def _is_memory(reason: str) -> bool:
+    """Whether there was not enough memory, in Python's words or torch's."""
+    return "MemoryError" in reason or "allocate memory" in reason
 
 
 def as_usual(architecture: str, given: Mapping[str, Any], fixed: Mapping[str, Any]) -> World | None:

@@ -1,34 +1,15 @@
 """Runs verifications side by side, each in a process of its own with limits."""
 
-import multiprocessing
-import signal
-import sys
 import tempfile
-import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import BaseContext
-from multiprocessing.process import BaseProcess
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from adaptergen.errors import Failure, Unusable
+from adaptergen.verify.process import Process, ended_by_signals
 from adaptergen.verify.record import Record, joined
-from adaptergen.verify.worker import (
-    PRELOADED,
-    Doing,
-    Done,
-    Message,
-    Ready,
-    Task,
-    end_group,
-    work,
-)
-
-# Where processes start from scratch, each imports torch first; that is no fault of the adapter.
-_IMPORTING = 120.0
+from adaptergen.verify.worker import Done, Task
 
 
 @dataclass(frozen=True)
@@ -39,9 +20,9 @@ class Job:
     return travel between processes, so both can be pickled.
     """
 
-    task: Task
+    task: Task[Record]
     blank: Record
-    helpers: tuple[Task, ...] = ()
+    helpers: tuple[Task[Record], ...] = ()
 
     @property
     def name(self) -> str:
@@ -49,7 +30,7 @@ class Job:
         return self.blank.spec
 
     @property
-    def tasks(self) -> tuple[Task, ...]:
+    def tasks(self) -> tuple[Task[Record], ...]:
         """Everything to do for the record."""
         return (self.task, *self.helpers)
 
@@ -78,37 +59,11 @@ class Watcher(Protocol):
 
 @dataclass
 class _Running:
-    """A process with the task of a job that has this number."""
+    """The process with the task of a job that has this number."""
 
     job: Job
     number: int
-    process: BaseProcess
-    pipe: Connection
-    seconds: float
-    doing: str = ""
-    began: float = field(default_factory=time.monotonic)
-    ready: bool = False
-
-    @property
-    def deadline(self) -> float:
-        if not self.seconds:
-            return float("inf")
-        return self.began + (self.seconds if self.ready else max(self.seconds, _IMPORTING))
-
-    def hears(self, message: Message) -> Done | None:
-        """The end of the job, if the message is that."""
-        match message:
-            case Ready():
-                self.began, self.ready = time.monotonic(), True
-            case Doing(what):
-                self.doing = what
-            case Done():
-                return message
-        return None
-
-    def stopped(self, reason: str) -> Done:
-        """The end of a job that did not end by itself."""
-        return Done(stopped=f"{reason}, in {self.doing}" if self.doing else reason)
+    process: Process
 
 
 def run_jobs(jobs: Sequence[Job], limits: Limits, watcher: Watcher) -> Iterator[tuple[Job, Record]]:
@@ -124,10 +79,10 @@ def run_jobs(jobs: Sequence[Job], limits: Limits, watcher: Watcher) -> Iterator[
     with tempfile.TemporaryDirectory(prefix="adaptergen-") as folder:
         work = _Work(jobs, limits, watcher, folder)
         try:
-            with _ended_by_signals():
+            with ended_by_signals():
                 while work.unfinished:
                     work.start()
-                    _wait(work.running)
+                    Process.wait([one.process for one in work.running])
                     yield from work.finished()
         finally:
             work.end(work.running)
@@ -141,7 +96,6 @@ class _Work:
         self.limits = limits
         self.watcher = watcher
         self.folder = folder
-        self.context: Any = _context()
         self.waiting = deque((job, number) for job in jobs for number in range(len(job.tasks)))
         self.running: list[_Running] = []
         self.parts: dict[int, dict[int, Record]] = {id(job): {} for job in jobs}
@@ -161,18 +115,16 @@ class _Work:
             self.waiting.popleft()
 
     def _begun(self, job: Job, number: int) -> _Running:
-        ours, theirs = self.context.Pipe(duplex=False)
-        given = (job.tasks[number], self.limits.gigabytes, self.folder, theirs)
-        process = self.context.Process(target=work, args=given, daemon=True)
-        process.start()
-        theirs.close()
-        return _Running(job, number, process, ours, self.limits.seconds)
+        limits = self.limits
+        task = job.tasks[number]
+        process = Process(task, limits.gigabytes, limits.seconds, self.folder)
+        return _Running(job, number, process)
 
     def finished(self) -> Iterator[tuple[Job, Record]]:
         """The jobs that have their record now."""
         for one in list(self.running):
             # It may have ended with its job just now.
-            done = _heard(one, self.watcher) if one in self.running else None
+            done = self._heard(one) if one in self.running else None
             if not done:
                 continue
             self.end([one])
@@ -187,6 +139,9 @@ class _Work:
                 self._end_job(one.job)
                 self.watcher.ended(one.job, record)
                 yield one.job, record
+
+    def _heard(self, one: _Running) -> Done | None:
+        return one.process.heard(lambda what: self.watcher.doing(one.job, what))
 
     def _end_job(self, job: Job) -> None:
         """Give up whatever is left of a job."""
@@ -205,7 +160,7 @@ class _Work:
         """Stop processes, whether they are done or not."""
         for one in list(processes):
             self.running.remove(one)
-            _end(one)
+            one.process.end()
 
 
 def _whole(job: Job, parts: Mapping[int, Record]) -> Record | None:
@@ -216,79 +171,9 @@ def _whole(job: Job, parts: Mapping[int, Record]) -> Record | None:
     return joined([parts[number] for number in sorted(parts)])
 
 
-def _context() -> BaseContext:
-    """How processes are made: forked from one that has imported torch and done nothing else."""
-    if sys.platform != "linux":
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([PRELOADED])
-    return context
-
-
-def _wait(running: Sequence[_Running]) -> None:
-    """Until a job has something to say, ends, or has no time left."""
-    events = [event for one in running for event in (one.pipe, one.process.sentinel)]
-    left = min(one.deadline for one in running) - time.monotonic()
-    wait(events, None if left == float("inf") else max(0.0, left))
-
-
-def _heard(one: _Running, watcher: Watcher) -> Done | None:
-    """The end of a job, if it has come."""
-    # Asked first: what it said before it ended is still to be read.
-    alive = one.process.is_alive()
-    try:
-        while one.pipe.poll():
-            done = one.hears(one.pipe.recv())
-            if done:
-                return done
-            if one.doing:
-                watcher.doing(one.job, one.doing)
-    except (EOFError, OSError):
-        alive = False
-    if not alive:
-        one.process.join(timeout=1)
-        return one.stopped(_how(one.process.exitcode))
-    if time.monotonic() >= one.deadline:
-        return one.stopped(f"stopped after {time.monotonic() - one.began:.0f} s")
-    return None
-
-
-def _how(exitcode: int | None) -> str:
-    if exitcode is not None and exitcode < 0:
-        with suppress(ValueError):
-            return f"the process was killed by {signal.Signals(-exitcode).name}"
-    return f"the process ended with exit status {exitcode}"
-
-
 def _record(one: _Running, done: Done) -> Record:
-    if done.record:
-        return done.record
-    seconds = round(time.monotonic() - one.began, 3)
+    if done.result:
+        record: Record = done.result
+        return record
+    seconds = round(one.process.seconds, 3)
     return replace(one.job.blank, stopped=done.stopped, seconds=seconds)
-
-
-def _end(one: _Running) -> None:
-    if one.process.pid is not None:
-        end_group(one.process.pid)
-    one.process.kill()
-    one.process.join()
-    one.pipe.close()
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """A request to terminate ends the run as Ctrl-C does."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    try:
-        before = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:
-        # Signals belong to the main thread.
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -1,4 +1,4 @@
-"""What runs in the process of one verification: it must not hurt the others, nor outlive them."""
+"""What runs in a process of its own: it must not hurt the others, nor outlive them."""
 
 import gc
 import os
@@ -11,17 +11,18 @@ from dataclasses import dataclass
 from importlib import import_module
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import parent_process
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from adaptergen.errors import Failure, Unusable
-from adaptergen.verify.record import Record
+
+Made = TypeVar("Made", covariant=True)
 
 
-class Task(Protocol):
-    """Makes a record, and says on the way what it is about to do."""
+class Task(Protocol[Made]):
+    """Makes something, and says on the way what it is about to do."""
 
-    def __call__(self, *, progress: Callable[[str], None]) -> Record:
-        """Verify."""
+    def __call__(self, *, progress: Callable[[str], None]) -> Made:
+        """Make it."""
 
 
 # Imported before the first verification starts; takes seconds.
@@ -42,9 +43,9 @@ class Doing:
 
 @dataclass(frozen=True)
 class Done:
-    """How the task ended: a record, the user's mistake, or the reason why it stopped."""
+    """How the task ended: what it made, the user's mistake, or the reason why it stopped."""
 
-    record: Record | None = None
+    result: Any = None
     mistake: Failure | Unusable | None = None
     stopped: str = ""
 
@@ -52,7 +53,7 @@ class Done:
 Message: TypeAlias = Ready | Doing | Done
 
 
-def work(task: Task, gigabytes: float, folder: str, pipe: Connection) -> None:
+def work(task: Task[Any], gigabytes: float, folder: str, pipe: Connection) -> None:
     """Run a task and send what becomes of it through the pipe.
 
     Temporary files go into `folder`, which the parent removes: a process that is killed cannot.
@@ -62,7 +63,7 @@ def work(task: Task, gigabytes: float, folder: str, pipe: Connection) -> None:
     pipe.send(_outcome(task, gigabytes, pipe))
 
 
-def _outcome(task: Task, gigabytes: float, pipe: Connection) -> Done:
+def _outcome(task: Task[Any], gigabytes: float, pipe: Connection) -> Done:
     try:
         import_module(PRELOADED)
         # By default progress bars share a semaphore between processes; killed ones would leak it.

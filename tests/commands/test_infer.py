@@ -1,6 +1,7 @@
 """`adaptergen infer`: what is printed and written; the models are looked at in tests/infer."""
 
 import json
+import multiprocessing
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +33,7 @@ FAILED = CheckResult("hooks.shape", "hooks", Status.FAILED, "blocks.0.hook_x: 3 
 SKIPPED = CheckResult("boot.refused", "boot", Status.SKIPPED, "nothing is refused")
 JSON_KEYS = {
     "architecture", "proven", "explained", "conceded", "unexplained", "spec", "extends", "parents",
-    "findings", "checks",
+    "findings", "checks", "gigabytes",
 }  # fmt: skip
 
 
@@ -47,6 +48,11 @@ PROVEN = Inference(CLASS, SMOLLM3, findings(), (PASSED, SKIPPED))
 CONCEDED = Inference(CLASS, SMOLLM3, findings(), (PASSED,), Concessions(projections=REASON))
 FAILING = Inference(CLASS, SMOLLM3, findings("config key 'gain': off"), (PASSED, FAILED))
 NOTHING_FOUND = Inference(CLASS, None, findings("no embedding reads the tokens"), (), NOTHING)
+
+
+def here(name: str, task: Callable[..., Any], *limits: Any) -> Any:
+    """What a process of its own would return, without one."""
+    return task()
 
 
 @pytest.fixture
@@ -64,8 +70,9 @@ def inferring(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
             return inference
 
         monkeypatch.setattr("adaptergen.infer.run.infer", infer)
+        monkeypatch.setattr("adaptergen.verify.process.run_alone", here)
         if candidates == "llama":
-            monkeypatch.setattr("adaptergen.commands.infer._candidates", lambda *_: [LLAMA])
+            monkeypatch.setattr("adaptergen.infer.told.candidates", lambda *_: [LLAMA])
         return asked
 
     return use
@@ -282,6 +289,32 @@ def test_values_of_the_tiny_model_are_handed_on(project: Path, run, inferring) -
     ((architecture, given, fixed, *_),) = asked
     assert (architecture, given) == (CLASS, {})
     assert fixed == {"hidden_size": 96, "layer_types": ["a", "b"]}
+
+
+@pytest.mark.parametrize(
+    ("source", "arguments", "message"),
+    [
+        (CLASS, ("--timeout", "1"), f"{CLASS}: stopped after 1 s, in "),
+        (
+            "BloomForCausalLM",
+            ("--memory", "0.5", "--tiny", "hidden_size=80000"),
+            "even a small model takes more memory than there is; --memory allows more, or set",
+        ),
+    ],
+)
+def test_what_takes_too_much_is_stopped(
+    project: Path, run, source: str, arguments: tuple[str, ...], message: str
+) -> None:
+    outcome = run("infer", source, *arguments)
+    assert (outcome.status, outcome.out) == (2, "")
+    assert message in outcome.err
+    assert outcome.err.count("\n") == 1
+    assert multiprocessing.active_children() == []
+
+
+def test_no_torch_is_loaded_to_print_what_was_found(project: Path) -> None:
+    program = "from adaptergen.commands import infer; import adaptergen.verify.process"
+    assert loaded_by(program, project) & HEAVY == set()
 
 
 def test_templates_of_the_project_are_used(project: Path, run, inferring) -> None:

@@ -83,7 +83,8 @@ def test_what_is_not_there_is_refused(tmp_path: Path, name: str) -> None:
 def test_only_values_that_differ_from_the_classs_own_are_kept(tmp_path: Path) -> None:
     values = {"attention_bias": True, "mlp_bias": False, "rms_norm_eps": 1e-6}
     about = {"dtype": "bfloat16", "transformers_version": "5.0.0"}
-    path = written(tmp_path, {**LLAMA, **values, **about})
+    unknown = {"model_max_length": 8192, "is_llama_config": True}
+    path = written(tmp_path, {**LLAMA, **values, **about, **unknown})
     assert meant(path).given == {"attention_bias": True}
 
 
