@@ -2,7 +2,7 @@
 # Edit the spec, then run `adaptergen build`.
 # adapters 98a9474f9737
 # generator f0750f56879f
-# templates bd25f9b0f253
+# templates b45f78060944
 # body 11042d9420d5
 """Generated TransformerLens adapters, by the name of the HF class that each is for."""
 

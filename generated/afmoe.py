@@ -7,8 +7,8 @@
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body 9843ce368d96
+# templates b45f78060944
+# body ba08d4494ee0
 """Afmoe architecture adapter.
 
 Gated attention, norms on both sides, experts, and full layers that do not rotate.
@@ -212,7 +212,6 @@ class AfmoeArchitectureAdapter(BaseAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")
+        super().prepare_model(hf_model)
         # The gate multiplies value biases too, so that they cannot be folded into b_O.
         self.supports_compatibility_mode = not hf_model.config.attention_bias

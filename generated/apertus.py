@@ -4,8 +4,8 @@
 # spec apertus 94bbe6edc022
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body 46b61eed2da8
+# templates b45f78060944
+# body 4f7eaadc9ad9
 """Apertus architecture adapter.
 
 Llama-family decoder with query and key norms, whose MLP has no gate and a learned xIELU.
@@ -140,8 +140,3 @@ class ApertusArchitectureAdapter(BaseAdapter):
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")

@@ -4,8 +4,8 @@
 # spec arcee 4d9662f4c1d9
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body f0421026bd6f
+# templates b45f78060944
+# body 85e2b10a7daa
 """Arcee architecture adapter.
 
 Llama-family decoder whose MLP has no gate and squares its ReLU.
@@ -138,8 +138,3 @@ class ArceeArchitectureAdapter(BaseAdapter):
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")

@@ -4,8 +4,8 @@
 # spec aria_text 89f0934dcc2f
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body 6fe531a610b5
+# templates b45f78060944
+# body ba595b5e0a40
 """AriaText architecture adapter.
 
 Llama-family decoder with a mixture of experts beside one for every token.
@@ -150,6 +150,5 @@ class AriaTextArchitectureAdapter(BaseAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")
+        super().prepare_model(hf_model)
         self.cfg.num_experts = hf_model.config.moe_num_experts

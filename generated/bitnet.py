@@ -4,8 +4,8 @@
 # spec bitnet 0dd08443301e
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body 29d12066735c
+# templates b45f78060944
+# body f4e3fe4b32a6
 """BitNet architecture adapter.
 
 Llama-family decoder with further norms before the output projections.
@@ -155,8 +155,3 @@ class BitNetArchitectureAdapter(BaseAdapter):
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")

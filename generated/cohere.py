@@ -4,8 +4,8 @@
 # spec cohere 92951a7d0129
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body fa203a12bdd4
+# templates b45f78060944
+# body e2c667eda0ed
 """Cohere architecture adapter.
 
 Parallel decoder behind one LayerNorm, with adjacent rotary pairs and scaled logits.
@@ -63,9 +63,6 @@ class CohereArchitectureAdapter(BaseAdapter):
     - blocks.{i}.ln1.b: this LayerNorm has no bias
     - ln_final.b: this LayerNorm has no bias
     """
-
-    # HF's config keys are there too, which its type does not name.
-    cfg: Any
 
     # Attention shows its pattern to hooks; asked of HF, it would have to be computed every time.
     supports_hf_output_attentions = False
@@ -173,11 +170,6 @@ class CohereArchitectureAdapter(BaseAdapter):
             ),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")
 
     def preprocess_weights(self, state_dict: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """Let the unembedding itself scale the logits, for all that reads its weights."""

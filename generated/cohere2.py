@@ -5,8 +5,8 @@
 # spec cohere 92951a7d0129
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body 540f0ebf8e65
+# templates b45f78060944
+# body e61baffba0ee
 """Cohere2 architecture adapter.
 
 Cohere with sliding layers that rotate, and layers that see everything and do not.
@@ -99,9 +99,6 @@ class Cohere2ArchitectureAdapter(BaseAdapter):
     - blocks.{i}.ln1.b: this LayerNorm has no bias
     - ln_final.b: this LayerNorm has no bias
     """
-
-    # HF's config keys are there too, which its type does not name.
-    cfg: Any
 
     # Attention shows its pattern to hooks; asked of HF, it would have to be computed every time.
     supports_hf_output_attentions = False
@@ -197,11 +194,6 @@ class Cohere2ArchitectureAdapter(BaseAdapter):
             ),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")
 
     def preprocess_weights(self, state_dict: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """Let the unembedding itself scale the logits, for all that reads its weights."""

@@ -4,8 +4,8 @@
 # spec cwm 76d598e481a1
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body c02a10563d0a
+# templates b45f78060944
+# body e0b01d7396ad
 """Cwm architecture adapter.
 
 Llama-family decoder whose layers see a sliding window or everything, layer by layer.
@@ -132,8 +132,3 @@ class CwmArchitectureAdapter(BaseAdapter):
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")

@@ -5,7 +5,7 @@
 # spec glm4_moe 3b206451b383
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
+# templates b45f78060944
 # body fe746ded1114
 """DeepseekV3 architecture adapter.
 

@@ -5,8 +5,8 @@
 # spec glm4_moe 3b206451b383
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body 950c51d446e4
+# templates b45f78060944
+# body 01e90bf8fc9a
 """Dots1 architecture adapter.
 
 Qwen3's attention with a mixture of experts behind some dense layers.
@@ -161,6 +161,5 @@ class Dots1ArchitectureAdapter(BaseAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")
+        super().prepare_model(hf_model)
         self.cfg.num_experts = hf_model.config.n_routed_experts

@@ -4,8 +4,8 @@
 # spec ernie4_5 e2f679767681
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body f65c8cdadb12
+# templates b45f78060944
+# body 969c434c3004
 """Ernie 4.5 architecture adapter.
 
 Llama-family decoder that rotates adjacent elements, with one key for all biases.
@@ -141,8 +141,3 @@ class Ernie45ArchitectureAdapter(BaseAdapter):
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")

@@ -5,8 +5,8 @@
 # spec ernie4_5 e2f679767681
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body 85fc3bcad85f
+# templates b45f78060944
+# body ea2e41472544
 """Ernie 4.5 MoE architecture adapter.
 
 Ernie 4.5 with a mixture of experts behind some dense layers.
@@ -159,6 +159,5 @@ class Ernie45MoeArchitectureAdapter(BaseAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")
+        super().prepare_model(hf_model)
         self.cfg.num_experts = hf_model.config.moe_num_experts

@@ -5,8 +5,8 @@
 # spec olmo2 41b1838a2380
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body 786d935f9b61
+# templates b45f78060944
+# body 6240c2fef3ca
 """Exaone4 architecture adapter.
 
 Norms on outputs, query and key norms, and layers that see everything and do not rotate.
@@ -177,8 +177,3 @@ class Exaone4ArchitectureAdapter(BaseAdapter):
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")

@@ -7,8 +7,8 @@
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body 7d80291b6656
+# templates b45f78060944
+# body b1db1b567ac7
 """Falcon architecture adapter.
 
 Parallel decoder with one projection for queries, keys and values, in three layouts.
@@ -83,9 +83,6 @@ class FalconArchitectureAdapter(BaseAdapter):
     - blocks.{i}.mlp.b_out: `config.bias` decides
     - unembed.b: never present
     """
-
-    # HF's config keys are there too, which its type does not name.
-    cfg: Any
 
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""

@@ -5,8 +5,8 @@
 # spec olmo2 41b1838a2380
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body 206abda2583d
+# templates b45f78060944
+# body c9f2ea3961a8
 """FlexOlmo architecture adapter.
 
 OLMo 2 with a mixture of experts in place of the MLP.
@@ -144,8 +144,3 @@ class FlexOlmoArchitectureAdapter(BaseAdapter):
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")

@@ -7,7 +7,7 @@
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
+# templates b45f78060944
 # body d7b0cc8562d1
 """Flint architecture adapter.
 

@@ -4,8 +4,8 @@
 # spec gemma 670be2fbe33c
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body 709eec5df09f
+# templates b45f78060944
+# body 9c61e07da83a
 """Gemma architecture adapter.
 
 Llama-family decoder whose norms multiply by 1 + weight and whose embedding is scaled.
@@ -141,8 +141,3 @@ class GemmaArchitectureAdapter(BaseAdapter):
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")

@@ -5,7 +5,7 @@
 # spec gemma 670be2fbe33c
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
+# templates b45f78060944
 # body e91872277b77
 """Gemma2 architecture adapter.
 

@@ -6,8 +6,8 @@
 # spec gemma 670be2fbe33c
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body c311136cf3af
+# templates b45f78060944
+# body a7eb0af72bd1
 """Gemma3 architecture adapter.
 
 Gemma 2 with query and key norms, and positions of another base on sliding layers.
@@ -157,8 +157,3 @@ class Gemma3ArchitectureAdapter(BaseAdapter):
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")

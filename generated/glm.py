@@ -4,8 +4,8 @@
 # spec glm efee1772a08d
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body 14a4a4228d47
+# templates b45f78060944
+# body 3d85c8d79eb4
 """Glm architecture adapter.
 
 Llama-family decoder that rotates adjacent elements of half of each head, with a fused gate.
@@ -145,8 +145,3 @@ class GlmArchitectureAdapter(BaseAdapter):
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")

@@ -5,8 +5,8 @@
 # spec glm efee1772a08d
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body 59dce466c911
+# templates b45f78060944
+# body dcea27a08476
 """Glm4 architecture adapter.
 
 GLM with norms on both sides of attention and MLP.
@@ -153,8 +153,3 @@ class Glm4ArchitectureAdapter(BaseAdapter):
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")

@@ -4,8 +4,8 @@
 # spec glm4_moe 3b206451b383
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body c8d9f451a1c6
+# templates b45f78060944
+# body 2ba8f3bf4371
 """Glm4Moe architecture adapter.
 
 Decoder with a mixture of experts behind some dense layers, half of each head rotated.
@@ -164,6 +164,5 @@ class Glm4MoeArchitectureAdapter(BaseAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")
+        super().prepare_model(hf_model)
         self.cfg.num_experts = hf_model.config.n_routed_experts

@@ -6,8 +6,8 @@
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body a87b03c30047
+# templates b45f78060944
+# body 8328b9ae2739
 """GPTNeoX architecture adapter.
 
 Parallel decoder with LayerNorms, biases and a quarter of each head rotated (Pythia).
@@ -64,9 +64,6 @@ class GPTNeoXArchitectureAdapter(BaseAdapter):
     - blocks.{i}.attn.b_O: `config.attention_bias` decides
     - unembed.b: never present
     """
-
-    # HF's config keys are there too, which its type does not name.
-    cfg: Any
 
     # Attention shows its pattern to hooks; asked of HF, it would have to be computed every time.
     supports_hf_output_attentions = False
@@ -190,8 +187,3 @@ class GPTNeoXArchitectureAdapter(BaseAdapter):
             ),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")

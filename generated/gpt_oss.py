@@ -4,7 +4,7 @@
 # spec gpt_oss 4c9e3c7594b1
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
+# templates b45f78060944
 # body 2d114966aef7
 """GptOss architecture adapter.
 

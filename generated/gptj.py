@@ -7,7 +7,7 @@
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
+# templates b45f78060944
 # body 16dca36e9111
 """GPT-J architecture adapter.
 

@@ -5,8 +5,8 @@
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body 5837fb462b94
+# templates b45f78060944
+# body 5432c85a35b5
 """GraniteSWA architecture adapter.
 
 Granite with attention sinks, sliding layers, and a base of positions for each layer.
@@ -77,9 +77,6 @@ class GraniteSWAArchitectureAdapter(BaseAdapter):
     - blocks.{i}.ln2.b: RMSNorm has no bias
     - ln_final.b: RMSNorm has no bias
     """
-
-    # HF's config keys are there too, which its type does not name.
-    cfg: Any
 
     # Whether the unembedding's weights have the scale of the logits.
     _logit_scale_already_folded = False

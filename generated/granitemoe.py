@@ -5,8 +5,8 @@
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body ba7edb3c2855
+# templates b45f78060944
+# body f3fb7b718c0d
 """GraniteMoe architecture adapter.
 
 Granite with a mixture of experts in place of the MLP.
@@ -63,9 +63,6 @@ class GraniteMoeArchitectureAdapter(BaseAdapter):
     - blocks.{i}.ln2.b: RMSNorm has no bias
     - ln_final.b: RMSNorm has no bias
     """
-
-    # HF's config keys are there too, which its type does not name.
-    cfg: Any
 
     # Attention shows its pattern to hooks; asked of HF, it would have to be computed every time.
     supports_hf_output_attentions = False
@@ -161,11 +158,6 @@ class GraniteMoeArchitectureAdapter(BaseAdapter):
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")
 
     def preprocess_weights(self, state_dict: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """Let the unembedding itself scale the logits, for all that reads its weights."""

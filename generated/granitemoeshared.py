@@ -6,8 +6,8 @@
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body 6ab099267c16
+# templates b45f78060944
+# body 085c20941a90
 """GraniteMoeShared architecture adapter.
 
 GraniteMoe with an MLP for every token beside the experts.
@@ -70,9 +70,6 @@ class GraniteMoeSharedArchitectureAdapter(BaseAdapter):
     - blocks.{i}.ln2.b: RMSNorm has no bias
     - ln_final.b: RMSNorm has no bias
     """
-
-    # HF's config keys are there too, which its type does not name.
-    cfg: Any
 
     # Attention shows its pattern to hooks; asked of HF, it would have to be computed every time.
     supports_hf_output_attentions = False
@@ -182,11 +179,6 @@ class GraniteMoeSharedArchitectureAdapter(BaseAdapter):
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")
 
     def preprocess_weights(self, state_dict: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """Let the unembedding itself scale the logits, for all that reads its weights."""

@@ -4,8 +4,8 @@
 # spec hunyuan_v1_dense af52133a5f5e
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body 79f9ad232014
+# templates b45f78060944
+# body de5ecb3067c3
 """HunYuanDenseV1 architecture adapter.
 
 Llama-family decoder that normalises queries and keys after the rotation.
@@ -147,8 +147,3 @@ class HunYuanDenseV1ArchitectureAdapter(BaseAdapter):
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")

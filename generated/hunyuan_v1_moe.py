@@ -5,8 +5,8 @@
 # spec hunyuan_v1_dense af52133a5f5e
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body 0eac4b230df2
+# templates b45f78060944
+# body 3a4e40c8a61a
 """HunYuanMoEV1 architecture adapter.
 
 HunYuan with a mixture of experts beside an MLP for every token.
@@ -155,8 +155,3 @@ class HunYuanMoEV1ArchitectureAdapter(BaseAdapter):
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")

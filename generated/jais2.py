@@ -5,8 +5,8 @@
 # spec arcee 4d9662f4c1d9
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body 3e93ed07d331
+# templates b45f78060944
+# body 8620b69064b4
 """Jais2 architecture adapter.
 
 Decoder with LayerNorms and biases, whose MLP has no gate and squares its ReLU.
@@ -144,8 +144,3 @@ class Jais2ArchitectureAdapter(BaseAdapter):
             ),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")

@@ -3,8 +3,8 @@
 # adapter LlamaArchitectureAdapter for LlamaForCausalLM
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body f2c3fbcb33ff
+# templates b45f78060944
+# body 416c5088adc0
 """Llama architecture adapter.
 
 Pre-norm decoder with grouped-query attention, rotary positions and a gated MLP.
@@ -139,8 +139,3 @@ class LlamaArchitectureAdapter(BaseAdapter):
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")

@@ -7,8 +7,8 @@
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body 0728f1ba3f24
+# templates b45f78060944
+# body edccebcc073e
 """Mellum architecture adapter.
 
 Qwen3's experts, with layers that see a sliding window or everything.
@@ -148,8 +148,3 @@ class MellumArchitectureAdapter(BaseAdapter):
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")

@@ -6,8 +6,8 @@
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body 7b209c91bc0e
+# templates b45f78060944
+# body fc4c96ac2788
 """MiniMaxM2 architecture adapter.
 
 Mixture of experts with norms of whole queries and keys, part of each head rotated.
@@ -132,8 +132,3 @@ class MiniMaxM2ArchitectureAdapter(BaseAdapter):
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")

@@ -5,8 +5,8 @@
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body 0f8196b7c860
+# templates b45f78060944
+# body a8355be43cd3
 """Ministral architecture adapter.
 
 Mistral whose layers see a sliding window or everything, layer by layer.
@@ -133,8 +133,3 @@ class MinistralArchitectureAdapter(BaseAdapter):
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")

@@ -5,8 +5,8 @@
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body fed86d5a67ac
+# templates b45f78060944
+# body 832fb4186e38
 """Ministral3 architecture adapter.
 
 Mistral with YaRN positions, whose queries grow with their position.
@@ -132,8 +132,3 @@ class Ministral3ArchitectureAdapter(BaseAdapter):
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")

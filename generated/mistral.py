@@ -4,8 +4,8 @@
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body 5a6db091f521
+# templates b45f78060944
+# body ef5acb61bac1
 """Mistral architecture adapter.
 
 Llama-family decoder without biases whose layers see a sliding window.
@@ -131,8 +131,3 @@ class MistralArchitectureAdapter(BaseAdapter):
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")

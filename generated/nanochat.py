@@ -4,8 +4,8 @@
 # spec nanochat 44609d8f749c
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body 4fe8f4f4ad4b
+# templates b45f78060944
+# body fe4ee6658efd
 """NanoChat architecture adapter.
 
 Decoder whose RMSNorms have no weight, queries and keys normed after the rotation.
@@ -167,8 +167,3 @@ class NanoChatArchitectureAdapter(BaseAdapter):
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")

@@ -6,8 +6,8 @@
 # spec arcee 4d9662f4c1d9
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body f1af64a5ff37
+# templates b45f78060944
+# body 769cc91a8f55
 """Nemotron architecture adapter.
 
 Decoder with LayerNorms that multiply by 1 + weight, half of each head rotated.
@@ -153,8 +153,3 @@ class NemotronArchitectureAdapter(BaseAdapter):
             ),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")

@@ -4,8 +4,8 @@
 # spec olmo 5adb4afdca8c
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body f8fd9759d21c
+# templates b45f78060944
+# body ad810ec52432
 """Olmo architecture adapter.
 
 Llama-family decoder with LayerNorms that have no parameters.
@@ -151,8 +151,3 @@ class OlmoArchitectureAdapter(BaseAdapter):
             ),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")

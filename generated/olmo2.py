@@ -4,8 +4,8 @@
 # spec olmo2 41b1838a2380
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body 996e49f68c8c
+# templates b45f78060944
+# body b2112101fdea
 """Olmo2 architecture adapter.
 
 Llama-family decoder that norms the outputs of attention and MLP, and whole queries and keys.
@@ -146,8 +146,3 @@ class Olmo2ArchitectureAdapter(BaseAdapter):
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")

@@ -5,8 +5,8 @@
 # spec olmo2 41b1838a2380
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body c7c6fe127f82
+# templates b45f78060944
+# body 64d20ef8966c
 """Olmo3 architecture adapter.
 
 OLMo 2 with three sliding layers to each that sees everything.
@@ -148,8 +148,3 @@ class Olmo3ArchitectureAdapter(BaseAdapter):
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")

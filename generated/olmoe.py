@@ -4,8 +4,8 @@
 # spec olmoe e2303ab96034
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body 6eb4be94ed57
+# templates b45f78060944
+# body 9754e3166b18
 """Olmoe architecture adapter.
 
 Llama-family decoder with a mixture of experts, and norms of whole queries and keys.
@@ -139,8 +139,3 @@ class OlmoeArchitectureAdapter(BaseAdapter):
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")

@@ -6,8 +6,8 @@
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body 3975f144454c
+# templates b45f78060944
+# body 0fb73bd20dd9
 """Persimmon architecture adapter.
 
 Decoder with LayerNorms, biases, query and key norms, and half of each head rotated.
@@ -163,8 +163,3 @@ class PersimmonArchitectureAdapter(BaseAdapter):
             ),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")

@@ -6,8 +6,8 @@
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body 03f8d3cbdb30
+# templates b45f78060944
+# body d4796f9698f3
 """Phi architecture adapter.
 
 Parallel decoder behind one LayerNorm, with biases and half of each head rotated.
@@ -147,8 +147,3 @@ class PhiArchitectureAdapter(BaseAdapter):
             ),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")

@@ -6,8 +6,8 @@
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body 4f5e293ac534
+# templates b45f78060944
+# body 4705129ee715
 """Phimoe architecture adapter.
 
 Mixtral with LayerNorms, biases and a router that leaves out experts far behind the best.
@@ -144,8 +144,3 @@ class PhimoeArchitectureAdapter(BaseAdapter):
             ),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")

@@ -4,8 +4,8 @@
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body 66ab48bbe52f
+# templates b45f78060944
+# body 175e1d0c8254
 """Qwen2 architecture adapter.
 
 Llama-family decoder with biases on queries, keys and values only.
@@ -138,8 +138,3 @@ class Qwen2ArchitectureAdapter(BaseAdapter):
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")

@@ -7,8 +7,8 @@
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body be6cde7cfc42
+# templates b45f78060944
+# body 271fa95caddc
 """Qwen2Moe architecture adapter.
 
 Qwen2 with a mixture of experts, and a gated one that every token passes through.
@@ -161,8 +161,3 @@ class Qwen2MoeArchitectureAdapter(BaseAdapter):
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")

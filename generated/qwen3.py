@@ -5,8 +5,8 @@
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body 7e4b5a1f7259
+# templates b45f78060944
+# body f6de7d7fcd18
 """Qwen3 architecture adapter.
 
 Llama-family decoder that normalises the queries and keys of each head.
@@ -144,8 +144,3 @@ class Qwen3ArchitectureAdapter(BaseAdapter):
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")

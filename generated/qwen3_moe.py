@@ -6,8 +6,8 @@
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body f6f388d55dcd
+# templates b45f78060944
+# body fafefb70e197
 """Qwen3Moe architecture adapter.
 
 Qwen3 with a mixture of experts, or the MLP on layers that the config lists.
@@ -146,8 +146,3 @@ class Qwen3MoeArchitectureAdapter(BaseAdapter):
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")

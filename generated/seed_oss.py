@@ -4,8 +4,8 @@
 # spec seed_oss d2c773a4fc47
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body 751cb794eb87
+# templates b45f78060944
+# body 5ed38d6a03c2
 """SeedOss architecture adapter.
 
 Llama-family decoder whose output projection has a bias key of its own.
@@ -140,8 +140,3 @@ class SeedOssArchitectureAdapter(BaseAdapter):
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")

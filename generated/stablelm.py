@@ -6,8 +6,8 @@
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body 50e71eea5c35
+# templates b45f78060944
+# body ab5458085696
 """StableLm architecture adapter.
 
 Decoder with LayerNorms, a gated MLP and a quarter of each head rotated.
@@ -63,9 +63,6 @@ class StableLmArchitectureAdapter(BaseAdapter):
     - blocks.{i}.mlp.b_out: never present
     - unembed.b: never present
     """
-
-    # HF's config keys are there too, which its type does not name.
-    cfg: Any
 
     # Attention shows its pattern to hooks; asked of HF, it would have to be computed every time.
     supports_hf_output_attentions = False
@@ -179,8 +176,3 @@ class StableLmArchitectureAdapter(BaseAdapter):
             ),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def prepare_model(self, hf_model: Any) -> None:
-        """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")

@@ -5,8 +5,8 @@
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
 # generator f0750f56879f
-# templates bd25f9b0f253
-# body e602c7cb7485
+# templates b45f78060944
+# body 327ff1f631d2
 """Starcoder2 architecture adapter.
 
 Decoder with LayerNorms, biases, a sliding window and an MLP without gate.
@@ -147,6 +147,5 @@ class Starcoder2ArchitectureAdapter(BaseAdapter):
 
     def prepare_model(self, hf_model: Any) -> None:
         """Make the HF model ready to be wrapped."""
-        # TL's own method would have attention computed eagerly.
-        hf_model.set_attn_implementation("sdpa")
+        super().prepare_model(hf_model)
         self.cfg.eps = hf_model.config.norm_epsilon

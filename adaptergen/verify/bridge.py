@@ -34,9 +34,14 @@ class Trace:
     existing: frozenset[str]
 
 
-def boot(adapter: type[ArchitectureAdapter], hf: HfModel) -> TransformerBridge:
-    """A bridge around a copy of the HF model, which it modifies in place."""
-    return wrap(adapter, hf.architecture, copy.deepcopy(hf.model))
+def boot(
+    adapter: type[ArchitectureAdapter], hf: HfModel, attention: str = "eager"
+) -> TransformerBridge:
+    """A bridge around a copy of the HF model, which it modifies in place.
+
+    `attention` is the implementation with which a user has loaded the model.
+    """
+    return wrap(adapter, hf.architecture, copy.deepcopy(hf.computing(attention)))
 
 
 def wrap(adapter: type[ArchitectureAdapter], architecture: str, model: Any) -> TransformerBridge:

@@ -151,7 +151,12 @@ class Subject:
         """The bridge as booted."""
         adapter, model = self.adapter, self.hf.model
         assert model is not None
-        return self.once.get("the bridge", lambda: bridges.boot(adapter, self.hf), self.module_path)
+        return self.once.get("the bridge", lambda: self.boot(adapter), self.module_path)
+
+    def boot(self, adapter: type[ArchitectureAdapter] | None = None) -> TransformerBridge:
+        """Another bridge, around a model with the attention that the adapter leaves to HF."""
+        chosen, attention = adapter or self.adapter, self.attention_implementation
+        return bridges.boot(chosen, self.hf, attention)
 
     @property
     def compatible(self) -> TransformerBridge:
@@ -161,7 +166,7 @@ class Subject:
         def make() -> TransformerBridge:
             if self.thrifty:
                 return bridges.made_compatible(booted)
-            return bridges.made_compatible(bridges.boot(self.adapter, self.hf))
+            return bridges.made_compatible(self.boot())
 
         return self.once.get("the bridge in compatibility mode", make, self.module_path)
 

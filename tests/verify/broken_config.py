@@ -1,8 +1,33 @@
 """Broken modules: adapters that take from configs what is not there, or leave what is."""
 
-from tests.verify.case import Case
+from tests.verify.case import FLAGS, PREPARING, Case, appended
+
+SDPA = FLAGS.replace("eager", "sdpa")
 
 CONFIGS = [
+    Case(
+        "attention that is SDPA though the user chose to have it computed eagerly",
+        {"boot.attention": "the adapter makes attention 'sdpa', not 'eager'"},
+        spec="llama",
+        replace=appended(f'{PREPARING}hf_model.set_attn_implementation("sdpa")\n'),
+        only=True,
+        fused=True,
+    ),
+    Case(
+        "a config that asks for patterns, which SDPA has not",
+        {"checkpoint.config": "The `output_attentions` attribute is not supported"},
+        spec="llama",
+        replace=appended(f"{PREPARING}hf_model.config.__dict__['_output_attentions'] = True\n"),
+        only=True,
+        fused=True,
+    ),
+    Case(
+        "a base of rotary angles that is TransformerLens' own",
+        {"config.flags": "cfg.rotary_base is 10000, not 500000.0"},
+        spec="cohere",
+        replace=((SDPA, f"{SDPA}\n        self.cfg.rotary_base = 10000"),),
+        fused=True,
+    ),
     Case(
         "a key that configs made by hand lack",
         {"boot.defaults": "cfg.parallel_attn is None by default, not True"},

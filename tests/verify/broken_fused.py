@@ -15,12 +15,6 @@ def bridge(
     return ((before, f"\n\nclass {name}({name}):\n{indent(body, '    ')}\n{before}"),)
 
 
-def behind_preparing(line: str) -> Replacements:
-    """A replacement that puts a line behind the one that asks HF for SDPA."""
-    preparing = '        hf_model.set_attn_implementation("sdpa")\n'
-    return ((preparing, f"{preparing}        {line}\n"),)
-
-
 ATTENTION_HOOKS = ("hook_attn_scores", "hook_pattern", "hook_rot_q", "hook_rot_k")
 
 # Asks for PyTorch's own hooks, which TL's are too, and for modules in the places of hook points.
@@ -218,7 +212,7 @@ FUSED = [
         "such a step where attention is left to HF",
         {"config.conditions": "with use_cache=False, the adapter's supports_fold_ln is False"},
         spec="phi3",
-        replace=behind_preparing("self.supports_fold_ln = hf_model.config.use_cache"),
+        replace=appended(f"{PREPARING}self.supports_fold_ln = hf_model.config.use_cache\n"),
         only=True,
         fused=True,
     ),
@@ -226,7 +220,7 @@ FUSED = [
         "a model of other settings that is not made ready",
         {"config.conditions": "with use_cache=False, the adapter cannot prepare HF's model"},
         spec="phi3",
-        replace=behind_preparing("assert hf_model.config.use_cache"),
+        replace=appended(f"{PREPARING}assert hf_model.config.use_cache\n"),
         only=True,
         fused=True,
     ),

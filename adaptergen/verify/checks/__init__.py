@@ -102,6 +102,7 @@ ALL: tuple[Check, ...] = (
     fused.alone,
     fused.agrees,
     checkpoint.tokens,
+    checkpoint.config,
     checkpoint.logits,
     checkpoint.generate,
     precision.bfloat16,

@@ -1,6 +1,8 @@
 """Does the adapter work the way users load models: from a checkpoint on disk, strings in?"""
 
+import tempfile
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 
@@ -41,6 +43,27 @@ def tokens(subject: Subject) -> Iterator[Evidence]:
         found = bridge.to_tokens(given, prepend_bos=None if claim else prepend_bos).tolist()
         text = f"{given!r} becomes tokens {found}, HF's are {expected}"
         yield Fact(found == expected, text, claim=claim)
+
+
+@check("checkpoint.config", "The config of a model that was loaded and wrapped can be saved again.")
+def config(subject: Subject) -> Iterator[Evidence]:
+    """HF refuses to write one that contradicts itself."""
+    loaded = _load(subject)
+    ours, theirs = _saved(loaded.bridge.original_model), _saved(loaded.model)
+    # TL asks for patterns, and sets the padding token where HF has none.
+    changed = {key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key)} - {
+        "output_attentions",
+        "pad_token_id",
+    }
+    yield Fact(not changed, f"the saved config has other values of {', '.join(sorted(changed))}")
+
+
+def _saved(model: Any) -> dict[str, Any]:
+    """The config of a model as it is read back from a folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        model.config.save_pretrained(folder)
+        again: dict[str, Any] = type(model.config).from_pretrained(folder).to_dict()
+    return again
 
 
 @check("checkpoint.logits", "Logits of strings are HF's, from the checkpoint that both loaded.")

@@ -155,6 +155,9 @@ def _other_flags(subject: Subject) -> Iterator[tuple[str, object, str]]:
         yield "positional_embedding_type", positions, "attention.rope"
     for flag in _FLAGS_OF_ATTENTION:
         yield flag, attention.flags.get(flag, False), "attention"
+    theta = getattr(hf.config, "rope_parameters", None) or {}
+    if "rope_theta" in theta:
+        yield "rotary_base", theta["rope_theta"], "attention.rope"
     yield "gated_q_proj", False, "attention.projections"
     yield "default_prepend_bos", spec.tokenizer.prepend_bos, "tokenizer.prepend_bos"
     yield "default_padding_side", spec.tokenizer.padding_side, "tokenizer.padding_side"

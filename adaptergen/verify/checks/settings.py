@@ -47,7 +47,7 @@ _SETTINGS = (
 def hooks(subject: Subject) -> Iterator[Evidence]:
     """They show HF's residual stream, change no logit, and leave HF's config as it was."""
     assert subject.trace is not None
-    bridge = bridges.boot(subject.adapter, subject.hf)
+    bridge = subject.boot()
     missing = _not_supported(subject.spec)
     settings = [setting for setting in _SETTINGS if setting.method not in missing]
     if not settings:
@@ -105,10 +105,7 @@ def silence(subject: Subject) -> Iterator[Evidence]:
     assert subject.trace is not None
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        bridge, batch = (
-            bridges.boot(subject.adapter, subject.hf),
-            subject.hf.batch(subject.hf.length),
-        )
+        bridge, batch = subject.boot(), subject.hf.batch(subject.hf.length)
         bridges.logits(bridge, batch)
         with bridges.observed(bridge):
             bridges.logits(bridge, batch)
