@@ -25,11 +25,15 @@ _ROUNDING = 1e-3
 
 @dataclass(frozen=True)
 class Cause:
-    """A defect, or what looks like one; `settings`, `checks`, `text` say which findings are its."""
+    """A defect, or what looks like one; `settings`, `checks`, `text` say which findings are its.
+
+    None of the architectures in `but` is.
+    """
 
     title: str
     cause: str
     architectures: tuple[str, ...] = ("*",)
+    but: tuple[str, ...] = ()
     settings: tuple[str, ...] = ("*",)
     checks: tuple[str, ...] = ("*",)
     text: str = "*"
@@ -39,6 +43,7 @@ class Cause:
         """Whether a finding is a consequence of it."""
         return (
             _any(architecture, self.architectures)
+            and not _any(architecture, self.but)
             and _any(finding["setting"], self.settings)
             and _any(finding["check"], self.checks)
             and fnmatchcase(finding["message"], f"*{self.text}*")

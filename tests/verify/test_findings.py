@@ -32,6 +32,15 @@ def _survey(name: str, *found: dict[str, Any], **changes: Any) -> dict[str, Any]
     return {"architecture": name, "findings": list(found), **blank, **changes}
 
 
+def test_a_cause_leaves_out_architectures_that_have_another(findings: ModuleType) -> None:
+    cause = findings.Cause("Cache", "Because.", architectures=("*LM",), but=("B*",))
+    assert [cause.explains(name, _finding()) for name in ("ALM", "BLM", "C")] == [
+        True,
+        False,
+        False,
+    ]
+
+
 def test_page_groups_findings_by_cause(findings: ModuleType) -> None:
     causes = [
         findings.Cause("Lost activation", "Because.", settings=("act=*",)),
