@@ -63,3 +63,39 @@ def test_a_key_that_spreads_the_weights_of_new_models_does_nothing() -> None:
     subject = Subject(spec, "unused.py")
     assert subject.hf.config.lambda_std_dev != 0.5
     assert claims_fields.effect(subject, {"lambda_std_dev": 0.5}) == ""
+
+
+LONGROPE = {
+    "rope_type": "longrope",
+    "rope_theta": 10000.0,
+    "factor": 2.0,
+    "short_factor": [1.0 + 0.05 * i for i in range(6)],
+    "long_factor": [1.0 + 0.5 * i for i in range(6)],
+}
+DYNAMIC = {"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "key"),
+    [
+        (
+            "phi3",
+            {"head_dim": 12, "rope_parameters": LONGROPE},
+            "original_max_position_embeddings",
+        ),
+        (
+            "llama",
+            {"max_position_embeddings": 30, "rope_parameters": DYNAMIC},
+            "max_position_embeddings",
+        ),
+    ],
+)
+def test_a_key_that_only_positions_are_computed_from_needs_no_waiver_of_its_own(
+    name: str, overrides: dict[str, Any], key: str
+) -> None:
+    spec = load(name).spec
+    subject = Subject(spec, module_of(name), overrides)
+    (result,) = run_checks(subject, [claims_fields.config])
+    assert result.problems == ()
+    moved = claims_fields.moves(subject.hf.config)[key]
+    assert any(claims_fields.effect(subject, change) for change in moved)

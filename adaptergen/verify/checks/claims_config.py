@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from adaptergen.spec.attention import LatentAttention
 from adaptergen.spec.model import Spec
 from adaptergen.verify.check import Evidence, Fact, check
 from adaptergen.verify.heads import head_counts, headed
@@ -32,7 +33,13 @@ def tied(subject: Subject) -> Iterator[Evidence]:
 def heads(subject: Subject) -> Iterator[Evidence]:
     """With fewer, equal and single key and value heads, and another head size."""
     assert subject.hf.model is not None
-    for changes in head_settings(subject.spec):
+    attention = subject.spec.attention
+    if isinstance(attention, LatentAttention):
+        settings: list[dict[str, Any]] = [{}, {attention.query_heads: 6}]
+        settings.append({attention.value_head_dim: 24})
+    else:
+        settings = head_settings(subject.spec)
+    for changes in settings:
         try:
             built = structure(subject.hf, changes)
         except UnavailableError:
@@ -40,19 +47,41 @@ def heads(subject: Subject) -> Iterator[Evidence]:
                 raise
             # HF refuses some combinations; they are no model that an adapter could meet.
             continue
-        yield from width_facts(subject, built)
+        if isinstance(attention, LatentAttention):
+            yield from _latent_widths(subject, attention, built)
+        else:
+            yield from width_facts(subject, built)
 
 
 def head_settings(spec: Spec) -> list[dict[str, Any]]:
     """Config changes that move the head counts: as is, one each, two for one, one of another size.
 
-    HF refuses more heads where the model's width is no multiple of them.
+    HF refuses more heads where the model's width is no multiple of them. Where a key decides that
+    all share one key and value head, so do settings that keep it from that.
     """
     heads = headed(spec).heads
     query, kv, size = heads.query, heads.key_value, {heads.head_dim: 24} if heads.head_dim else {}
     if kv is None:
         return [{}, {query: 6}, *filter(None, [size])]
-    return [{}, {query: 4, kv: 4}, {query: 6, kv: 3}, {query: 4, kv: 1, **size}]
+    found = [{}, {query: 4, kv: 4}, {query: 6, kv: 3}, {query: 4, kv: 1, **size}]
+    if heads.single is not None and heads.single.unless is not None:
+        found.append({heads.single.unless: True, query: 4, kv: 2})
+    return found
+
+
+def _latent_widths(
+    subject: Subject, attention: LatentAttention, built: Structure
+) -> Iterator[Fact]:
+    """Whether the output projection reads the values of as many heads as a config says."""
+    keys = (attention.query_heads, attention.value_head_dim)
+    heads, size = (getattr(built.config, key) for key in keys)
+    for number in range(built.layers(subject.spec.paths.blocks)):
+        path = f"{subject.spec.paths.blocks}.{number}.{attention.path}.{attention.o}.weight"
+        found = built.shapes[path][-1]
+        text = f"HF's {attention.o} reads {found} numbers, not {heads} heads of {size}"
+        moved = attention.value_head_dim in built.changes
+        claim = f"attention.{'value_head_dim' if moved else 'query_heads'}"
+        yield Fact(found == heads * size, f"{text}{built.setting}", number, claim)
 
 
 def width_facts(subject: Subject, built: Structure) -> Iterator[Fact]:

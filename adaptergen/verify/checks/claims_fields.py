@@ -14,6 +14,7 @@ from adaptergen.verify.checks.claims_config import width_facts
 from adaptergen.verify.checks.claims_positions import rope_layers, window
 from adaptergen.verify.declared import parameters
 from adaptergen.verify.heads import headed
+from adaptergen.verify.hf import edited
 from adaptergen.verify.layers import rotation_claimed, windows_claimed
 from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.perturb import is_common, perturbations, shown
@@ -22,6 +23,7 @@ from adaptergen.verify.subject import Subject
 from adaptergen.verify.versions import exceptions_apply
 
 _CLAIM = "verification.config"
+_POSITIONS = "rope_parameters"
 
 
 @check("claims.config", "HF config keys that change the output are named by a claim, or waived.")
@@ -30,9 +32,10 @@ def config(subject: Subject) -> Iterator[Evidence]:
 
     A key needs no name if it acts through an attribute of HF's attention that a claim reads, and
     layers still rotate and see as claimed; nor if it is a size: parameters change shape, and still
-    lie where the paths say, projections as wide as the head counts make them. Settings that HF
-    refuses say nothing. A waiver of a key that changes nothing is out of date. Keys that are unset
-    are also moved where another layout is set.
+    lie where the paths say, projections as wide as the head counts make them; nor if it changes no
+    more than cosines and sines, and the key that does so is waived. Settings that HF refuses say
+    nothing. A waiver of a key that changes nothing is out of date. Keys that are unset are also
+    moved where another layout is set.
     """
     for _, path in subject.below(subject.spec.attention.path):
         subject.hf.module(path)
@@ -51,10 +54,14 @@ def config(subject: Subject) -> Iterator[Evidence]:
     for key, changes in settings.items():
         if key in named:
             continue
+        # What takes care of positions does so whatever other key HF computes them from.
+        turned = key not in waived and _POSITIONS in waived
         effects = (
             found
             for change in changes
-            if (found := effect(subject, change)) and not _respells(subject, change, known)
+            if (found := effect(subject, change))
+            and not _respells(subject, change, known)
+            and not (turned and _acts_through_positions(subject, change))
         )
         said = next(effects, "")
         if key not in waived:
@@ -135,6 +142,18 @@ def _positions_as_claimed(moved: Subject) -> bool:
     own = isinstance(moved.spec.attention, ReimplementedAttention)
     facts = [*window.examine(moved), *(rope_layers.examine(moved) if own else ())]
     return all(isinstance(fact, Fact) and fact.holds for fact in facts)
+
+
+def _acts_through_positions(subject: Subject, changes: Mapping[str, Any]) -> bool:
+    """Whether HF computes the same under a change if handed the cosines and sines of before."""
+    hf, rotary = subject.hf, subject.spec.paths.rotary
+    same_shapes = structure(hf, changes).shapes == structure(hf, {}).shapes
+    if rotary is None or not same_shapes or hf.seen.runs[rotary] != 1:
+        return False
+    before, moved = hf.call(rotary).output, _moved(subject, changes).hf
+    with edited(moved.module(rotary), lambda _: before):
+        logits = moved.logits(hf.batch(hf.length))
+    return not probe.changed(logits, hf.seen.logits)
 
 
 def _described(subject: Subject, built: Structure) -> bool:

@@ -9,7 +9,6 @@ from adaptergen.spec.attention import (
     OpaqueAttention,
     ReimplementedAttention,
 )
-from adaptergen.spec.facet import Facet
 from adaptergen.spec.projections import FusedProjections, Heads, SeparateProjections
 from adaptergen.spec.qk_norm import (
     FullWidthQKNorm,
@@ -27,7 +26,6 @@ from adaptergen.verify.mutants.change import (
     World,
     instead,
     mutates,
-    redirected,
     swap,
     swaps,
 )
@@ -36,14 +34,8 @@ from adaptergen.verify.mutants.change import (
 _FALSE_FLAG = "training"
 
 
-@mutates(DelegatedAttention, OpaqueAttention)
-def _left_to_hf(attention: Facet, world: World) -> Iterator[Change]:
-    yield from redirected(world, world.layer, attention, "path")
-
-
 @mutates(ReimplementedAttention)
 def _attention(attention: ReimplementedAttention, world: World) -> Iterator[Change]:
-    yield from redirected(world, world.layer, attention, "path")
     text = "there are no sinks" if attention.sinks else "there are sinks"
     wrong = None if attention.sinks else "sinks"
     yield Change(f"sinks.{wrong}", text, {"sinks": wrong})
@@ -55,9 +47,7 @@ def _attention(attention: ReimplementedAttention, world: World) -> Iterator[Chan
 @mutates(LatentAttention)
 def _latents(attention: LatentAttention, world: World) -> Iterator[Change]:
     modules = ("q_a", "q_norm", "q_b", "kv_a", "kv_norm", "kv_b", "o")
-    yield from redirected(world, world.layer, attention, "path")
     yield from swaps(attention, *modules)
-    yield from redirected(world, world.attention, attention, *modules)
 
 
 @instead(ReimplementedAttention)
@@ -96,13 +86,11 @@ def _instead_opaque(world: World) -> Iterator[tuple[str, Any]]:
 @mutates(SeparateProjections)
 def _separate(projections: SeparateProjections, world: World) -> Iterator[Change]:
     yield from swaps(projections, "q", "k", "v", "o")
-    yield from redirected(world, world.attention, projections, "q", "k", "v", "o")
 
 
 @mutates(FusedProjections)
 def _fused(projections: FusedProjections, world: World) -> Iterator[Change]:
     yield swap(projections, "qkv", "o")
-    yield from redirected(world, world.attention, projections, "qkv", "o")
 
 
 @instead(SeparateProjections)
@@ -142,7 +130,6 @@ def _heads(heads: Heads, world: World) -> Iterator[Change]:
 @mutates(QKNorms)
 def _qk_norms(norms: QKNorms, world: World) -> Iterator[Change]:
     yield swap(norms, "q", "k")
-    yield from redirected(world, world.attention, norms, "q", "k")
 
 
 @instead(PerHeadQKNorm)

@@ -7,10 +7,9 @@ function registered for the facet's class says it. A new facet value needs one s
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import combinations, islice
+from itertools import combinations
 from typing import Any, Literal, get_args, get_origin
 
-from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from adaptergen.spec.compare import semantic_differences
@@ -41,19 +40,10 @@ class World:
     hf: HfModel
 
     @property
-    def layer(self) -> str:
-        """Path of the first layer."""
-        return f"{self.spec.paths.blocks}.0"
-
-    @property
-    def attention(self) -> str:
-        """Path of the first layer's attention."""
-        return f"{self.layer}.{self.spec.attention.path}"
-
-    @property
-    def mlp(self) -> str:
-        """Path of the first layer's MLP."""
-        return f"{self.layer}.{self.spec.mlp.path}"
+    def layers(self) -> list[str]:
+        """Path of each layer."""
+        blocks = self.spec.paths.blocks
+        return [f"{blocks}.{number}" for number in range(len(self.hf.module(blocks)))]
 
     def lookalikes(self, path: str, inside: str) -> list[str]:
         """Other modules with parameters of the same shapes, as paths seen from `inside`."""
@@ -118,8 +108,8 @@ def changed(spec: Spec, change: Change) -> Spec:
     """The spec with a change made."""
     tree = spec.model_dump(by_alias=True)
     for path, value in change.values.items():
-        *parents, key = path.split(".")
-        facet = tree
+        *parents, key = (int(k) if k.isdigit() else k for k in path.split("."))
+        facet: Any = tree
         for parent in parents:
             facet = facet[parent]
         facet[key] = value
@@ -189,23 +179,3 @@ def swaps(facet: Facet, *keys: str) -> Iterator[Change]:
     """Every two of these keys with each other's values."""
     for one, other in combinations(keys, 2):
         yield swap(facet, one, other)
-
-
-def redirected(world: World, inside: str, facet: Facet, *keys: str) -> Iterator[Change]:
-    """Each key with the path of another module that looks the same, or of none at all."""
-    values = facet.model_dump(by_alias=True)
-    for key in keys:
-        found = (one for one in world.lookalikes(values[key], inside) if _can_hold(facet, key, one))
-        for other in islice(found, 1):
-            yield Change(f"{key}.elsewhere", f"{key} is {other}", {key: other})
-        other = f"{values[key]}_x"
-        yield Change(f"{key}.nowhere", f"{key} is {other}, which HF lacks", {key: other})
-
-
-def _can_hold(facet: Facet, key: str, value: str) -> bool:
-    """Whether a key may have the value at all: names have no dots, paths do."""
-    try:
-        type(facet).model_validate({**facet.model_dump(by_alias=True), key: value})
-    except ValidationError:
-        return False
-    return True

@@ -19,7 +19,6 @@ from adaptergen.verify.mutants.change import (
     World,
     instead,
     mutates,
-    redirected,
     swap,
     swaps,
 )
@@ -39,17 +38,10 @@ def _moe(mlp: MoeMlp, world: World) -> Iterator[Change]:
     yield Change(f"count.{number}", f"{number} is the number of experts", {"count": number})
 
 
-@mutates(OpaqueMlp)
-def _opaque(mlp: OpaqueMlp, world: World) -> Iterator[Change]:
-    yield from redirected(world, world.layer, mlp, "path")
-
-
 def _of_modules(mlp: Facet, world: World, *roles: str) -> Iterator[Change]:
     """Its place, its activation, and the modules in it."""
-    yield from redirected(world, world.layer, mlp, "path")
     yield Change("act.none", "no config key has the activation", {"act": None})
     yield from swaps(mlp, *roles)
-    yield from redirected(world, world.mlp, mlp, *roles)
 
 
 def _left_out(facet: Facet, *keys: str) -> Iterator[Change]:
@@ -114,5 +106,4 @@ def _ends(world: World) -> Iterator[tuple[str, str]]:
 
 @mutates(SideMlp)
 def _side_mlp(side: SideMlp, world: World) -> Iterator[Change]:
-    yield from redirected(world, world.layer, side, "path")
     yield swap(side, "gate_in", "out")

@@ -22,9 +22,9 @@ from adaptergen.verify.mutants.change import (
     deciding_keys,
     instead,
     mutates,
-    redirected,
     swaps,
 )
+from adaptergen.verify.mutants.leaves import renamed
 
 # With these modules the functions in them are registered.
 __all__ = ["INSTEAD", "attention", "changed", "changes", "mlp"]
@@ -32,6 +32,9 @@ __all__ = ["INSTEAD", "attention", "changed", "changes", "mlp"]
 
 @mutates(Spec)
 def _spec(spec: Spec, world: World) -> Iterator[Change]:
+    yield from renamed(world)
+    other = "GPT2LMHeadModel"
+    yield Change("architecture.other", f"architecture is {other}", {"architecture": other})
     other = "gpt2"
     yield Change("model_type.other", f"model_type is {other}", {"model_type": other})
     if spec.refused:
@@ -61,7 +64,6 @@ def _spec(spec: Spec, world: World) -> Iterator[Change]:
 
 @mutates(Paths)
 def _paths(paths: Paths, world: World) -> Iterator[Change]:
-    yield from redirected(world, "", paths, *type(paths).model_fields)
     yield Change("rotary.none", "no module computes positions", {"rotary": None})
 
 
@@ -85,9 +87,7 @@ def _eps(norm: Facet, world: World) -> Iterator[Change]:
 
 @mutates(PreNorm, PostNorm, SandwichNorm, SharedNorm, ParallelNorm)
 def _norms(block: Facet, world: World) -> Iterator[Change]:
-    roles = world.spec.block.norms
-    yield from swaps(block, *roles)
-    yield from redirected(world, world.layer, block, *roles)
+    yield from swaps(block, *world.spec.block.norms)
 
 
 @instead(PreNorm)

@@ -1,0 +1,98 @@
+"""Each name in a spec as one that HF lacks, and as another one that HF has."""
+
+from collections.abc import Iterator
+
+from pydantic import ValidationError
+
+from adaptergen.spec.leaves import Leaf, leaves
+from adaptergen.spec.model import Spec
+from adaptergen.spec.values import Denotes
+from adaptergen.verify.mutants.change import Change, World, changed
+
+# Nothing in HF is called so.
+_NOWHERE = "nosuch"
+# What verification is told claims nothing.
+_NO_CLAIMS = ("tiny.", "verification.")
+# Types of values that a config, or an attribute that a spec may name, can have.
+_PLAIN = (bool, int, float, str, type(None))
+
+
+def renamed(world: World) -> Iterator[Change]:
+    """Two changes of each name; one where HF has nothing else that it could be taken for."""
+    for leaf in leaves(world.spec):
+        if leaf.denotes is None or leaf.claim.startswith(_NO_CLAIMS):
+            continue
+        yield _renamed(leaf, "nowhere", _NOWHERE, world.spec)
+        for other in _others(leaf, world):
+            change = _renamed(leaf, "elsewhere", other, world.spec)
+            if _is_a_spec(world.spec, change):
+                yield change
+                break
+
+
+def _renamed(leaf: Leaf, word: str, other: str, spec: Spec) -> Change:
+    name, text = f"{leaf.claim}.{word}", f"{leaf.claim} is {other}, not {leaf.value}"
+    mapping, _, key = leaf.claim.rpartition(".")
+    if key != leaf.value:
+        return Change(name, text, {leaf.claim: other})
+    # A key of a mapping, rather than a value in one.
+    free: Any = spec.model_dump(by_alias=True)
+    for part in mapping.split("."):
+        free = free[int(part) if part.isdigit() else part]
+    renamed = {other if name == key else name: value for name, value in free.items()}
+    return Change(name, text, {mapping: renamed})
+
+
+def _is_a_spec(spec: Spec, change: Change) -> bool:
+    """Whether the language allows the change: names have no dots, paths do."""
+    try:
+        changed(spec, change)
+    except ValidationError:
+        return False
+    return True
+
+
+def _others(leaf: Leaf, world: World) -> Iterator[str]:
+    """Other names of the same kind, those first that are the most alike."""
+    if leaf.denotes is Denotes.KEY:
+        return _other_keys(leaf.value, world)
+    if leaf.denotes is Denotes.PART:
+        return _other_parts(leaf, world)
+    return _other_attributes(leaf.value, world)
+
+
+def _other_keys(key: str, world: World) -> Iterator[str]:
+    """Config keys with a value of the same type: the same value first, since it hides the most."""
+    values = world.hf.config.to_dict()
+    own = values.get(key)
+    alike = [k for k, value in values.items() if k != key and type(value) is type(own)]
+    yield from sorted(alike, key=lambda k: values[k] != own)
+
+
+def _other_parts(leaf: Leaf, world: World) -> Iterator[str]:
+    """What else its module has: what has parameters of the same shapes first."""
+    holder = leaf.place.removesuffix(leaf.value).removesuffix(".")
+    for layer in world.layers if leaf.in_blocks else [""]:
+        inside = ".".join(filter(None, (layer, holder)))
+        if world.hf.has(f"{inside}.{leaf.value}" if inside else leaf.value):
+            yield from world.lookalikes(leaf.value, inside)
+            yield from _children(world, inside, leaf.value)
+
+
+def _children(world: World, inside: str, name: str) -> Iterator[str]:
+    module = world.hf.module(inside) if inside else world.hf.model
+    yield from (child for child, _ in module.named_children() if child != name)
+
+
+def _other_attributes(name: str, world: World) -> Iterator[str]:
+    """Attributes of HF's attention that are set in the same layers, then others."""
+    layers = [
+        vars(world.hf.module(f"{layer}.{world.spec.attention.path}")) for layer in world.layers
+    ]
+
+    def set_in(attribute: str) -> list[bool]:
+        return [bool(layer.get(attribute)) for layer in layers]
+
+    public = [key for key, value in layers[0].items() if isinstance(value, _PLAIN)]
+    others = [key for key in public if key != name and not key.startswith("_")]
+    yield from sorted(others, key=lambda key: set_in(key) != set_in(name))
