@@ -106,4 +106,28 @@ NAMES = [
         spec="afmoe",
         change={"mlp.opaque": ["expert_bias", "bias_of_experts"]},
     ),
+    Case(
+        "heads of latents counted by a key that has the same value",
+        {"claims.heads": "HF's o_proj reads 80 numbers, not 6 heads of 20 with num_hidden_layers"},
+        spec="deepseek_v3",
+        change={"attention.query_heads": "num_hidden_layers"},
+    ),
+    Case(
+        "values of latents sized by another key of the same value",
+        {"claims.heads": "HF's o_proj reads 80 numbers, not 4 heads of 24 with v_head_size=24"},
+        spec="deepseek_v3",
+        change={"attention.value_head_dim": "v_head_size", "tiny.v_head_size": 20},
+    ),
+    Case(
+        "key and value heads counted by a key that has the same value",
+        {"claims.heads": "with new_decoder_architecture=True, num_attention_heads=4, num_hidden"},
+        spec="falcon",
+        change={"attention.heads.key_value": "num_hidden_layers"},
+    ),
+    Case(
+        "a norm inside of attention that does not normalise",
+        {"claims.norm": "layer 0 HF's o_proj behaves like none, not RMS; contradicts norm.kind"},
+        spec="bitnet",
+        change={"attention.norm_before_o": "o_proj"},
+    ),
 ]

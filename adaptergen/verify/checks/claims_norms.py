@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
+from adaptergen.spec.attention import LatentAttention, ReimplementedAttention
+from adaptergen.spec.mlp import GatedMlp
 from adaptergen.spec.qk_norm import HeadModulesQKNorm
 from adaptergen.verify import probe
 from adaptergen.verify.call import Call
@@ -33,13 +35,28 @@ def _places(subject: Subject) -> Iterator[tuple[int | None, str]]:
     """Layer and path of every norm."""
     spec = subject.spec
     yield None, spec.paths.final_norm
-    for name in spec.block.norms.values():
+    if spec.embedding_norm is not None:
+        yield None, spec.embedding_norm
+    for name in (*spec.block.norms.values(), *_inside(subject)):
         yield from subject.below(name)
     norms = spec.attention.qk_norm.norms
     alike = not isinstance(spec.attention.qk_norm, HeadModulesQKNorm)
     if norms is not None and alike and decided(subject.hf.config, norms.present):
         for name in (norms.q, norms.k):
             yield from subject.below(f"{spec.attention.path}.{name}")
+
+
+def _inside(subject: Subject) -> Iterator[str]:
+    """Paths of the norms inside of attention and MLP, but for those of queries and keys."""
+    attention, mlp = subject.spec.attention, subject.spec.mlp
+    if isinstance(attention, ReimplementedAttention) and attention.norm_before_o is not None:
+        yield f"{attention.path}.{attention.norm_before_o}"
+    if isinstance(attention, LatentAttention):
+        compressed = getattr(subject.hf.config, attention.compressed, None) is not None
+        for name in (attention.q_norm, attention.kv_norm) if compressed else (attention.kv_norm,):
+            yield f"{attention.path}.{name}"
+    if isinstance(mlp, GatedMlp) and mlp.norm_before_out is not None:
+        yield f"{mlp.path}.{mlp.norm_before_out}"
 
 
 @check("claims.block", "Norms, attention and MLP of a block read and write as its topology says.")
