@@ -27,7 +27,8 @@ class Leaf:
     `claim` is its dotted path in the file. `denotes` is what of HF the value names, None where it
     names nothing of HF's. `place` is the dotted path of the module or parameter that it names, or
     of the module that it is about, from the model, or from each block if `in_blocks`. `without` is
-    how a spec says that there is none, empty where there must be one.
+    how a spec says that there is none, empty where there must be one. `is_key` is true of a key of
+    a mapping whose keys are free.
     """
 
     claim: str
@@ -36,6 +37,7 @@ class Leaf:
     place: str = ""
     in_blocks: bool = False
     without: str = ""
+    is_key: bool = False
 
     def inside(self, name: str) -> str:
         """The path of something in its place."""
@@ -79,8 +81,8 @@ def _of_field(field: FieldInfo, value: Any, at: Leaf) -> Iterator[Leaf]:
     denotes = denoted(field)
     if isinstance(value, dict):
         for key in value:
-            claim = f"{at.claim}.{key}"
-            yield replace(at, claim=claim, value=key, denotes=denotes, without=f"{claim}: null")
+            named = replace(at, claim=f"{at.claim}.{key}", value=key, denotes=denotes, is_key=True)
+            yield replace(named, without=f"{named.claim}: null")
     elif isinstance(value, list):
         for number, inner in enumerate(value):
             yield from _of_value(inner, denotes, replace(at, claim=f"{at.claim}.{number}"))

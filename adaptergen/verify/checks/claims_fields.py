@@ -14,7 +14,7 @@ from adaptergen.verify.checks.claims_config import width_facts
 from adaptergen.verify.checks.claims_positions import rope_layers, window
 from adaptergen.verify.declared import parameters
 from adaptergen.verify.heads import headed
-from adaptergen.verify.hf import edited
+from adaptergen.verify.hf import HfModel, edited
 from adaptergen.verify.layers import rotation_claimed, windows_claimed
 from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.perturb import is_common, perturbations, shown
@@ -105,7 +105,7 @@ def effect(subject: Subject, changes: Mapping[str, Any]) -> str:
     before = hf.seen.logits
     try:
         built = structure(hf, changes)
-        if built.shapes != structure(hf, {}).shapes:
+        if _reshapes(hf, changes):
             described = _described(subject, built) or not _described(subject, structure(hf, {}))
             return "" if described else f"with {setting} HF's parameters change"
         moved, batch = _moved(subject, changes), hf.batch(hf.length)
@@ -119,9 +119,16 @@ def effect(subject: Subject, changes: Mapping[str, Any]) -> str:
     return "" if explained else f"HF's output changes with {setting}"
 
 
+def _reshapes(hf: HfModel, changes: Mapping[str, Any]) -> bool:
+    """Whether parameters have other names or shapes under a change."""
+    return structure(hf, changes).shapes != structure(hf, {}).shapes
+
+
 def _respells(subject: Subject, changes: Mapping[str, Any], known: Set[str]) -> bool:
     """Whether a change does nothing but change keys that are known, as old names of keys do."""
     hf, before = subject.hf, subject.hf.config.to_dict()
+    if _reshapes(hf, changes):
+        return False
     moved, batch = _moved(subject, changes).hf, hf.batch(hf.length)
     after = moved.config.to_dict()
     others = {key: after[key] for key in after.keys() - changes if after[key] != before.get(key)}
@@ -147,8 +154,7 @@ def _positions_as_claimed(moved: Subject) -> bool:
 def _acts_through_positions(subject: Subject, changes: Mapping[str, Any]) -> bool:
     """Whether HF computes the same under a change if handed the cosines and sines of before."""
     hf, rotary = subject.hf, subject.spec.paths.rotary
-    same_shapes = structure(hf, changes).shapes == structure(hf, {}).shapes
-    if rotary is None or not same_shapes or hf.seen.runs[rotary] != 1:
+    if rotary is None or _reshapes(hf, changes) or hf.seen.runs[rotary] != 1:
         return False
     before, moved = hf.call(rotary).output, _moved(subject, changes).hf
     with edited(moved.module(rotary), lambda _: before):

@@ -1,6 +1,7 @@
 """Each name in a spec as one that HF lacks, and as another one that HF has."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -32,10 +33,9 @@ def renamed(world: World) -> Iterator[Change]:
 
 def _renamed(leaf: Leaf, word: str, other: str, spec: Spec) -> Change:
     name, text = f"{leaf.claim}.{word}", f"{leaf.claim} is {other}, not {leaf.value}"
-    mapping, _, key = leaf.claim.rpartition(".")
-    if key != leaf.value:
+    if not leaf.is_key:
         return Change(name, text, {leaf.claim: other})
-    # A key of a mapping, rather than a value in one.
+    mapping, _, key = leaf.claim.rpartition(".")
     free: Any = spec.model_dump(by_alias=True)
     for part in mapping.split("."):
         free = free[int(part) if part.isdigit() else part]
