@@ -3,7 +3,7 @@
 # adapter ApertusArchitectureAdapter for ApertusForCausalLM
 # spec apertus 94bbe6edc022
 # spec llama 2bdede56ac67
-# generator f0750f56879f
+# generator 1c4a0e99af2e
 # templates b45f78060944
 # body 4f7eaadc9ad9
 """Apertus architecture adapter.

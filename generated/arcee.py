@@ -3,7 +3,7 @@
 # adapter ArceeArchitectureAdapter for ArceeForCausalLM
 # spec arcee 4d9662f4c1d9
 # spec llama 2bdede56ac67
-# generator f0750f56879f
+# generator 1c4a0e99af2e
 # templates b45f78060944
 # body 85e2b10a7daa
 """Arcee architecture adapter.

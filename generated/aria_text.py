@@ -3,7 +3,7 @@
 # adapter AriaTextArchitectureAdapter for AriaTextForCausalLM
 # spec aria_text 89f0934dcc2f
 # spec llama 2bdede56ac67
-# generator f0750f56879f
+# generator 1c4a0e99af2e
 # templates b45f78060944
 # body ba595b5e0a40
 """AriaText architecture adapter.

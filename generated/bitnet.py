@@ -3,7 +3,7 @@
 # adapter BitNetArchitectureAdapter for BitNetForCausalLM
 # spec bitnet 0dd08443301e
 # spec llama 2bdede56ac67
-# generator f0750f56879f
+# generator 1c4a0e99af2e
 # templates b45f78060944
 # body f4e3fe4b32a6
 """BitNet architecture adapter.

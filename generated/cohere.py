@@ -3,7 +3,7 @@
 # adapter CohereArchitectureAdapter for CohereForCausalLM
 # spec cohere 92951a7d0129
 # spec llama 2bdede56ac67
-# generator f0750f56879f
+# generator 1c4a0e99af2e
 # templates b45f78060944
 # body e2c667eda0ed
 """Cohere architecture adapter.

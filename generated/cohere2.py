@@ -4,7 +4,7 @@
 # spec cohere2 ef3831e334c6
 # spec cohere 92951a7d0129
 # spec llama 2bdede56ac67
-# generator f0750f56879f
+# generator 1c4a0e99af2e
 # templates b45f78060944
 # body e61baffba0ee
 """Cohere2 architecture adapter.

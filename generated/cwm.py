@@ -3,7 +3,7 @@
 # adapter CwmArchitectureAdapter for CwmForCausalLM
 # spec cwm 76d598e481a1
 # spec llama 2bdede56ac67
-# generator f0750f56879f
+# generator 1c4a0e99af2e
 # templates b45f78060944
 # body e0b01d7396ad
 """Cwm architecture adapter.

@@ -4,7 +4,7 @@
 # spec deepseek_v3 65c463652a60
 # spec glm4_moe 3b206451b383
 # spec llama 2bdede56ac67
-# generator f0750f56879f
+# generator 1c4a0e99af2e
 # templates b45f78060944
 # body fe746ded1114
 """DeepseekV3 architecture adapter.

@@ -4,7 +4,7 @@
 # spec dots1 237122b977e7
 # spec glm4_moe 3b206451b383
 # spec llama 2bdede56ac67
-# generator f0750f56879f
+# generator 1c4a0e99af2e
 # templates b45f78060944
 # body 01e90bf8fc9a
 """Dots1 architecture adapter.

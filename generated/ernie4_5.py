@@ -3,7 +3,7 @@
 # adapter Ernie45ArchitectureAdapter for Ernie4_5ForCausalLM
 # spec ernie4_5 e2f679767681
 # spec llama 2bdede56ac67
-# generator f0750f56879f
+# generator 1c4a0e99af2e
 # templates b45f78060944
 # body 969c434c3004
 """Ernie 4.5 architecture adapter.

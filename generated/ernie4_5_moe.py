@@ -4,7 +4,7 @@
 # spec ernie4_5_moe 6741de3f7dd2
 # spec ernie4_5 e2f679767681
 # spec llama 2bdede56ac67
-# generator f0750f56879f
+# generator 1c4a0e99af2e
 # templates b45f78060944
 # body ea2e41472544
 """Ernie 4.5 MoE architecture adapter.

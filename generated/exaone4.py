@@ -4,7 +4,7 @@
 # spec exaone4 303c43a433ae
 # spec olmo2 41b1838a2380
 # spec llama 2bdede56ac67
-# generator f0750f56879f
+# generator 1c4a0e99af2e
 # templates b45f78060944
 # body 6240c2fef3ca
 """Exaone4 architecture adapter.

@@ -4,7 +4,7 @@
 # spec flex_olmo 0f36772fc081
 # spec olmo2 41b1838a2380
 # spec llama 2bdede56ac67
-# generator f0750f56879f
+# generator 1c4a0e99af2e
 # templates b45f78060944
 # body c9f2ea3961a8
 """FlexOlmo architecture adapter.

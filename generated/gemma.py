@@ -3,7 +3,7 @@
 # adapter GemmaArchitectureAdapter for GemmaForCausalLM
 # spec gemma 670be2fbe33c
 # spec llama 2bdede56ac67
-# generator f0750f56879f
+# generator 1c4a0e99af2e
 # templates b45f78060944
 # body 9c61e07da83a
 """Gemma architecture adapter.

@@ -3,7 +3,7 @@
 # adapter GlmArchitectureAdapter for GlmForCausalLM
 # spec glm efee1772a08d
 # spec llama 2bdede56ac67
-# generator f0750f56879f
+# generator 1c4a0e99af2e
 # templates b45f78060944
 # body 3d85c8d79eb4
 """Glm architecture adapter.

@@ -4,7 +4,7 @@
 # spec glm4 e0e8c8e52b9e
 # spec glm efee1772a08d
 # spec llama 2bdede56ac67
-# generator f0750f56879f
+# generator 1c4a0e99af2e
 # templates b45f78060944
 # body dcea27a08476
 """Glm4 architecture adapter.

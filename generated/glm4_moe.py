@@ -3,7 +3,7 @@
 # adapter Glm4MoeArchitectureAdapter for Glm4MoeForCausalLM
 # spec glm4_moe 3b206451b383
 # spec llama 2bdede56ac67
-# generator f0750f56879f
+# generator 1c4a0e99af2e
 # templates b45f78060944
 # body 2ba8f3bf4371
 """Glm4Moe architecture adapter.

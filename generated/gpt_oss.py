@@ -3,7 +3,7 @@
 # adapter GptOssArchitectureAdapter for GptOssForCausalLM
 # spec gpt_oss 4c9e3c7594b1
 # spec llama 2bdede56ac67
-# generator f0750f56879f
+# generator 1c4a0e99af2e
 # templates b45f78060944
 # body 2d114966aef7
 """GptOss architecture adapter.

@@ -3,7 +3,7 @@
 # adapter GraniteArchitectureAdapter for GraniteForCausalLM
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
-# generator f0750f56879f
+# generator 1c4a0e99af2e
 # templates b45f78060944
 # body 9ca417e8f2e6
 """Granite architecture adapter.

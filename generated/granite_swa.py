@@ -4,7 +4,7 @@
 # spec granite_swa 1482bd421b24
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
-# generator f0750f56879f
+# generator 1c4a0e99af2e
 # templates b45f78060944
 # body 5432c85a35b5
 """GraniteSWA architecture adapter.

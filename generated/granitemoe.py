@@ -4,7 +4,7 @@
 # spec granitemoe 2e1ee7a89cc2
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
-# generator f0750f56879f
+# generator 1c4a0e99af2e
 # templates b45f78060944
 # body f3fb7b718c0d
 """GraniteMoe architecture adapter.

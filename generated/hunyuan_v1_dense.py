@@ -3,7 +3,7 @@
 # adapter HunYuanDenseV1ArchitectureAdapter for HunYuanDenseV1ForCausalLM
 # spec hunyuan_v1_dense af52133a5f5e
 # spec llama 2bdede56ac67
-# generator f0750f56879f
+# generator 1c4a0e99af2e
 # templates b45f78060944
 # body de5ecb3067c3
 """HunYuanDenseV1 architecture adapter.

@@ -4,7 +4,7 @@
 # spec hunyuan_v1_moe dbb49c86ef84
 # spec hunyuan_v1_dense af52133a5f5e
 # spec llama 2bdede56ac67
-# generator f0750f56879f
+# generator 1c4a0e99af2e
 # templates b45f78060944
 # body 3a4e40c8a61a
 """HunYuanMoEV1 architecture adapter.

@@ -4,7 +4,7 @@
 # spec hyperclovax 903571e57862
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
-# generator f0750f56879f
+# generator 1c4a0e99af2e
 # templates b45f78060944
 # body a091e026d54b
 """HyperCLOVAX architecture adapter.

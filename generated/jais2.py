@@ -4,7 +4,7 @@
 # spec jais2 c838c06bf272
 # spec arcee 4d9662f4c1d9
 # spec llama 2bdede56ac67
-# generator f0750f56879f
+# generator 1c4a0e99af2e
 # templates b45f78060944
 # body 8620b69064b4
 """Jais2 architecture adapter.

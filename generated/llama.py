@@ -2,7 +2,7 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter LlamaArchitectureAdapter for LlamaForCausalLM
 # spec llama 2bdede56ac67
-# generator f0750f56879f
+# generator 1c4a0e99af2e
 # templates b45f78060944
 # body 416c5088adc0
 """Llama architecture adapter.

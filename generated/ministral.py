@@ -4,7 +4,7 @@
 # spec ministral aa7a3fb1ee7d
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator f0750f56879f
+# generator 1c4a0e99af2e
 # templates b45f78060944
 # body a8355be43cd3
 """Ministral architecture adapter.

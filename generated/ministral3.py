@@ -4,7 +4,7 @@
 # spec ministral3 b32ff03d1d5f
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator f0750f56879f
+# generator 1c4a0e99af2e
 # templates b45f78060944
 # body 832fb4186e38
 """Ministral3 architecture adapter.

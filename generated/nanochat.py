@@ -3,7 +3,7 @@
 # adapter NanoChatArchitectureAdapter for NanoChatForCausalLM
 # spec nanochat 44609d8f749c
 # spec llama 2bdede56ac67
-# generator f0750f56879f
+# generator 1c4a0e99af2e
 # templates b45f78060944
 # body fe4ee6658efd
 """NanoChat architecture adapter.

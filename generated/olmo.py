@@ -3,7 +3,7 @@
 # adapter OlmoArchitectureAdapter for OlmoForCausalLM
 # spec olmo 5adb4afdca8c
 # spec llama 2bdede56ac67
-# generator f0750f56879f
+# generator 1c4a0e99af2e
 # templates b45f78060944
 # body ad810ec52432
 """Olmo architecture adapter.

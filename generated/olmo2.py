@@ -3,7 +3,7 @@
 # adapter Olmo2ArchitectureAdapter for Olmo2ForCausalLM
 # spec olmo2 41b1838a2380
 # spec llama 2bdede56ac67
-# generator f0750f56879f
+# generator 1c4a0e99af2e
 # templates b45f78060944
 # body b2112101fdea
 """Olmo2 architecture adapter.

@@ -4,7 +4,7 @@
 # spec olmo3 76c51a2a97c9
 # spec olmo2 41b1838a2380
 # spec llama 2bdede56ac67
-# generator f0750f56879f
+# generator 1c4a0e99af2e
 # templates b45f78060944
 # body 64d20ef8966c
 """Olmo3 architecture adapter.

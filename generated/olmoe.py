@@ -3,7 +3,7 @@
 # adapter OlmoeArchitectureAdapter for OlmoeForCausalLM
 # spec olmoe e2303ab96034
 # spec llama 2bdede56ac67
-# generator f0750f56879f
+# generator 1c4a0e99af2e
 # templates b45f78060944
 # body 9754e3166b18
 """Olmoe architecture adapter.

@@ -4,7 +4,7 @@
 # spec phi3 43cd912087f0
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
-# generator f0750f56879f
+# generator 1c4a0e99af2e
 # templates b45f78060944
 # body a788942bc689
 """Phi3 architecture adapter.

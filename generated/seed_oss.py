@@ -3,7 +3,7 @@
 # adapter SeedOssArchitectureAdapter for SeedOssForCausalLM
 # spec seed_oss d2c773a4fc47
 # spec llama 2bdede56ac67
-# generator f0750f56879f
+# generator 1c4a0e99af2e
 # templates b45f78060944
 # body 5ed38d6a03c2
 """SeedOss architecture adapter.

@@ -3,7 +3,7 @@
 # adapter SmolLM3ArchitectureAdapter for SmolLM3ForCausalLM
 # spec smollm3 4c34d77272bd
 # spec llama 2bdede56ac67
-# generator f0750f56879f
+# generator 1c4a0e99af2e
 # templates b45f78060944
 # body ce7ae90f9c53
 """SmolLM3 architecture adapter.
