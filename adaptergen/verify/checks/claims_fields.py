@@ -14,7 +14,7 @@ from adaptergen.verify.checks.claims_config import width_facts
 from adaptergen.verify.checks.claims_positions import rope_layers, window
 from adaptergen.verify.declared import parameters
 from adaptergen.verify.heads import headed
-from adaptergen.verify.hf import HfModel, edited
+from adaptergen.verify.hf import HfModel
 from adaptergen.verify.layers import rotation_claimed, windows_claimed
 from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.perturb import is_common, perturbations, shown
@@ -157,7 +157,7 @@ def _acts_through_positions(subject: Subject, changes: Mapping[str, Any]) -> boo
     if rotary is None or _reshapes(hf, changes) or hf.seen.runs[rotary] != 1:
         return False
     before, moved = hf.call(rotary).output, _moved(subject, changes).hf
-    with edited(moved.module(rotary), lambda _: before):
+    with probe.editing(moved, {rotary: lambda _: before}):
         logits = moved.logits(hf.batch(hf.length))
     return not probe.changed(logits, hf.seen.logits)
 
