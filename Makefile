@@ -14,7 +14,7 @@ export OMP_NUM_THREADS := 1
 JOBS ?= 2
 PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS)
 
-.PHONY: demo test full inference exhaustive build check bench bench-forward architectures comparison findings clean
+.PHONY: demo test full inference exhaustive build check bench bench-forward architectures comparison findings stamps clean
 
 demo: $(READY)  ## build SmolLM3's adapter from its spec and prove it against HuggingFace's model
 	rm -f generated/smollm3.py
@@ -33,12 +33,13 @@ exhaustive: $(READY)  ## run what `full` leaves out: every mutant of more specs
 build: $(READY)  ## bring generated/ up to date with specs/
 	$(BIN)/adaptergen build
 
-check: $(READY)  ## lint, types, and whether generated files are fresh
+check: $(READY)  ## lint, types, and whether generated files and measured pages are fresh
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/adaptergen build --check
 	$(BIN)/adaptergen schema | diff specs/schema.json -
+	$(BIN)/python docs/stamps.py --check
 
 bench: $(READY) .bench/.ready  ## measure speed beside other tools
 	$(BIN)/python tests/bench/bench.py
@@ -46,20 +47,27 @@ bench: $(READY) .bench/.ready  ## measure speed beside other tools
 bench-forward: $(READY)  ## measure hooks beside TransformerLens and HuggingFace: docs/performance.md
 	$(BIN)/python tests/bench/forward.py
 	$(BIN)/python docs/performance.py
+	$(BIN)/python docs/stamps.py performance
 
 architectures: $(READY)  ## verify all specs: generated/architectures.json, docs/architectures.md, README
 	$(BIN)/python docs/architectures.py
 
 comparison: $(READY)  ## set generated adapters beside TransformerLens' own: docs/comparison.md
 	$(BIN)/python docs/comparison.py
+	$(BIN)/python docs/stamps.py comparison
 
 findings: $(READY)  ## measure what TransformerLens' own adapters do wrong: docs/findings.md
 	rm -rf .findings
 	$(BIN)/python docs/findings.py
+	$(BIN)/python docs/stamps.py findings
 
 inference: $(READY)  ## measure how often `infer` is right: docs/inference.md
 	rm -f .inference.json
 	$(BIN)/python docs/inference.py --jobs 2
+	$(BIN)/python docs/stamps.py inference
+
+stamps: $(READY)  ## let measured pages say whether what they rest on has changed since
+	$(BIN)/python docs/stamps.py
 
 clean:  ## remove what the other targets made, but for generated/
 	rm -rf $(VENV) .bench .architectures.json .findings .inference.json dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
