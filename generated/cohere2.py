@@ -5,7 +5,7 @@
 # spec cohere 92951a7d0129
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates b45f78060944
+# templates ba7f3f66604c
 # body e61baffba0ee
 """Cohere2 architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec glm efee1772a08d
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates b45f78060944
+# templates ba7f3f66604c
 # body dcea27a08476
 """Glm4 architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec glm4_moe 3b206451b383
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates b45f78060944
+# templates ba7f3f66604c
 # body 2ba8f3bf4371
 """Glm4Moe architecture adapter.
 

@@ -3,7 +3,7 @@
 # adapter LlamaArchitectureAdapter for LlamaForCausalLM
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates b45f78060944
+# templates ba7f3f66604c
 # body 416c5088adc0
 """Llama architecture adapter.
 

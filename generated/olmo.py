@@ -4,7 +4,7 @@
 # spec olmo 5adb4afdca8c
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates b45f78060944
+# templates ba7f3f66604c
 # body ad810ec52432
 """Olmo architecture adapter.
 

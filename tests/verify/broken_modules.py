@@ -213,9 +213,9 @@ MODULES = [
         replace=(('MoERouterBridge(name="gate")', 'MoERouterBridge(name="gate", optional=True)'),),
     ),
     Case(
-        "attention left as it was loaded, where projections are split",
+        "attention left as it was loaded, where a setting is copied",
         {"boot.attention": "the adapter makes attention 'sdpa', not 'eager'"},
-        spec="phi3",
+        spec="gpt_oss",
         replace=(("        super().prepare_model(hf_model)\n", ""),),
         only=True,
     ),

@@ -31,6 +31,8 @@ FLAGS = 'self.cfg.attn_implementation = "eager"'
 ATTENTION = "PositionEmbeddingsAttentionBridge(\n                        name"
 MLP = "GatedMLPBridge(\n                        name"
 _LAST_IMPORT = "    UnembeddingBridge,\n)\n"
+# What comes behind it in the module, and is needed before.
+_SHARED = "from .hook_aware import *\n"
 _END = '            "unembed": UnembeddingBridge(name="lm_head"),\n        }\n'
 
 # Hook points, wrong in one way each. What they add and take away again is so little, or a power of
@@ -96,7 +98,7 @@ def appended(code: str) -> Replacements:
 def part(call: str, body: str) -> Replacements:
     """Replacements that put a subclass with this body where a component is made by this call."""
     base = call.partition("(")[0]
-    code = f"{_LAST_IMPORT}{_HOOK_POINTS}\n\nclass _Part({base}):\n{indent(body, '    ')}"
+    code = f"{_LAST_IMPORT}{_SHARED}{_HOOK_POINTS}\n\nclass _Part({base}):\n{indent(body, '    ')}"
     return ((_LAST_IMPORT, code), (call, call.replace(base, "_Part", 1)))
 
 
@@ -104,7 +106,7 @@ def made(call: str, change: str) -> Replacements:
     """Replacements that change each component which is made by this call, in place."""
     base = call.partition("(")[0]
     code = (
-        f"{_LAST_IMPORT}{_HOOK_POINTS}\n\ndef _made(*args, **kwargs):\n"
+        f"{_LAST_IMPORT}{_SHARED}{_HOOK_POINTS}\n\ndef _made(*args, **kwargs):\n"
         f"    part = {base}(*args, **kwargs)\n{indent(change, '    ')}\n    return part\n"
     )
     return ((_LAST_IMPORT, code), (call, call.replace(base, "_made", 1)))

@@ -13,6 +13,7 @@ from tests.verify.broken_attention import HEADS
 from tests.verify.broken_config import CONFIGS
 from tests.verify.broken_facets import FACETS
 from tests.verify.broken_fused import FUSED
+from tests.verify.broken_layers import LAYERS
 from tests.verify.broken_modules import MODULES
 from tests.verify.broken_names import NAMES
 from tests.verify.broken_specs import CLAIMS
@@ -22,7 +23,7 @@ from tests.verify.exclusive import EXCLUSIVE
 
 Broken = Callable[..., str]
 
-BROKEN = [*MODULES, *FUSED, *CONFIGS]
+BROKEN = [*MODULES, *FUSED, *CONFIGS, *LAYERS]
 SPECS = [*CLAIMS, *FACETS, *HEADS, *NAMES]
 ONLY = [case for case in (*SPECS, *BROKEN) if case.only] + EXCLUSIVE
 

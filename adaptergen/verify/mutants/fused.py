@@ -7,7 +7,6 @@ from adaptergen.verify.mutants.syntax import Wrong, classes, with_item, without
 
 BASE = "HookAwareAttentionBridge"
 _JOINT = "Joint"
-_BASE_ADAPTER = "BaseAdapter"
 
 # The bridges that leave work to HF, and what their mutants are called.
 _BRIDGES = {
@@ -53,10 +52,7 @@ _UNGUARDED = """\
         )
 """
 
-_UNASKED = """\
-    def preprocess_weights(self, state_dict):
-        return state_dict
-"""
+_UNASKED = "def preprocess_weights(self, state_dict):\n    return state_dict"
 
 # What is wrong with the layer that computes several projections.
 _PARTS = {
@@ -122,6 +118,7 @@ def leaving_changed(tree: ast.Module) -> Wrong:
                         yield name, description
             if any(alias.name == BASE for alias in statement.names):
                 yield from _attentions_asked(tree)
+    yield from _layers_unasked(tree)
 
 
 def _attentions_asked(tree: ast.Module) -> Wrong:
@@ -133,13 +130,16 @@ def _attentions_asked(tree: ast.Module) -> Wrong:
                 yield "fused.supports.dropped", "TL may ask HF for patterns"
 
 
+def _layers_unasked(tree: ast.Module) -> Wrong:
+    (adapter,) = [node for node in classes(tree) if node.name.endswith("Adapter")]
+    with with_item(adapter.body, len(adapter.body), ast.parse(_UNASKED).body[0]):
+        yield "adapter.layers.unasked", "weights are processed whatever layers compute"
+
+
 def _methods(bridge: str, tree: ast.Module) -> Iterator[tuple[str, str, str]]:
     """Name, description and text of each wrong method of a bridge that leaves work to HF."""
     if bridge == _JOINT:
         yield from _of_parts(tree)
-    if bridge == _BASE_ADAPTER:
-        text = f"{bridge}: weights are processed whatever layers compute"
-        yield "adapter.weights.unasked", text, _UNASKED
     if bridge in _STEPWISE:
         yield "attention.cache.unknown", f"{bridge}: TL is handed no cache", _WITHOUT_CACHE
     if bridge not in _BRIDGES:

@@ -1,0 +1,140 @@
+"""Is a bridge right around layers that are not where or what their class says, and around another?
+
+Weights may be elsewhere until a layer runs, they may be codes of numbers, or something may be added
+to what they compute. No adapter may read them then, except through HF's layer.
+"""
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import accelerate  # type: ignore[import-untyped]
+import torch
+from torch import Tensor, nn
+from transformer_lens.model_bridge import TransformerBridge
+
+from adaptergen.verify import bridge as bridges
+from adaptergen.verify.check import (
+    Difference,
+    Evidence,
+    Fact,
+    check,
+    largest_difference,
+)
+from adaptergen.verify.hf import Batch
+from adaptergen.verify.subject import Subject
+
+
+@check("use.offloaded", "A model whose weights are loaded as layers run can be wrapped and hooked.")
+def offloaded(subject: Subject) -> Iterator[Evidence]:
+    """By accelerate, as `device_map` does it; the weights stay elsewhere."""
+    model = copy.deepcopy(subject.hf.model)
+    accelerate.cpu_offload(model, execution_device=torch.device("cpu"))
+    wanted = subject.hf.logits(_batch(subject))
+    yield from _agreeing(subject, model, wanted, "of an offloaded model")
+    loaded = [name for name, weight in model.named_parameters() if not weight.is_meta]
+    # TL gives the unembedding a bias.
+    loaded = [name for name in loaded if not name.endswith(".bias")]
+    yield Fact(not loaded, f"{loaded[:1]} of an offloaded model is loaded for good")
+
+
+@check("use.quantised", "Layers that compute more than their weight says are run as they are.")
+def quantised(subject: Subject) -> Iterator[Evidence]:
+    """Weights in 8 bits, and something low in rank added to them; neither can be processed."""
+    for kind in (_Coded, _Adapted):
+        model = copy.deepcopy(subject.hf.model)
+        for path in _linear(subject):
+            model.set_submodule(path, kind(model.get_submodule(path)))
+        wanted = _logits(model, _batch(subject))
+        text = f"of a model with layers of {kind.kind}"
+        bridge = bridges.wrap(subject.adapter, subject.architecture, model)
+        yield from _alike(subject, bridge, wanted, text)
+        if bridge.adapter.supports_compatibility_mode:
+            yield Fact(_refuses(bridge), f"weights {text} are processed")
+
+
+@check("use.wrapped_twice", "A model that is wrapped already can be wrapped again.")
+def wrapped_twice(subject: Subject) -> Iterator[Evidence]:
+    """As when the cell of a notebook is run again."""
+    model = copy.deepcopy(subject.hf.model)
+    bridges.wrap(subject.adapter, subject.architecture, model)
+    wanted = subject.hf.logits(_batch(subject))
+    yield from _agreeing(subject, model, wanted, "of a model that is wrapped twice")
+
+
+def _agreeing(subject: Subject, model: Any, wanted: Tensor, text: str) -> Iterator[Evidence]:
+    bridge = bridges.wrap(subject.adapter, subject.architecture, model)
+    yield from _alike(subject, bridge, wanted, text)
+
+
+def _alike(
+    subject: Subject, bridge: TransformerBridge, wanted: Tensor, text: str
+) -> Iterator[Evidence]:
+    """Whether logits are as wanted with nothing hooked, and with every hook of a layer."""
+    batch = _batch(subject)
+    found = bridges.logits(bridge, batch)
+    yield Difference(f"the output {text}", largest_difference(found, wanted))
+    with bridge.hooks([(name, bridges.ignore) for name in subject.first_points.values()]):
+        found = bridges.logits(bridge, batch)
+    what = f"the output {text}, hooked"
+    yield Difference(what, largest_difference(found, wanted))
+
+
+def _batch(subject: Subject) -> Batch:
+    return Batch(subject.few_ids)
+
+
+def _logits(model: Any, batch: Batch) -> Tensor:
+    with torch.no_grad():
+        found: Tensor = model(**batch.arguments, use_cache=False).logits
+    return found
+
+
+def _refuses(bridge: TransformerBridge) -> bool:
+    try:
+        bridges.made_compatible(bridge)
+    except NotImplementedError:
+        return True
+    return False
+
+
+def _linear(subject: Subject) -> list[str]:
+    """The paths of linear layers in blocks; routers may be of such a class too."""
+    hf, blocks = subject.hf, f"{subject.spec.paths.blocks}."
+    found = [path for path in hf.seen.calls if path.startswith(blocks)]
+    found = [path for path in found if isinstance(hf.module(path), nn.Linear)]
+    return [path for path in found if isinstance(hf.call(path).output, Tensor)]
+
+
+class _Coded(nn.Linear):
+    """Weights as whole numbers of 8 bits, of which each row has a scale."""
+
+    kind = "8 bits"
+
+    def __init__(self, layer: Any) -> None:
+        nn.Module.__init__(self)
+        self.in_features, self.out_features = layer.in_features, layer.out_features
+        self.scale = layer.weight.detach().abs().amax(1, keepdim=True) / 127
+        codes = (layer.weight.detach() / self.scale).round().to(torch.int8)
+        self.weight = nn.Parameter(codes, requires_grad=False)
+        self.bias = layer.bias
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return nn.functional.linear(inputs, self.weight * self.scale, self.bias)
+
+
+class _Adapted(nn.Linear):
+    """Something low in rank beside the weight, as LoRA has it."""
+
+    kind = "LoRA"
+
+    def __init__(self, layer: Any) -> None:
+        nn.Module.__init__(self)
+        self.in_features, self.out_features = layer.in_features, layer.out_features
+        self.weight, self.bias = layer.weight, layer.bias
+        rows = torch.linspace(-1, 1, self.out_features, dtype=self.weight.dtype)
+        columns = torch.linspace(-1, 1, self.in_features, dtype=self.weight.dtype)
+        self.added = torch.outer(rows, columns.cos()) / 8
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return super().forward(inputs) + nn.functional.linear(inputs, self.added)
