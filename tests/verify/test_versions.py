@@ -19,9 +19,23 @@ OLDER = {
 }
 # Specs that stand for kinds: routers in three forms, positions by old keys of the config.
 FEW = ("llama", "gemma2", "phi", "ernie4_5_moe", "dots1", "mixtral")
-# The checks that fail on transformers 5.9, where HF's classes are other than the specs say.
-ON_5_9 = {name: {"claims.architecture"} for name in ("flint", "granite_swa", "mellum")}
-LACKING = {"5.9": ON_5_9, "5.23": {}}
+# What transformers 5.9 has no class for.
+ABSENT = ("flint", "granite_swa", "mellum")
+# The checks that fail there, where HF's classes are other than the specs say.
+OTHER_EXPERTS = {"claims.named", "claims.parameters", "claims.mlp", "hooks.stream"}
+UNMAPPED = {"boot.mapping", "boot.bridge", "gradient.parameters"}
+ON_5_9 = {
+    "aria_text": {"weights.folding"},
+    "deepseek_v2": {"claims.mlp"},
+    # Its routers return logits alone, and which tokens half precision sends elsewhere is not seen.
+    "glm4_moe": {"precision.float16"},
+    "gpt_neox": {"claims.named", "claims.paths", "claims.blocks", "claims.parameters"}
+    | {"claims.tied", *UNMAPPED},
+    "granitemoe": OTHER_EXPERTS | UNMAPPED,
+    "granitemoeshared": OTHER_EXPERTS | UNMAPPED,
+    "nemotron": {"fused.taken"},
+}
+LACKING: dict[str, dict[str, set[str]]] = {"5.9": ON_5_9, "5.23": {}}
 
 
 @pytest.mark.full
@@ -38,8 +52,12 @@ def test_adapters_are_right_on(version: str, specs: tuple[str, ...], tmp_path: P
     assert sorted(record.spec for record in records) == sorted(specs or every)
     for record in records:
         assert record.versions["transformers"].startswith(f"{version}.")
+        if version == "5.9" and record.spec in ABSENT:
+            assert "transformers 5.9.0 has no" in f"{record.stopped} {record.results}"
+            continue
         failed = {r.check for r in record.results if r.status is Status.FAILED}
         assert failed == LACKING[version].get(record.spec, set()), record.spec
+        assert record.passed == (not failed), record.spec
 
 
 @check("known.failure", "Always holds.")
