@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from adaptergen.verify import bridge as bridges
+from adaptergen.verify.check import ROUNDED
 from adaptergen.verify.subject import Subject
 from tests.verify.conftest import load, module_of
 
@@ -28,4 +29,5 @@ def test_projections_of_weights_on_disk_can_be_edited(name: str, tmp_path: Path)
         path = f"blocks.1.{hook}"
         wanted = bridges.edited_logits(subject.bridge, batch, path, lambda value: value.flip(1))
         found = bridges.edited_logits(bridge, batch, path, lambda value: value.flip(1))
-        torch.testing.assert_close(found, wanted, rtol=0, atol=subject.tolerance)
+        # TransformerLens computes the softmax in float32.
+        torch.testing.assert_close(found, wanted, rtol=0, atol=ROUNDED)
