@@ -97,7 +97,7 @@ def measure(case: Case) -> Measured:
         bool(told.get("explained")),
         told.get("extends") or "",
         tuple(differences if found else ["no spec"]),
-        tuple(told.get("unexplained", ["infer ended without an answer"])),
+        tuple(told.get("reasons", ["infer ended without an answer"])),
         round(seconds, 1),
         told.get("gigabytes") or 0.0,
     )

@@ -118,6 +118,7 @@ def as_tree(inference: Inference, found: Outcome | None) -> dict[str, Any]:
         "explained": inference.explained,
         "conceded": [{"reason": r, "cost": cost} for r, cost in inference.conceded.made],
         "unexplained": inference.unexplained,
+        "reasons": inference.reasons,
         "spec": written(found.spec) if found else None,
         "extends": found.parent.name or None if found else None,
         "parents": [{"name": p.name or None, "differences": p.size} for p in found.parents]

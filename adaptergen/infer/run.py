@@ -53,6 +53,11 @@ class Inference:
         return [*self.findings.unexplained, *checks]
 
     @property
+    def reasons(self) -> list[str]:
+        """Why it is not explained: what was conceded, and what was not explained even so."""
+        return [*(reason for reason, _ in self.conceded.made), *self.unexplained]
+
+    @property
     def proven(self) -> bool:
         """Whether the adapter passes every check and nothing is left to explain."""
         return self.spec is not None and not self.unexplained

@@ -74,7 +74,8 @@ def as_usual(architecture: str, given: Mapping[str, Any], fixed: Mapping[str, An
         return None
     try:
         return shrunk(architecture, others, fixed)
-    except Unusable:
+    except Exception:
+        # What is left of the config need not make one.
         return None
 
 

@@ -33,7 +33,7 @@ FAILED = CheckResult("hooks.shape", "hooks", Status.FAILED, "blocks.0.hook_x: 3 
 SKIPPED = CheckResult("boot.refused", "boot", Status.SKIPPED, "nothing is refused")
 JSON_KEYS = {
     "architecture", "proven", "explained", "conceded", "unexplained", "spec", "extends", "parents",
-    "findings", "checks", "gigabytes",
+    "findings", "checks", "gigabytes", "reasons",
 }  # fmt: skip
 
 
@@ -246,6 +246,8 @@ def test_json_has_everything(project: Path, run, inferring, inference: Inference
     assert set(tree) == JSON_KEYS
     assert (tree["proven"], tree["explained"]) == (inference.proven, inference.explained)
     assert tree["unexplained"] == inference.unexplained
+    assert bool(tree["reasons"]) == (not inference.explained)
+    assert tree["reasons"] == [*(one["reason"] for one in tree["conceded"]), *tree["unexplained"]]
     assert (tree["spec"] is None) == (inference.spec is None)
     assert tree["checks"] == {r.check: r.status.value for r in inference.results}
     confidence = {finding["facet"]: finding["confidence"] for finding in tree["findings"]}

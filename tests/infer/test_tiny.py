@@ -134,6 +134,12 @@ def test_class_as_usual_has_its_own_switches_and_counts() -> None:
     assert found.config.num_kv_heads == 4
 
 
+def test_config_that_is_none_without_its_counts_has_nothing_usual() -> None:
+    rope = {"rope_type": "longrope", "short_factor": [1.0] * 32, "long_factor": [2.0] * 32}
+    given = {"rope_parameters": rope, "num_attention_heads": 48, "tie_word_embeddings": True}
+    assert as_usual("Phi3ForCausalLM", given, {}) is None
+
+
 def test_config_that_switches_nothing_is_as_usual_already() -> None:
     assert as_usual("FalconForCausalLM", {"hidden_size": 4096, "activation": "relu"}, {}) is None
 
