@@ -4,7 +4,7 @@ import os
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from adaptergen.errors import failure
 from adaptergen.project import bundled
@@ -19,6 +19,7 @@ def register(*folders: str) -> list[str]:
     """Make generated adapters known to TL, under new names and in place of its own.
 
     Afterwards both `build_bridge_from_module` and `TransformerBridge.boot_transformers` use them.
+    What one of them refuses is left to the adapter that was there before.
 
     Args:
         folders: Folders with a generated registry; without any, the adapters bundled here.
@@ -36,12 +37,29 @@ def register(*folders: str) -> list[str]:
     factory.ArchitectureAdapterFactory.discover_entry_points()
     names: list[str] = []
     for folder in folders or (bundled("generated"),):
-        for name, adapter in load_adapters(folder).items():
+        for name, own in load_adapters(folder).items():
+            adapter = _falling_back(own, factory.SUPPORTED_ARCHITECTURES.get(name))
             factory.ArchitectureAdapterFactory.register_adapter(name, adapter)
             # `boot_transformers` recognises a checkpoint's class by this table alone.
             factory.SUPPORTED_ARCHITECTURES[name] = adapter
             names.append(name)
     return names
+
+
+def _falling_back(
+    own: "type[ArchitectureAdapter]", other: "type[ArchitectureAdapter] | None"
+) -> "type[ArchitectureAdapter]":
+    """An adapter that makes one of another class for configs that its own refuses."""
+    refused: tuple[str, ...] = getattr(own, "refused", ())
+    if other is None or not refused:
+        return own
+
+    def new(cls: type, cfg: Any) -> Any:
+        # Python initialises what is returned here only if it is of the class that was called.
+        refuses = any(getattr(cfg, key, False) for key in refused)
+        return other(cfg) if refuses else object.__new__(cls)
+
+    return type(own.__name__, (own,), {"__new__": new, "__module__": own.__module__})
 
 
 def load_adapters(folder: str) -> "dict[str, type[ArchitectureAdapter]]":

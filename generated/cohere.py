@@ -4,7 +4,7 @@
 # spec cohere 92951a7d0129
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates ba7f3f66604c
+# templates 6ada5fac7644
 # body e2c667eda0ed
 """Cohere architecture adapter.
 

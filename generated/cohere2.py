@@ -5,7 +5,7 @@
 # spec cohere 92951a7d0129
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates ba7f3f66604c
+# templates 6ada5fac7644
 # body e61baffba0ee
 """Cohere2 architecture adapter.
 

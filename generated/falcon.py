@@ -7,8 +7,8 @@
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates ba7f3f66604c
-# body b1db1b567ac7
+# templates 6ada5fac7644
+# body dafa2bede346
 """Falcon architecture adapter.
 
 Parallel decoder with one projection for queries, keys and values, in three layouts.
@@ -83,6 +83,9 @@ class FalconArchitectureAdapter(BaseAdapter):
     - blocks.{i}.mlp.b_out: `config.bias` decides
     - unembed.b: never present
     """
+
+    # HF config keys under which this is no adapter for a model.
+    refused = ("alibi",)
 
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""

@@ -3,7 +3,7 @@
 # adapter LlamaArchitectureAdapter for LlamaForCausalLM
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates ba7f3f66604c
+# templates 6ada5fac7644
 # body 416c5088adc0
 """Llama architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec nanochat 44609d8f749c
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates ba7f3f66604c
+# templates 6ada5fac7644
 # body fe4ee6658efd
 """NanoChat architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec olmo 5adb4afdca8c
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates ba7f3f66604c
+# templates 6ada5fac7644
 # body ad810ec52432
 """Olmo architecture adapter.
 

@@ -6,7 +6,7 @@
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates ba7f3f66604c
+# templates 6ada5fac7644
 # body 0fb73bd20dd9
 """Persimmon architecture adapter.
 

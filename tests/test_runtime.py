@@ -1,5 +1,6 @@
 """Generated adapters in TL: registered under known and new names, found by both ways of booting."""
 
+import copy
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -137,3 +138,28 @@ def test_broken_registry_leaves_no_half_imported_package(tmp_path: Path) -> None
         with pytest.raises(RuntimeError, match="broken"):
             load_adapters(str(tmp_path))
     assert set(sys.modules) == before
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("alibi", [True, False])
+def test_what_an_adapter_refuses_is_left_to_the_one_before(alibi: bool, times: int) -> None:
+    config = transformers.FalconConfig(
+        hidden_size=48, num_hidden_layers=2, num_attention_heads=4, vocab_size=97, alibi=alibi
+    )
+    torch.manual_seed(0)
+    model, ids = transformers.FalconForCausalLM(config).eval(), torch.arange(3, 15)[None]
+
+    def bridged() -> TransformerBridge:
+        return build_bridge_from_module(
+            copy.deepcopy(model), "FalconForCausalLM", hf_config=copy.deepcopy(config)
+        ).eval()
+
+    before = bridged()
+    for _ in range(times):
+        adaptergen.register()
+    after = bridged()
+    with torch.no_grad():
+        torch.testing.assert_close(after(ids), before(ids))
+    own = load_adapters(bundled("generated"))["FalconForCausalLM"]
+    assert isinstance(after.adapter, own) != alibi
+    assert (type(after.adapter) is type(before.adapter)) == alibi
