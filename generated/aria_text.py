@@ -4,7 +4,7 @@
 # spec aria_text 89f0934dcc2f
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates 6ada5fac7644
+# templates f8da2be30162
 # body ba595b5e0a40
 """AriaText architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec cohere 92951a7d0129
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates 6ada5fac7644
+# templates f8da2be30162
 # body e2c667eda0ed
 """Cohere architecture adapter.
 

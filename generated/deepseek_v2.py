@@ -6,7 +6,7 @@
 # spec glm4_moe 3b206451b383
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates 6ada5fac7644
+# templates f8da2be30162
 # body b957225ffabb
 """DeepseekV2 architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec gemma 670be2fbe33c
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates 6ada5fac7644
+# templates f8da2be30162
 # body 9c61e07da83a
 """Gemma architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates 6ada5fac7644
+# templates f8da2be30162
 # body a091e026d54b
 """HyperCLOVAX architecture adapter.
 

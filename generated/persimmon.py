@@ -6,7 +6,7 @@
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates 6ada5fac7644
+# templates f8da2be30162
 # body 0fb73bd20dd9
 """Persimmon architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec qwen2 28bc3f4f3660
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates 6ada5fac7644
+# templates f8da2be30162
 # body 175e1d0c8254
 """Qwen2 architecture adapter.
 

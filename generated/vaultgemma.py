@@ -6,7 +6,7 @@
 # spec gemma 670be2fbe33c
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates 6ada5fac7644
+# templates f8da2be30162
 # body e1c9e1ee471c
 """VaultGemma architecture adapter.
 

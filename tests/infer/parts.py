@@ -32,7 +32,7 @@ _ROLES = ("ln1", "ln1_post", "ln2", "ln2_post")
 
 def prefix(v: Variant) -> str:
     """Prefix of the classes."""
-    return f"Synth{v.seed}"
+    return f"{'Synth' if v.style == 'interface' else v.style.title()}{v.seed}"
 
 
 def model_type(v: Variant) -> str:

@@ -13,26 +13,32 @@ from adaptergen.verify.record import Status
 from adaptergen.verify.running import run_checks
 from adaptergen.verify.select import EVERYTHING, Selection
 from adaptergen.verify.subject import Subject
+from tests.infer.choices import EAGER
 from tests.infer.variants import CHOICES, draw, truth, values_of, write
 from tests.verify.conftest import QUICK
 
 FEW = (1, 3, 11)
+# Of code that computes attention by itself: each spelling of a softmax and of a mask.
+FEW_EAGER = (1, 22)
+MORE_EAGER = (4, 6, 9, 13, 18, 21)
 # The first ten are inferred and proven in tests of whole inferences.
 MORE = range(10, 15)
 
 
-def folder_of(seed: int, folder: Path) -> Path:
+def folder_of(seed: int, folder: Path, style: str = "interface") -> Path:
     """A folder with the code of a seed's architecture."""
-    written = folder / f"synth{seed}"
-    write(draw(seed), written)
+    written = folder / f"{style}{seed}"
+    write(draw(seed, style), written)
     return written
 
 
-def failures(seed: int, folder: Path, select: Selection = EVERYTHING) -> dict[str, str]:
+def failures(
+    seed: int, folder: Path, select: Selection = EVERYTHING, style: str = "interface"
+) -> dict[str, str]:
     """The checks that a seed's architecture fails with the spec that should describe it."""
-    written = folder_of(seed, folder)
-    assert load_code(str(written)) == f"Synth{seed}ForCausalLM"
-    spec = Spec.model_validate(truth(draw(seed)))
+    written = folder_of(seed, folder, style)
+    spec = Spec.model_validate(truth(draw(seed, style)))
+    assert load_code(str(written)) == spec.architecture
     module = written / "adapter.py"
     module.write_text(Renderer([bundled("templates")]).adapter(spec), encoding="utf-8")
     results = run_checks(Subject(spec, str(module)), select.of(ALL))
@@ -44,6 +50,17 @@ def test_the_spec_of_a_variant_passes(seed: int, tmp_path: Path) -> None:
     assert failures(seed, tmp_path, QUICK) == {}
 
 
+@pytest.mark.parametrize("seed", FEW_EAGER)
+def test_the_spec_of_code_that_computes_attention_itself_passes(seed: int, tmp_path: Path) -> None:
+    assert failures(seed, tmp_path, QUICK, "eager") == {}
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("seed", MORE_EAGER)
+def test_more_code_that_computes_attention_itself_passes(seed: int, tmp_path: Path) -> None:
+    assert failures(seed, tmp_path, style="eager") == {}
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("seed", MORE)
 def test_the_specs_of_more_variants_pass_every_check(seed: int, tmp_path: Path) -> None:
@@ -52,9 +69,18 @@ def test_the_specs_of_more_variants_pass_every_check(seed: int, tmp_path: Path) 
 
 def test_every_value_of_every_choice_is_drawn() -> None:
     drawn = [values_of(draw(seed)) for seed in range(60)]
-    for name, options in CHOICES.items():
-        missing = set(options) - {values[name] for values in drawn}
-        assert not missing, f"{name}: {missing}"
+    eager = [values_of(draw(seed, "eager")) for seed in range(60)]
+    for choices, found in ((CHOICES, drawn), (EAGER, eager)):
+        for name, options in choices.items():
+            missing = set(options) - {values[name] for values in found}
+            assert not missing, f"{name}: {missing}"
+
+
+def test_styles_differ_in_how_code_is_written_and_in_nothing_else() -> None:
+    of_style = {*EAGER, "activation"}
+    for seed in range(20):
+        one, two = values_of(draw(seed)), values_of(draw(seed, "eager"))
+        assert {name for name in one if one[name] != two[name]} <= of_style
 
 
 def test_the_same_seed_writes_the_same_files(tmp_path: Path) -> None:

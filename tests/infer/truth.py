@@ -8,6 +8,7 @@ from tests.infer.choices import Variant
 _WEIGHTLESS = (
     "TransformerLens multiplies an edited hook_normalized by a weight, which is not there."
 )
+_SOFTMAX = "HF's softmax is in float32, whatever the scores are."
 _ROTATED = "TransformerLens rotates adjacent elements in float32, HF in the model's own precision."
 
 
@@ -35,6 +36,7 @@ def truth(v: Variant) -> dict[str, Any]:
         "multipliers": _multipliers(v),
         "verification": _verification(v),
         "tiny": tiny(v),
+        "defaults": _defaults(v),
     }
     if v.embedding_norm:
         named["embedding_norm"] = f"{v.stem}.{v.embedding_norm}"
@@ -59,8 +61,9 @@ def _attention(v: Variant, own: dict[str, str]) -> dict[str, Any]:
         "sinks": "sinks" if v.sinks else None,
         "gate": v.gate or None,
         "norm_before_o": v.norm_before_o or None,
+        "returns": list(v.returns) if v.returns != ("output", "pattern") else None,
         # The class does not say that it supports torch's SDPA.
-        "fused": "never" if v.fused == "separate" and not v.sinks else None,
+        "fused": "never" if not v.sinks else None,
     }
     return {
         "kind": "reimplemented",
@@ -162,6 +165,14 @@ def _foldable(v: Variant) -> Any:
     return "valid"
 
 
+def _defaults(v: Variant) -> dict[str, Any]:
+    """What the config's class has for keys that the adapter reads and that then do something."""
+    keys = [v.embedding_key, v.residual_key, v.logits_key if v.logits != "none" else ""]
+    keys += ["multi_query"] if v.heads == "multi_query" else []
+    fields = parts.config_fields(v)
+    return {key: fields[key][1] for key in keys if key}
+
+
 def _compatible(v: Variant) -> Any:
     if v.norm_before_out:
         return {"invalid": "TransformerLens then leaves out the norm before the last projection."}
@@ -185,6 +196,8 @@ def _verification(v: Variant) -> dict[str, Any]:
     }
     if v.pairing != "half" and not v.rope_casts:
         found["float32"] = _ROTATED
+    if v.softmax in ("cast", "module"):
+        found["float32"] = _SOFTMAX
     if v.norm_weight == "none":
         found["checks"] = {"interventions.norms": _WEIGHTLESS}
     return found

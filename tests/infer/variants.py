@@ -8,7 +8,8 @@ from typing import Any
 import jinja2
 
 from tests.infer import parts
-from tests.infer.choices import CHOICES, Variant, draw, values_of
+from tests.infer.choices import CHOICES, Variant, values_of
+from tests.infer.drawing import draw
 from tests.infer.truth import truth
 
 __all__ = ["CHOICES", "Variant", "draw", "truth", "values_of", "write"]
@@ -28,7 +29,7 @@ def write(v: Variant, folder: Path) -> None:
     kind, prefix = parts.model_type(v), parts.prefix(v)
     given = _context(v)
     for name, owner in (("configuration", "self"), ("modeling", "config")):
-        text = _ENVIRONMENT.get_template(f"{name}.py.j2").render(given)
+        text = _own_attributes(v, _ENVIRONMENT.get_template(f"{name}.py.j2").render(given))
         (folder / f"{name}_{kind}.py").write_text(_own_names(v, owner, text), encoding="utf-8")
     config = {
         "architectures": [f"{prefix}ForCausalLM"],
@@ -40,6 +41,43 @@ def write(v: Variant, folder: Path) -> None:
         **_checkpoint(v),
     }
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
+# What attention that computes for itself calls what HF's and TL's code asks for.
+_ATTRIBUTES = {
+    "head_dim": "d_head", "num_key_value_groups": "n_rep", "num_heads": "n_head",
+    "num_kv_heads": "n_kv",
+}  # fmt: skip
+_SOFTMAXES = {
+    "argument": "nn.functional.softmax(scores, dim=-1, dtype=torch.float32)",
+    "function": "torch.softmax(scores, dim=-1, dtype=torch.float32)",
+    "method": "scores.softmax(dim=-1, dtype=torch.float32)",
+    "cast": "torch.softmax(scores.float(), -1)",
+    "module": "nn.Softmax(dim=-1)(scores.float())",
+}
+
+
+def _own_attributes(v: Variant, text: str) -> str:
+    for usual, own in _ATTRIBUTES.items() if v.style == "eager" else ():
+        text = re.sub(rf"\bself\.{usual}\b", f"self.{own}", text)
+    return text
+
+
+def _places(v: Variant, output: str) -> str:
+    """What attention returns, or what a layer calls that."""
+    names = {"output": output, "pattern": "attn_weights", "cache": v.cache_name, "nothing": "None"}
+    return ", ".join(names[place] for place in v.returns)
+
+
+def _received(v: Variant) -> str:
+    return _places(v, "hidden_states").replace(v.cache_name, "_").replace("None", "_")
+
+
+def _span(v: Variant) -> str:
+    """How far a layer sees, as an expression of its number."""
+    slides = 'self.config.layer_types[index] == "sliding_attention"'
+    each = f"self.config.sliding_window if {slides} else None"
+    return {"none": "None", "config": "self.config.sliding_window"}.get(v.window, each)
 
 
 def _own_names(v: Variant, owner: str, text: str) -> str:
@@ -85,6 +123,11 @@ def _context(v: Variant) -> dict[str, Any]:
         "qk_shapes": _qk_shapes(v),
         "normed": _normed(v),
         "rotates": _rotates(v),
+        "cache": v.cache_name,
+        "softmax": _SOFTMAXES.get(v.softmax),
+        "returned": _places(v, "attn_output"),
+        "received": _received(v),
+        "span": _span(v),
         "decoy": _decoy(v),
         "renamed": parts.renamed(v),
         "fields": _fields(v),

@@ -21,3 +21,29 @@ def test_sizes_that_the_module_does_not_name_are_those_of_the_config(name: str) 
     unnamed = bridges.wrap(subject.adapter, subject.architecture, model)
     found = bridges.stepwise_logits(unnamed, batch)
     assert torch.equal(found, bridges.stepwise_logits(subject.bridge, batch))
+
+
+@pytest.mark.parametrize("name", ["llama", "olmo2", "gemma2"])
+@pytest.mark.parametrize(
+    "places", ["output", ("output", "nothing", "pattern"), ("output", "cache", "pattern")]
+)
+def test_attention_returns_what_is_declared_place_by_place(
+    name: str, places: str | tuple[str, ...]
+) -> None:
+    subject = Subject(load(name).spec, module_of(name))
+    path = f"{subject.layers[0]}.{subject.spec.attention.path}"
+    call = subject.hf.call(path)
+    attention = subject.bridge.blocks[0].attn
+    attention.returns = places
+    with bridges.observed(subject.bridge), torch.no_grad():
+        found = attention(*call.args, **call.kwargs)
+    output, pattern = call.value, call.pattern
+    expected = {"output": output, "pattern": pattern, "nothing": None, "cache": None}
+    values = (found,) if isinstance(places, str) else found
+    names = (places,) if isinstance(places, str) else places
+    assert len(values) == len(names)
+    for value, place in zip(values, names, strict=True):
+        if expected[place] is None:
+            assert value is None
+        else:
+            torch.testing.assert_close(value, expected[place])

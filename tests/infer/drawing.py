@@ -1,0 +1,100 @@
+"""Draws synthetic architectures: each choice by itself, then what excludes others is settled."""
+
+import random
+from dataclasses import replace
+
+from tests.infer.choices import CHOICES, EAGER, Variant
+
+
+def draw(seed: int, style: str = "interface") -> Variant:
+    """The architecture of a seed: every choice by itself, then what excludes others settled."""
+    rng = random.Random(seed)
+    drawn = {name: rng.choice(options) for name, options in CHOICES.items()}
+    if style == "eager":
+        drawn |= {name: rng.choice(options) for name, options in EAGER.items()}
+    return settled(Variant(seed=seed, style=style, **drawn))
+
+
+def settled(v: Variant) -> Variant:
+    """The architecture with choices changed that the language, TL or HF cannot have together."""
+    for change in (_norms, _heads, _positions, _layers, _mlp, _embedding, _softmax):
+        v = change(v)
+    return v
+
+
+def _norms(v: Variant) -> Variant:
+    if v.norm_weight == "none" or v.norm_kind == "rms":
+        v = replace(v, norm_bias=False)
+    if v.norm_weight == "offset" or v.qk_norm == "own_per_head":
+        # torch's own norms have neither.
+        v = replace(v, norm_impl="own")
+    if v.topology in ("shared", "parallel"):
+        # TL's parallel block has no factor.
+        v = replace(v, residual_key="")
+    if v.norm_impl == "torch":
+        v = replace(v, norm_casts=False, eps_attribute="eps")
+    return v
+
+
+def _heads(v: Variant) -> Variant:
+    if v.norm_weight == "none" and v.qk_norm in ("full_width", "own_per_head"):
+        # TL takes a norm without weight for one of each head.
+        v = replace(v, qk_norm="per_head")
+    if v.heads in ("mqa", "multi_query") and v.qk_norm == "full_width":
+        # A single key head is all heads together.
+        v = replace(v, heads="gqa")
+    if v.qk_norm != "per_head" or v.norm_kind == "layer":
+        # TL norms after the rotation in this one layout; behind a LayerNorm, which takes the mean
+        # of what has been rotated, no probe sees which elements rotate together.
+        v = replace(v, qk_after_rope=False)
+    if v.qk_after_rope:
+        # The verifier looks for them behind the rotation without asking the key.
+        v = replace(v, qk_key="")
+    if v.fused != "separate" and v.bias in ("two_keys", "mixed"):
+        v = replace(v, bias="qkv_key")
+    return v
+
+
+def _positions(v: Variant) -> Variant:
+    if v.rope_config == "theta" and v.rotary_part == 0.5:
+        # TL takes half of the cosines for those of a whole head unless HF's parameters say more.
+        v = replace(v, rope_config="parameters")
+    if v.backward:
+        v = replace(v, nope="all")
+    if v.pairing == "half":
+        v = replace(v, rope_casts=False)
+    elif v.qk_after_rope or v.norm_before_o:
+        # Too little of the rounding may be left to see.
+        v = replace(v, rope_casts=True)
+    elif v.activation == "relu2" and not v.rope_casts:
+        # Squares make so much of it that it is no rounding any more.
+        v = replace(v, activation="gelu")
+    return v
+
+
+def _layers(v: Variant) -> Variant:
+    if v.nope == "hybrid_sliding":
+        v = replace(v, window="sliding_layers")
+    if v.nope == "window":
+        v = replace(v, window="flag")
+    return v
+
+
+def _mlp(v: Variant) -> Variant:
+    if v.mlp_kind != "gated":
+        v = replace(v, norm_before_out="")
+    return v
+
+
+def _embedding(v: Variant) -> Variant:
+    if v.embedding_norm:
+        # The verifier looks for the multiplied embedding at the first block, behind the norm.
+        v = replace(v, embedding_key="")
+    return v
+
+
+def _softmax(v: Variant) -> Variant:
+    if v.softmax in ("cast", "module") and v.activation == "relu2":
+        # Squares make so much of the rounding that it is no rounding any more.
+        v = replace(v, activation="gelu")
+    return v
