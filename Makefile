@@ -14,7 +14,7 @@ export OMP_NUM_THREADS := 1
 JOBS ?= 2
 PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS)
 
-.PHONY: demo test full inference exhaustive build check bench bench-forward architectures comparison findings stamps clean
+.PHONY: demo test full inference exhaustive build check bench bench-forward architectures comparison findings stamps upstream-tests clean
 
 demo: $(READY)  ## build SmolLM3's adapter from its spec and prove it against HuggingFace's model
 	rm -f generated/smollm3.py
@@ -69,8 +69,11 @@ inference: $(READY)  ## measure how often `infer` is right: docs/inference.md
 stamps: $(READY)  ## let measured pages say whether what they rest on has changed since
 	$(BIN)/python docs/stamps.py
 
+upstream-tests: $(READY)  ## run TransformerLens' own tests with generated adapters: docs/upstream.md
+	$(BIN)/python tests/upstream/run.py
+
 clean:  ## remove what the other targets made, but for generated/
-	rm -rf $(VENV) .bench .architectures.json .findings .inference.json dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) .bench .architectures.json .findings .upstream .inference.json dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
 
 $(READY): pyproject.toml constraints.txt
 	@echo "setting up $(VENV): a minute or two the first time"

@@ -4,7 +4,7 @@
 # spec bitnet 0dd08443301e
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates f8da2be30162
+# templates aa1b9c6cd1e4
 # body f4e3fe4b32a6
 """BitNet architecture adapter.
 

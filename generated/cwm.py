@@ -4,7 +4,7 @@
 # spec cwm 76d598e481a1
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates f8da2be30162
+# templates aa1b9c6cd1e4
 # body e0b01d7396ad
 """Cwm architecture adapter.
 

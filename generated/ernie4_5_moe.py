@@ -5,7 +5,7 @@
 # spec ernie4_5 e2f679767681
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates f8da2be30162
+# templates aa1b9c6cd1e4
 # body ea2e41472544
 """Ernie 4.5 MoE architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec hunyuan_v1_dense af52133a5f5e
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates f8da2be30162
+# templates aa1b9c6cd1e4
 # body 3a4e40c8a61a
 """HunYuanMoEV1 architecture adapter.
 

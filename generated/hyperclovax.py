@@ -5,7 +5,7 @@
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates f8da2be30162
+# templates aa1b9c6cd1e4
 # body a091e026d54b
 """HyperCLOVAX architecture adapter.
 

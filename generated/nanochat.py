@@ -4,7 +4,7 @@
 # spec nanochat 44609d8f749c
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates f8da2be30162
+# templates aa1b9c6cd1e4
 # body fe4ee6658efd
 """NanoChat architecture adapter.
 

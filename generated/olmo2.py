@@ -4,7 +4,7 @@
 # spec olmo2 41b1838a2380
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates f8da2be30162
+# templates aa1b9c6cd1e4
 # body b2112101fdea
 """Olmo2 architecture adapter.
 

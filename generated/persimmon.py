@@ -6,7 +6,7 @@
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates f8da2be30162
+# templates aa1b9c6cd1e4
 # body 0fb73bd20dd9
 """Persimmon architecture adapter.
 

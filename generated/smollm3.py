@@ -4,7 +4,7 @@
 # spec smollm3 4c34d77272bd
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates f8da2be30162
+# templates aa1b9c6cd1e4
 # body ce7ae90f9c53
 """SmolLM3 architecture adapter.
 

@@ -104,6 +104,24 @@ def test_attention_without_masks_to_add_cannot_be_hooked(bridge: TransformerBrid
         model.config._attn_implementation = before
 
 
+def test_projections_without_a_module_that_computes_are_enough_for_tl(
+    reference: transformers.PreTrainedModel, bridge: TransformerBridge
+) -> None:
+    attention = copy.deepcopy(bridge.blocks[NOPE_LAYER].attn)
+    holder = torch.nn.Module()
+    holder.__dict__.update(attention.original_component.__dict__)
+    attention.set_original_component(holder)
+    hidden = torch.randn(1, 5, 48)
+    positions = reference.model.rotary_emb(hidden, torch.arange(5)[None])
+    mask = torch.full((5, 5), -torch.inf).triu(1)[None, None]
+    with torch.no_grad():
+        wanted, _ = reference.model.layers[NOPE_LAYER].self_attn(hidden, positions, mask)
+        found, _ = attention(
+            hidden_states=hidden, position_embeddings=positions, attention_mask=mask
+        )
+    torch.testing.assert_close(found, wanted)
+
+
 @pytest.mark.parametrize("layer", [ROPE_LAYER, NOPE_LAYER])
 @pytest.mark.parametrize("by_keyword", [True, False], ids=["keyword", "position"])
 def test_attention_takes_position_embeddings_as_hf_does(
