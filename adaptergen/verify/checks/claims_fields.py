@@ -83,7 +83,9 @@ def _behind_layouts(subject: Subject, known: Collection[str]) -> Iterator[Fact]:
         if not runs(subject.hf, {layout.when: True}):
             continue
         for key in unset:
-            said = next(filter(None, (effect(other, {key: number}) for number in (1, 2))), "")
+            tried = [{key: number} for number in (1, 2)]
+            effects = ((effect(other, change), change) for change in tried)
+            said = next((said for said, change in effects if said and runs(other.hf, change)), "")
             text = f"where {layout.when} is set, {said}, and no claim names '{key}'"
             yield Fact(not said, text, claim=f"layouts.{i}")
 
