@@ -51,7 +51,11 @@ def run(
     with comparable():
         layers = layer_facts(subject) if share.first else ()
         limits, swept = spec.verification.limits, with_variants and share.first
-        variants = sweep(subject, limits, progress=progress) if swept else []
+        said = loaded.entries("verification", "limits").items()
+        own = {setting for setting, entry in said if entry.file == loaded.path}
+        variants = (
+            sweep(subject, limits, progress=progress, own=own & limits.keys()) if swept else []
+        )
     # The mutants of an adapter that is wrong itself say nothing.
     right = all(result.status is not Status.FAILED for result in results)
     mutants: tuple[MutantResult, ...] = ()

@@ -3,12 +3,13 @@
 An adapter that is right for the tiny config is often wrong one config field away.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from adaptergen.verify.behind import behind_switches
 from adaptergen.verify.check import EXACT, Check, largest_difference
 from adaptergen.verify.checks import forward, hooks, weights
 from adaptergen.verify.hf import HfModel
@@ -73,14 +74,17 @@ class Variant:
 
 
 def settings(hf: HfModel) -> list[dict[str, Any]]:
-    """Config changes to try: each field alone, head counts, and head counts with each bias."""
+    """Config changes to try: each field alone, head counts, and head counts with each bias.
+
+    A field that does nothing alone is also moved with each switch under which it does something.
+    """
     found = [changes for _, changes in perturbations(hf.config)]
     counts = list(_head_counts(hf.config))
     biases = [key for key, value in hf.config.to_dict().items() if value is False and "bias" in key]
     for changes in [*counts, *({**count, bias: True} for bias in biases for count in counts)]:
         if changes not in found:
             found.append(changes)
-    return found
+    return [*found, *behind_switches(hf)]
 
 
 def _head_counts(config: Any) -> Iterator[dict[str, Any]]:
@@ -156,24 +160,34 @@ def sweep(
     limits: Mapping[str, str],
     checks: Sequence[Check] = CHECKS,
     progress: Callable[[str], None] = lambda line: None,
+    own: Collection[str] | None = None,
 ) -> list[VariantResult]:
-    """A line for each setting; what a limit explains is no failure, unless it does not occur."""
+    """A line for each setting that the spec does not refuse.
+
+    What a limit explains is no failure. One of the spec's own, which are all unless `own` says so,
+    must occur; one that a parent has set need not.
+    """
+    refused, own = subject.declared.refused, limits.keys() if own is None else own
+
+    def wanted(changes: Mapping[str, Any]) -> bool:
+        return not any(changes.get(key) for key in refused)
+
     found = [
-        _result(variant, limits.get(variant.setting, ""))
-        for variant in variants(subject, checks, progress=progress)
+        _result(variant, limits.get(variant.setting, ""), variant.setting in own)
+        for variant in variants(subject, checks, wanted, progress)
     ]
-    unknown = limits.keys() - {result.setting for result in found}
+    unknown = set(own) - {result.setting for result in found}
     text = "the spec has a limit for it, but no such setting is tried"
     return [*found, *(VariantResult(name, Status.FAILED, None, text) for name in sorted(unknown))]
 
 
-def _result(variant: Variant, limit: str) -> VariantResult:
+def _result(variant: Variant, limit: str, must_occur: bool) -> VariantResult:
     setting, complaint, worst = variant.setting, variant.complaint, variant.worst
     if variant.refused:
         return VariantResult(setting, Status.SKIPPED, None, variant.refused)
     if complaint and limit:
         return VariantResult(setting, Status.KNOWN, worst, f"limit: {limit} ({complaint})")
-    if limit:
+    if limit and must_occur:
         text = "the spec has a limit for it, but nothing is wrong"
         return VariantResult(setting, Status.FAILED, worst, text)
     status = Status.FAILED if complaint else Status.PASSED

@@ -114,7 +114,7 @@ def _result(status: Status) -> CheckResult:
 def test_limits_explain_what_is_wrong_and_nothing_else(
     variant: Variant, limit: str, status: Status, message: str
 ) -> None:
-    result = sweep._result(variant, limit)
+    result = sweep._result(variant, limit, must_occur=True)
     assert (result.setting, result.status) == ("a=1", status)
     assert message in result.message
 
@@ -137,6 +137,24 @@ def test_a_limit_of_no_setting_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     (result,) = sweep.sweep(_subject("llama"), {"hidden_act=swash": "Why."})
     assert result.status is Status.FAILED
     assert "no such setting is tried" in result.message
+
+
+def test_a_limit_that_a_parent_has_set_need_not_occur(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep, "settings", lambda hf: [{"a": 1}])
+    right = Variant({"a": 1}, (_result(Status.PASSED),))
+    monkeypatch.setattr(sweep, "examine", lambda *_: right)
+    limits = {"a=1": "Why.", "a=2": "Why."}
+    (result,) = sweep.sweep(_subject("llama"), limits, own=())
+    assert (result.setting, result.status) == ("a=1", Status.PASSED)
+    statuses = [found.status for found in sweep.sweep(_subject("llama"), limits, own=("a=2",))]
+    assert statuses == [Status.PASSED, Status.FAILED]
+
+
+def test_what_the_spec_refuses_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep, "settings", lambda hf: [{"alibi": True}, {"bias": True}])
+    monkeypatch.setattr(sweep, "examine", lambda _, changes, __: Variant(changes, refused="No."))
+    found = sweep.sweep(_subject("falcon"), {})
+    assert [result.setting for result in found] == ["bias=True"]
 
 
 def test_a_model_that_differs_from_itself_is_no_oracle(monkeypatch: pytest.MonkeyPatch) -> None:
