@@ -224,7 +224,7 @@ def attempts(monkeypatch: pytest.MonkeyPatch) -> Any:
     def use(ending: Any) -> list[Concessions]:
         made: list[Concessions] = []
 
-        def prepared(_: Any, __: Any, conceded: Concessions, ___: Any) -> Inference:
+        def prepared(_: Any, __: Any, ___: Any, conceded: Concessions, ____: Any) -> Inference:
             made.append(conceded)
             return ending(conceded)  # type: ignore[no-any-return]
 

@@ -30,7 +30,7 @@ CONFIGS = [
     ),
     Case(
         "a key that configs made by hand lack",
-        {"boot.defaults": "cfg.parallel_attn is None by default, not True"},
+        {"boot.defaults": "has no attribute 'parallel_attn'"},
         spec="falcon",
         replace=(('            "parallel_attn": True,\n', ""),),
         only=True,
