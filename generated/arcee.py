@@ -4,7 +4,7 @@
 # spec arcee 4d9662f4c1d9
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates aa1b9c6cd1e4
+# templates c1474951be7b
 # body 85e2b10a7daa
 """Arcee architecture adapter.
 

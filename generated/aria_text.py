@@ -4,7 +4,7 @@
 # spec aria_text 89f0934dcc2f
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates aa1b9c6cd1e4
+# templates c1474951be7b
 # body ba595b5e0a40
 """AriaText architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec bitnet 0dd08443301e
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates aa1b9c6cd1e4
+# templates c1474951be7b
 # body f4e3fe4b32a6
 """BitNet architecture adapter.
 

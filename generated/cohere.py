@@ -4,7 +4,7 @@
 # spec cohere 92951a7d0129
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates aa1b9c6cd1e4
+# templates c1474951be7b
 # body e2c667eda0ed
 """Cohere architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec cohere 92951a7d0129
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates aa1b9c6cd1e4
+# templates c1474951be7b
 # body e61baffba0ee
 """Cohere2 architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec ernie4_5 e2f679767681
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates aa1b9c6cd1e4
+# templates c1474951be7b
 # body 969c434c3004
 """Ernie 4.5 architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec ernie4_5 e2f679767681
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates aa1b9c6cd1e4
+# templates c1474951be7b
 # body ea2e41472544
 """Ernie 4.5 MoE architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec olmo2 41b1838a2380
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates aa1b9c6cd1e4
+# templates c1474951be7b
 # body c9f2ea3961a8
 """FlexOlmo architecture adapter.
 

@@ -6,7 +6,7 @@
 # spec gemma 670be2fbe33c
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates aa1b9c6cd1e4
+# templates c1474951be7b
 # body a7eb0af72bd1
 """Gemma3 architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec glm efee1772a08d
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates aa1b9c6cd1e4
+# templates c1474951be7b
 # body dcea27a08476
 """Glm4 architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec glm4_moe 3b206451b383
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates aa1b9c6cd1e4
+# templates c1474951be7b
 # body 2ba8f3bf4371
 """Glm4Moe architecture adapter.
 

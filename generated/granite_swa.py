@@ -5,7 +5,7 @@
 # spec granite d19f9f6e1dda
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates aa1b9c6cd1e4
+# templates c1474951be7b
 # body 5432c85a35b5
 """GraniteSWA architecture adapter.
 

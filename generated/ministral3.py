@@ -5,7 +5,7 @@
 # spec mistral bf4b9af3d637
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates aa1b9c6cd1e4
+# templates c1474951be7b
 # body 832fb4186e38
 """Ministral3 architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec olmo 5adb4afdca8c
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates aa1b9c6cd1e4
+# templates c1474951be7b
 # body ad810ec52432
 """Olmo architecture adapter.
 

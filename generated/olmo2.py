@@ -4,7 +4,7 @@
 # spec olmo2 41b1838a2380
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates aa1b9c6cd1e4
+# templates c1474951be7b
 # body b2112101fdea
 """Olmo2 architecture adapter.
 

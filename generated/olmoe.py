@@ -4,7 +4,7 @@
 # spec olmoe e2303ab96034
 # spec llama 2bdede56ac67
 # generator 1c4a0e99af2e
-# templates aa1b9c6cd1e4
+# templates c1474951be7b
 # body 9754e3166b18
 """Olmoe architecture adapter.
 

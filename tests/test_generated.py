@@ -64,6 +64,28 @@ def test_hooks_of_pytorch_on_a_bridge_are_called(
     assert called == [path]
 
 
+@pytest.mark.parametrize("projection", ["q", "k", "v"])
+def test_hooks_of_pytorch_allow_hf_to_clamp_in_place(projection: str) -> None:
+    config = transformers.OlmoConfig(
+        vocab_size=53, hidden_size=48, intermediate_size=80, num_hidden_layers=2,
+        num_attention_heads=4, num_key_value_heads=2, clip_qkv=0.05,
+    )  # fmt: skip
+    model, ids = transformers.OlmoForCausalLM(config).eval(), torch.tensor([[3, 4, 5]])
+    wanted = model(ids).logits
+    with restored_factory():
+        adaptergen.register()
+        bridge = build_bridge_from_module(model, "OlmoForCausalLM", hf_config=config)
+    returned = []
+    module = bridge.blocks[0].attn.get_submodule(projection)
+    module.register_forward_hook(lambda _, args, output: returned.append((output, output.clone())))
+    module.register_full_backward_hook(lambda *_: None)
+    found = bridge(ids)
+    found.sum().backward()
+    ((output, before),) = returned
+    torch.testing.assert_close(output, before, rtol=0, atol=0)
+    torch.testing.assert_close(found, wanted)
+
+
 @pytest.mark.parametrize("path", ["attn.hook_pattern", "attn.q.hook_out", "ln1.hook_scale"])
 def test_hooks_of_pytorch_on_a_hook_are_called(bridge: TransformerBridge, path: str) -> None:
     called = []
