@@ -85,7 +85,8 @@ def _differences(subject: Subject, dtype: torch.dtype) -> Iterator[Evidence]:
     hf = subject.hf
     cause = first_divergence(subject) if subject.trace else None
     name = str(dtype).removeprefix("torch.")
-    model = _rounded(hf.model, dtype, "eager")
+    # Adapters keep the implementation that they find.
+    model = _rounded(hf.model, dtype, subject.attention_implementation)
     routers = [model.get_submodule(path) for path in _routers(subject)]
     bridge = bridges.wrap(subject.adapter, hf.architecture, model)
     for way, implementation, computing in _ways(subject):
