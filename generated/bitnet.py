@@ -2,7 +2,7 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter BitNetArchitectureAdapter for BitNetForCausalLM
 # spec bitnet 0dd08443301e
-# spec llama 2bdede56ac67
+# spec llama 5977d27c4cf5
 # generator 1c4a0e99af2e
 # templates c1474951be7b
 # body f4e3fe4b32a6

@@ -3,7 +3,7 @@
 # adapter Cohere2ArchitectureAdapter for Cohere2ForCausalLM
 # spec cohere2 ef3831e334c6
 # spec cohere 92951a7d0129
-# spec llama 2bdede56ac67
+# spec llama 5977d27c4cf5
 # generator 1c4a0e99af2e
 # templates c1474951be7b
 # body e61baffba0ee

@@ -2,7 +2,7 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter CwmArchitectureAdapter for CwmForCausalLM
 # spec cwm 76d598e481a1
-# spec llama 2bdede56ac67
+# spec llama 5977d27c4cf5
 # generator 1c4a0e99af2e
 # templates c1474951be7b
 # body e0b01d7396ad

@@ -3,7 +3,7 @@
 # adapter DeepseekV3ArchitectureAdapter for DeepseekV3ForCausalLM
 # spec deepseek_v3 65c463652a60
 # spec glm4_moe 3b206451b383
-# spec llama 2bdede56ac67
+# spec llama 5977d27c4cf5
 # generator 1c4a0e99af2e
 # templates c1474951be7b
 # body fe746ded1114

@@ -3,7 +3,7 @@
 # adapter Dots1ArchitectureAdapter for Dots1ForCausalLM
 # spec dots1 237122b977e7
 # spec glm4_moe 3b206451b383
-# spec llama 2bdede56ac67
+# spec llama 5977d27c4cf5
 # generator 1c4a0e99af2e
 # templates c1474951be7b
 # body 01e90bf8fc9a

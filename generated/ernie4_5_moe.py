@@ -3,7 +3,7 @@
 # adapter Ernie45MoeArchitectureAdapter for Ernie4_5_MoeForCausalLM
 # spec ernie4_5_moe 6741de3f7dd2
 # spec ernie4_5 e2f679767681
-# spec llama 2bdede56ac67
+# spec llama 5977d27c4cf5
 # generator 1c4a0e99af2e
 # templates c1474951be7b
 # body ea2e41472544

@@ -3,7 +3,7 @@
 # adapter Exaone4ArchitectureAdapter for Exaone4ForCausalLM
 # spec exaone4 303c43a433ae
 # spec olmo2 41b1838a2380
-# spec llama 2bdede56ac67
+# spec llama 5977d27c4cf5
 # generator 1c4a0e99af2e
 # templates c1474951be7b
 # body 6240c2fef3ca

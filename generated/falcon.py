@@ -5,7 +5,7 @@
 # spec gpt_neox 83b75160abfd
 # spec starcoder2 4c001e4e5c27
 # spec mistral bf4b9af3d637
-# spec llama 2bdede56ac67
+# spec llama 5977d27c4cf5
 # generator 1c4a0e99af2e
 # templates c1474951be7b
 # body dafa2bede346

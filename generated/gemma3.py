@@ -4,7 +4,7 @@
 # spec gemma3 0f38ad206e79
 # spec gemma2 23b477ce69f2
 # spec gemma 670be2fbe33c
-# spec llama 2bdede56ac67
+# spec llama 5977d27c4cf5
 # generator 1c4a0e99af2e
 # templates c1474951be7b
 # body a7eb0af72bd1

@@ -3,7 +3,7 @@
 # adapter Glm4ArchitectureAdapter for Glm4ForCausalLM
 # spec glm4 e0e8c8e52b9e
 # spec glm efee1772a08d
-# spec llama 2bdede56ac67
+# spec llama 5977d27c4cf5
 # generator 1c4a0e99af2e
 # templates c1474951be7b
 # body dcea27a08476

@@ -3,7 +3,7 @@
 # adapter HunYuanMoEV1ArchitectureAdapter for HunYuanMoEV1ForCausalLM
 # spec hunyuan_v1_moe dbb49c86ef84
 # spec hunyuan_v1_dense af52133a5f5e
-# spec llama 2bdede56ac67
+# spec llama 5977d27c4cf5
 # generator 1c4a0e99af2e
 # templates c1474951be7b
 # body 3a4e40c8a61a

@@ -3,7 +3,7 @@
 # adapter MinistralArchitectureAdapter for MinistralForCausalLM
 # spec ministral aa7a3fb1ee7d
 # spec mistral bf4b9af3d637
-# spec llama 2bdede56ac67
+# spec llama 5977d27c4cf5
 # generator 1c4a0e99af2e
 # templates c1474951be7b
 # body a8355be43cd3

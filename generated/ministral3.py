@@ -3,7 +3,7 @@
 # adapter Ministral3ArchitectureAdapter for Ministral3ForCausalLM
 # spec ministral3 b32ff03d1d5f
 # spec mistral bf4b9af3d637
-# spec llama 2bdede56ac67
+# spec llama 5977d27c4cf5
 # generator 1c4a0e99af2e
 # templates c1474951be7b
 # body 832fb4186e38

@@ -3,7 +3,7 @@
 # adapter MixtralArchitectureAdapter for MixtralForCausalLM
 # spec mixtral 915f761defd5
 # spec mistral bf4b9af3d637
-# spec llama 2bdede56ac67
+# spec llama 5977d27c4cf5
 # generator 1c4a0e99af2e
 # templates c1474951be7b
 # body e8e38017ae33

@@ -4,7 +4,7 @@
 # spec nemotron bbc0e72b4ae6
 # spec jais2 c838c06bf272
 # spec arcee 4d9662f4c1d9
-# spec llama 2bdede56ac67
+# spec llama 5977d27c4cf5
 # generator 1c4a0e99af2e
 # templates c1474951be7b
 # body 769cc91a8f55

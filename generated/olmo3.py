@@ -3,7 +3,7 @@
 # adapter Olmo3ArchitectureAdapter for Olmo3ForCausalLM
 # spec olmo3 76c51a2a97c9
 # spec olmo2 41b1838a2380
-# spec llama 2bdede56ac67
+# spec llama 5977d27c4cf5
 # generator 1c4a0e99af2e
 # templates c1474951be7b
 # body 64d20ef8966c

@@ -3,7 +3,7 @@
 # adapter Phi3ArchitectureAdapter for Phi3ForCausalLM
 # spec phi3 43cd912087f0
 # spec mistral bf4b9af3d637
-# spec llama 2bdede56ac67
+# spec llama 5977d27c4cf5
 # generator 1c4a0e99af2e
 # templates c1474951be7b
 # body a788942bc689

@@ -4,7 +4,7 @@
 # spec phimoe d8a42709b6f9
 # spec mixtral 915f761defd5
 # spec mistral bf4b9af3d637
-# spec llama 2bdede56ac67
+# spec llama 5977d27c4cf5
 # generator 1c4a0e99af2e
 # templates c1474951be7b
 # body 4705129ee715

@@ -52,7 +52,7 @@ def _left_to_hf(world: World, spec: Spec) -> bool:
 
 _LIMITS = (
     Limit(
-        ("claims.block", "hooks.identities"),
+        ("claims.block", "hooks.identities", "use.attributed"),
         "Parameters of the block act on the residual stream, and no facet describes how.",
         _opaque_block,
     ),

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from adaptergen.verify.document import read_records
+from adaptergen.verify.record import Status
 from tests.environments import overlay, python
 
 SAELENS = (
@@ -47,6 +48,11 @@ def test_adapters_are_right_there_or_refuse(tmp_path: Path) -> None:
     records = {record.spec: record for record in read_records(str(report))}
     assert sorted(records) == sorted(specs)
     assert {record.versions["transformer_lens"] for record in records.values()} == {"3.9.0"}
-    assert [name for name in specs if not records[name].passed] == ["cohere"]
+    failed = {
+        name: {r.check for r in records[name].results if r.status is Status.FAILED}
+        for name in specs[:-1]
+    }
+    # TransformerLens 3.9 does not wrap models whose weights are loaded as layers run.
+    assert failed == {name: {"use.offloaded"} for name in specs[:-1]}
     messages = [result.message for result in records["cohere"].results]
     assert any("does not know rotary_interleaved_cos_sin" in message for message in messages)

@@ -27,6 +27,7 @@ UNMAPPED = {"boot.mapping", "boot.bridge", "gradient.parameters"}
 ON_5_9 = {
     "aria_text": {"weights.folding"},
     "deepseek_v2": {"claims.mlp"},
+    "ernie4_5_moe": {"use.wrapped_twice"},
     # Its routers return logits alone, and which tokens half precision sends elsewhere is not seen.
     "glm4_moe": {"precision.float16"},
     "gpt_neox": {"claims.named", "claims.paths", "claims.blocks", "claims.parameters"}

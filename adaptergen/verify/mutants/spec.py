@@ -34,7 +34,9 @@ __all__ = ["INSTEAD", "attention", "changed", "changes", "mlp"]
 def _spec(spec: Spec, world: World) -> Iterator[Change]:
     yield from renamed(world)
     other = "GPT2LMHeadModel"
-    yield Change("architecture.other", f"architecture is {other}", {"architecture": other})
+    # Of a module, it would change no more than the names of its classes.
+    renamed_spec = {"architecture": other, "class_prefix": spec.prefix}
+    yield Change("architecture.other", f"architecture is {other}", renamed_spec)
     other = "gpt2"
     yield Change("model_type.other", f"model_type is {other}", {"model_type": other})
     if spec.refused:
