@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from adaptergen.spec.compare import semantic_differences
 from adaptergen.spec.facet import Facet, Word
+from adaptergen.spec.leaves import keys_named
 from adaptergen.spec.model import Spec
 from adaptergen.spec.values import Decided
 from adaptergen.spec.verification import Verification
@@ -163,7 +164,8 @@ def deciding_keys(world: World) -> list[str]:
     """Boolean config keys that claims name, and one that decides something else."""
     settings = world.hf.config.to_dict()
     boolean = [key for key, value in settings.items() if isinstance(value, bool)]
-    named = [key for key in boolean if f"'{key}'" in repr(world.spec.model_dump())]
+    claimed = keys_named(world.spec)
+    named = [key for key in boolean if key in claimed]
     return [*named, *[key for key in boolean if key not in named][:1]]
 
 
