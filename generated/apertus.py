@@ -3,7 +3,7 @@
 # adapter ApertusArchitectureAdapter for ApertusForCausalLM
 # spec apertus 94bbe6edc022
 # spec llama 5977d27c4cf5
-# generator 1c4a0e99af2e
+# generator 1ebea7dd9857
 # templates c1474951be7b
 # body 4f7eaadc9ad9
 """Apertus architecture adapter.

@@ -4,7 +4,7 @@
 # spec cohere2 ef3831e334c6
 # spec cohere 92951a7d0129
 # spec llama 5977d27c4cf5
-# generator 1c4a0e99af2e
+# generator 1ebea7dd9857
 # templates c1474951be7b
 # body e61baffba0ee
 """Cohere2 architecture adapter.

@@ -4,7 +4,7 @@
 # spec flex_olmo 0f36772fc081
 # spec olmo2 41b1838a2380
 # spec llama 5977d27c4cf5
-# generator 1c4a0e99af2e
+# generator 1ebea7dd9857
 # templates c1474951be7b
 # body c9f2ea3961a8
 """FlexOlmo architecture adapter.

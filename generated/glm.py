@@ -3,7 +3,7 @@
 # adapter GlmArchitectureAdapter for GlmForCausalLM
 # spec glm efee1772a08d
 # spec llama 5977d27c4cf5
-# generator 1c4a0e99af2e
+# generator 1ebea7dd9857
 # templates c1474951be7b
 # body 3d85c8d79eb4
 """Glm architecture adapter.

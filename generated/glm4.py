@@ -4,7 +4,7 @@
 # spec glm4 e0e8c8e52b9e
 # spec glm efee1772a08d
 # spec llama 5977d27c4cf5
-# generator 1c4a0e99af2e
+# generator 1ebea7dd9857
 # templates c1474951be7b
 # body dcea27a08476
 """Glm4 architecture adapter.

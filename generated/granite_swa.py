@@ -4,7 +4,7 @@
 # spec granite_swa 1482bd421b24
 # spec granite d19f9f6e1dda
 # spec llama 5977d27c4cf5
-# generator 1c4a0e99af2e
+# generator 1ebea7dd9857
 # templates c1474951be7b
 # body 5432c85a35b5
 """GraniteSWA architecture adapter.

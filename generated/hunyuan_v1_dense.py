@@ -3,7 +3,7 @@
 # adapter HunYuanDenseV1ArchitectureAdapter for HunYuanDenseV1ForCausalLM
 # spec hunyuan_v1_dense af52133a5f5e
 # spec llama 5977d27c4cf5
-# generator 1c4a0e99af2e
+# generator 1ebea7dd9857
 # templates c1474951be7b
 # body de5ecb3067c3
 """HunYuanDenseV1 architecture adapter.

@@ -2,7 +2,7 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter LlamaArchitectureAdapter for LlamaForCausalLM
 # spec llama 5977d27c4cf5
-# generator 1c4a0e99af2e
+# generator 1ebea7dd9857
 # templates c1474951be7b
 # body 416c5088adc0
 """Llama architecture adapter.

@@ -5,7 +5,7 @@
 # spec mixtral 915f761defd5
 # spec mistral bf4b9af3d637
 # spec llama 5977d27c4cf5
-# generator 1c4a0e99af2e
+# generator 1ebea7dd9857
 # templates c1474951be7b
 # body fc4c96ac2788
 """MiniMaxM2 architecture adapter.

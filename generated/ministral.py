@@ -4,7 +4,7 @@
 # spec ministral aa7a3fb1ee7d
 # spec mistral bf4b9af3d637
 # spec llama 5977d27c4cf5
-# generator 1c4a0e99af2e
+# generator 1ebea7dd9857
 # templates c1474951be7b
 # body a8355be43cd3
 """Ministral architecture adapter.

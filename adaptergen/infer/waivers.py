@@ -19,9 +19,9 @@ from adaptergen.spec.processing import Valid
 from adaptergen.verify import probe
 from adaptergen.verify.call import Call
 from adaptergen.verify.check import ROUNDED
-from adaptergen.verify.checks.claims_fields import effect, moves
-from adaptergen.verify.perturb import shown
-from adaptergen.verify.structure import structure
+from adaptergen.verify.checks.claims_fields import effect
+from adaptergen.verify.perturb import moves, shown
+from adaptergen.verify.structure import reshapes
 from adaptergen.verify.subject import Subject
 
 
@@ -77,7 +77,7 @@ def _wrong(world: World, spec: Spec, subject: Subject, changes: dict[str, Any]) 
     other = world.under(changes)
     if other is None:
         return ""
-    if structure(world.hf, changes).shapes != structure(world.hf, {}).shapes:
+    if reshapes(world.hf, changes):
         return "HF's parameters are others, which no facet describes."
     moved = Subject(spec, subject.module_path, changes, other.hf, thrifty=True)
     difference = apart(moved)

@@ -51,11 +51,16 @@ def leaves(spec: Spec) -> Iterator[Leaf]:
         yield from _of_field(field, getattr(spec, name), at)
 
 
+def claims(spec: Spec) -> Iterator[Leaf]:
+    """The leaves that say something of the architecture."""
+    return (leaf for leaf in leaves(spec) if not leaf.claim.startswith(_NO_CLAIMS))
+
+
 def keys_named(spec: Spec) -> dict[str, str]:
     """The HF config keys that claims name, each with the first of these claims."""
     found: dict[str, str] = {}
-    for leaf in leaves(spec):
-        if leaf.denotes is Denotes.KEY and not leaf.claim.startswith(_NO_CLAIMS):
+    for leaf in claims(spec):
+        if leaf.denotes is Denotes.KEY:
             found.setdefault(leaf.value, leaf.claim)
     return found
 

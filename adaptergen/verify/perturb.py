@@ -54,6 +54,12 @@ def perturbations(config: Any) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield field, {field: other}
 
 
+def moves(config: Any) -> dict[str, list[dict[str, Any]]]:
+    """The settings that move each config key alone."""
+    found = itertools.groupby(perturbations(config), key=lambda move: move[0])
+    return {key: [changes for _, changes in group] for key, group in found}
+
+
 def is_common(field: str) -> bool:
     """Whether every HF config has the field, so that it says nothing of an architecture."""
     return field in _common_fields()

@@ -65,6 +65,15 @@ def _build(hf: HfModel, changes: dict[str, Any]) -> Structure:
     return Structure(config, shapes, identities, changes, parts)
 
 
+def reshapes(hf: HfModel, changes: Mapping[str, Any]) -> bool:
+    """Whether parameters have other names or shapes under a change.
+
+    Raises:
+        UnavailableError: if HF refuses this config.
+    """
+    return structure(hf, changes).shapes != structure(hf, {}).shapes
+
+
 def runs(hf: HfModel, changes: Mapping[str, Any]) -> bool:
     """Whether HF runs the model of a config; some it builds and then cannot run."""
 

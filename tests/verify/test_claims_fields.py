@@ -7,6 +7,7 @@ import pytest
 from adaptergen.spec.leaves import keys_named
 from adaptergen.spec.load import Loader
 from adaptergen.verify.checks import claims_fields
+from adaptergen.verify.perturb import moves
 from adaptergen.verify.running import run_checks
 from adaptergen.verify.subject import Subject
 from tests.verify.conftest import ROOT, changed, hf_model, load, module_of
@@ -97,5 +98,5 @@ def test_a_key_that_only_positions_are_computed_from_needs_no_waiver_of_its_own(
     subject = Subject(spec, module_of(name), overrides)
     (result,) = run_checks(subject, [claims_fields.config])
     assert result.problems == ()
-    moved = claims_fields.moves(subject.hf.config)[key]
+    moved = moves(subject.hf.config)[key]
     assert any(claims_fields.effect(subject, change) for change in moved)

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Set
-from itertools import groupby
 from typing import Any
 
 from adaptergen.spec.attention import HeadedAttention, ReimplementedAttention
@@ -14,11 +13,10 @@ from adaptergen.verify.checks.claims_config import width_facts
 from adaptergen.verify.checks.claims_positions import rope_layers, window
 from adaptergen.verify.declared import parameters
 from adaptergen.verify.heads import headed
-from adaptergen.verify.hf import HfModel
 from adaptergen.verify.layers import rotation_claimed, windows_claimed
 from adaptergen.verify.once import UnavailableError
-from adaptergen.verify.perturb import is_common, perturbations, shown
-from adaptergen.verify.structure import Structure, runs, structure
+from adaptergen.verify.perturb import is_common, moves, shown
+from adaptergen.verify.structure import Structure, reshapes, runs, structure
 from adaptergen.verify.subject import Subject
 from adaptergen.verify.versions import exceptions_apply
 
@@ -90,12 +88,6 @@ def _behind_layouts(subject: Subject, known: Collection[str]) -> Iterator[Fact]:
             yield Fact(not said, text, claim=f"layouts.{i}")
 
 
-def moves(config: Any) -> dict[str, list[dict[str, Any]]]:
-    """The settings that move each config key alone."""
-    found = groupby(perturbations(config), key=lambda move: move[0])
-    return {key: [changes for _, changes in group] for key, group in found}
-
-
 def _constants(spec: Spec) -> dict[str, str | None]:
     """Claims that do nothing but name a config key, which must then have an effect."""
     return {"norm.eps": spec.norm.eps, "mlp.act": spec.mlp.act}
@@ -107,7 +99,7 @@ def effect(subject: Subject, changes: Mapping[str, Any]) -> str:
     before = hf.seen.logits
     try:
         built = structure(hf, changes)
-        if _reshapes(hf, changes):
+        if reshapes(hf, changes):
             described = _described(subject, built) or not _described(subject, structure(hf, {}))
             return "" if described else f"with {setting} HF's parameters change"
         moved, batch = _moved(subject, changes), hf.batch(hf.length)
@@ -121,15 +113,10 @@ def effect(subject: Subject, changes: Mapping[str, Any]) -> str:
     return "" if explained else f"HF's output changes with {setting}"
 
 
-def _reshapes(hf: HfModel, changes: Mapping[str, Any]) -> bool:
-    """Whether parameters have other names or shapes under a change."""
-    return structure(hf, changes).shapes != structure(hf, {}).shapes
-
-
 def _respells(subject: Subject, changes: Mapping[str, Any], known: Set[str]) -> bool:
     """Whether a change does nothing but change keys that are known, as old names of keys do."""
     hf, before = subject.hf, subject.hf.config.to_dict()
-    if _reshapes(hf, changes):
+    if reshapes(hf, changes):
         return False
     moved, batch = _moved(subject, changes).hf, hf.batch(hf.length)
     after = moved.config.to_dict()
@@ -156,7 +143,7 @@ def _positions_as_claimed(moved: Subject) -> bool:
 def _acts_through_positions(subject: Subject, changes: Mapping[str, Any]) -> bool:
     """Whether HF computes the same under a change if handed the cosines and sines of before."""
     hf, rotary = subject.hf, subject.spec.paths.rotary
-    if rotary is None or _reshapes(hf, changes) or hf.seen.runs[rotary] != 1:
+    if rotary is None or reshapes(hf, changes) or hf.seen.runs[rotary] != 1:
         return False
     before, moved = hf.call(rotary).output, _moved(subject, changes).hf
     with probe.editing(moved, {rotary: lambda _: before}):

@@ -10,8 +10,8 @@ from adaptergen.verify.check import Evidence, Fact, check
 from adaptergen.verify.declared import conditions
 from adaptergen.verify.hf import HfModel, hf_config
 from adaptergen.verify.once import UnavailableError
-from adaptergen.verify.perturb import perturbations
-from adaptergen.verify.structure import structure
+from adaptergen.verify.perturb import moves
+from adaptergen.verify.structure import reshapes, structure
 from adaptergen.verify.subject import Subject
 
 _SHOWN = 8
@@ -66,9 +66,9 @@ def has_key(hf: HfModel, key: str) -> bool:
 
 
 def _shapes_depend(hf: HfModel, key: str) -> bool:
-    for changes in (changes for field, changes in perturbations(hf.config) if field == key):
+    for changes in moves(hf.config).get(key, ()):
         with suppress(UnavailableError):
-            if structure(hf, changes).shapes != structure(hf, {}).shapes:
+            if reshapes(hf, changes):
                 return True
     return False
 

@@ -29,11 +29,10 @@ from adaptergen.verify.checks import (
     weights,
 )
 from adaptergen.verify.checks.claims_config import head_settings
-from adaptergen.verify.checks.claims_fields import moves
 from adaptergen.verify.checks.kept import kept_alone
 from adaptergen.verify.declared import biases, conditions
 from adaptergen.verify.once import UnavailableError, one_line
-from adaptergen.verify.perturb import shown
+from adaptergen.verify.perturb import moves, shown
 from adaptergen.verify.probe import changed
 from adaptergen.verify.subject import Subject
 

@@ -5,23 +5,21 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from adaptergen.spec.leaves import Leaf, leaves
+from adaptergen.spec.leaves import Leaf, claims
 from adaptergen.spec.model import Spec
 from adaptergen.spec.values import Denotes
 from adaptergen.verify.mutants.change import Change, World, changed
 
 # Nothing in HF is called so.
 _NOWHERE = "nosuch"
-# What verification is told claims nothing.
-_NO_CLAIMS = ("tiny.", "verification.")
 # Types of values that a config, or an attribute that a spec may name, can have.
 _PLAIN = (bool, int, float, str, type(None))
 
 
 def renamed(world: World) -> Iterator[Change]:
     """Two changes of each name; one where HF has nothing else that it could be taken for."""
-    for leaf in leaves(world.spec):
-        if leaf.denotes is None or leaf.claim.startswith(_NO_CLAIMS):
+    for leaf in claims(world.spec):
+        if leaf.denotes is None:
             continue
         yield _renamed(leaf, "nowhere", _NOWHERE, world.spec)
         for other in _others(leaf, world):
