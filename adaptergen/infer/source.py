@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import transformers
-from transformers import AutoConfig, GenerationMixin, PreTrainedModel
+from transformers import CONFIG_MAPPING, AutoConfig, GenerationMixin, PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from adaptergen.errors import Unusable, did_you_mean, failure
 from adaptergen.verify.code import load_code
 from adaptergen.verify.hf import hf_class
-from adaptergen.verify.once import MissingError, one_line
+from adaptergen.verify.once import one_line
 from adaptergen.verify.spelling import respelled
 
 # Keys of a config that say nothing of how the model computes.
@@ -95,10 +95,24 @@ def _named(path: str, values: dict[str, Any]) -> str:
     if not isinstance(names, list) or not names or not isinstance(names[0], str):
         raise failure(path, "names no architecture", "its key 'architectures' holds class names")
     try:
-        hf_class(names[0])
-    except MissingError as error:
-        raise failure(path, str(error)) from None
-    return names[0]
+        return _known_class(names[0])
+    except Unusable as error:
+        related = _class_of_another(values.get("model_type"))
+        if related is None:
+            raise failure(path, str(error)) from None
+        return related
+
+
+def _class_of_another(model_type: Any) -> str | None:
+    """The class of another type that HF computes this type with, as EXAONE 3 with Llama's."""
+    if model_type not in CONFIG_MAPPING or not _is_known({"model_type": model_type}):
+        return None
+    own: Any = CONFIG_MAPPING[model_type]
+    usual: Any = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[model_type]
+    architecture: str = usual if isinstance(usual, str) else usual[0]
+    # A config of several models, text among them, has the class of its text model.
+    alike = own.sub_configs or hf_class(architecture).config_class is own
+    return None if alike else architecture
 
 
 def _own_values(path: str, architecture: str, values: dict[str, Any]) -> dict[str, Any]:
@@ -106,6 +120,10 @@ def _own_values(path: str, architecture: str, values: dict[str, Any]) -> dict[st
     cls = hf_class(architecture).config_class
     given = {key: value for key, value in values.items() if key not in _ABOUT}
     try:
+        if _class_of_another(values.get("model_type")) == architecture:
+            # The type has names and values of its own, which its config says in HF's usual ones.
+            own = CONFIG_MAPPING[values["model_type"]](**deepcopy(given)).to_dict()
+            given = {key: value for key, value in own.items() if key not in _ABOUT}
         told = respelled(architecture, given)
         config, usual = cls(**deepcopy(told)).to_dict(), cls().to_dict()
     except Exception as error:
@@ -121,11 +139,10 @@ def _hub(name: str, trusted: bool) -> Source:
     except Exception as error:
         hint = "give a class, a config.json, a folder or a hub id"
         raise Unusable(f"{name}: {one_line(error)}", hint) from None
-    names = config.architectures or []
-    if not names:
-        raise Unusable(f"the config of {name} names no architecture")
     if trusted and getattr(config, "auto_map", None):
         from huggingface_hub import snapshot_download
 
         return _folder(snapshot_download(name, allow_patterns=["*.py", "*.json"]), trusted)
-    return Source(_known_class(names[0]), _own_values(name, names[0], config.to_dict()))
+    values = config.to_dict()
+    architecture = _named(name, values)
+    return Source(architecture, _own_values(name, architecture, values))

@@ -12,7 +12,7 @@ from adaptergen.errors import Unusable
 from adaptergen.infer.sizes import HEAD, LAYERS, large, sizes
 from adaptergen.infer.world import World
 from adaptergen.verify.hf import hf_class, window_settings
-from adaptergen.verify.once import UnavailableError
+from adaptergen.verify.once import MissingError, UnavailableError
 from adaptergen.verify.spelling import respelled
 
 _WINDOW = 8
@@ -48,6 +48,11 @@ def shrunk(architecture: str, given: Mapping[str, Any], fixed: Mapping[str, Any]
                 said = f"{architecture}: even a small model takes more memory than there is"
                 raise Unusable(said, f"--memory allows more, or {_hint(config)}") from None
             reasons.append(error.reason)
+        except MissingError as error:
+            said = f"no spec can say what {architecture} is: {error}"
+            raise Unusable(
+                said, "layers that run in a loop, or in turns, have no adapter"
+            ) from None
     raise Unusable(f"no small model of {architecture}: {reasons[0]}", _hint(config))
 
 

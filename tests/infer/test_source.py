@@ -59,7 +59,9 @@ def test_what_is_no_model_class_is_refused(name: str) -> None:
         ({"model_type": "llama"}, "names no architecture"),
         ({**LLAMA, "architectures": []}, "names no architecture"),
         ({**LLAMA, "architectures": [1]}, "names no architecture"),
-        ({**LLAMA, "architectures": ["NoSuchForCausalLM"]}, "has no NoSuchForCausalLM"),
+        ({**LLAMA, "architectures": ["NoSuchForCausalLM"]}, "has no model class NoSuch"),
+        ({**LLAMA, "architectures": ["pipeline"]}, "has no model class pipeline"),
+        ({**LLAMA, "architectures": ["CLIPModel"]}, "CLIPModel is no language model"),
         ({**LLAMA, **OWN_CODE, "model_type": "mine"}, "the model has modelling code of its own"),
         ({**LLAMA, "hidden_size": "wide"}, "LlamaConfig refuses it"),
     ],
@@ -162,6 +164,40 @@ def test_class_that_hf_has_itself_is_taken_unless_own_code_is_trusted(tmp_path: 
     assert not ran.exists()
     with pytest.raises(Failure, match="its auto_map has no AutoConfig"):
         meant(tmp_path, trusted=True)
+
+
+@pytest.mark.parametrize(
+    ("own", "values", "architecture", "given"),
+    [
+        (
+            {"model_type": "exaone", "architectures": ["ExaoneForCausalLM"]},
+            {"num_layers": 30, "layer_norm_epsilon": 1e-3, "hidden_size": 4096},
+            "LlamaForCausalLM",
+            {"num_hidden_layers": 30, "rms_norm_eps": 1e-3, "num_key_value_heads": 8},
+        ),
+        (
+            {"model_type": "sarvam_moe", "architectures": ["SarvamMoEForCausalLM"]},
+            {"rms_norm_eps": 1e-3},
+            "Glm4MoeForCausalLM",
+            {"rms_norm_eps": 1e-3},
+        ),
+    ],
+)
+def test_a_type_that_hf_computes_with_the_class_of_another_is_that_class(
+    tmp_path: Path,
+    own: dict[str, Any],
+    values: dict[str, Any],
+    architecture: str,
+    given: dict[str, Any],
+) -> None:
+    found = meant(written(tmp_path, {**own, **OWN_CODE, **values}))
+    assert found.architecture == architecture
+    assert found.given.items() >= given.items()
+
+
+def test_a_model_whose_layers_run_more_than_once_is_refused_for_that() -> None:
+    with pytest.raises(Unusable, match="no list of modules that each run once"):
+        shrunk("DoryForCausalLM", {}, {})
 
 
 def test_broken_remote_code_is_reported(tmp_path: Path) -> None:
