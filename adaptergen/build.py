@@ -16,7 +16,8 @@ from adaptergen.stamp import Stamp
 if TYPE_CHECKING:
     from adaptergen.render import Renderer
 
-_GENERATOR_PARTS = ("spec", "render")
+# Besides templates, what decides the text of a module.
+_GENERATOR_FOLDERS = ("spec", "render")
 
 
 class Change(NamedTuple):
@@ -59,11 +60,9 @@ class Build:
         self.targets = [self._target(path) for path in specs]
         self._digests: dict[str, str] = {}
         self._output = Output(project.output)
-        package = os.path.dirname(os.path.abspath(__file__))
-        generator = [os.path.join(package, part) for part in _GENERATOR_PARTS]
         self._templates = project.template_folders()
         self._common = (
-            ("generator", "", stamp.digest_folders(generator, ".py")),
+            ("generator", "", _digest_generator()),
             ("templates", "", stamp.digest_folders(self._templates, ".j2")),
         )
 
@@ -161,7 +160,7 @@ class Build:
     def _support(self) -> dict[str, str]:
         """The modules that adapters import, and their paths."""
         return {
-            name: os.path.join(self.project.output, support.file(name)) for name in support.NAMES
+            name: os.path.join(self.project.output, support.file(name)) for name in support.MODULES
         }
 
     def _support_stamp(self, name: str) -> Stamp:
@@ -257,6 +256,13 @@ class Build:
         """Why a file is not what its stamp should be; empty if it is."""
         found = self._output.state(path)
         return found if isinstance(found, str) else _difference(found, expected)
+
+
+def _digest_generator() -> str:
+    package = os.path.dirname(os.path.abspath(__file__))
+    folders = [os.path.join(package, name) for name in _GENERATOR_FOLDERS]
+    modules = "".join(f"{name} {names}" for name, names in support.MODULES.items())
+    return stamp.digest([modules.encode(), stamp.digest_folders(folders, ".py").encode()])
 
 
 def _finish(drafts: Sequence[Draft]) -> dict[str, str]:

@@ -7,6 +7,7 @@ from keyword import iskeyword
 from adaptergen.errors import Diagnostic, Failure, Unusable, did_you_mean, failure, shown_path
 from adaptergen.project import Project
 from adaptergen.spec.files import ENDING, find_spec, spec_files, spec_name
+from adaptergen.support import MODULES
 
 
 def select_spec(project: Project, argument: str) -> str:
@@ -43,7 +44,7 @@ def select_specs(project: Project, arguments: Sequence[str]) -> list[str]:
         other = by_name.setdefault(spec_name(path), path)
         if other != path:
             mistakes.append(Diagnostic(path, 0, 0, f"has the same name as {shown_path(other)}"))
-        mistakes += _misnamed(path)
+        mistakes += misnamed(path)
     if mistakes:
         raise Failure(mistakes)
     return paths
@@ -72,16 +73,19 @@ def _no_spec(project: Project, argument: str) -> Unusable:
     return Unusable(f"no such spec: {shown}", hint)
 
 
-def _misnamed(path: str) -> Iterable[Diagnostic]:
-    """A spec's file name becomes a Python module's."""
+def misnamed(path: str) -> Iterable[Diagnostic]:
+    """What is wrong with a spec's file name, which becomes a Python module's."""
     name, ending = os.path.splitext(os.path.basename(path))
     if ending != ENDING:
         yield Diagnostic(path, 0, 0, f"a spec's file ends in {ENDING}")
     elif not _is_module_name(name):
         hint = "it becomes a module: lower-case letters, digits and underscores"
         yield Diagnostic(path, 0, 0, f"'{name}' is not a name for a spec", hint)
+    elif name in MODULES:
+        hint = "adapters import a module of that name, which stands beside them"
+        yield Diagnostic(path, 0, 0, f"'{name}' is not a name for a spec", hint)
 
 
 def _is_module_name(name: str) -> bool:
     plain = name.isascii() and name.isidentifier() and not name.startswith("_")
-    return plain and not iskeyword(name)
+    return plain and name.islower() and not iskeyword(name)

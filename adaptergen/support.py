@@ -1,6 +1,18 @@
 """The modules beside generated adapters that they import, so that none repeats what those hold."""
 
-NAMES = ("base_adapter", "hook_aware", "joint")
+# By module, the names that templates of adapters may use.
+MODULES = {
+    "base_adapter": ("BaseAdapter",),
+    "hook_aware": ("LinearBridge", "NormalizationBridge", "RMSNormalizationBridge"),
+    "joint": ("Joint", "JointGatedMLPBridge", "PartBridge"),
+    "attention": (
+        "HookAwareAttentionBridge",
+        "MLAAttentionBridge",
+        "PositionEmbeddingsAttentionBridge",
+    ),
+    "routing": ("MoERouterBridge",),
+    "multipliers": ("EmbeddingBridge", "ScaledLogitsAdapter", "ScaledResidualBlockBridge"),
+}
 
 
 def file(name: str) -> str:
@@ -13,4 +25,4 @@ def source(name: str) -> str:
     return f"{file(name)}.j2"
 
 
-FILES = tuple(map(file, NAMES))
+FILES = tuple(map(file, MODULES))

@@ -3,9 +3,9 @@
 # adapter ApertusArchitectureAdapter for ApertusForCausalLM
 # spec apertus 94bbe6edc022
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body 4f7eaadc9ad9
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body 2dcaf42e6415
 """Apertus architecture adapter.
 
 Llama-family decoder with query and key norms, whose MLP has no gate and a learned xIELU.
@@ -22,13 +22,10 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
-)
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .multipliers import EmbeddingBridge
 
 
 class ApertusArchitectureAdapter(BaseAdapter):

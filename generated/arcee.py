@@ -3,9 +3,9 @@
 # adapter ArceeArchitectureAdapter for ArceeForCausalLM
 # spec arcee 4d9662f4c1d9
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body 85e2b10a7daa
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body feceb61a3816
 """Arcee architecture adapter.
 
 Llama-family decoder whose MLP has no gate and squares its ReLU.
@@ -22,13 +22,10 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
-)
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .multipliers import EmbeddingBridge
 
 
 class ArceeArchitectureAdapter(BaseAdapter):

@@ -3,9 +3,9 @@
 # adapter AriaTextArchitectureAdapter for AriaTextForCausalLM
 # spec aria_text 89f0934dcc2f
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body ba595b5e0a40
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body a632ecb3dc14
 """AriaText architecture adapter.
 
 Llama-family decoder with a mixture of experts beside one for every token.
@@ -23,14 +23,11 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    MoERouterBridge,
-    RMSNormalizationBridge,
-)
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .multipliers import EmbeddingBridge
+from .routing import MoERouterBridge
 
 
 class AriaTextArchitectureAdapter(BaseAdapter):

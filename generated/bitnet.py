@@ -3,9 +3,9 @@
 # adapter BitNetArchitectureAdapter for BitNetForCausalLM
 # spec bitnet 0dd08443301e
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body f4e3fe4b32a6
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body 44b7253b631d
 """BitNet architecture adapter.
 
 Llama-family decoder with further norms before the output projections.
@@ -23,13 +23,10 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
-)
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .multipliers import EmbeddingBridge
 
 
 class _BitNetAttentionBridge(HookAwareAttentionBridge):

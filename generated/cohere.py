@@ -3,9 +3,9 @@
 # adapter CohereArchitectureAdapter for CohereForCausalLM
 # spec cohere 92951a7d0129
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body e2c667eda0ed
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body 940edb5b4518
 """Cohere architecture adapter.
 
 Parallel decoder behind one LayerNorm, with adjacent rotary pairs and scaled logits.
@@ -13,7 +13,6 @@ Parallel decoder behind one LayerNorm, with adjacent rotary pairs and scaled log
 
 from typing import Any
 
-import torch
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
 from transformer_lens.model_bridge.generalized_components import (
@@ -23,17 +22,12 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
-from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    NormalizationBridge,
-    set_for_model,
-)
+from .attention import HookAwareAttentionBridge
+from .hook_aware import LinearBridge, NormalizationBridge
+from .multipliers import EmbeddingBridge, ScaledLogitsAdapter
 
 
-class CohereArchitectureAdapter(BaseAdapter):
+class CohereArchitectureAdapter(ScaledLogitsAdapter):
     """Architecture adapter for Cohere models.
 
     - Norms: LayerNorm, without bias.
@@ -67,8 +61,8 @@ class CohereArchitectureAdapter(BaseAdapter):
     # Attention shows its pattern to hooks; asked of HF, it would have to be computed every time.
     supports_hf_output_attentions = False
 
-    # Whether the unembedding's weights have the scale of the logits.
-    _logit_scale_already_folded = False
+    # HF config key of the number that scales logits.
+    logits_multiplied_by = "logit_scale"
 
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""
@@ -170,21 +164,3 @@ class CohereArchitectureAdapter(BaseAdapter):
             ),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def preprocess_weights(self, state_dict: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """Let the unembedding itself scale the logits, for all that reads its weights."""
-        for name in ("unembed.weight", "unembed.bias"):
-            if name in state_dict and not self._logit_scale_already_folded:
-                state_dict[name] = state_dict[name] * self.cfg.logit_scale
-        return super().preprocess_weights(state_dict)
-
-    def postprocess_weights(self, bridge: Any) -> None:
-        """Take the scale out of HF's model, now that the unembedding has it."""
-        self._logit_scale_already_folded = True
-        set_for_model(bridge.original_model, "logit_scale", 1.0)
-
-    def apply_output_logits_transform(self, logits: torch.Tensor) -> torch.Tensor:
-        """Scale what the unembedding returns as HF's model does, if it does."""
-        if not self._logit_scale_already_folded:
-            logits = logits * self.cfg.logit_scale
-        return super().apply_output_logits_transform(logits)

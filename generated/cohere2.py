@@ -4,9 +4,9 @@
 # spec cohere2 ef3831e334c6
 # spec cohere 92951a7d0129
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body e61baffba0ee
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body de7ac28c051b
 """Cohere2 architecture adapter.
 
 Cohere with sliding layers that rotate, and layers that see everything and do not.
@@ -24,14 +24,9 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
-from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    NormalizationBridge,
-    set_for_model,
-)
+from .attention import HookAwareAttentionBridge
+from .hook_aware import LinearBridge, NormalizationBridge
+from .multipliers import EmbeddingBridge, ScaledLogitsAdapter
 
 
 class _Cohere2AttentionBridge(HookAwareAttentionBridge):
@@ -69,7 +64,7 @@ class _Cohere2AttentionBridge(HookAwareAttentionBridge):
         return bool(hf_attention.sliding_window)
 
 
-class Cohere2ArchitectureAdapter(BaseAdapter):
+class Cohere2ArchitectureAdapter(ScaledLogitsAdapter):
     """Architecture adapter for Cohere2 models.
 
     - Norms: LayerNorm, without bias.
@@ -103,8 +98,8 @@ class Cohere2ArchitectureAdapter(BaseAdapter):
     # Attention shows its pattern to hooks; asked of HF, it would have to be computed every time.
     supports_hf_output_attentions = False
 
-    # Whether the unembedding's weights have the scale of the logits.
-    _logit_scale_already_folded = False
+    # HF config key of the number that scales logits.
+    logits_multiplied_by = "logit_scale"
 
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""
@@ -194,21 +189,3 @@ class Cohere2ArchitectureAdapter(BaseAdapter):
             ),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def preprocess_weights(self, state_dict: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """Let the unembedding itself scale the logits, for all that reads its weights."""
-        for name in ("unembed.weight", "unembed.bias"):
-            if name in state_dict and not self._logit_scale_already_folded:
-                state_dict[name] = state_dict[name] * self.cfg.logit_scale
-        return super().preprocess_weights(state_dict)
-
-    def postprocess_weights(self, bridge: Any) -> None:
-        """Take the scale out of HF's model, now that the unembedding has it."""
-        self._logit_scale_already_folded = True
-        set_for_model(bridge.original_model, "logit_scale", 1.0)
-
-    def apply_output_logits_transform(self, logits: torch.Tensor) -> torch.Tensor:
-        """Scale what the unembedding returns as HF's model does, if it does."""
-        if not self._logit_scale_already_folded:
-            logits = logits * self.cfg.logit_scale
-        return super().apply_output_logits_transform(logits)

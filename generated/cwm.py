@@ -3,9 +3,9 @@
 # adapter CwmArchitectureAdapter for CwmForCausalLM
 # spec cwm 76d598e481a1
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body e0b01d7396ad
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body 2590186ec868
 """Cwm architecture adapter.
 
 Llama-family decoder whose layers see a sliding window or everything, layer by layer.
@@ -22,13 +22,10 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
-)
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .multipliers import EmbeddingBridge
 
 
 class CwmArchitectureAdapter(BaseAdapter):

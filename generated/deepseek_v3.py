@@ -4,9 +4,9 @@
 # spec deepseek_v3 65c463652a60
 # spec glm4_moe 3b206451b383
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body fe746ded1114
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body 112cfdfc3387
 """DeepseekV3 architecture adapter.
 
 Latent attention, and a mixture of experts behind some dense layers.
@@ -22,14 +22,11 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import MLAAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    LinearBridge,
-    MLAAttentionBridge,
-    MoERouterBridge,
-    RMSNormalizationBridge,
-)
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .multipliers import EmbeddingBridge
+from .routing import MoERouterBridge
 
 
 class DeepseekV3ArchitectureAdapter(BaseAdapter):

@@ -4,9 +4,9 @@
 # spec dots1 237122b977e7
 # spec glm4_moe 3b206451b383
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body 01e90bf8fc9a
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body bb809ad4167c
 """Dots1 architecture adapter.
 
 Qwen3's attention with a mixture of experts behind some dense layers.
@@ -24,14 +24,11 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    MoERouterBridge,
-    RMSNormalizationBridge,
-)
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .multipliers import EmbeddingBridge
+from .routing import MoERouterBridge
 
 
 class Dots1ArchitectureAdapter(BaseAdapter):

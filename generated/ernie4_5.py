@@ -3,9 +3,9 @@
 # adapter Ernie45ArchitectureAdapter for Ernie4_5ForCausalLM
 # spec ernie4_5 e2f679767681
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body 969c434c3004
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body 6a46d8312c56
 """Ernie 4.5 architecture adapter.
 
 Llama-family decoder that rotates adjacent elements, with one key for all biases.
@@ -22,13 +22,10 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
-)
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .multipliers import EmbeddingBridge
 
 
 class Ernie45ArchitectureAdapter(BaseAdapter):

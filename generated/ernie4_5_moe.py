@@ -4,9 +4,9 @@
 # spec ernie4_5_moe 6741de3f7dd2
 # spec ernie4_5 e2f679767681
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body ea2e41472544
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body 8a09ac2c60e3
 """Ernie 4.5 MoE architecture adapter.
 
 Ernie 4.5 with a mixture of experts behind some dense layers.
@@ -24,14 +24,11 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    MoERouterBridge,
-    RMSNormalizationBridge,
-)
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .multipliers import EmbeddingBridge
+from .routing import MoERouterBridge
 
 
 class Ernie45MoeArchitectureAdapter(BaseAdapter):

@@ -4,9 +4,9 @@
 # spec exaone4 303c43a433ae
 # spec olmo2 41b1838a2380
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body 6240c2fef3ca
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body 15504708dd33
 """Exaone4 architecture adapter.
 
 Norms on outputs, query and key norms, and layers that see everything and do not rotate.
@@ -24,13 +24,10 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
-)
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .multipliers import EmbeddingBridge
 
 
 class _Exaone4AttentionBridge(HookAwareAttentionBridge):

@@ -6,9 +6,9 @@
 # spec starcoder2 4c001e4e5c27
 # spec mistral bf4b9af3d637
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body dafa2bede346
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body 5cc9b37f1476
 """Falcon architecture adapter.
 
 Parallel decoder with one projection for queries, keys and values, in three layouts.
@@ -27,17 +27,11 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import PositionEmbeddingsAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    LinearBridge,
-    NormalizationBridge,
-    PositionEmbeddingsAttentionBridge,
-)
-from .joint import (
-    Joint,
-    PartBridge,
-)
+from .hook_aware import LinearBridge, NormalizationBridge
+from .joint import Joint, PartBridge
+from .multipliers import EmbeddingBridge
 
 
 class _FalconMLPBridge(MLPBridge):

@@ -6,9 +6,9 @@
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body d7b0cc8562d1
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body 8ab934d2ebe7
 """Flint architecture adapter.
 
 Qwen3's experts beside one for every token, sinks, and full layers that do not rotate.
@@ -27,14 +27,11 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import PositionEmbeddingsAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    LinearBridge,
-    MoERouterBridge,
-    PositionEmbeddingsAttentionBridge,
-    RMSNormalizationBridge,
-)
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .multipliers import EmbeddingBridge
+from .routing import MoERouterBridge
 
 
 class _FlintAttentionBridge(PositionEmbeddingsAttentionBridge):

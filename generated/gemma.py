@@ -3,9 +3,9 @@
 # adapter GemmaArchitectureAdapter for GemmaForCausalLM
 # spec gemma 670be2fbe33c
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body 9c61e07da83a
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body 7be8afd45dac
 """Gemma architecture adapter.
 
 Llama-family decoder whose norms multiply by 1 + weight and whose embedding is scaled.
@@ -22,13 +22,10 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
-)
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .multipliers import EmbeddingBridge
 
 
 class GemmaArchitectureAdapter(BaseAdapter):

@@ -4,9 +4,9 @@
 # spec gemma2 23b477ce69f2
 # spec gemma 670be2fbe33c
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body e91872277b77
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body cd1d194cf462
 """Gemma2 architecture adapter.
 
 Gemma with norms on both sides of attention and MLP, soft caps, and every other layer sliding.
@@ -23,13 +23,10 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import PositionEmbeddingsAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    LinearBridge,
-    PositionEmbeddingsAttentionBridge,
-    RMSNormalizationBridge,
-)
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .multipliers import EmbeddingBridge
 
 
 class Gemma2ArchitectureAdapter(BaseAdapter):

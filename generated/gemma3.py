@@ -5,9 +5,9 @@
 # spec gemma2 23b477ce69f2
 # spec gemma 670be2fbe33c
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body a7eb0af72bd1
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body ba99bc2bbabb
 """Gemma3 architecture adapter.
 
 Gemma 2 with query and key norms, and positions of another base on sliding layers.
@@ -24,13 +24,10 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
-)
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .multipliers import EmbeddingBridge
 
 
 class Gemma3ArchitectureAdapter(BaseAdapter):

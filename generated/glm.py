@@ -3,9 +3,9 @@
 # adapter GlmArchitectureAdapter for GlmForCausalLM
 # spec glm efee1772a08d
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body 3d85c8d79eb4
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body a5b989a036ea
 """Glm architecture adapter.
 
 Llama-family decoder that rotates adjacent elements of half of each head, with a fused gate.
@@ -21,18 +21,11 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
-)
-from .joint import (
-    Joint,
-    JointGatedMLPBridge,
-    PartBridge,
-)
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .joint import Joint, JointGatedMLPBridge, PartBridge
+from .multipliers import EmbeddingBridge
 
 
 class GlmArchitectureAdapter(BaseAdapter):

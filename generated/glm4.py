@@ -4,9 +4,9 @@
 # spec glm4 e0e8c8e52b9e
 # spec glm efee1772a08d
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body dcea27a08476
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body fdf2fec537b0
 """Glm4 architecture adapter.
 
 GLM with norms on both sides of attention and MLP.
@@ -22,18 +22,11 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
-)
-from .joint import (
-    Joint,
-    JointGatedMLPBridge,
-    PartBridge,
-)
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .joint import Joint, JointGatedMLPBridge, PartBridge
+from .multipliers import EmbeddingBridge
 
 
 class Glm4ArchitectureAdapter(BaseAdapter):

@@ -3,9 +3,9 @@
 # adapter Glm4MoeArchitectureAdapter for Glm4MoeForCausalLM
 # spec glm4_moe 3b206451b383
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body 2ba8f3bf4371
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body 7b7729306046
 """Glm4Moe architecture adapter.
 
 Decoder with a mixture of experts behind some dense layers, half of each head rotated.
@@ -23,14 +23,11 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    MoERouterBridge,
-    RMSNormalizationBridge,
-)
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .multipliers import EmbeddingBridge
+from .routing import MoERouterBridge
 
 
 class Glm4MoeArchitectureAdapter(BaseAdapter):

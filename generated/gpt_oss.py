@@ -3,9 +3,9 @@
 # adapter GptOssArchitectureAdapter for GptOssForCausalLM
 # spec gpt_oss 4c9e3c7594b1
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body 2d114966aef7
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body 7133395781f5
 """GptOss architecture adapter.
 
 Decoder with attention sinks, biases, every other layer sliding, and experts with biases.
@@ -22,14 +22,11 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import PositionEmbeddingsAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    LinearBridge,
-    MoERouterBridge,
-    PositionEmbeddingsAttentionBridge,
-    RMSNormalizationBridge,
-)
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .multipliers import EmbeddingBridge
+from .routing import MoERouterBridge
 
 
 class GptOssArchitectureAdapter(BaseAdapter):

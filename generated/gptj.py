@@ -6,9 +6,9 @@
 # spec starcoder2 4c001e4e5c27
 # spec mistral bf4b9af3d637
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body 16dca36e9111
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body aab627acac6d
 """GPT-J architecture adapter.
 
 Parallel decoder behind one LayerNorm, with positions rotated inside of attention.
@@ -26,11 +26,8 @@ from transformer_lens.model_bridge.generalized_components import (
 )
 
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    LinearBridge,
-    NormalizationBridge,
-)
+from .hook_aware import LinearBridge, NormalizationBridge
+from .multipliers import EmbeddingBridge
 
 
 class GPTJArchitectureAdapter(BaseAdapter):

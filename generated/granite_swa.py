@@ -4,9 +4,9 @@
 # spec granite_swa 1482bd421b24
 # spec granite d19f9f6e1dda
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body 5432c85a35b5
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body 70ffca760b9b
 """GraniteSWA architecture adapter.
 
 Granite with attention sinks, sliding layers, and a base of positions for each layer.
@@ -14,23 +14,13 @@ Granite with attention sinks, sliding layers, and a base of positions for each l
 
 from typing import Any
 
-import torch
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.generalized_components import (
-    GatedMLPBridge,
-    UnembeddingBridge,
-)
+from transformer_lens.model_bridge.generalized_components import GatedMLPBridge, UnembeddingBridge
 
-from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    LinearBridge,
-    PositionEmbeddingsAttentionBridge,
-    RMSNormalizationBridge,
-    ScaledResidualBlockBridge,
-    set_for_model,
-)
+from .attention import PositionEmbeddingsAttentionBridge
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .multipliers import EmbeddingBridge, ScaledLogitsAdapter, ScaledResidualBlockBridge
 
 
 class _GraniteSWAAttentionBridge(PositionEmbeddingsAttentionBridge):
@@ -44,7 +34,7 @@ class _GraniteSWAAttentionBridge(PositionEmbeddingsAttentionBridge):
     rope_optional = True
 
 
-class GraniteSWAArchitectureAdapter(BaseAdapter):
+class GraniteSWAArchitectureAdapter(ScaledLogitsAdapter):
     """Architecture adapter for GraniteSWA models.
 
     - Norms: RMSNorm.
@@ -78,8 +68,8 @@ class GraniteSWAArchitectureAdapter(BaseAdapter):
     - ln_final.b: RMSNorm has no bias
     """
 
-    # Whether the unembedding's weights have the scale of the logits.
-    _logit_scale_already_folded = False
+    # HF config key of the number that scales logits.
+    logits_divided_by = "logits_scaling"
 
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""
@@ -175,21 +165,3 @@ class GraniteSWAArchitectureAdapter(BaseAdapter):
         super().prepare_model(hf_model)
         # Sinks take a share of attention, so that value biases cannot be folded into b_O.
         self.supports_compatibility_mode = not hf_model.config.attention_bias
-
-    def preprocess_weights(self, state_dict: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """Let the unembedding itself scale the logits, for all that reads its weights."""
-        for name in ("unembed.weight", "unembed.bias"):
-            if name in state_dict and not self._logit_scale_already_folded:
-                state_dict[name] = state_dict[name] / self.cfg.logits_scaling
-        return super().preprocess_weights(state_dict)
-
-    def postprocess_weights(self, bridge: Any) -> None:
-        """Take the scale out of HF's model, now that the unembedding has it."""
-        self._logit_scale_already_folded = True
-        set_for_model(bridge.original_model, "logits_scaling", 1.0)
-
-    def apply_output_logits_transform(self, logits: torch.Tensor) -> torch.Tensor:
-        """Scale what the unembedding returns as HF's model does, if it does."""
-        if not self._logit_scale_already_folded:
-            logits = logits / self.cfg.logits_scaling
-        return super().apply_output_logits_transform(logits)

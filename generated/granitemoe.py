@@ -4,9 +4,9 @@
 # spec granitemoe 2e1ee7a89cc2
 # spec granite d19f9f6e1dda
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body f3fb7b718c0d
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body a4d4d41c53df
 """GraniteMoe architecture adapter.
 
 Granite with a mixture of experts in place of the MLP.
@@ -14,7 +14,6 @@ Granite with a mixture of experts in place of the MLP.
 
 from typing import Any
 
-import torch
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
 from transformer_lens.model_bridge.generalized_components import (
@@ -23,19 +22,13 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
-from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    MoERouterBridge,
-    RMSNormalizationBridge,
-    ScaledResidualBlockBridge,
-    set_for_model,
-)
+from .attention import HookAwareAttentionBridge
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .multipliers import EmbeddingBridge, ScaledLogitsAdapter, ScaledResidualBlockBridge
+from .routing import MoERouterBridge
 
 
-class GraniteMoeArchitectureAdapter(BaseAdapter):
+class GraniteMoeArchitectureAdapter(ScaledLogitsAdapter):
     """Architecture adapter for GraniteMoe models.
 
     - Norms: RMSNorm.
@@ -67,8 +60,8 @@ class GraniteMoeArchitectureAdapter(BaseAdapter):
     # Attention shows its pattern to hooks; asked of HF, it would have to be computed every time.
     supports_hf_output_attentions = False
 
-    # Whether the unembedding's weights have the scale of the logits.
-    _logit_scale_already_folded = False
+    # HF config key of the number that scales logits.
+    logits_divided_by = "logits_scaling"
 
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""
@@ -158,21 +151,3 @@ class GraniteMoeArchitectureAdapter(BaseAdapter):
             "ln_final": RMSNormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
-
-    def preprocess_weights(self, state_dict: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """Let the unembedding itself scale the logits, for all that reads its weights."""
-        for name in ("unembed.weight", "unembed.bias"):
-            if name in state_dict and not self._logit_scale_already_folded:
-                state_dict[name] = state_dict[name] / self.cfg.logits_scaling
-        return super().preprocess_weights(state_dict)
-
-    def postprocess_weights(self, bridge: Any) -> None:
-        """Take the scale out of HF's model, now that the unembedding has it."""
-        self._logit_scale_already_folded = True
-        set_for_model(bridge.original_model, "logits_scaling", 1.0)
-
-    def apply_output_logits_transform(self, logits: torch.Tensor) -> torch.Tensor:
-        """Scale what the unembedding returns as HF's model does, if it does."""
-        if not self._logit_scale_already_folded:
-            logits = logits / self.cfg.logits_scaling
-        return super().apply_output_logits_transform(logits)

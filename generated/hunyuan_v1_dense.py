@@ -3,9 +3,9 @@
 # adapter HunYuanDenseV1ArchitectureAdapter for HunYuanDenseV1ForCausalLM
 # spec hunyuan_v1_dense af52133a5f5e
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body de5ecb3067c3
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body 53e361b048b5
 """HunYuanDenseV1 architecture adapter.
 
 Llama-family decoder that normalises queries and keys after the rotation.
@@ -22,13 +22,10 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
-)
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .multipliers import EmbeddingBridge
 
 
 class HunYuanDenseV1ArchitectureAdapter(BaseAdapter):

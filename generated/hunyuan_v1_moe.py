@@ -4,9 +4,9 @@
 # spec hunyuan_v1_moe dbb49c86ef84
 # spec hunyuan_v1_dense af52133a5f5e
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body 3a4e40c8a61a
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body e87f87fc8b39
 """HunYuanMoEV1 architecture adapter.
 
 HunYuan with a mixture of experts beside an MLP for every token.
@@ -24,14 +24,11 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    MoERouterBridge,
-    RMSNormalizationBridge,
-)
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .multipliers import EmbeddingBridge
+from .routing import MoERouterBridge
 
 
 class HunYuanMoEV1ArchitectureAdapter(BaseAdapter):

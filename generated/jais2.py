@@ -4,9 +4,9 @@
 # spec jais2 c838c06bf272
 # spec arcee 4d9662f4c1d9
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body 8620b69064b4
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body 21a4de5cddcc
 """Jais2 architecture adapter.
 
 Decoder with LayerNorms and biases, whose MLP has no gate and squares its ReLU.
@@ -23,13 +23,10 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    NormalizationBridge,
-)
+from .hook_aware import LinearBridge, NormalizationBridge
+from .multipliers import EmbeddingBridge
 
 
 class Jais2ArchitectureAdapter(BaseAdapter):

@@ -2,9 +2,9 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter LlamaArchitectureAdapter for LlamaForCausalLM
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body 416c5088adc0
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body 8a655f223b5d
 """Llama architecture adapter.
 
 Pre-norm decoder with grouped-query attention, rotary positions and a gated MLP.
@@ -21,13 +21,10 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
-)
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .multipliers import EmbeddingBridge
 
 
 class LlamaArchitectureAdapter(BaseAdapter):

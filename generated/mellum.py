@@ -6,9 +6,9 @@
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body edccebcc073e
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body a7c1a8d8d87d
 """Mellum architecture adapter.
 
 Qwen3's experts, with layers that see a sliding window or everything.
@@ -25,14 +25,11 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    MoERouterBridge,
-    RMSNormalizationBridge,
-)
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .multipliers import EmbeddingBridge
+from .routing import MoERouterBridge
 
 
 class MellumArchitectureAdapter(BaseAdapter):

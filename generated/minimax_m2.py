@@ -5,9 +5,9 @@
 # spec mixtral 915f761defd5
 # spec mistral bf4b9af3d637
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body fc4c96ac2788
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body 59dbd9d0619b
 """MiniMaxM2 architecture adapter.
 
 Mixture of experts with norms of whole queries and keys, part of each head rotated.
@@ -24,14 +24,11 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    MoERouterBridge,
-    RMSNormalizationBridge,
-)
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .multipliers import EmbeddingBridge
+from .routing import MoERouterBridge
 
 
 class MiniMaxM2ArchitectureAdapter(BaseAdapter):

@@ -4,9 +4,9 @@
 # spec ministral aa7a3fb1ee7d
 # spec mistral bf4b9af3d637
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body a8355be43cd3
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body 3886ef270a9a
 """Ministral architecture adapter.
 
 Mistral whose layers see a sliding window or everything, layer by layer.
@@ -23,13 +23,10 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
-)
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .multipliers import EmbeddingBridge
 
 
 class MinistralArchitectureAdapter(BaseAdapter):

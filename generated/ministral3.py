@@ -4,9 +4,9 @@
 # spec ministral3 b32ff03d1d5f
 # spec mistral bf4b9af3d637
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body 832fb4186e38
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body 54eebbefa681
 """Ministral3 architecture adapter.
 
 Mistral with YaRN positions, whose queries grow with their position.
@@ -23,13 +23,10 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
-)
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .multipliers import EmbeddingBridge
 
 
 class Ministral3ArchitectureAdapter(BaseAdapter):

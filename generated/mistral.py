@@ -3,9 +3,9 @@
 # adapter MistralArchitectureAdapter for MistralForCausalLM
 # spec mistral bf4b9af3d637
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body ef5acb61bac1
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body bf8de4e3203e
 """Mistral architecture adapter.
 
 Llama-family decoder without biases whose layers see a sliding window.
@@ -22,13 +22,10 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
-)
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .multipliers import EmbeddingBridge
 
 
 class MistralArchitectureAdapter(BaseAdapter):

@@ -3,9 +3,9 @@
 # adapter NanoChatArchitectureAdapter for NanoChatForCausalLM
 # spec nanochat 44609d8f749c
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body fe4ee6658efd
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body 7eba6c0dc159
 """NanoChat architecture adapter.
 
 Decoder whose RMSNorms have no weight, queries and keys normed after the rotation.
@@ -23,13 +23,10 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
-)
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .multipliers import EmbeddingBridge
 
 
 class _NanoChatAttentionBridge(HookAwareAttentionBridge):

@@ -5,9 +5,9 @@
 # spec jais2 c838c06bf272
 # spec arcee 4d9662f4c1d9
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body 769cc91a8f55
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body e397c38edac9
 """Nemotron architecture adapter.
 
 Decoder with LayerNorms that multiply by 1 + weight, half of each head rotated.
@@ -24,13 +24,10 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    NormalizationBridge,
-)
+from .hook_aware import LinearBridge, NormalizationBridge
+from .multipliers import EmbeddingBridge
 
 
 class NemotronArchitectureAdapter(BaseAdapter):

@@ -3,9 +3,9 @@
 # adapter OlmoArchitectureAdapter for OlmoForCausalLM
 # spec olmo 5adb4afdca8c
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body ad810ec52432
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body 79663755fc75
 """Olmo architecture adapter.
 
 Llama-family decoder with LayerNorms that have no parameters.
@@ -22,13 +22,10 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    NormalizationBridge,
-)
+from .hook_aware import LinearBridge, NormalizationBridge
+from .multipliers import EmbeddingBridge
 
 
 class OlmoArchitectureAdapter(BaseAdapter):

@@ -3,9 +3,9 @@
 # adapter Olmo2ArchitectureAdapter for Olmo2ForCausalLM
 # spec olmo2 41b1838a2380
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body b2112101fdea
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body 3213e6f6d634
 """Olmo2 architecture adapter.
 
 Llama-family decoder that norms the outputs of attention and MLP, and whole queries and keys.
@@ -22,13 +22,10 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
-)
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .multipliers import EmbeddingBridge
 
 
 class Olmo2ArchitectureAdapter(BaseAdapter):

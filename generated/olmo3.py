@@ -4,9 +4,9 @@
 # spec olmo3 76c51a2a97c9
 # spec olmo2 41b1838a2380
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body 64d20ef8966c
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body 782453af76e4
 """Olmo3 architecture adapter.
 
 OLMo 2 with three sliding layers to each that sees everything.
@@ -23,13 +23,10 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
-)
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .multipliers import EmbeddingBridge
 
 
 class Olmo3ArchitectureAdapter(BaseAdapter):

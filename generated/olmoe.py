@@ -3,9 +3,9 @@
 # adapter OlmoeArchitectureAdapter for OlmoeForCausalLM
 # spec olmoe e2303ab96034
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body 9754e3166b18
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body 80381bf4f6f3
 """Olmoe architecture adapter.
 
 Llama-family decoder with a mixture of experts, and norms of whole queries and keys.
@@ -22,14 +22,11 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    MoERouterBridge,
-    RMSNormalizationBridge,
-)
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .multipliers import EmbeddingBridge
+from .routing import MoERouterBridge
 
 
 class OlmoeArchitectureAdapter(BaseAdapter):

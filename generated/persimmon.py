@@ -5,9 +5,9 @@
 # spec starcoder2 4c001e4e5c27
 # spec mistral bf4b9af3d637
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body 0fb73bd20dd9
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body 757740b8dea6
 """Persimmon architecture adapter.
 
 Decoder with LayerNorms, biases, query and key norms, and half of each head rotated.
@@ -24,17 +24,11 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    NormalizationBridge,
-)
-from .joint import (
-    Joint,
-    PartBridge,
-)
+from .hook_aware import LinearBridge, NormalizationBridge
+from .joint import Joint, PartBridge
+from .multipliers import EmbeddingBridge
 
 
 class PersimmonArchitectureAdapter(BaseAdapter):

@@ -4,9 +4,9 @@
 # spec phi3 43cd912087f0
 # spec mistral bf4b9af3d637
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body a788942bc689
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body 60e0dbbd4a08
 """Phi3 architecture adapter.
 
 Mistral with fused projections of queries, keys and values and of gate and input.
@@ -22,18 +22,11 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
-)
-from .joint import (
-    Joint,
-    JointGatedMLPBridge,
-    PartBridge,
-)
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .joint import Joint, JointGatedMLPBridge, PartBridge
+from .multipliers import EmbeddingBridge
 
 
 class Phi3ArchitectureAdapter(BaseAdapter):

@@ -5,9 +5,9 @@
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body fafefb70e197
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body 600d1e968830
 """Qwen3Moe architecture adapter.
 
 Qwen3 with a mixture of experts, or the MLP on layers that the config lists.
@@ -24,14 +24,11 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    MoERouterBridge,
-    RMSNormalizationBridge,
-)
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .multipliers import EmbeddingBridge
+from .routing import MoERouterBridge
 
 
 class Qwen3MoeArchitectureAdapter(BaseAdapter):

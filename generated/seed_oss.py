@@ -3,9 +3,9 @@
 # adapter SeedOssArchitectureAdapter for SeedOssForCausalLM
 # spec seed_oss d2c773a4fc47
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body 5ed38d6a03c2
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body c998441db640
 """SeedOss architecture adapter.
 
 Llama-family decoder whose output projection has a bias key of its own.
@@ -22,13 +22,10 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
-)
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .multipliers import EmbeddingBridge
 
 
 class SeedOssArchitectureAdapter(BaseAdapter):

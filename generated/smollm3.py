@@ -3,9 +3,9 @@
 # adapter SmolLM3ArchitectureAdapter for SmolLM3ForCausalLM
 # spec smollm3 4c34d77272bd
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body ce7ae90f9c53
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body 6503e463d724
 """SmolLM3 architecture adapter.
 
 Llama-family decoder that skips RoPE on a periodic subset of layers (NoPE).
@@ -23,13 +23,10 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    RMSNormalizationBridge,
-)
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .multipliers import EmbeddingBridge
 
 
 class _SmolLM3AttentionBridge(HookAwareAttentionBridge):

@@ -5,9 +5,9 @@
 # spec starcoder2 4c001e4e5c27
 # spec mistral bf4b9af3d637
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body ab5458085696
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body 62385d15f742
 """StableLm architecture adapter.
 
 Decoder with LayerNorms, a gated MLP and a quarter of each head rotated.
@@ -26,13 +26,10 @@ from transformer_lens.model_bridge.generalized_components import (
 )
 from transformer_lens.model_bridge.generalized_components.base import GeneralizedComponent
 
+from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    NormalizationBridge,
-)
+from .hook_aware import LinearBridge, NormalizationBridge
+from .multipliers import EmbeddingBridge
 
 
 class StableLmArchitectureAdapter(BaseAdapter):

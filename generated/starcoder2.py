@@ -4,9 +4,9 @@
 # spec starcoder2 4c001e4e5c27
 # spec mistral bf4b9af3d637
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body 327ff1f631d2
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body 6c61e67c4fe0
 """Starcoder2 architecture adapter.
 
 Decoder with LayerNorms, biases, a sliding window and an MLP without gate.
@@ -23,13 +23,10 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    HookAwareAttentionBridge,
-    LinearBridge,
-    NormalizationBridge,
-)
+from .hook_aware import LinearBridge, NormalizationBridge
+from .multipliers import EmbeddingBridge
 
 
 class Starcoder2ArchitectureAdapter(BaseAdapter):

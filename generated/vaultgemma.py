@@ -5,9 +5,9 @@
 # spec gemma2 23b477ce69f2
 # spec gemma 670be2fbe33c
 # spec llama 5977d27c4cf5
-# generator 1ebea7dd9857
-# templates c1474951be7b
-# body e1c9e1ee471c
+# generator 8a899daa8a54
+# templates 0b8d6a5c0380
+# body 534f57ff5983
 """VaultGemma architecture adapter.
 
 Gemma 2 without the norms on the outputs of attention and MLP.
@@ -24,13 +24,10 @@ from transformer_lens.model_bridge.generalized_components import (
     UnembeddingBridge,
 )
 
+from .attention import PositionEmbeddingsAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import (
-    EmbeddingBridge,
-    LinearBridge,
-    PositionEmbeddingsAttentionBridge,
-    RMSNormalizationBridge,
-)
+from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .multipliers import EmbeddingBridge
 
 
 class VaultGemmaArchitectureAdapter(BaseAdapter):

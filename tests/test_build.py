@@ -139,8 +139,7 @@ def test_fail_on_change_says_what_to_add(built: Path, run) -> None:
     assert outcome.status == 1
     assert outcome.out.splitlines()[-1] == (
         "now run: git add 'my modules/other.py' 'my modules/tiny.py'"
-        " 'my modules/base_adapter.py' 'my modules/hook_aware.py' 'my modules/joint.py'"
-        " 'my modules/__init__.py'"
+        + "".join(f" 'my modules/{file}'" for file in (*support.FILES, registry.FILE))
     )
 
 

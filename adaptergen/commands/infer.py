@@ -11,7 +11,7 @@ from adaptergen.commands.settings import settings
 from adaptergen.errors import Unusable, failure, shown_path
 from adaptergen.infer.told import Told, told
 from adaptergen.project import Project, find_project
-from adaptergen.spec.files import ENDING, spec_name
+from adaptergen.selection import misnamed
 from adaptergen.spec.schema import FILE, schema_text
 from adaptergen.writing import write_all
 
@@ -51,10 +51,8 @@ def _target(arguments: Namespace) -> str | None:
     path: str | None = arguments.out
     if path is None:
         return None
-    name = spec_name(path)
-    if not path.endswith(ENDING) or not name.isidentifier() or name != name.lower():
-        hint = f"a spec's file is named like a module, and ends in {ENDING}"
-        raise Unusable(f"--out {path}: not a name for a spec", hint)
+    for mistake in misnamed(path):
+        raise Unusable(f"--out {path}: {mistake.message}", mistake.hint)
     if os.path.exists(path) and not arguments.force:
         raise failure(path, "exists already, so it is left alone", "--force replaces it")
     return path

@@ -36,7 +36,7 @@ class Workshop:
         renderer = Renderer(self.templates)
         text = format_all({path: renderer.adapter(spec)})[path]
         Path(path).write_text(text, encoding="utf-8")
-        for name in support.NAMES:
+        for name in support.MODULES:
             beside = Path(self.folder, support.file(name))
             if not beside.exists():
                 # What the modules import, as these templates have it.

@@ -9,40 +9,26 @@ from types import MappingProxyType
 from adaptergen import support
 
 _COMPONENTS = "transformer_lens.model_bridge.generalized_components"
-_BASE, _HOOK_AWARE, _JOINT = (f".{name}" for name in support.NAMES)
 
 # Where each name that a template may use is imported from: TL's public API, whole modules, and what
 # is generated beside the adapters.
 PUBLIC_API = {
     "Any": "typing",
     "AttentionBridge": _COMPONENTS,
-    "BaseAdapter": _BASE,
     "BlockBridge": _COMPONENTS,
     "DelegatedAttentionBlockBridge": _COMPONENTS,
-    "EmbeddingBridge": _HOOK_AWARE,
     "GatedMLPBridge": _COMPONENTS,
     "GeneralizedComponent": f"{_COMPONENTS}.base",
-    "HookAwareAttentionBridge": _HOOK_AWARE,
-    "Joint": _JOINT,
-    "JointGatedMLPBridge": _JOINT,
-    "LinearBridge": _HOOK_AWARE,
-    "MLAAttentionBridge": _HOOK_AWARE,
     "MLABlockBridge": _COMPONENTS,
     "MLPBridge": _COMPONENTS,
     "MoEBridge": _COMPONENTS,
-    "MoERouterBridge": _HOOK_AWARE,
-    "NormalizationBridge": _HOOK_AWARE,
-    "PartBridge": _JOINT,
     "ParallelBlockBridge": _COMPONENTS,
     "ParamProcessingConversion": "transformer_lens.conversion_utils.param_processing_conversion",
-    "PositionEmbeddingsAttentionBridge": _HOOK_AWARE,
-    "RMSNormalizationBridge": _HOOK_AWARE,
     "RearrangeTensorConversion": "transformer_lens.conversion_utils.conversion_steps",
     "RotaryEmbeddingBridge": _COMPONENTS,
-    "ScaledResidualBlockBridge": _HOOK_AWARE,
     "UnembeddingBridge": _COMPONENTS,
-    "set_for_model": _HOOK_AWARE,
     "torch": "torch",
+    **{name: f".{module}" for module, names in support.MODULES.items() for name in names},
 }
 
 
@@ -69,5 +55,4 @@ def import_block(code: str, others: Mapping[str, str] = MappingProxyType({})) ->
 def _statement(module: str, names: list[str]) -> str:
     if names == [module]:
         return f"import {module}"
-    listed = f"({', '.join(names)},)" if len(names) > 1 else names[0]
-    return f"from {module} import {listed}"
+    return f"from {module} import {', '.join(names)}"

@@ -74,6 +74,7 @@ def adapter_view(spec: Spec) -> dict[str, Any]:
         "title": spec.name,
         "prefix": spec.prefix,
         "class_name": class_name(spec),
+        "adapter_base": "ScaledLogitsAdapter" if spec.multipliers.logits.done else "BaseAdapter",
         "summary": spec.summary,
         "notes": spec.notes,
         "facts": _facts(spec),

@@ -12,7 +12,7 @@ class UnscaledLogits(Word):
     """Logits are what the unembedding returns."""
 
     word: ClassVar[str] = "none"
-    operator: ClassVar[str] = ""
+    done: ClassVar[str] = ""
     fact: ClassVar[str] = ""
 
 
@@ -20,7 +20,7 @@ class MultipliedLogits(Choice):
     """The unembedding's output is multiplied by this config key's value."""
 
     word: ClassVar[str] = "multiply"
-    operator: ClassVar[str] = "*"
+    done: ClassVar[str] = "multiplied"
 
     multiply: ConfigKey = Field(description="HF config key, such as `logit_scale`.")
 
@@ -32,14 +32,14 @@ class MultipliedLogits(Choice):
     @property
     def fact(self) -> str:
         """The facet in a clause of the docstring."""
-        return f"logits are multiplied by `config.{self.multiply}`"
+        return f"logits are {self.done} by `config.{self.multiply}`"
 
 
 class DividedLogits(Choice):
     """The unembedding's output is divided by this config key's value."""
 
     word: ClassVar[str] = "divide"
-    operator: ClassVar[str] = "/"
+    done: ClassVar[str] = "divided"
 
     divide: ConfigKey = Field(description="HF config key, such as `logits_scaling`.")
 
@@ -51,7 +51,7 @@ class DividedLogits(Choice):
     @property
     def fact(self) -> str:
         """The facet in a clause of the docstring."""
-        return f"logits are divided by `config.{self.divide}`"
+        return f"logits are {self.done} by `config.{self.divide}`"
 
 
 Logits: TypeAlias = Annotated[

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from adaptergen import support
 from adaptergen.infer.concessions import NOTHING, Concessions
 from adaptergen.infer.finding import Findings
 from adaptergen.infer.run import Inference
@@ -142,11 +143,7 @@ def test_out_writes_spec_module_and_schema(project: Path, run, inferring) -> Non
     outcome = run("infer", CLASS, "--out", "specs/mine.yaml")
     assert outcome.status == 0
     assert files(project) == [
-        "generated/__init__.py",
-        "generated/base_adapter.py",
-        "generated/hook_aware.py",
-        "generated/joint.py",
-        "generated/mine.py",
+        *sorted(f"generated/{file}" for file in ("__init__.py", "mine.py", *support.FILES)),
         "specs/mine.yaml",
         "specs/schema.json",
     ]
@@ -173,13 +170,25 @@ def test_schema_that_is_there_is_left_alone(project: Path, run, inferring) -> No
 
 
 @pytest.mark.parametrize(
-    "name", ["Mine.yaml", "my-model.yaml", "mine.yml", "mine", "1st.yaml", "specs/.yaml"]
+    ("name", "why"),
+    [
+        ("Mine.yaml", "'Mine' is not a name for a spec; it becomes a module: lower-case"),
+        ("my-model.yaml", "'my-model' is not a name for a spec; it becomes a module"),
+        ("mine.yml", "a spec's file ends in .yaml"),
+        ("mine", "a spec's file ends in .yaml"),
+        ("1st.yaml", "'1st' is not a name for a spec; it becomes a module"),
+        ("class.yaml", "'class' is not a name for a spec; it becomes a module"),
+        ("specs/joint.yaml", "'joint' is not a name for a spec; adapters import a module"),
+        ("specs/.yaml", "a spec's file ends in .yaml"),
+    ],
 )
-def test_bad_name_of_a_file_is_refused_at_once(project: Path, run, inferring, name: str) -> None:
+def test_bad_name_of_a_file_is_refused_at_once(
+    project: Path, run, inferring, name: str, why: str
+) -> None:
     asked = inferring(PROVEN)
     outcome = run("infer", CLASS, "--out", name)
     assert outcome.status == 2
-    assert f"--out {name}: not a name for a spec" in outcome.err
+    assert f"--out {name}: {why}" in outcome.err
     assert (files(project), asked, outcome.out) == ([], [], "")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adaptergen import __version__
+from adaptergen import __version__, support
 from adaptergen.spec.files import spec_files
 
 from .conftest import CHECKOUT, call, succeed
@@ -74,9 +74,7 @@ def test_builds_a_users_spec_as_the_checkout_does(installed: Path, project: Path
     built = succeed(installed / "adaptergen", "build", cwd=project)
     assert built.splitlines() == [
         "wrote src/adapters/mine.py (missing)",
-        "wrote src/adapters/base_adapter.py (missing)",
-        "wrote src/adapters/hook_aware.py (missing)",
-        "wrote src/adapters/joint.py (missing)",
+        *(f"wrote src/adapters/{file} (missing)" for file in support.FILES),
         "wrote src/adapters/__init__.py (missing)",
     ]
     module = (project / "src" / "adapters" / "mine.py").read_text()

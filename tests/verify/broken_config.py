@@ -3,6 +3,13 @@
 from tests.verify.case import FLAGS, PREPARING, Case, appended
 
 SDPA = FLAGS.replace("eager", "sdpa")
+SCALED_OUTSIDE = """
+    def preprocess_weights(self, state_dict: Any) -> Any:
+        return super(ScaledLogitsAdapter, self).preprocess_weights(state_dict)
+
+    def postprocess_weights(self, bridge: Any) -> None:
+        pass
+"""
 
 CONFIGS = [
     Case(
@@ -47,10 +54,7 @@ CONFIGS = [
         "logits that are scaled outside of the unembedding",
         {"use.attributed": "attributed in compatibility mode differs from HF by"},
         spec="granite",
-        replace=(
-            ("def preprocess_weights", "def keep_weights"),
-            ("def postprocess_weights", "def keep_scale"),
-        ),
+        replace=appended(SCALED_OUTSIDE),
         only=True,
     ),
 ]

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from textwrap import indent
 from typing import Any, TypeAlias
 
+from adaptergen import support
+
 Replacements: TypeAlias = tuple[tuple[str, str], ...]
 
 
@@ -32,7 +34,7 @@ ATTENTION = "PositionEmbeddingsAttentionBridge(\n                        name"
 MLP = "GatedMLPBridge(\n                        name"
 _LAST_IMPORT = "    UnembeddingBridge,\n)\n"
 # What comes behind it in the module, and is needed before.
-_SHARED = "from .hook_aware import *\n"
+_SHARED = "".join(f"from .{name} import *\n" for name in support.MODULES)
 _END = '            "unembed": UnembeddingBridge(name="lm_head"),\n        }\n'
 
 # Hook points, wrong in one way each. What they add and take away again is so little, or a power of

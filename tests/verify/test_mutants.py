@@ -130,8 +130,17 @@ def test_a_default_that_is_dropped_is_missed_where_configs_are_made_by_hand() ->
     assert "boot.defaults" in judged("granite", mutant)
 
 
-def test_a_scale_outside_of_the_unembedding_is_noticed_by_attribution() -> None:
-    assert judged("cohere", made("cohere")["module.adapter.scale.outside"]) == ["use.attributed"]
+@pytest.mark.parametrize(
+    ("name", "killer"),
+    [
+        ("outside", "use.attributed"),
+        ("lost", "weights.compatibility"),
+        ("twice", "weights.compatibility"),
+        ("raw", "forward.unembed"),
+    ],
+)
+def test_logits_that_are_not_scaled_once_are_noticed(name: str, killer: str) -> None:
+    assert killer in judged("cohere", made("cohere")[f"module.adapter.scale.{name}"])
 
 
 def results(

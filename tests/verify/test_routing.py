@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from adaptergen.verify.once import MissingError
 from adaptergen.verify.routing import routed
-from generated.hook_aware import MoERouterBridge
+from generated.routing import MoERouterBridge
 
 LOGITS = torch.tensor([[0.5, 3.0, 1.0], [2.0, 0.0, 1.0]])
 WEIGHTS, EXPERTS = LOGITS.softmax(-1).topk(2)

@@ -3,10 +3,9 @@
 import ast
 from collections.abc import Iterator
 
-from adaptergen.verify.mutants.syntax import Wrong, classes, with_item, without
+from adaptergen.verify.mutants.syntax import Wrong, classes, without
 
 BASE = "HookAwareAttentionBridge"
-_JOINT = "Joint"
 
 # The bridges that leave work to HF, and what their mutants are called.
 _BRIDGES = {
@@ -52,40 +51,6 @@ _UNGUARDED = """\
         )
 """
 
-_UNASKED = "def preprocess_weights(self, state_dict):\n    return state_dict"
-
-# What is wrong with the layer that computes several projections.
-_PARTS = {
-    "reversed": (
-        "the parts lie the other way round",
-        """\
-    def __init__(self, role, path, shares, groups=1):
-        super().__init__(role, path, dict(reversed(shares.items())), groups)
-""",
-    ),
-    "ungrouped": (
-        "the parts lie one after the other",
-        """\
-    def __init__(self, role, path, shares, groups):
-        super().__init__(role, path, shares)
-""",
-    ),
-    "apart": (
-        "HF's layer is split for good where it is wrapped",
-        """\
-    def put_into(self, bridge, owner):
-        from torch import nn
-        super().put_into(bridge, owner)
-        for name in self.shares:
-            part = bridge.submodules[name]
-            whole, layer = part.original_component, nn.Linear(1, 1)
-            layer.weight = nn.Parameter(whole.weight.clone())
-            layer.bias = None if whole.bias is None else nn.Parameter(whole.bias.clone())
-            part.set_original_component(layer)
-""",
-    ),
-}
-
 # What HF's classes call the cache that they hand to attention.
 _CACHES = ("cache", "past_key_values", "layer_past")
 
@@ -106,23 +71,8 @@ _HANDED = {
 }
 
 
-def leaving_changed(tree: ast.Module) -> Wrong:
-    """What the module imports from beside it, with something wrong in what is left to HF."""
-    for statement in tree.body:
-        if isinstance(statement, ast.ImportFrom) and statement.level:
-            place = tree.body.index(statement) + 1
-            for alias in statement.names:
-                for name, description, method in _methods(alias.name, tree):
-                    text = f"class {alias.name}({alias.name}):\n{method}"
-                    with with_item(tree.body, place, ast.parse(text).body[0]):
-                        yield name, description
-            if any(alias.name == BASE for alias in statement.names):
-                yield from _attentions_asked(tree)
-    yield from _layers_unasked(tree)
-
-
-def _attentions_asked(tree: ast.Module) -> Wrong:
-    """TL then asks for patterns whenever something is cached."""
+def attentions_asked(tree: ast.Module) -> Wrong:
+    """An adapter that lets TL ask for patterns whenever something is cached."""
     (adapter,) = [node for node in classes(tree) if node.name.endswith("Adapter")]
     for index, statement in enumerate(adapter.body):
         if ast.unparse(statement).startswith("supports_hf_output_attentions ="):
@@ -130,16 +80,8 @@ def _attentions_asked(tree: ast.Module) -> Wrong:
                 yield "fused.supports.dropped", "TL may ask HF for patterns"
 
 
-def _layers_unasked(tree: ast.Module) -> Wrong:
-    (adapter,) = [node for node in classes(tree) if node.name.endswith("Adapter")]
-    with with_item(adapter.body, len(adapter.body), ast.parse(_UNASKED).body[0]):
-        yield "adapter.layers.unasked", "weights are processed whatever layers compute"
-
-
-def _methods(bridge: str, tree: ast.Module) -> Iterator[tuple[str, str, str]]:
+def methods(bridge: str, tree: ast.Module) -> Iterator[tuple[str, str, str]]:
     """Name, description and text of each wrong method of a bridge that leaves work to HF."""
-    if bridge == _JOINT:
-        yield from _of_parts(tree)
     if bridge in _STEPWISE:
         yield "attention.cache.unknown", f"{bridge}: TL is handed no cache", _WITHOUT_CACHE
     if bridge not in _BRIDGES:
@@ -166,13 +108,6 @@ def _of_attention(role: str) -> Iterator[tuple[str, str, str]]:
     ignoring = "        kwargs.pop('output_attentions', None)\n"
     text = "HF computes attention though patterns are asked for"
     yield f"{role}.output_attentions.ignored", text, _forward(ignoring)
-
-
-def _of_parts(tree: ast.Module) -> Iterator[tuple[str, str, str]]:
-    keywords = {node.arg for node in ast.walk(tree) if isinstance(node, ast.keyword)}
-    for name, (description, change) in _PARTS.items():
-        if name != "ungrouped" or "groups" in keywords:
-            yield f"parts.{name}", f"{_JOINT}: {description}", change
 
 
 def _method(name: str, value: str) -> str:

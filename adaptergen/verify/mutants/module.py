@@ -11,7 +11,9 @@ from contextlib import nullcontext
 from itertools import combinations
 
 from adaptergen.verify.mutants import config
-from adaptergen.verify.mutants.fused import BASE, leaving_changed
+from adaptergen.verify.mutants.beside import imported_changed
+from adaptergen.verify.mutants.fused import BASE, attentions_asked
+from adaptergen.verify.mutants.multipliers import scale_mistaken
 from adaptergen.verify.mutants.syntax import (
     Wrong,
     assigned,
@@ -51,6 +53,8 @@ _MISTAKABLE = {
 
 # Calls by which a bridge of the module hands its arguments on.
 _HANDING_ON = ("super().forward", "super().reconstructed")
+
+_UNASKED = "def preprocess_weights(self, state_dict):\n    return state_dict"
 
 
 def broken(code: str) -> Iterator[tuple[str, str, str]]:
@@ -206,14 +210,10 @@ def _methods_dropped(tree: ast.Module) -> Wrong:
                 yield f"adapter.{statement.name}.dropped", f"{adapter.name} has no {statement.name}"
 
 
-def _scale_left_outside(tree: ast.Module) -> Wrong:
-    """Logits that HF scales, and a W_U that knows nothing of it."""
+def _layers_unasked(tree: ast.Module) -> Wrong:
     (adapter,) = [node for node in classes(tree) if node.name.endswith("Adapter")]
-    folding = ("preprocess_weights", "postprocess_weights")
-    left = [node for node in adapter.body if name_of(node) not in folding]
-    if len(left) < len(adapter.body):
-        with changed(adapter, "body", left):
-            yield "adapter.scale.outside", "W_U lacks the scale of the logits"
+    with with_item(adapter.body, len(adapter.body), ast.parse(_UNASKED).body[0]):
+        yield "adapter.layers.unasked", "weights are processed whatever layers compute"
 
 
 def _steps_dropped(tree: ast.Module) -> Wrong:
@@ -255,8 +255,10 @@ _BREAKS: tuple[Callable[[ast.Module], Wrong], ...] = (
     _bridge_class_changed,
     _layouts_changed,
     _methods_dropped,
-    _scale_left_outside,
+    _layers_unasked,
+    scale_mistaken,
     _steps_dropped,
-    leaving_changed,
+    imported_changed,
+    attentions_asked,
     _base_uninitialised,
 )
