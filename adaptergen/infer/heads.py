@@ -53,7 +53,18 @@ def _read(world: World, attention: str, found: Projections) -> _Counts:
 
 def _query(world: World, attention: str, found: Projections) -> str:
     keys = [key for key in numbers(world.values) if world.values[key] == found.heads]
-    key = moved_by(world, keys, _COUNTS, lambda w, n: _read(w, attention, found).query == n)
+    width = world.config.attribute_map.get("hidden_size", "hidden_size")
+
+    def expected(other: World, count: int) -> bool:
+        return _read(other, attention, found).query == count
+
+    def as_large(count: int) -> dict[str, int]:
+        return {width: count * (world.values[width] // found.heads)}
+
+    key = moved_by(world, keys, _COUNTS, expected)
+    if key is None and width in world.values:
+        # There may be constants for each pair of a head's elements, so that heads stay as large.
+        key = moved_by(world, keys, _COUNTS, expected, as_large)
     if key is None:
         raise UnexplainedError(f"no config key gives the {found.heads} heads")
     return key

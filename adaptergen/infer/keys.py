@@ -1,6 +1,6 @@
 """Which HF config key decides what is observed."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from adaptergen.infer.world import UnexplainedError, World
@@ -67,23 +67,23 @@ def moved_by(
     keys: Iterable[str],
     values: Iterable[Any],
     expected: Callable[[World, Any], bool],
+    beside: Callable[[Any], Mapping[str, Any]] = lambda value: {},
 ) -> str | None:
-    """The first key whose every accepted value has the expected effect, and at least one has."""
+    """The first key whose every accepted value has the expected effect, and at least one has.
+
+    What has to move with it, `beside` says for each value.
+    """
     tried = list(values)
     for key in keys:
-        effects = list(_effects(world, key, tried, expected))
+        others = {
+            value: world.under({**beside(value), key: value})
+            for value in tried
+            if world.values.get(key) != value
+        }
+        effects = [expected(other, value) for value, other in others.items() if other is not None]
         if effects and all(effects):
             return key
     return None
-
-
-def _effects(
-    world: World, key: str, values: Iterable[Any], expected: Callable[[World, Any], bool]
-) -> Iterator[bool]:
-    for value in values:
-        other = world.under({key: value}) if world.values.get(key) != value else None
-        if other is not None:
-            yield expected(other, value)
 
 
 def numbers(values: Mapping[str, Any], *, also_none: bool = False) -> list[str]:

@@ -75,7 +75,7 @@ def _config(path: str, trusted: bool) -> Source:
         raise failure(path, f"not valid JSON: {one_line(error)}") from None
     if not isinstance(values, dict):
         raise failure(path, "expected a config: a mapping of keys to values")
-    if "auto_map" not in values or (not trusted and _is_known(values)):
+    if "auto_map" not in values or (not trusted and _usual_class(values.get("model_type"))):
         architecture = _named(path, values)
     elif trusted:
         architecture = load_code(os.path.dirname(path) or ".")
@@ -85,11 +85,6 @@ def _config(path: str, trusted: bool) -> Source:
     return Source(architecture, _own_values(path, architecture, values))
 
 
-def _is_known(values: dict[str, Any]) -> bool:
-    """Whether transformers has a language model for the type, as it has for many with own code."""
-    return values.get("model_type") in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
-
-
 def _named(path: str, values: dict[str, Any]) -> str:
     names = values.get("architectures")
     if not isinstance(names, list) or not names or not isinstance(names[0], str):
@@ -97,22 +92,19 @@ def _named(path: str, values: dict[str, Any]) -> str:
     try:
         return _known_class(names[0])
     except Unusable as error:
-        related = _class_of_another(values.get("model_type"))
-        if related is None:
+        # HF goes by the type alone: the code of a checkpoint may call its class otherwise.
+        usual = _usual_class(values.get("model_type"))
+        if usual is None:
             raise failure(path, str(error)) from None
-        return related
+        return usual
 
 
-def _class_of_another(model_type: Any) -> str | None:
-    """The class of another type that HF computes this type with, as EXAONE 3 with Llama's."""
-    if model_type not in CONFIG_MAPPING or not _is_known({"model_type": model_type}):
+def _usual_class(model_type: Any) -> str | None:
+    """The language model that HF has for a type, which may be another type's."""
+    if not isinstance(model_type, str) or model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
         return None
-    own: Any = CONFIG_MAPPING[model_type]
-    usual: Any = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[model_type]
-    architecture: str = usual if isinstance(usual, str) else usual[0]
-    # A config of several models, text among them, has the class of its text model.
-    alike = own.sub_configs or hf_class(architecture).config_class is own
-    return None if alike else architecture
+    usual: str | tuple[str, ...] = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[model_type]
+    return usual if isinstance(usual, str) else usual[0]
 
 
 def _own_values(path: str, architecture: str, values: dict[str, Any]) -> dict[str, Any]:
@@ -120,10 +112,8 @@ def _own_values(path: str, architecture: str, values: dict[str, Any]) -> dict[st
     cls = hf_class(architecture).config_class
     given = {key: value for key, value in values.items() if key not in _ABOUT}
     try:
-        if _class_of_another(values.get("model_type")) == architecture:
-            # The type has names and values of its own, which its config says in HF's usual ones.
-            own = CONFIG_MAPPING[values["model_type"]](**deepcopy(given)).to_dict()
-            given = {key: value for key, value in own.items() if key not in _ABOUT}
+        if _usual_class(values.get("model_type")) == architecture:
+            given = _by_usual_names(CONFIG_MAPPING[values["model_type"]], cls, given)
         told = respelled(architecture, given)
         config, usual = cls(**deepcopy(told)).to_dict(), cls().to_dict()
     except Exception as error:
@@ -131,6 +121,14 @@ def _own_values(path: str, architecture: str, values: dict[str, Any]) -> dict[st
     # Code of a folder may ask for keys that its config class does not name; HF's own does not.
     known = usual if cls.__module__.startswith("transformers.") else config
     return {k: config[k] for k in told if k in known and config[k] != usual.get(k)}
+
+
+def _by_usual_names(own: Any, cls: Any, given: dict[str, Any]) -> dict[str, Any]:
+    """What a type's own config says, for a class of another type: EXAONE 3 is a Llama."""
+    # A config of several models holds that of the text model.
+    if own is cls or own.sub_configs:
+        return given
+    return {k: v for k, v in own(**deepcopy(given)).to_dict().items() if k not in _ABOUT}
 
 
 def _hub(name: str, trusted: bool) -> Source:

@@ -6,7 +6,17 @@ import pytest
 
 from adaptergen.infer.attention import projections
 from adaptergen.infer.heads import heads
-from tests.infer.worlds import as_it_is, attention, odd, projected, refusal, unlike, world
+from adaptergen.infer.world import World
+from tests.infer.worlds import (
+    as_it_is,
+    attention,
+    odd,
+    projected,
+    refusal,
+    spec_of,
+    unlike,
+    world,
+)
 
 pytestmark = pytest.mark.usefixtures("exact")
 INNER = "model.layers.0.self_attn"
@@ -19,6 +29,18 @@ def test_heads_are_those_of_the_spec(name: str) -> None:
     layouts = {"layout": layout} if layout else {}
     inside = {"heads": counts, "projections": {**found.facet, **layouts}}
     assert unlike(name, inside_attention=inside) == {}
+
+
+def test_heads_are_counted_where_each_pair_of_a_head_has_a_constant() -> None:
+    factors = {"short_factor": [1.0] * 6, "long_factor": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]}
+    rope = {"rope_type": "longrope", **factors, "original_max_position_embeddings": 40}
+    settings = {**spec_of("phi3").tiny, "hidden_size": 48, "rope_parameters": rope}
+    settings |= {"head_dim": 12}
+    found = World("Phi3ForCausalLM", {**settings, "num_attention_heads": 4})
+    # HF refuses factors of which a head of another size would need another number.
+    assert found.under({"num_attention_heads": 2}) is None
+    counts, _ = heads(found, INNER, projections(found, INNER))
+    assert counts["query"] == "num_attention_heads"
 
 
 @pytest.mark.parametrize(

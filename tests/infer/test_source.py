@@ -59,9 +59,10 @@ def test_what_is_no_model_class_is_refused(name: str) -> None:
         ({"model_type": "llama"}, "names no architecture"),
         ({**LLAMA, "architectures": []}, "names no architecture"),
         ({**LLAMA, "architectures": [1]}, "names no architecture"),
-        ({**LLAMA, "architectures": ["NoSuchForCausalLM"]}, "has no model class NoSuch"),
-        ({**LLAMA, "architectures": ["pipeline"]}, "has no model class pipeline"),
-        ({**LLAMA, "architectures": ["CLIPModel"]}, "CLIPModel is no language model"),
+        ({"architectures": ["NoSuchForCausalLM"]}, "has no model class NoSuch"),
+        ({"architectures": ["NoSuchForCausalLM"], "model_type": [1]}, "has no model class NoSuch"),
+        ({"architectures": ["pipeline"], "model_type": "mine"}, "has no model class pipeline"),
+        ({"architectures": ["CLIPModel"]}, "CLIPModel is no language model"),
         ({**LLAMA, **OWN_CODE, "model_type": "mine"}, "the model has modelling code of its own"),
         ({**LLAMA, "hidden_size": "wide"}, "LlamaConfig refuses it"),
     ],
@@ -181,9 +182,15 @@ def test_class_that_hf_has_itself_is_taken_unless_own_code_is_trusted(tmp_path: 
             "Glm4MoeForCausalLM",
             {"rms_norm_eps": 1e-3},
         ),
+        (
+            {"model_type": "phimoe", "architectures": ["PhiMoEForCausalLM"]},
+            {"lm_head_bias": True},
+            "PhimoeForCausalLM",
+            {"lm_head_bias": True},
+        ),
     ],
 )
-def test_a_type_that_hf_computes_with_the_class_of_another_is_that_class(
+def test_the_type_says_which_class_it_is_where_hf_does_not_know_the_name(
     tmp_path: Path,
     own: dict[str, Any],
     values: dict[str, Any],
