@@ -4,8 +4,8 @@
 # spec gemma2 23b477ce69f2
 # spec gemma 670be2fbe33c
 # spec llama 5977d27c4cf5
-# generator 8a899daa8a54
-# templates 0b8d6a5c0380
+# generator 6d98968d5bb4
+# templates 14bd12f7e9dc
 # body cd1d194cf462
 """Gemma2 architecture adapter.
 

@@ -5,8 +5,8 @@
 # spec gemma2 23b477ce69f2
 # spec gemma 670be2fbe33c
 # spec llama 5977d27c4cf5
-# generator 8a899daa8a54
-# templates 0b8d6a5c0380
+# generator 6d98968d5bb4
+# templates 14bd12f7e9dc
 # body ba99bc2bbabb
 """Gemma3 architecture adapter.
 

@@ -5,8 +5,8 @@
 # spec mixtral 915f761defd5
 # spec mistral bf4b9af3d637
 # spec llama 5977d27c4cf5
-# generator 8a899daa8a54
-# templates 0b8d6a5c0380
+# generator 6d98968d5bb4
+# templates 14bd12f7e9dc
 # body 59dbd9d0619b
 """MiniMaxM2 architecture adapter.
 

@@ -3,8 +3,8 @@
 # adapter OlmoArchitectureAdapter for OlmoForCausalLM
 # spec olmo 5adb4afdca8c
 # spec llama 5977d27c4cf5
-# generator 8a899daa8a54
-# templates 0b8d6a5c0380
+# generator 6d98968d5bb4
+# templates 14bd12f7e9dc
 # body 79663755fc75
 """Olmo architecture adapter.
 

@@ -180,15 +180,15 @@ def _reimplemented(world: World, path: str, found: Projections, findings: Findin
         raise UnexplainedError(
             f"attention computes with {', '.join(left)}, which no facet describes"
         )
-    findings.add("attention.rope", {"pairing": "half", "layers": "all"}, "")
-    spec = draft(world, findings)
-    paired = positions.pairing(world, spec)
+    usual = {"pairing": "half"}
+    findings.add("attention.rope", {**usual, "layers": "all"}, "")
+    paired = positions.pairing(world, draft(world, findings))
     said = (
         "no layer rotates" if paired is None else "turning both in these planes keeps the pattern"
     )
-    findings.add("attention.rope", {"pairing": paired or "half", "layers": "all"}, said)
+    findings.add("attention.rope", {**(paired or usual), "layers": "all"}, said)
     layers, evidence = positions.layers_rotating(world, draft(world, findings))
-    findings.add("attention.rope", {"pairing": paired or "half", "layers": layers}, evidence)
+    findings.add("attention.rope", {**(paired or usual), "layers": layers}, evidence)
 
 
 def _returned(world: World, path: str, findings: Findings) -> None:

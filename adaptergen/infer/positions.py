@@ -13,24 +13,32 @@ from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.perturb import perturbations
 from adaptergen.verify.subject import Subject
 
-_PAIRINGS = ("half", "adjacent", "interleaved")
+_PER_PAIR = {"cosines": "per_pair"}
+_PAIRINGS: tuple[dict[str, str], ...] = (
+    {"pairing": "half"},
+    {"pairing": "adjacent"},
+    {"pairing": "interleaved"},
+    {"pairing": "half", **_PER_PAIR},
+    {"pairing": "adjacent", **_PER_PAIR},
+)
 # Values of config keys that say where, not how much: layers by number, or every so many.
 _FEW = 64
 
 Facet = Any
 
 
-def pairing(world: World, spec: Spec) -> str | None:
-    """How elements of a head are paired; None if no layer rotates.
+def pairing(world: World, spec: Spec) -> dict[str, str] | None:
+    """How elements of a head are paired, and what cosines are for; None if no layer rotates.
 
     Raises:
         UnexplainedError: if they are paired in another way.
     """
     if not any(rotation_found(_subject(spec, world)).values()):
         return None
-    for word in _PAIRINGS:
-        if _holds(claims_positions.rope_pairing, _with_rope(spec, pairing=word), world):
-            return word
+    for pairs in _PAIRINGS:
+        tried = _with_rope(spec, **{"cosines": "per_element", **pairs})
+        if _holds(claims_positions.rope_pairing, tried, world):
+            return pairs
     raise UnexplainedError("elements of a head rotate in pairs that no facet describes")
 
 

@@ -145,7 +145,7 @@ def _has_own_attention_bridge(attention: Attention) -> bool:
     if not isinstance(attention, ReimplementedAttention):
         return False
     rope = attention.rope
-    own = (rope.backward, attention.norm_before_o, attention.returned)
+    own = (rope.backward, rope.per_pair, attention.norm_before_o, attention.returned)
     return not rope.layers.every_layer or any(own)
 
 

@@ -71,13 +71,24 @@ class Rope(Facet):
         " `adjacent` pairs 2i with 2i + 1; so does `interleaved`, where HF's cosines and sines"
         " come in that order too."
     )
+    cosines: Literal["per_element", "per_pair"] = Field(
+        default="per_element",
+        description="Whether HF hands attention a cosine and a sine for each element that rotates,"
+        " or one for each pair. As many elements of a head rotate as these are for.",
+    )
     layers: RopeLayers = Field(description="Which layers rotate.")
     backward: bool = Field(
         default=False, description="Whether HF turns by the negative of the angles that it has."
     )
 
     @property
+    def per_pair(self) -> bool:
+        """Whether HF hands attention one cosine and sine for both elements of a pair."""
+        return self.cosines == "per_pair"
+
+    @property
     def fact(self) -> str:
         """The facet in a sentence of the docstring."""
         way = ", the other way round" if self.backward else ""
-        return f"RoPE: {_PAIRS[self.pairing]}{way}, {self.layers.fact}."
+        shared = ", by one cosine and sine for both" if self.per_pair else ""
+        return f"RoPE: {_PAIRS[self.pairing]}{shared}{way}, {self.layers.fact}."

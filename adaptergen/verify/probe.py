@@ -238,29 +238,49 @@ def _taken(hf: HfModel, mlp: str, reader: str, edits: Mapping[str, Edit]) -> Ten
     return taken.pop()
 
 
-def commutes_with_rotation(
-    hf: HfModel, attention: str, readers: Mapping[str, Tensor | None], size: int, pairs: Tensor
+def keeps_pattern(
+    hf: HfModel, attention: str, readers: Mapping[str, Tensor | None], size: int, edit: Edit
 ) -> bool:
-    """Whether turning queries and keys alike in the planes `pairs` leaves the pattern as it was.
+    """Whether the pattern stays as it was while heads of queries and keys are edited alike.
 
-    It does exactly if rotary positions turn in the same planes. `readers` are the modules that
-    return queries and keys, and which elements of what they return; heads have `size` elements;
-    `pairs` is [plane, 2], elements of a head.
+    `readers` are the modules that return queries and keys, and which elements of what they return;
+    the edit is of heads [..., `size`].
+    """
+
+    def by_head(value: Tensor) -> Tensor:
+        heads = value.reshape(*value.shape[:-1], value.shape[-1] // size, size)
+        return edit(heads).reshape(value.shape)
+
+    edits = {path: at(elements, by_head) for path, elements in readers.items()}
+    _, pattern = attend(hf, attention, edits)
+    _, before = attend(hf, attention, {})
+    return bool((pattern - before).abs().max() < math.sqrt(NOISE))
+
+
+def turned_in(pairs: Tensor) -> Edit:
+    """An edit that turns heads in planes [plane, 2] of elements.
+
+    It keeps the pattern exactly if rotary positions turn in the same planes.
     """
     angles = torch.linspace(0.3, 1.2, len(pairs), dtype=torch.float64)
     cos, sin = angles.cos(), angles.sin()
 
-    def turn(value: Tensor) -> Tensor:
-        heads = value.reshape(*value.shape[:-1], value.shape[-1] // size, size).clone()
+    def turn(heads: Tensor) -> Tensor:
+        result = heads.clone()
         a, b = heads[..., pairs[:, 0]], heads[..., pairs[:, 1]]
-        heads[..., pairs[:, 0]] = a * cos - b * sin
-        heads[..., pairs[:, 1]] = a * sin + b * cos
-        return heads.reshape(value.shape)
+        result[..., pairs[:, 0]] = a * cos - b * sin
+        result[..., pairs[:, 1]] = a * sin + b * cos
+        return result
 
-    edits = {path: at(elements, turn) for path, elements in readers.items()}
-    _, pattern = attend(hf, attention, edits)
-    _, before = attend(hf, attention, {})
-    return bool((pattern - before).abs().max() < math.sqrt(NOISE))
+    return turn
+
+
+def mirrored(element: int) -> Edit:
+    """An edit that negates an element of each head.
+
+    It keeps the pattern exactly if rotary positions turn the element in no plane.
+    """
+    return at(torch.tensor([element]), times(-1.0))
 
 
 @contextmanager

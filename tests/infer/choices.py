@@ -54,6 +54,9 @@ class Variant:
     # Positions.
     pairing: str
     rotary_part: float
+    # Config key of how many elements of a head rotate; empty where one has their share.
+    rotary_key: str
+    cosines: str
     rope_casts: bool
     backward: bool
     rope_config: str
@@ -210,6 +213,8 @@ CHOICES: dict[str, tuple[Any, ...]] = {
         (), ("use_gated_mlp", "rope_interleaved"), ("use_bias", "scale_embeddings"),
         ("qk_norm_eps", "parallel_block", "norm_type"),
     ),
+    "rotary_key": ("", "", "rotary_dim"),
+    "cosines": ("per_element", "per_element", "per_pair"),
 }  # fmt: skip
 
 

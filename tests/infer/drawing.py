@@ -56,9 +56,11 @@ def _heads(v: Variant) -> Variant:
 
 
 def _positions(v: Variant) -> Variant:
-    if v.rope_config == "theta" and v.rotary_part == 0.5:
-        # TL takes half of the cosines for those of a whole head unless HF's parameters say more.
-        v = replace(v, rope_config="parameters")
+    if v.rope_config == "parameters" or v.rotary_part == 1.0:
+        v = replace(v, rotary_key="")
+    if v.pairing == "interleaved":
+        # That is how cosines lie that come for each element.
+        v = replace(v, cosines="per_element")
     if v.backward:
         v = replace(v, nope="all")
     if v.pairing == "half":

@@ -157,7 +157,10 @@ def _positions(v: Variant) -> dict[str, _Field]:
         found["rope_parameters"] = ("dict | None", None, tiny)
     else:
         found[v.theta_key] = ("float", 10000.0, None)
-        if v.rotary_part != 1.0:
+        if v.rotary_key:
+            real, tiny_size = (int(size * v.rotary_part) for size in _head_dims(v))
+            found[v.rotary_key] = ("int", real, tiny_size)
+        elif v.rotary_part != 1.0:
             found["rotary_fraction"] = ("float", v.rotary_part, None)
     if v.window != "none":
         found["sliding_window"] = ("int | None", 1024, 8)
@@ -172,6 +175,15 @@ def _positions(v: Variant) -> dict[str, _Field]:
         kinds = ("global", "local")
         found["attention_kinds"] = ("list[str] | None", None, [kinds[i] for i in _rotating(v)])
     return found
+
+
+def _head_dims(v: Variant) -> tuple[int, int]:
+    """Size of a head of a checkpoint of the usual size, and of the tiny model."""
+    sizes = _sizes(v)
+    if "head_dim" in sizes:
+        return sizes["head_dim"][1], sizes["head_dim"][2]
+    (_, width, small), (_, heads, few) = sizes["hidden_size"], sizes["num_attention_heads"]
+    return width // heads, small // few
 
 
 def _rotating(v: Variant) -> tuple[int, ...]:

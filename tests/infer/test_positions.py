@@ -13,11 +13,19 @@ pytestmark = pytest.mark.usefixtures("exact")
 
 
 @pytest.mark.parametrize(
-    ("name", "word"), [("llama", "half"), ("cohere", "interleaved"), ("ernie4_5", "adjacent")]
+    ("name", "found"),
+    [
+        ("llama", {"pairing": "half"}),
+        ("cohere", {"pairing": "interleaved"}),
+        ("ernie4_5", {"pairing": "adjacent"}),
+        ("phi", {"pairing": "half"}),
+        ("gpt_oss", {"pairing": "half", "cosines": "per_pair"}),
+    ],
 )
-def test_pairs_are_those_of_the_spec(name: str, word: str) -> None:
-    assert pairing(world(name), spec_of(name)) == word
-    assert spec_of(name).attention.rope.pairing == word
+def test_pairs_are_those_of_the_spec(name: str, found: dict[str, str]) -> None:
+    assert pairing(world(name), spec_of(name)) == found
+    rope = spec_of(name).attention.rope.model_dump()
+    assert {"cosines": "per_element", **found}.items() <= rope.items()
 
 
 def test_nothing_rotates_without_rotating_layers() -> None:
@@ -98,4 +106,4 @@ def stretched(_: Any, args: Any, kwargs: Any) -> Any:
 
 
 def test_nothing_is_learnt_from_a_model_as_it_is() -> None:
-    assert pairing(odd(as_it_is), spec_of("llama")) == "half"
+    assert pairing(odd(as_it_is), spec_of("llama")) == {"pairing": "half"}

@@ -107,6 +107,7 @@ def _rope(v: Variant) -> dict[str, Any]:
         "pairing": v.pairing,
         "layers": layers.get(v.nope, v.nope),
         "backward": v.backward,
+        "cosines": v.cosines,
     }
 
 
@@ -190,7 +191,8 @@ def _compatible(v: Variant) -> Any:
 def _verification(v: Variant) -> dict[str, Any]:
     keys = [v.scale_key, v.softcap_key, v.final_softcap]
     keys += ["rope_parameters"] if v.rope_config == "parameters" else [v.theta_key]
-    keys += ["rotary_fraction"] if "rotary_fraction" in parts.config_fields(v) else []
+    fields = parts.config_fields(v)
+    keys += [key for key in ("rotary_fraction", v.rotary_key) if key in fields]
     found: dict[str, Any] = {
         "config": {key: "TransformerLens reads it, or what HF makes of it." for key in keys if key}
     }

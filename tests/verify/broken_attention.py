@@ -153,6 +153,20 @@ POSITIONS = [
             ("adjacent", "cohere", "HF's cosines come in the order of the elements"),
         )
     ),
+    *(
+        Case(
+            f"cosines {claimed} in {spec}",
+            {"claims.rope.pairing": text},
+            spec=spec,
+            change={"attention.rope.cosines": claimed},
+            layer=0,
+        )
+        for claimed, spec, text in (
+            # Half of each head rotates, or all of it by half as many cosines.
+            ("per_pair", "phi", "rotates 6 elements of a head by 6 cosines in HF, not by 3"),
+            ("per_element", "gpt_oss", "rotates 16 elements of a head by 8 cosines in HF"),
+        )
+    ),
     Case(
         "RoPE on layers that see everything too",
         {"claims.rope.layers": "layer 3 does not rotate in HF, against the policy 'all'"},

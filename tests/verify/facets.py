@@ -19,6 +19,7 @@ REPRESENTATIVE = (
     "falcon",
     "flex_olmo",
     "gemma",
+    "gpt_oss",
     "gptj",
     "granite_swa",
     "granitemoeshared",
@@ -26,7 +27,6 @@ REPRESENTATIVE = (
     "nanochat",
     "phi3",
     "qwen2_moe",
-    "smollm3",
     "stablelm",
 )
 

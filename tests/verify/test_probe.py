@@ -108,7 +108,18 @@ def test_planes_of_rotation(first: int, second: int, same: bool) -> None:
     readers = {f"{attention}.q_proj": None, f"{attention}.k_proj": None}
     with comparable():
         plane = torch.tensor([[first, second]])
-        assert probe.commutes_with_rotation(hf, attention, readers, 16, plane) is same
+        edit = probe.turned_in(plane)
+        assert probe.keeps_pattern(hf, attention, readers, 16, edit) is same
+
+
+@pytest.mark.parametrize(("element", "still"), [(0, False), (5, False), (6, True), (11, True)])
+def test_elements_that_rotate(element: int, still: bool) -> None:
+    hf = hf_model("phi")
+    attention = "model.layers.0.self_attn"
+    readers = {f"{attention}.q_proj": None, f"{attention}.k_proj": None}
+    with comparable():
+        edit = probe.mirrored(element)
+        assert probe.keeps_pattern(hf, attention, readers, 12, edit) is still
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,20 @@ def test_norms_behind_the_rotation_may_be_absent(tmp_path: Path) -> None:
     assert passing(tmp_path, checks, **choices) == checks
 
 
+@pytest.mark.parametrize("pairing", ["half", "adjacent"])
+@pytest.mark.parametrize("cosines", ["per_element", "per_pair"])
+@pytest.mark.parametrize("part", [1.0, 0.5, 0.25])
+def test_any_part_of_a_head_rotates_whatever_the_config_calls_it(
+    part: float, cosines: str, pairing: str, tmp_path: Path
+) -> None:
+    """Half as many cosines as a head has elements are for half of it, or for each of its pairs."""
+    choices = {"rotary_part": part, "cosines": cosines, "pairing": pairing, "rope_config": "theta"}
+    # TL rotates adjacent elements in float32.
+    casts = pairing == "adjacent"
+    checks = {"claims.rope.pairing", "forward.logits", "hooks.rotation"}
+    assert passing(tmp_path, checks, rope_casts=casts, **choices) == checks
+
+
 @pytest.mark.parametrize("nope", ["list", "handed"])
 def test_layers_that_rotate_may_do_so_backward(nope: str, tmp_path: Path) -> None:
     checks = {"claims.rope.layers", "forward.logits", "hooks.rotation"}

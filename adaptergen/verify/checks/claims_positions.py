@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from adaptergen.spec.attention import DelegatedAttention, OpaqueAttention
-from adaptergen.spec.rope import FlaggedLayers
+from adaptergen.spec.rope import FlaggedLayers, Rope
 from adaptergen.spec.window import ConfigWindow, FlaggedWindow, SlidingLayersWindow
 from adaptergen.verify import probe
 from adaptergen.verify.check import Evidence, Fact, NotApplicableError, check
@@ -68,11 +68,13 @@ def rope_pairing(subject: Subject) -> Iterator[Evidence]:
         raise NotApplicableError("no layer of HF rotates with this config")
     for number in rotating:
         layer = subject.layers[number]
-        commutes = elements_turning(hf, spec, subject.reimplemented, layer) > 0
-        yield Fact(commutes, f"does not pair elements as '{claimed}' says in HF", number)
+        turning = elements_turning(hf, spec, subject.reimplemented, layer)
+        yield Fact(turning > 0, f"does not pair elements as '{claimed}' says in HF", number)
         handed = probe.positions_of(hf.call(layer))
         assert handed is not None
         yield from _laid_out(claimed, handed[0], number)
+        if turning:
+            yield _counted(subject.reimplemented.rope, handed[0].shape[-1], turning, number)
 
 
 def _laid_out(claimed: str, cos: Tensor, number: int) -> Iterator[Evidence]:
@@ -82,6 +84,13 @@ def _laid_out(claimed: str, cos: Tensor, number: int) -> Iterator[Evidence]:
         does = "come" if in_pairs else "do not come"
         text = f"HF's cosines {does} in the order of the elements"
         yield Fact(in_pairs == (claimed == "interleaved"), text, number)
+
+
+def _counted(rope: Rope, cosines: int, turning: int, number: int) -> Evidence:
+    """Whether there are as many cosines as the spec says for the elements that rotate."""
+    expected = turning // 2 if rope.per_pair else turning
+    text = f"rotates {turning} elements of a head by {cosines} cosines in HF, not by {expected}"
+    return Fact(cosines == expected, text, number, claim="attention.rope.cosines")
 
 
 @check(

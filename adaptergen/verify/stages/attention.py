@@ -1,7 +1,7 @@
 """The activations inside attention."""
 
 from collections.abc import Iterator
-from functools import singledispatch
+from functools import partial, singledispatch
 
 import torch
 from torch import Tensor
@@ -19,7 +19,14 @@ from adaptergen.spec.projections import FusedProjections
 from adaptergen.spec.qk_norm import OwnPerHeadQKNorm
 from adaptergen.verify.heads import by_head, head_dim, rows, split
 from adaptergen.verify.hf import HfModel
-from adaptergen.verify.probe import commutes_with_rotation, positions_of, rotates, unweighted
+from adaptergen.verify.probe import (
+    keeps_pattern,
+    mirrored,
+    positions_of,
+    rotates,
+    turned_in,
+    unweighted,
+)
 from adaptergen.verify.stages.stage import Layer, Stage
 from adaptergen.verify.structure import decided
 
@@ -193,9 +200,10 @@ def rotated(heads: Tensor, cos: Tensor, sin: Tensor, pairing: str) -> Tensor:
 
 
 def elements_turning(hf: HfModel, spec: Spec, declared: ReimplementedAttention, layer: str) -> int:
-    """How many elements of a head rotate in a layer; nought if none do in the declared pairs.
+    """How many elements of a head rotate in a layer; nought if they do not in the declared pairs.
 
-    As many as there are cosines, or twice as many where HF has one for both elements of a pair.
+    As many as there are cosines, or twice as many where HF has one for both elements of a pair:
+    then the next element rotates too.
     """
     handed = positions_of(hf.call(layer))
     if handed is None:
@@ -209,12 +217,9 @@ def elements_turning(hf: HfModel, spec: Spec, declared: ReimplementedAttention, 
     def find() -> int:
         # Norms behind the rotation do nothing but normalise meanwhile.
         with unweighted(hf.module(f"{attention}.{name}") for name in behind):
-            found = (
-                turning
-                for turning in (width, min(2 * width, size))
-                if commutes_with_rotation(hf, attention, readers, size, pairs(pairing, turning))
-            )
-            return next(found, 0)
+            keeps = partial(keeps_pattern, hf, attention, readers, size)
+            turning = width if 2 * width > size or keeps(mirrored(width)) else 2 * width
+            return turning if keeps(turned_in(pairs(pairing, turning))) else 0
 
     # Whatever a spec may have wrong is part of the name: mutants share the model.
     elements = [(name, at if at is None else at.tolist()) for name, at in sorted(readers.items())]
