@@ -1,6 +1,6 @@
 """Writes comparison.md: each generated adapter beside the one that TransformerLens ships.
 
-The numbers are those that sides.py measures; explanations.yaml holds what a person found out
+The numbers are those that measuring.py measures; explanations.yaml holds what a person found out
 wherever TransformerLens' adapter shows more or is closer to HF. What no explanation there matches
 is listed as unexplained.
 """
@@ -12,8 +12,9 @@ from itertools import groupby
 from pathlib import Path
 
 import yaml
+from measuring import compared
 from pydantic import TypeAdapter
-from sides import EQUAL, MEASURES, WRONG, Comparison, Loss, compared, is_worse, shown, unnumbered
+from sides import EQUAL, MEASURES, WRONG, Comparison, Loss, is_worse, shown, unnumbered
 
 from adaptergen.project import find_project
 from adaptergen.selection import select_specs

@@ -79,7 +79,7 @@ def measure(names: Sequence[str], folder: Path, jobs: int) -> None:
     """
     waiting = [name for name in names if not (folder / f"{name}.json").exists()]
     context = multiprocessing.get_context("fork")
-    import adaptergen.verify.foreign_survey  # noqa: F401  once, before the processes part
+    import adaptergen.verify.foreign.survey  # noqa: F401  once, before the processes part
 
     with context.Pool(jobs, maxtasksperchild=1) as pool:
         runs = {name: pool.apply_async(_survey, (name,)) for name in waiting}
@@ -97,7 +97,7 @@ def measure(names: Sequence[str], folder: Path, jobs: int) -> None:
 
 
 def _survey(name: str) -> dict[str, Any]:
-    from adaptergen.verify.foreign_survey import survey
+    from adaptergen.verify.foreign.survey import survey
 
     return asdict(survey(name))
 

@@ -21,7 +21,13 @@ RECORD = "docs/stamps.json"
 _MODULES = ("adaptergen/render", "specs", "templates", "constraints.txt")
 _VERIFY = ("adaptergen/spec", "adaptergen/verify")
 RESTS_ON = {
-    "comparison": (*_MODULES, "docs/comparison.py", "docs/explanations.yaml", "docs/sides.py"),
+    "comparison": (
+        *_MODULES,
+        "docs/comparison.py",
+        "docs/explanations.yaml",
+        "docs/measuring.py",
+        "docs/sides.py",
+    ),
     "findings": (*_VERIFY, "constraints.txt", "docs/causes.yaml", "docs/findings.py"),
     "inference": (*_MODULES, *_VERIFY, "adaptergen/infer", "docs/inference.py", "tests/infer"),
     "performance": (*_MODULES, "docs/performance.yaml", "tests/bench"),

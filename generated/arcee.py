@@ -3,7 +3,7 @@
 # adapter ArceeArchitectureAdapter for ArceeForCausalLM
 # spec arcee 4d9662f4c1d9
 # spec llama 5977d27c4cf5
-# generator 6d98968d5bb4
+# generator 2f26009e54c6
 # templates 14bd12f7e9dc
 # body feceb61a3816
 """Arcee architecture adapter.

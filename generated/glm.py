@@ -3,7 +3,7 @@
 # adapter GlmArchitectureAdapter for GlmForCausalLM
 # spec glm efee1772a08d
 # spec llama 5977d27c4cf5
-# generator 6d98968d5bb4
+# generator 2f26009e54c6
 # templates 14bd12f7e9dc
 # body a5b989a036ea
 """Glm architecture adapter.

@@ -2,7 +2,7 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter LlamaArchitectureAdapter for LlamaForCausalLM
 # spec llama 5977d27c4cf5
-# generator 6d98968d5bb4
+# generator 2f26009e54c6
 # templates 14bd12f7e9dc
 # body 8a655f223b5d
 """Llama architecture adapter.

@@ -4,7 +4,7 @@
 # spec olmo3 76c51a2a97c9
 # spec olmo2 41b1838a2380
 # spec llama 5977d27c4cf5
-# generator 6d98968d5bb4
+# generator 2f26009e54c6
 # templates 14bd12f7e9dc
 # body 782453af76e4
 """Olmo3 architecture adapter.

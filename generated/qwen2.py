@@ -3,7 +3,7 @@
 # adapter Qwen2ArchitectureAdapter for Qwen2ForCausalLM
 # spec qwen2 28bc3f4f3660
 # spec llama 5977d27c4cf5
-# generator 6d98968d5bb4
+# generator 2f26009e54c6
 # templates 14bd12f7e9dc
 # body 74102693c276
 """Qwen2 architecture adapter.

@@ -14,6 +14,7 @@ from tests.docs_scripts import DOCS, load_script
 ROOT = DOCS.parent
 NONE = {"logits": 0.0, "padded logits": 0.0, "compatibility mode": 1e-6}
 comparison = load_script("comparison")
+measuring = load_script("measuring")
 sides = load_script("sides")
 
 
@@ -71,10 +72,10 @@ def test_only_values_that_hf_does_not_side_with_are_losses() -> None:
 
 def test_same_values_in_another_shape_are_no_loss() -> None:
     heads = torch.arange(24.0).view(1, 2, 3, 4)
-    assert sides._is_reshaped(heads, heads.flatten(2))
-    assert sides._is_reshaped(heads, heads.transpose(1, 2))
-    assert not sides._is_reshaped(heads, heads.flip(1).flatten(2))
-    assert not sides._is_reshaped(heads, heads + 1)
+    assert measuring._is_reshaped(heads, heads.flatten(2))
+    assert measuring._is_reshaped(heads, heads.transpose(1, 2))
+    assert not measuring._is_reshaped(heads, heads.flip(1).flatten(2))
+    assert not measuring._is_reshaped(heads, heads + 1)
     apart = (sides.Apart("hook_z", float("inf"), shapes="[2, 3], TL's [6]"),)
     found = compared(((), {}), ((), {}), apart=apart)
     assert found.losses == []
@@ -109,7 +110,7 @@ def test_gains_are_told() -> None:
 
 
 def test_llama_is_no_different() -> None:
-    (found,) = sides.compared([spec_of("llama")], ROOT / "generated")
+    (found,) = measuring.compared([spec_of("llama")], ROOT / "generated")
     assert found.only_ours == found.only_theirs == []
     assert found.apart == ()
     assert found.losses == []
@@ -128,7 +129,7 @@ def test_wrong_module_loses(tmp_path: Path) -> None:
     folder = changed(
         tmp_path, "llama", 'LinearBridge(name="up_proj")', 'LinearBridge(name="gate_proj")'
     )
-    (found,) = sides.compared([spec_of("llama")], folder)
+    (found,) = measuring.compared([spec_of("llama")], folder)
     lost = {loss.what for loss in found.losses}
     assert "mlp.in.hook_out" in lost
     assert "attn.hook_q" not in lost
@@ -136,7 +137,7 @@ def test_wrong_module_loses(tmp_path: Path) -> None:
 
 def test_module_that_does_not_run_loses_everything(tmp_path: Path) -> None:
     folder = changed(tmp_path, "llama", 'name="self_attn"', 'name="attention"')
-    (found,) = sides.compared([spec_of("llama")], folder)
+    (found,) = measuring.compared([spec_of("llama")], folder)
     assert {"attn.hook_q", "logits", "padded logits", "compatibility mode"} <= {
         loss.what for loss in found.losses
     }
@@ -144,7 +145,7 @@ def test_module_that_does_not_run_loses_everything(tmp_path: Path) -> None:
 
 def test_hooks_of_another_name_are_recognised_by_their_values(tmp_path: Path) -> None:
     folder = changed(tmp_path, "mixtral", '"gate": MoERouterBridge', '"router": MoERouterBridge')
-    (found,) = sides.compared([spec_of("mixtral")], folder)
+    (found,) = measuring.compared([spec_of("mixtral")], folder)
     assert found.named["mlp.gate.hook_out"] == "mlp.router.hook_out"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from transformers import PreTrainedConfig
 
-from adaptergen.verify.foreign import layers_of
+from adaptergen.verify.foreign.subject import layers_of
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.structure import Structure, structures

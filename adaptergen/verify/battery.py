@@ -15,7 +15,7 @@ from adaptergen.verify.layers import layer_facts
 from adaptergen.verify.listed import refuse_unknown
 from adaptergen.verify.mutants import run_mutants
 from adaptergen.verify.precision import comparable
-from adaptergen.verify.record import CheckResult, MutantResult, Record, Status
+from adaptergen.verify.record import CheckResult, MutantResult, Record, Status, VariantResult
 from adaptergen.verify.running import run_checks
 from adaptergen.verify.select import Selection
 from adaptergen.verify.share import ALONE, Share
@@ -41,21 +41,15 @@ def run(
         load_code(code)
     spec, chosen = loaded.spec, select.of(ALL)
     _refuse_unknown_keys(loaded.path, spec, overrides)
-    known = loaded.entries("verification", "checks")
-    names = {check.name for check in ALL}
-    refuse_unknown("verification.checks", known, names, "check", "--list-checks")
+    _refuse_unknown_checks(loaded)
     subject = Subject(spec, module_path, respelled(spec.architecture, overrides, spec.tiny))
 
     results = run_checks(subject, chosen if share.first else [], lambda c: progress(c.name))
     results = [_located(loaded, result) for result in results]
     with comparable():
         layers = layer_facts(subject) if share.first else ()
-        limits, swept = spec.verification.limits, with_variants and share.first
-        said = loaded.entries("verification", "limits").items()
-        own = {setting for setting, entry in said if entry.file == loaded.path}
-        variants = (
-            sweep(subject, limits, progress=progress, own=own & limits.keys()) if swept else []
-        )
+        swept = with_variants and share.first
+        variants = _variants(loaded, subject, progress) if swept else ()
     # The mutants of an adapter that is wrong itself say nothing.
     right = all(result.status is not Status.FAILED for result in results)
     mutants: tuple[MutantResult, ...] = ()
@@ -71,10 +65,20 @@ def run(
         tuple(results),
         seconds,
         layers,
-        tuple(variants),
+        variants,
         mutants,
         unmutated=unmutated,
     )
+
+
+def _variants(
+    loaded: LoadedSpec, subject: Subject, progress: Callable[[str], None]
+) -> tuple[VariantResult, ...]:
+    """The results under other settings, of which only those that the spec itself limits must be."""
+    limits = loaded.spec.verification.limits
+    said = loaded.entries("verification", "limits").items()
+    own = {setting for setting, entry in said if entry.file == loaded.path}
+    return tuple(sweep(subject, limits, progress=progress, own=own & limits.keys()))
 
 
 def _located(loaded: LoadedSpec, result: CheckResult) -> CheckResult:
@@ -84,6 +88,12 @@ def _located(loaded: LoadedSpec, result: CheckResult) -> CheckResult:
         for problem in result.problems
     )
     return replace(result, problems=tuple(problems))
+
+
+def _refuse_unknown_checks(loaded: LoadedSpec) -> None:
+    known = loaded.entries("verification", "checks")
+    names = {check.name for check in ALL}
+    refuse_unknown("verification.checks", known, names, "check", "--list-checks")
 
 
 def _refuse_unknown_keys(path: str, spec: Spec, overrides: dict[str, Any]) -> None:

@@ -84,32 +84,11 @@ def small_builds(work: Path, rounds: int) -> list[Row]:
     fresh, changed = project(work / "fresh"), project(work / "changed")
     program = [PEERS / "bin" / "adaptergen", "build"]
     specs = sorted((fresh / "specs").glob("*.yaml"))
-    module = CHECKOUT / "generated" / "smollm3.py"
-    schema = CHECKOUT / "specs" / "schema.json"
-    tools = PEERS / "bin"
-    black = [tools / "black", "--quiet", "--line-length=100", work / "black.py"]
-
-    def unformatted() -> None:
-        (work / "black.py").write_text(module.read_text() + f"x = {{ {random.random()} }}\n")
-
-    measured = interleave(
-        [
-            Program("fresh", program, fresh),
-            Program("changed", program, changed, reword(changed / "specs" / "smollm3.yaml")),
-            Program("python", [tools / "python", "-c", "pass"], work),
-            Program("check-yaml", [tools / "check-yaml", *specs], work),
-            Program("yamllint", [tools / "yamllint", *specs], work, statuses=frozenset({0, 1})),
-            Program("black", black, work, unformatted),
-            Program(
-                "datamodel-code-generator",
-                [tools / "datamodel-codegen", "--input", schema, "--input-file-type", "jsonschema",
-                 "--output", work / "models.py"],
-                work,
-            ),
-        ],
-        rounds,
-        work / "bytecode",
-    )  # fmt: skip
+    builds = [
+        Program("fresh", program, fresh),
+        Program("changed", program, changed, reword(changed / "specs" / "smollm3.yaml")),
+    ]
+    measured = interleave([*builds, *_tools(work, specs)], rounds, work / "bytecode")
     ours, one = measured["fresh"], measured["changed"]
     rows = [
         Row(
@@ -125,6 +104,30 @@ def small_builds(work: Path, rounds: int) -> list[Row]:
     ]  # fmt: skip
     peers = [name for name in measured if name not in ("fresh", "changed")]
     return rows + [Row(f"  {peer}", milliseconds(measured[peer])) for peer in peers]
+
+
+def _tools(work: Path, specs: Sequence[Path]) -> list[Program]:
+    """What else checks, formats or generates files like ours."""
+    module = CHECKOUT / "generated" / "smollm3.py"
+    schema = CHECKOUT / "specs" / "schema.json"
+    tools = PEERS / "bin"
+    black = [tools / "black", "--quiet", "--line-length=100", work / "black.py"]
+
+    def unformatted() -> None:
+        (work / "black.py").write_text(module.read_text() + f"x = {{ {random.random()} }}\n")
+
+    return [
+        Program("python", [tools / "python", "-c", "pass"], work),
+        Program("check-yaml", [tools / "check-yaml", *specs], work),
+        Program("yamllint", [tools / "yamllint", *specs], work, statuses=frozenset({0, 1})),
+        Program("black", black, work, unformatted),
+        Program(
+            "datamodel-code-generator",
+            [tools / "datamodel-codegen", "--input", schema, "--input-file-type", "jsonschema",
+             "--output", work / "models.py"],
+            work,
+        ),
+    ]  # fmt: skip
 
 
 def large_builds(work: Path, rounds: int) -> list[Row]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from adaptergen.verify.foreign_survey import Survey, survey
+from adaptergen.verify.foreign.survey import Survey, survey
 from tests.docs_scripts import DOCS, load_script
 
 
@@ -87,7 +87,9 @@ def test_architectures_are_decoders_of_both_libraries(findings: ModuleType) -> N
 
 
 def test_a_model_that_cannot_be_built_is_distrusted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adaptergen.verify.foreign.tiny_settings", lambda name: {"n_embd": 7})
+    monkeypatch.setattr(
+        "adaptergen.verify.foreign.subject.tiny_settings", lambda name: {"n_embd": 7}
+    )
     found = survey("GPT2LMHeadModel")
     assert isinstance(found, Survey)
     assert "HF model failed" in found.distrust
@@ -101,7 +103,7 @@ def test_a_survey_that_fails_leaves_the_others_and_ends_the_run(
             raise LookupError("no key")
         return Survey(name, {})
 
-    monkeypatch.setattr("adaptergen.verify.foreign_survey.survey", fails_for_one)
+    monkeypatch.setattr("adaptergen.verify.foreign.survey.survey", fails_for_one)
     with pytest.raises(SystemExit, match="the survey of One failed: LookupError"):
         findings.measure(["One", "Other"], tmp_path, 1)
     assert [path.name for path in tmp_path.iterdir()] == ["Other.json"]

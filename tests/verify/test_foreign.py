@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from transformers.models.mixtral.modeling_mixtral import MixtralAttention
 
-from adaptergen.verify.foreign import ALL, SWEPT, ForeignSubject, layers_of, verify_foreign
+from adaptergen.verify.foreign import ForeignSubject, verify_foreign
+from adaptergen.verify.foreign.checks import ALL, SWEPT
+from adaptergen.verify.foreign.subject import layers_of
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.precision import comparable
 from adaptergen.verify.record import Status

@@ -1,7 +1,7 @@
 """Does the spec know every key of HF's config that matters?"""
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from adaptergen.spec.attention import HeadedAttention, ReimplementedAttention
@@ -38,17 +38,9 @@ def config(subject: Subject) -> Iterator[Evidence]:
     for _, path in subject.below(subject.spec.attention.path):
         subject.hf.module(path)
     named, waived = keys_named(subject.spec), subject.spec.verification.config
-    known = named.keys() | waived.keys()
-    settings = moves(subject.hf.config)
-    for key in waived:
-        exists = key in subject.hf.config.to_dict() or not exceptions_apply()
-        yield Fact(exists, f"'{key}' is waived, and HF's config has no such key", claim=_CLAIM)
-        if key in named:
-            yield Fact(False, f"'{key}' is waived, and {named[key]} names it", claim=_CLAIM)
-    for claim, constant in _constants(subject.spec).items():
-        moved = settings.get(constant, []) if constant else []
-        matters = any(effect(subject, change) for change in moved)
-        yield Fact(matters or not constant, f"'{constant}' changes nothing in HF", claim=claim)
+    yield from _waivers(subject, named, waived)
+    settings, known = moves(subject.hf.config), named.keys() | waived.keys()
+    yield from _constants(subject, settings)
     for key, changes in settings.items():
         if key in named:
             continue
@@ -69,7 +61,24 @@ def config(subject: Subject) -> Iterator[Evidence]:
             # With keys that the user has set, a key of the spec may lose its effect.
             text = f"'{key}' is waived, and changes nothing in HF that no claim explains"
             yield Fact(bool(said) or not exceptions_apply(), text, claim=_CLAIM)
-    yield from _behind_layouts(subject, {*named, *waived})
+    yield from _behind_layouts(subject, known)
+
+
+def _waivers(subject: Subject, named: Mapping[str, str], waived: Collection[str]) -> Iterator[Fact]:
+    """Whether waived keys exist, and nothing else names them."""
+    for key in waived:
+        exists = key in subject.hf.config.to_dict() or not exceptions_apply()
+        yield Fact(exists, f"'{key}' is waived, and HF's config has no such key", claim=_CLAIM)
+        if key in named:
+            yield Fact(False, f"'{key}' is waived, and {named[key]} names it", claim=_CLAIM)
+
+
+def _constants(subject: Subject, settings: Mapping[str, Sequence[Any]]) -> Iterator[Fact]:
+    """Whether claims that do nothing but name a config key name one that has an effect."""
+    for claim, key in {"norm.eps": subject.spec.norm.eps, "mlp.act": subject.spec.mlp.act}.items():
+        moved = settings.get(key, []) if key else []
+        matters = any(effect(subject, change) for change in moved)
+        yield Fact(matters or not key, f"'{key}' changes nothing in HF", claim=claim)
 
 
 def _behind_layouts(subject: Subject, known: Collection[str]) -> Iterator[Fact]:
@@ -86,11 +95,6 @@ def _behind_layouts(subject: Subject, known: Collection[str]) -> Iterator[Fact]:
             said = next((said for said, change in effects if said and runs(other.hf, change)), "")
             text = f"where {layout.when} is set, {said}, and no claim names '{key}'"
             yield Fact(not said, text, claim=f"layouts.{i}")
-
-
-def _constants(spec: Spec) -> dict[str, str | None]:
-    """Claims that do nothing but name a config key, which must then have an effect."""
-    return {"norm.eps": spec.norm.eps, "mlp.act": spec.mlp.act}
 
 
 def effect(subject: Subject, changes: Mapping[str, Any]) -> str:

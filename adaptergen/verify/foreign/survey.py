@@ -7,7 +7,9 @@ from typing import Any
 import torch
 
 from adaptergen.verify.check import Check
-from adaptergen.verify.foreign import ALL, SWEPT, ForeignSubject, distrust
+from adaptergen.verify.foreign.checks import ALL, SWEPT
+from adaptergen.verify.foreign.oracle import distrust
+from adaptergen.verify.foreign.subject import ForeignSubject
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.precision import comparable
 from adaptergen.verify.record import CheckResult, Status

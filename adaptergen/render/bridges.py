@@ -1,0 +1,127 @@
+"""The classes of TL's, or of the generated module itself, that wrap each part of a model."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from adaptergen.spec.attention import Attention, ReimplementedAttention
+from adaptergen.spec.block import Block, Layout
+from adaptergen.spec.hatch import Hatch
+from adaptergen.spec.model import Spec
+
+_ATTENTION_BRIDGES = {
+    "delegated": "AttentionBridge",
+    "latent": "MLAAttentionBridge",
+    "opaque": "GeneralizedComponent",
+}
+_MLP_BRIDGES = {
+    "gated": "GatedMLPBridge",
+    "plain": "MLPBridge",
+    "fused_gated": "JointGatedMLPBridge",
+    "moe": "MoEBridge",
+    "opaque": "GeneralizedComponent",
+}
+
+# Blocks without hooks on the inputs of queries, keys and values.
+_BLOCK_BRIDGES = {
+    "delegated": "DelegatedAttentionBlockBridge",
+    "latent": "MLABlockBridge",
+    "opaque": "DelegatedAttentionBlockBridge",
+}
+
+
+def bridges(spec: Spec) -> dict[str, Any]:
+    """What templates print of them."""
+    hatch = spec.hatch or Hatch(reason="None.")
+    custom = hatch.attention is None and _has_own_attention_bridge(spec.attention)
+    own = f"_{spec.prefix}AttentionBridge" if custom else _attention_bridge(spec)
+    return {
+        "adapter_base": "ScaledLogitsAdapter" if spec.multipliers.logits.done else "BaseAdapter",
+        "block_bridge": imported_name(hatch.block) or _block_bridge(spec, spec.block),
+        "block_bridge_base": None if hatch.block else _block_bridge_base(spec),
+        "layouts": _layouts(spec),
+        "attention_bridge": imported_name(hatch.attention) or own,
+        "custom_attention_bridge": custom,
+        "reimplemented": _reimplemented(spec),
+        "mlp_bridge": imported_name(hatch.mlp) or _mlp_bridge(spec),
+        "copies_mlp": _copies_mlp(spec),
+    }
+
+
+def imported_name(imported: str | None) -> str:
+    """The name that an `ImportedName` brings in; empty for none."""
+    return imported.partition(":")[2] if imported else ""
+
+
+@dataclass(frozen=True)
+class Reimplemented:
+    """The bridge of attention that TL computes step by step, and its method that does."""
+
+    bridge: str
+    method: str
+
+
+def _reimplemented(spec: Spec) -> Reimplemented:
+    if spec.fuses:
+        return Reimplemented("HookAwareAttentionBridge", "reconstructed")
+    return Reimplemented("PositionEmbeddingsAttentionBridge", "forward")
+
+
+def _attention_bridge(spec: Spec) -> str:
+    return _ATTENTION_BRIDGES.get(spec.attention.kind) or _reimplemented(spec).bridge
+
+
+def _copies_mlp(spec: Spec) -> bool:
+    return bool(getattr(spec.mlp, "overwritten", False))
+
+
+def _mlp_bridge(spec: Spec) -> str:
+    return f"_{spec.prefix}MLPBridge" if _copies_mlp(spec) else _MLP_BRIDGES[spec.mlp.kind]
+
+
+def _has_own_attention_bridge(attention: Attention) -> bool:
+    """Whether TL's bridge does not do as it is."""
+    if not isinstance(attention, ReimplementedAttention):
+        return False
+    rope = attention.rope
+    own = (rope.backward, rope.per_pair, attention.norm_before_o, attention.returned)
+    return not rope.layers.every_layer or any(own)
+
+
+@dataclass(frozen=True)
+class BlockLayout:
+    """A block, the bridge that wraps it, and the spec's layout that it is of, if any."""
+
+    of: Layout | None
+    block: Block
+    bridge: str
+
+
+def _layouts(spec: Spec) -> list[BlockLayout]:
+    """All layouts of an architecture that has several, the one without condition last."""
+    if not spec.layouts:
+        return []
+    blocks = [*((layout, layout.block) for layout in spec.layouts), (None, spec.block)]
+    return [BlockLayout(layout, block, _block_bridge(spec, block)) for layout, block in blocks]
+
+
+def _block_bridge(spec: Spec, block: Block) -> str:
+    special = _special_block_bridge(spec, block)
+    if special is None:
+        return _BLOCK_BRIDGES.get(spec.attention.kind, "BlockBridge")
+    return f"_{spec.prefix}BlockBridge" if spec.attention.kind == "opaque" else special
+
+
+def _special_block_bridge(spec: Spec, block: Block) -> str | None:
+    """TL's bridge of blocks that add up in another way, whatever their attention is."""
+    if spec.multipliers.residual is not None:
+        return "ScaledResidualBlockBridge"
+    return "ParallelBlockBridge" if block.parallel else None
+
+
+def _block_bridge_base(spec: Spec) -> str | None:
+    """TL's bridge of a block that lacks what attention as one piece lacks, where TL has none."""
+    if spec.attention.kind != "opaque":
+        return None
+    blocks = [spec.block, *(layout.block for layout in spec.layouts)]
+    found = (_special_block_bridge(spec, block) for block in blocks)
+    return next((bridge for bridge in found if bridge is not None), None)

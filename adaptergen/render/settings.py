@@ -1,0 +1,99 @@
+"""What an adapter sets: fields of TL's config, and which steps of weight processing are valid."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from adaptergen.spec.model import Spec
+from adaptergen.spec.processing import Invalid, InvalidWhere
+
+_STEPS = {
+    "fold_ln": "supports_fold_ln",
+    "center_writing_weights": "supports_center_writing_weights",
+    "compatibility_mode": "supports_compatibility_mode",
+}
+
+
+@dataclass(frozen=True)
+class InvalidStep:
+    """A weight-processing step that TL must leave out: the adapter's attribute, and why."""
+
+    attribute: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ConditionalStep(InvalidStep):
+    """A step that TL must leave out where an HF config key is set."""
+
+    key: str
+
+
+def settings(spec: Spec) -> dict[str, Any]:
+    """What templates print of it."""
+    flags = _flags(spec)
+    return {
+        "read_keys": spec.read_keys,
+        "flags": flags,
+        "recent_flags": [flag for flag in _RECENT_FLAGS if flag in flags],
+        "copied_settings": _copied_settings(spec),
+        "invalid_steps": _invalid_steps(spec),
+        "conditional_steps": _conditional_steps(spec),
+    }
+
+
+# HF config keys that TL's own config takes over as its number of experts.
+_COUNTS_OF_EXPERTS = ("num_experts", "num_local_experts")
+# Likewise, as the number that keeps a norm finite.
+_NAMES_OF_EPS = ("rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_eps")
+
+
+def _copied_settings(spec: Spec) -> dict[str, str]:
+    """TL config fields that TL does not fill by itself, with the HF config keys that have them."""
+    count = getattr(spec.mlp, "count", None)
+    copied = {"num_experts": count} if count not in (None, *_COUNTS_OF_EXPERTS) else {}
+    # What the heads return is split by it.
+    size, width = getattr(spec.attention, "value_head_dim", None), getattr(spec.mlp, "width", None)
+    eps = spec.norm.eps if spec.norm.eps not in _NAMES_OF_EPS else None
+    known = {"d_head": size, "d_mlp": width, "eps": eps}
+    return copied | {field: key for field, key in known.items() if key is not None}
+
+
+# Flags that TL 3.9 takes no notice of.
+_RECENT_FLAGS = ("qk_norm_after_rope", "rotary_interleaved_cos_sin")
+
+
+def _flags(spec: Spec) -> dict[str, Any]:
+    """TL config flags; all are set that TL's defaults, which describe GPT-2, could get wrong."""
+    return {
+        "normalization_type": spec.norm.normalization_type,
+        "uses_rms_norm": spec.norm.normalization_type == "RMS",
+        "final_rms": spec.norm.normalization_type == "RMS",
+        **_set({"rmsnorm_uses_offset": spec.norm.weight == "offset"}),
+        "positional_embedding_type": "rotary" if spec.attention.rotary else "none",
+        **_set({**spec.attention.flags, "parallel_attn_mlp": spec.block.parallel}),
+        "gated_mlp": spec.mlp.gated_mlp,
+        "default_prepend_bos": spec.tokenizer.prepend_bos,
+        "default_padding_side": spec.tokenizer.padding_side,
+        "attn_implementation": "sdpa" if spec.fuses else "eager",
+    }
+
+
+def _set(flags: dict[str, bool]) -> dict[str, bool]:
+    """The flags that hold: what describes other architectures is left alone."""
+    return {flag: value for flag, value in flags.items() if value}
+
+
+def _conditional_steps(spec: Spec) -> list[ConditionalStep]:
+    return [
+        ConditionalStep(attribute, where.invalid_where.reason, where.invalid_where.key)
+        for step, attribute in _STEPS.items()
+        if isinstance(where := getattr(spec.processing, step), InvalidWhere)
+    ]
+
+
+def _invalid_steps(spec: Spec) -> list[InvalidStep]:
+    return [
+        InvalidStep(attribute, validity.invalid)
+        for step, attribute in _STEPS.items()
+        if isinstance(validity := getattr(spec.processing, step), Invalid)
+    ]
