@@ -3,15 +3,15 @@
 # adapter CohereArchitectureAdapter for CohereForCausalLM
 # spec cohere 92951a7d0129
 # spec llama 5977d27c4cf5
-# generator 2f26009e54c6
-# templates 14bd12f7e9dc
-# body 940edb5b4518
+# generator d294ad1b349f
+# templates 1c9e9e81c510
+# body 5e2d40d330c0
 """Cohere architecture adapter.
 
 Parallel decoder behind one LayerNorm, with adjacent rotary pairs and scaled logits.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
@@ -64,14 +64,12 @@ class CohereArchitectureAdapter(ScaledLogitsAdapter):
     # HF config key of the number that scales logits.
     logits_multiplied_by = "logit_scale"
 
+    # What HF's class takes for config keys that are not given.
+    defaults: ClassVar[dict[str, Any]] = {"logit_scale": 0.0625}
+
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""
         super().__init__(cfg)
-
-        # What HF's class takes for these, where a config was made without them.
-        for key, value in {"logit_scale": 0.0625}.items():
-            if getattr(self.cfg, key, None) is None:
-                setattr(self.cfg, key, value)
 
         self.require("rotary_interleaved_cos_sin")
         self.cfg.normalization_type = "LN"

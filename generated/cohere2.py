@@ -4,15 +4,15 @@
 # spec cohere2 ef3831e334c6
 # spec cohere 92951a7d0129
 # spec llama 5977d27c4cf5
-# generator 2f26009e54c6
-# templates 14bd12f7e9dc
-# body de7ac28c051b
+# generator d294ad1b349f
+# templates 1c9e9e81c510
+# body 42ae80f10687
 """Cohere2 architecture adapter.
 
 Cohere with sliding layers that rotate, and layers that see everything and do not.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
@@ -101,14 +101,12 @@ class Cohere2ArchitectureAdapter(ScaledLogitsAdapter):
     # HF config key of the number that scales logits.
     logits_multiplied_by = "logit_scale"
 
+    # What HF's class takes for config keys that are not given.
+    defaults: ClassVar[dict[str, Any]] = {"logit_scale": 0.0625}
+
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""
         super().__init__(cfg)
-
-        # What HF's class takes for these, where a config was made without them.
-        for key, value in {"logit_scale": 0.0625}.items():
-            if getattr(self.cfg, key, None) is None:
-                setattr(self.cfg, key, value)
 
         self.require("rotary_interleaved_cos_sin")
         self.cfg.normalization_type = "LN"

@@ -5,15 +5,15 @@
 # spec starcoder2 4c001e4e5c27
 # spec mistral bf4b9af3d637
 # spec llama 5977d27c4cf5
-# generator 2f26009e54c6
-# templates 14bd12f7e9dc
-# body b4544bd4c277
+# generator d294ad1b349f
+# templates 1c9e9e81c510
+# body 2ef78ba5ad13
 """GPTNeoX architecture adapter.
 
 Parallel decoder with LayerNorms, biases and a quarter of each head rotated (Pythia).
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
@@ -62,14 +62,12 @@ class GPTNeoXArchitectureAdapter(BaseAdapter):
     # Attention shows its pattern to hooks; asked of HF, it would have to be computed every time.
     supports_hf_output_attentions = False
 
+    # What HF's class takes for config keys that are not given.
+    defaults: ClassVar[dict[str, Any]] = {"use_parallel_residual": True}
+
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""
         super().__init__(cfg)
-
-        # What HF's class takes for these, where a config was made without them.
-        for key, value in {"use_parallel_residual": True}.items():
-            if getattr(self.cfg, key, None) is None:
-                setattr(self.cfg, key, value)
 
         self.cfg.normalization_type = "LN"
         self.cfg.uses_rms_norm = False

@@ -3,8 +3,8 @@
 # adapter GptOssArchitectureAdapter for GptOssForCausalLM
 # spec gpt_oss cb07769665f9
 # spec llama 5977d27c4cf5
-# generator 2f26009e54c6
-# templates 14bd12f7e9dc
+# generator d294ad1b349f
+# templates 1c9e9e81c510
 # body d1e15cfad6a0
 """GptOss architecture adapter.
 

@@ -6,8 +6,8 @@
 # spec starcoder2 4c001e4e5c27
 # spec mistral bf4b9af3d637
 # spec llama 5977d27c4cf5
-# generator 2f26009e54c6
-# templates 14bd12f7e9dc
+# generator d294ad1b349f
+# templates 1c9e9e81c510
 # body aab627acac6d
 """GPT-J architecture adapter.
 

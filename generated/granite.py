@@ -3,15 +3,15 @@
 # adapter GraniteArchitectureAdapter for GraniteForCausalLM
 # spec granite d19f9f6e1dda
 # spec llama 5977d27c4cf5
-# generator 2f26009e54c6
-# templates 14bd12f7e9dc
-# body 45c83ae43113
+# generator d294ad1b349f
+# templates 1c9e9e81c510
+# body 44150af33e62
 """Granite architecture adapter.
 
 Llama-family decoder with multipliers on embedding, residual, attention and logits.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
@@ -64,18 +64,16 @@ class GraniteArchitectureAdapter(ScaledLogitsAdapter):
     # HF config key of the number that scales logits.
     logits_divided_by = "logits_scaling"
 
+    # What HF's class takes for config keys that are not given.
+    defaults: ClassVar[dict[str, Any]] = {
+        "embedding_multiplier": 1.0,
+        "residual_multiplier": 1.0,
+        "logits_scaling": 1.0,
+    }
+
     def __init__(self, cfg: Any) -> None:
         """Set the config flags, weight conversions and component mapping."""
         super().__init__(cfg)
-
-        # What HF's class takes for these, where a config was made without them.
-        for key, value in {
-            "embedding_multiplier": 1.0,
-            "residual_multiplier": 1.0,
-            "logits_scaling": 1.0,
-        }.items():
-            if getattr(self.cfg, key, None) is None:
-                setattr(self.cfg, key, value)
 
         self.cfg.normalization_type = "RMS"
         self.cfg.uses_rms_norm = True

@@ -3,8 +3,8 @@
 # adapter HunYuanDenseV1ArchitectureAdapter for HunYuanDenseV1ForCausalLM
 # spec hunyuan_v1_dense af52133a5f5e
 # spec llama 5977d27c4cf5
-# generator 2f26009e54c6
-# templates 14bd12f7e9dc
+# generator d294ad1b349f
+# templates 1c9e9e81c510
 # body 53e361b048b5
 """HunYuanDenseV1 architecture adapter.
 

@@ -4,8 +4,8 @@
 # spec mixtral 915f761defd5
 # spec mistral bf4b9af3d637
 # spec llama 5977d27c4cf5
-# generator 2f26009e54c6
-# templates 14bd12f7e9dc
+# generator d294ad1b349f
+# templates 1c9e9e81c510
 # body 4082df13774e
 """Mixtral architecture adapter.
 

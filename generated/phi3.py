@@ -4,8 +4,8 @@
 # spec phi3 43cd912087f0
 # spec mistral bf4b9af3d637
 # spec llama 5977d27c4cf5
-# generator 2f26009e54c6
-# templates 14bd12f7e9dc
+# generator d294ad1b349f
+# templates 1c9e9e81c510
 # body 60e0dbbd4a08
 """Phi3 architecture adapter.
 

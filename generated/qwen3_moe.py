@@ -5,8 +5,8 @@
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
 # spec llama 5977d27c4cf5
-# generator 2f26009e54c6
-# templates 14bd12f7e9dc
+# generator d294ad1b349f
+# templates 1c9e9e81c510
 # body 600d1e968830
 """Qwen3Moe architecture adapter.
 

@@ -45,6 +45,17 @@ def bridge(reference: transformers.PreTrainedModel) -> TransformerBridge:
         return build_bridge_from_module(model, "SmolLM3ForCausalLM", hf_config=model.config)
 
 
+@pytest.mark.parametrize("key", ["multi_query", "parallel_attn"])
+def test_a_switch_that_is_neither_on_nor_off_is_asked_for(key: str) -> None:
+    """TL does not hand on what is null in a config; HF takes it for no, though yes is usual."""
+    sizes = {"vocab_size": 113, "hidden_size": 48, "num_hidden_layers": 1, "num_attention_heads": 4}
+    model = transformers.FalconForCausalLM(transformers.FalconConfig(**sizes, **{key: None}))
+    with restored_factory():
+        adaptergen.register()
+        with pytest.raises(NotImplementedError, match=f"config.{key} is null; say whether"):
+            build_bridge_from_module(model, "FalconForCausalLM", hf_config=model.config)
+
+
 @pytest.mark.parametrize(
     "register",
     ["forward_hook", "forward_pre_hook", "full_backward_hook", "full_backward_pre_hook"],

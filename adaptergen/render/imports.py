@@ -16,6 +16,7 @@ PUBLIC_API = {
     "Any": "typing",
     "AttentionBridge": _COMPONENTS,
     "BlockBridge": _COMPONENTS,
+    "ClassVar": "typing",
     "DelegatedAttentionBlockBridge": _COMPONENTS,
     "GatedMLPBridge": _COMPONENTS,
     "GeneralizedComponent": f"{_COMPONENTS}.base",

@@ -105,11 +105,9 @@ def flags(tree: ast.Module) -> Iterator[tuple[list[ast.stmt], int, str, ast.Cons
 def defaults(tree: ast.Module) -> ast.Dict:
     """What keys of HF's config are by default, where the module says so."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.For) and ast.unparse(node.target) == "(key, value)":
-            assert isinstance(node.iter, ast.Call)
-            assert isinstance(node.iter.func, ast.Attribute)
-            assert isinstance(node.iter.func.value, ast.Dict)
-            return node.iter.func.value
+        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "defaults":
+            assert isinstance(node.value, ast.Dict)
+            return node.value
     return ast.Dict([], [])
 
 
