@@ -9,7 +9,10 @@ import pytest
 
 import adaptergen
 
+ROOT = Path(__file__).parents[1]
 PACKAGE = Path(adaptergen.__file__).parent
+# Lines of a module or a template.
+LONGEST = 300
 HEAVY = {"torch", "transformers", "transformer_lens"}
 PARSERS = {"pydantic", "jinja2", "yaml"}
 
@@ -74,6 +77,25 @@ def test_imports_point_one_way(module: str) -> None:
 )
 def test_an_import_against_the_direction_is_found(source: str) -> None:
     assert upward("adaptergen.spec.load", source)
+
+
+def overlong(folder: Path) -> list[str]:
+    """Modules and templates that nobody reads at a sitting."""
+    files = [path for ending in ("py", "j2") for path in sorted(folder.rglob(f"*.{ending}"))]
+    texts = (path for path in files if path.is_file())
+    return [path.name for path in texts if path.read_bytes().count(b"\n") > LONGEST]
+
+
+@pytest.mark.parametrize("folder", ["adaptergen", "docs", "generated", "templates", "tests"])
+def test_modules_and_templates_are_short(folder: str) -> None:
+    assert overlong(ROOT / folder) == []
+
+
+def test_a_template_that_is_too_long_is_found(tmp_path: Path) -> None:
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "inside" / "long.py.j2").write_text("\n" * 301)
+    (tmp_path / "short.py").write_text("\n" * 300)
+    assert overlong(tmp_path) == ["long.py.j2"]
 
 
 def loaded_by(program: str, cwd: Path) -> set[str]:

@@ -3,90 +3,30 @@
 import json
 import multiprocessing
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from adaptergen import support
-from adaptergen.infer.concessions import NOTHING, Concessions
 from adaptergen.infer.finding import Findings
 from adaptergen.infer.run import Inference
-from adaptergen.project import bundled
 from adaptergen.spec.compare import semantic_differences
-from adaptergen.spec.load import Loader
 from adaptergen.spec.model import Spec
-from adaptergen.spec.schema import schema_text
 from adaptergen.spec.tree import parse
-from adaptergen.verify.record import CheckResult, Status
-from tests.test_structure import HEAVY, loaded_by
-
-SPECS = Path(bundled("specs"))
-LLAMA, LOADED = Loader([str(SPECS)]).load_all(
-    [str(SPECS / f"{n}.yaml") for n in ("llama", "smollm3")]
+from tests.commands.inferences import (
+    CLASS,
+    CONCEDED,
+    FAILING,
+    JSON_KEYS,
+    NOTHING_FOUND,
+    PASSED,
+    PROVEN,
+    REASON,
+    SMOLLM3,
+    SPECS,
+    files,
+    spec_in,
 )
-SMOLLM3 = LOADED.spec
-CLASS = "SmolLM3ForCausalLM"
-REASON = "Attention computes with lambda_q1, which no facet describes."
-PASSED = CheckResult("forward.logits", "forward", Status.PASSED)
-FAILED = CheckResult("hooks.shape", "hooks", Status.FAILED, "blocks.0.hook_x: 3 instead of 4")
-SKIPPED = CheckResult("boot.refused", "boot", Status.SKIPPED, "nothing is refused")
-JSON_KEYS = {
-    "architecture", "proven", "explained", "conceded", "unexplained", "spec", "extends", "parents",
-    "findings", "checks", "gigabytes", "reasons",
-}  # fmt: skip
-
-
-def findings(*unexplained: str) -> Findings:
-    found = Findings(unexplained=list(unexplained))
-    found.add("attention.window", {"flag": "sliding_window"}, "fits every config tried")
-    found.add("norm", {"kind": "rms"}, "its answer to scaled input")
-    return found
-
-
-PROVEN = Inference(CLASS, SMOLLM3, findings(), (PASSED, SKIPPED))
-CONCEDED = Inference(CLASS, SMOLLM3, findings(), (PASSED,), Concessions(projections=REASON))
-FAILING = Inference(CLASS, SMOLLM3, findings("config key 'gain': off"), (PASSED, FAILED))
-NOTHING_FOUND = Inference(CLASS, None, findings("no embedding reads the tokens"), (), NOTHING)
-
-
-def here(name: str, task: Callable[..., Any], *limits: Any) -> Any:
-    """What a process of its own would return, without one."""
-    return task()
-
-
-@pytest.fixture
-def inferring(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
-    """Lets `infer` come to a prepared inference; returns what it is asked for.
-
-    Unless all specs are candidates for its parent, Llama is the only one.
-    """
-
-    def use(inference: Inference, *, candidates: str = "llama") -> list[Any]:
-        asked: list[Any] = []
-
-        def infer(*arguments: Any) -> Inference:
-            asked.append(arguments)
-            return inference
-
-        monkeypatch.setattr("adaptergen.infer.run.infer", infer)
-        monkeypatch.setattr("adaptergen.verify.process.run_alone", here)
-        if candidates == "llama":
-            monkeypatch.setattr("adaptergen.infer.told.candidates", lambda *_: [LLAMA])
-        return asked
-
-    return use
-
-
-def files(folder: Path) -> list[str]:
-    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
-
-
-def spec_in(text: str, folder: Path) -> Spec:
-    path = folder / "printed.yaml"
-    path.write_text(text)
-    return Loader([str(SPECS)]).load(str(path)).spec
+from tests.test_structure import HEAVY, loaded_by
 
 
 def test_only_the_spec_is_on_stdout(project: Path, run, inferring) -> None:
@@ -136,100 +76,6 @@ def test_mistake_in_another_spec_does_not_matter(project: Path, run, inferring) 
     (project / "specs" / "broken.yaml").write_text("architecture: [\n")
     inferring(PROVEN, candidates="all")
     assert run("infer", CLASS).status == 0
-
-
-def test_out_writes_spec_module_and_schema(project: Path, run, inferring) -> None:
-    inferring(PROVEN)
-    outcome = run("infer", CLASS, "--out", "specs/mine.yaml")
-    assert outcome.status == 0
-    assert files(project) == [
-        *sorted(f"generated/{file}" for file in ("__init__.py", "mine.py", *support.FILES)),
-        "specs/mine.yaml",
-        "specs/schema.json",
-    ]
-    assert (project / "specs" / "schema.json").read_text() == schema_text()
-    assert "wrote specs/mine.yaml\n" in outcome.out
-    assert "wrote generated/mine.py\n" in outcome.out
-    assert "proven, 1 check, 1 skipped" in outcome.out
-    assert outcome.err == ""
-    assert run("build", "--check").status == 0
-
-
-def test_out_elsewhere_writes_no_module(project: Path, run, inferring) -> None:
-    (project / "drafts").mkdir()
-    inferring(PROVEN)
-    assert run("infer", CLASS, "--out", "drafts/mine.yaml").status == 0
-    assert files(project) == ["drafts/mine.yaml", "drafts/schema.json"]
-
-
-def test_schema_that_is_there_is_left_alone(project: Path, run, inferring) -> None:
-    (project / "specs" / "schema.json").write_text("{}")
-    inferring(PROVEN)
-    run("infer", CLASS, "--out", "specs/mine.yaml")
-    assert (project / "specs" / "schema.json").read_text() == "{}"
-
-
-@pytest.mark.parametrize(
-    ("name", "why"),
-    [
-        ("Mine.yaml", "'Mine' is not a name for a spec; it becomes a module: lower-case"),
-        ("my-model.yaml", "'my-model' is not a name for a spec; it becomes a module"),
-        ("mine.yml", "a spec's file ends in .yaml"),
-        ("mine", "a spec's file ends in .yaml"),
-        ("1st.yaml", "'1st' is not a name for a spec; it becomes a module"),
-        ("class.yaml", "'class' is not a name for a spec; it becomes a module"),
-        ("specs/joint.yaml", "'joint' is not a name for a spec; adapters import a module"),
-        ("specs/.yaml", "a spec's file ends in .yaml"),
-    ],
-)
-def test_bad_name_of_a_file_is_refused_at_once(
-    project: Path, run, inferring, name: str, why: str
-) -> None:
-    asked = inferring(PROVEN)
-    outcome = run("infer", CLASS, "--out", name)
-    assert outcome.status == 2
-    assert f"--out {name}: {why}" in outcome.err
-    assert (files(project), asked, outcome.out) == ([], [], "")
-
-
-def test_existing_spec_is_left_alone_unless_forced(project: Path, run, inferring) -> None:
-    path = project / "specs" / "mine.yaml"
-    path.write_text("mine")
-    asked = inferring(PROVEN)
-    outcome = run("infer", CLASS, "--out", "specs/mine.yaml")
-    assert outcome.status == 1
-    assert "specs/mine.yaml: exists already, so it is left alone" in outcome.err
-    assert (path.read_text(), asked) == ("mine", [])
-    assert run("infer", CLASS, "--out", "specs/mine.yaml", "--force").status == 0
-    assert "architecture: SmolLM3ForCausalLM" in path.read_text()
-
-
-@pytest.mark.parametrize("inference", [CONCEDED, FAILING, NOTHING_FOUND])
-def test_nothing_is_written_where_something_is_not_explained(
-    project: Path, run, inferring, inference: Inference
-) -> None:
-    inferring(inference)
-    outcome = run("infer", CLASS, "--out", "specs/mine.yaml")
-    assert outcome.status == 1
-    assert "SmolLM3ForCausalLM: not fully explained" in outcome.out
-    assert files(project) == []
-    assert run("infer", CLASS).out == ""
-
-
-@pytest.mark.parametrize("inference", [CONCEDED, FAILING])
-def test_partial_writes_what_there_is(project: Path, run, inferring, inference: Inference) -> None:
-    inferring(inference)
-    outcome = run("infer", CLASS, "--partial", "--out", "specs/mine.yaml")
-    assert outcome.status == 1
-    assert "specs/mine.yaml" in files(project)
-    assert spec_in(run("infer", CLASS, "--partial").out, project).attention == SMOLLM3.attention
-
-
-def test_partial_has_nothing_to_write_without_a_spec(project: Path, run, inferring) -> None:
-    inferring(NOTHING_FOUND)
-    outcome = run("infer", CLASS, "--partial")
-    assert (outcome.status, outcome.out) == (1, "")
-    assert "  no embedding reads the tokens\n" in outcome.err
 
 
 def test_what_is_left_to_hf_has_its_reason_and_its_cost(project: Path, run, inferring) -> None:

@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from adaptergen.commands.architectures import Measurement, body_digest, measurements_text
+from adaptergen.commands.architectures import (
+    Measurement,
+    body_digest,
+    measurements_text,
+    read_measurements,
+)
+from tests.building import OTHER
 from tests.conftest import Run
 
 VERSIONS = {"torch": "2.13", "transformers": "5.23", "transformer_lens": "4.3"}
@@ -16,11 +22,12 @@ def rows(out: str) -> dict[str, list[str]]:
 
 
 def measure(project: Path, spec: str, **changes: object) -> None:
-    """Write down that a module as it is was measured."""
-    body = body_digest(str(project / "generated" / f"{spec}.py"))
+    """Write down that a module as it is was measured, beside those that were before."""
+    generated = project / "generated"
+    body = body_digest(str(generated / f"{spec}.py"))
     found = Measurement(body, "", 61, True, 66, 2.5e-6, VERSIONS)._replace(**changes)
-    path = project / "generated" / "architectures.json"
-    path.write_text(measurements_text({spec: found}))
+    measured = {**read_measurements(str(generated)), spec: found}
+    (generated / "architectures.json").write_text(measurements_text(measured))
 
 
 def test_bundled_specs_are_listed_with_parent_and_summary(project: Path, run) -> None:
@@ -76,8 +83,13 @@ def test_measurement_of_another_module_counts_for_nothing(built: Path, run: Run)
 
 
 def test_fewer_verified_with_other_versions_are_named(built: Path, run: Run) -> None:
+    # Bundled modules are more, where those that there are were measured.
+    (built / "specs" / "third.yaml").write_text(OTHER.replace("Other", "Third"))
+    run("build")
     measure(built, "tiny")
-    assert "\n1 verified with torch 2.13, transformers 5.23, transformer_lens 4.3: tiny\n" in (
+    measure(built, "other")
+    measure(built, "third", versions={**VERSIONS, "transformer_lens": "4.2"})
+    assert "\n1 verified with torch 2.13, transformers 5.23, transformer_lens 4.2: third\n" in (
         run("list").out
     )
 

@@ -17,7 +17,7 @@ from adaptergen.spec.load import LoadedSpec, Loader
 from adaptergen.spec.model import Spec
 from adaptergen.spec.tree import parse
 from adaptergen.spec.written import written
-from tests.test_properties import quick, specs
+from tests.drawn_specs import quick, specs
 
 LOADED = {
     loaded.name: loaded

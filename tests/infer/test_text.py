@@ -13,7 +13,7 @@ from adaptergen.spec.load import Loader
 from adaptergen.spec.schema import LINE
 from adaptergen.spec.tree import parse
 from adaptergen.spec.written import written
-from tests.test_properties import NASTY, quick, specs, values
+from tests.drawn_specs import NASTY, quick, specs, values
 
 SPECS = sorted(Path(bundled("specs")).glob("*.yaml"))
 TRAPS = (

@@ -19,7 +19,7 @@ from adaptergen.spec.load import Loader
 from adaptergen.spec.model import Spec
 from adaptergen.spec.walk import fields_of
 from adaptergen.spec.written import written
-from tests.test_properties import quick, specs
+from tests.drawn_specs import quick, specs
 
 LOADED = {
     loaded.name: loaded.spec

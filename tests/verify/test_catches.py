@@ -14,8 +14,10 @@ from tests.verify.broken_config import CONFIGS
 from tests.verify.broken_facets import FACETS
 from tests.verify.broken_fused import FUSED
 from tests.verify.broken_layers import LAYERS
+from tests.verify.broken_mlps import MLPS
 from tests.verify.broken_modules import MODULES
 from tests.verify.broken_names import NAMES
+from tests.verify.broken_setup import SETUP
 from tests.verify.broken_specs import CLAIMS
 from tests.verify.case import Case
 from tests.verify.conftest import NEVER, changed, hf_model, load, stepwise
@@ -23,8 +25,8 @@ from tests.verify.exclusive import EXCLUSIVE
 
 Broken = Callable[..., str]
 
-BROKEN = [*MODULES, *FUSED, *CONFIGS, *LAYERS]
-SPECS = [*CLAIMS, *FACETS, *HEADS, *NAMES]
+BROKEN = [*MODULES, *SETUP, *FUSED, *CONFIGS, *LAYERS]
+SPECS = [*CLAIMS, *FACETS, *MLPS, *HEADS, *NAMES]
 ONLY = [case for case in (*SPECS, *BROKEN) if case.only] + EXCLUSIVE
 
 
