@@ -3,7 +3,7 @@
 # adapter ArceeArchitectureAdapter for ArceeForCausalLM
 # spec arcee 4d9662f4c1d9
 # spec llama 5977d27c4cf5
-# generator d294ad1b349f
+# generator c6c0b3e24ca6
 # templates 1c9e9e81c510
 # body feceb61a3816
 """Arcee architecture adapter.

@@ -4,7 +4,7 @@
 # spec deepseek_v3 65c463652a60
 # spec glm4_moe 3b206451b383
 # spec llama 5977d27c4cf5
-# generator d294ad1b349f
+# generator c6c0b3e24ca6
 # templates 1c9e9e81c510
 # body 112cfdfc3387
 """DeepseekV3 architecture adapter.

@@ -5,7 +5,7 @@
 # spec granitemoe 2e1ee7a89cc2
 # spec granite d19f9f6e1dda
 # spec llama 5977d27c4cf5
-# generator d294ad1b349f
+# generator c6c0b3e24ca6
 # templates 1c9e9e81c510
 # body ed07fba7abf2
 """GraniteMoeShared architecture adapter.

@@ -5,7 +5,7 @@
 # spec jais2 c838c06bf272
 # spec arcee 4d9662f4c1d9
 # spec llama 5977d27c4cf5
-# generator d294ad1b349f
+# generator c6c0b3e24ca6
 # templates 1c9e9e81c510
 # body e397c38edac9
 """Nemotron architecture adapter.

@@ -4,7 +4,7 @@
 # spec phi3 43cd912087f0
 # spec mistral bf4b9af3d637
 # spec llama 5977d27c4cf5
-# generator d294ad1b349f
+# generator c6c0b3e24ca6
 # templates 1c9e9e81c510
 # body 60e0dbbd4a08
 """Phi3 architecture adapter.

@@ -3,7 +3,7 @@
 # adapter SmolLM3ArchitectureAdapter for SmolLM3ForCausalLM
 # spec smollm3 4c34d77272bd
 # spec llama 5977d27c4cf5
-# generator d294ad1b349f
+# generator c6c0b3e24ca6
 # templates 1c9e9e81c510
 # body 6503e463d724
 """SmolLM3 architecture adapter.

@@ -1,6 +1,5 @@
 """What an argument of `infer` means: a class, a config, a folder, or a model on the hub."""
 
-import json
 import os
 from copy import deepcopy
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from transformers import CONFIG_MAPPING, AutoConfig, GenerationMixin, PreTrained
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from adaptergen.errors import Unusable, did_you_mean, failure
-from adaptergen.verify.code import load_code
+from adaptergen.verify.code import load_code, read_config
 from adaptergen.verify.hf import hf_class
 from adaptergen.verify.once import one_line
 from adaptergen.verify.spelling import respelled
@@ -66,15 +65,7 @@ def _folder(folder: str, trusted: bool) -> Source:
 
 
 def _config(path: str, trusted: bool) -> Source:
-    try:
-        with open(path, encoding="utf-8") as file:
-            values = json.load(file)
-    except FileNotFoundError:
-        raise failure(path, "no such file") from None
-    except ValueError as error:
-        raise failure(path, f"not valid JSON: {one_line(error)}") from None
-    if not isinstance(values, dict):
-        raise failure(path, "expected a config: a mapping of keys to values")
+    values = read_config(path)
     if "auto_map" not in values or (not trusted and _usual_class(values.get("model_type"))):
         architecture = _named(path, values)
     elif trusted:

@@ -16,7 +16,23 @@ class UnscaledLogits(Word):
     fact: ClassVar[str] = ""
 
 
-class MultipliedLogits(Choice):
+class _ScaledLogits(Choice):
+    """The unembedding's output is scaled by a config key's value."""
+
+    done: ClassVar[str]
+
+    @property
+    def key(self) -> str:
+        """The config key."""
+        return str(getattr(self, self.word))
+
+    @property
+    def fact(self) -> str:
+        """The facet in a clause of the docstring."""
+        return f"logits are {self.done} by `config.{self.key}`"
+
+
+class MultipliedLogits(_ScaledLogits):
     """The unembedding's output is multiplied by this config key's value."""
 
     word: ClassVar[str] = "multiply"
@@ -24,34 +40,14 @@ class MultipliedLogits(Choice):
 
     multiply: ConfigKey = Field(description="HF config key, such as `logit_scale`.")
 
-    @property
-    def key(self) -> str:
-        """The config key."""
-        return self.multiply
 
-    @property
-    def fact(self) -> str:
-        """The facet in a clause of the docstring."""
-        return f"logits are {self.done} by `config.{self.multiply}`"
-
-
-class DividedLogits(Choice):
+class DividedLogits(_ScaledLogits):
     """The unembedding's output is divided by this config key's value."""
 
     word: ClassVar[str] = "divide"
     done: ClassVar[str] = "divided"
 
     divide: ConfigKey = Field(description="HF config key, such as `logits_scaling`.")
-
-    @property
-    def key(self) -> str:
-        """The config key."""
-        return self.divide
-
-    @property
-    def fact(self) -> str:
-        """The facet in a clause of the docstring."""
-        return f"logits are {self.done} by `config.{self.divide}`"
 
 
 Logits: TypeAlias = Annotated[

@@ -45,8 +45,12 @@ def load_code(folder: str) -> str:
     return str(model_class.__name__)
 
 
-def _references(file: str) -> Mapping[str, str]:
-    """What config.json says each of HF's auto classes stands for, such as `modeling_x.XModel`."""
+def read_config(file: str) -> dict[str, Any]:
+    """The values of a config.json.
+
+    Raises:
+        Failure: if there is none, or it holds something else.
+    """
     try:
         with open(file, encoding="utf-8") as opened:
             config = json.load(opened)
@@ -56,7 +60,14 @@ def _references(file: str) -> Mapping[str, str]:
         raise failure(file, str(error.strerror)) from None
     except ValueError as error:
         raise failure(file, f"not valid JSON: {one_line(error)}") from None
-    references = config.get("auto_map") if isinstance(config, dict) else None
+    if not isinstance(config, dict):
+        raise failure(file, "expected a config: a mapping of keys to values")
+    return config
+
+
+def _references(file: str) -> Mapping[str, str]:
+    """What config.json says each of HF's auto classes stands for, such as `modeling_x.XModel`."""
+    references = read_config(file).get("auto_map")
     if not isinstance(references, dict):
         raise failure(file, "has no auto_map, which names the classes of custom code")
     for name in (_CONFIG, _MODEL):

@@ -83,6 +83,12 @@ def test_what_is_not_there_is_refused(tmp_path: Path, name: str) -> None:
         meant(tmp_path / name)
 
 
+def test_what_cannot_be_opened_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, LLAMA)
+    with pytest.raises(Failure, match=r"config\.json/config\.json: Not a directory"):
+        meant(path / "config.json")
+
+
 def test_only_values_that_differ_from_the_classs_own_are_kept(tmp_path: Path) -> None:
     values = {"attention_bias": True, "mlp_bias": False, "rms_norm_eps": 1e-6}
     about = {"dtype": "bfloat16", "transformers_version": "5.0.0"}

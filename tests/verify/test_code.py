@@ -108,7 +108,7 @@ MISTAKES = {
     ),
     "broken config": (writes("config.json", "{"), "config.json: not valid JSON"),
     "no auto_map": (writes("config.json", "{}"), "config.json: has no auto_map"),
-    "no mapping": (writes("config.json", "[]"), "config.json: has no auto_map"),
+    "no mapping": (writes("config.json", "[]"), "config.json: expected a config: a mapping"),
     "no model": (
         without("AutoModelForCausalLM"), "config.json: its auto_map has no AutoModelForCausalLM",
     ),
