@@ -3,8 +3,8 @@
 # adapter CohereArchitectureAdapter for CohereForCausalLM
 # spec cohere 92951a7d0129
 # spec llama 5977d27c4cf5
-# generator c6c0b3e24ca6
-# templates 1c9e9e81c510
+# generator a8d1363bd6f5
+# templates 344fbde06b47
 # body 5e2d40d330c0
 """Cohere architecture adapter.
 

@@ -4,8 +4,8 @@
 # spec cohere2 ef3831e334c6
 # spec cohere 92951a7d0129
 # spec llama 5977d27c4cf5
-# generator c6c0b3e24ca6
-# templates 1c9e9e81c510
+# generator a8d1363bd6f5
+# templates 344fbde06b47
 # body 42ae80f10687
 """Cohere2 architecture adapter.
 

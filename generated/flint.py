@@ -6,9 +6,9 @@
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
 # spec llama 5977d27c4cf5
-# generator c6c0b3e24ca6
-# templates 1c9e9e81c510
-# body 8ab934d2ebe7
+# generator a8d1363bd6f5
+# templates 344fbde06b47
+# body 430edd60b4ae
 """Flint architecture adapter.
 
 Qwen3's experts beside one for every token, sinks, and full layers that do not rotate.
@@ -45,7 +45,7 @@ class _FlintAttentionBridge(PositionEmbeddingsAttentionBridge):
     # Silences TL's warning about layers that run without position_embeddings.
     rope_optional = True
 
-    def forward(
+    def reconstructed(
         self,
         hidden_states: torch.Tensor,
         position_embeddings: tuple[torch.Tensor, torch.Tensor] | None = None,
@@ -53,7 +53,7 @@ class _FlintAttentionBridge(PositionEmbeddingsAttentionBridge):
         **kwargs: Any,
     ) -> Any:
         """Run attention, on NoPE layers without position_embeddings; called as HF's module is."""
-        return super().forward(
+        return super().reconstructed(
             hidden_states=hidden_states,
             position_embeddings=position_embeddings if self._rotates() else None,
             attention_mask=attention_mask,

@@ -4,8 +4,8 @@
 # spec glm4 e0e8c8e52b9e
 # spec glm efee1772a08d
 # spec llama 5977d27c4cf5
-# generator c6c0b3e24ca6
-# templates 1c9e9e81c510
+# generator a8d1363bd6f5
+# templates 344fbde06b47
 # body fdf2fec537b0
 """Glm4 architecture adapter.
 

@@ -3,8 +3,8 @@
 # adapter GptOssArchitectureAdapter for GptOssForCausalLM
 # spec gpt_oss cb07769665f9
 # spec llama 5977d27c4cf5
-# generator c6c0b3e24ca6
-# templates 1c9e9e81c510
+# generator a8d1363bd6f5
+# templates 344fbde06b47
 # body d1e15cfad6a0
 """GptOss architecture adapter.
 

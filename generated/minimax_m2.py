@@ -5,8 +5,8 @@
 # spec mixtral 915f761defd5
 # spec mistral bf4b9af3d637
 # spec llama 5977d27c4cf5
-# generator c6c0b3e24ca6
-# templates 1c9e9e81c510
+# generator a8d1363bd6f5
+# templates 344fbde06b47
 # body 59dbd9d0619b
 """MiniMaxM2 architecture adapter.
 

@@ -3,8 +3,8 @@
 # adapter OlmoeArchitectureAdapter for OlmoeForCausalLM
 # spec olmoe e2303ab96034
 # spec llama 5977d27c4cf5
-# generator c6c0b3e24ca6
-# templates 1c9e9e81c510
+# generator a8d1363bd6f5
+# templates 344fbde06b47
 # body 80381bf4f6f3
 """Olmoe architecture adapter.
 

@@ -3,8 +3,8 @@
 # adapter SmolLM3ArchitectureAdapter for SmolLM3ForCausalLM
 # spec smollm3 4c34d77272bd
 # spec llama 5977d27c4cf5
-# generator c6c0b3e24ca6
-# templates 1c9e9e81c510
+# generator a8d1363bd6f5
+# templates 344fbde06b47
 # body 6503e463d724
 """SmolLM3 architecture adapter.
 

@@ -10,6 +10,7 @@ from adaptergen.infer.world import UnexplainedError, World
 from adaptergen.verify import probe
 from adaptergen.verify.call import Call
 from adaptergen.verify.check import EXACT, largest_difference
+from adaptergen.verify.positions import cosines_of
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ def _handed(world: World) -> Iterator[Tensor]:
     seen: list[Tensor] = []
     for layer in world.layers.values():
         for given in world.hf.call(layer).kwargs.values():
-            one = probe.cosines_of(given)
+            one = cosines_of(given)
             if one is not None and not any(same_positions(one, other) for other in seen):
                 seen.append(one)
                 yield one

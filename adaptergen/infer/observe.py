@@ -180,15 +180,20 @@ def _reimplemented(world: World, path: str, found: Projections, findings: Findin
         raise UnexplainedError(
             f"attention computes with {', '.join(left)}, which no facet describes"
         )
-    usual = {"pairing": "half"}
+    _rope(world, path.removeprefix(f"{world.layers[0]}."), findings)
+
+
+def _rope(world: World, attention: str, findings: Findings) -> None:
+    usual = {"pairing": "half", **positions.inside(world, attention)}
     findings.add("attention.rope", {**usual, "layers": "all"}, "")
     paired = positions.pairing(world, draft(world, findings))
     said = (
         "no layer rotates" if paired is None else "turning both in these planes keeps the pattern"
     )
-    findings.add("attention.rope", {**(paired or usual), "layers": "all"}, said)
+    rope = {**usual, **(paired or {})}
+    findings.add("attention.rope", {**rope, "layers": "all"}, said)
     layers, evidence = positions.layers_rotating(world, draft(world, findings))
-    findings.add("attention.rope", {**(paired or usual), "layers": layers}, evidence)
+    findings.add("attention.rope", {**rope, "layers": layers}, evidence)
 
 
 def _returned(world: World, path: str, findings: Findings) -> None:

@@ -11,6 +11,7 @@ from adaptergen.verify.hf import window_settings
 from adaptergen.verify.layers import reach_found, rotation_found
 from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.perturb import perturbations
+from adaptergen.verify.positions import positions_of
 from adaptergen.verify.subject import Subject
 
 _PER_PAIR = {"cosines": "per_pair"}
@@ -40,6 +41,15 @@ def pairing(world: World, spec: Spec) -> dict[str, str] | None:
         if _holds(claims_positions.rope_pairing, tried, world):
             return pairs
     raise UnexplainedError("elements of a head rotate in pairs that no facet describes")
+
+
+def inside(world: World, attention: str) -> dict[str, str]:
+    """The module inside of attention that computes cosines and sines, if there is one."""
+    for path in world.below(attention):
+        found = positions_of(world.hf, path)
+        if found is not None and found.source:
+            return {"module": found.source.removeprefix(f"{path}.")}
+    return {}
 
 
 def layers_rotating(world: World, spec: Spec) -> tuple[Facet, str]:

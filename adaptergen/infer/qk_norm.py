@@ -13,6 +13,7 @@ from adaptergen.infer.world import UnexplainedError, World
 from adaptergen.verify import probe
 from adaptergen.verify.call import Call, Edit
 from adaptergen.verify.heads import fused_rows
+from adaptergen.verify.positions import positions_of, without_turning
 
 
 @dataclass(frozen=True)
@@ -114,13 +115,12 @@ def _word(world: World, path: str, found: Projections) -> str:
 
 
 def _follows_rotation(world: World, attention: str, norm: str) -> bool:
-    """Whether what a norm takes depends on the positions that attention is handed."""
-    call = world.hf.call(attention)
-    handed = probe.positions_of(call)
-    if handed is None:
+    """Whether what a norm takes depends on positions."""
+    hf, call = world.hf, world.hf.call(attention)
+    positions = positions_of(hf, attention)
+    if positions is None:
         return False
-    still = (torch.ones_like(handed[0]), torch.zeros_like(handed[1]))
     with _listening(world, f"{attention}.{norm}") as kept, torch.no_grad():
-        world.hf.rerun(attention, call)
-        world.hf.rerun(attention, call.with_argument("position_embeddings", still))
+        hf.rerun(attention, call)
+        without_turning(hf, attention, call, positions)
     return probe.changed(kept[0], kept[1])

@@ -41,7 +41,7 @@ def bridges(spec: Spec) -> dict[str, Any]:
         "layouts": _layouts(spec),
         "attention_bridge": imported_name(hatch.attention) or own,
         "custom_attention_bridge": custom,
-        "reimplemented": _reimplemented(spec),
+        "reimplemented_bridge": _reimplemented_bridge(spec),
         "mlp_bridge": imported_name(hatch.mlp) or _mlp_bridge(spec),
         "copies_mlp": _copies_mlp(spec),
     }
@@ -52,22 +52,13 @@ def imported_name(imported: str | None) -> str:
     return imported.partition(":")[2] if imported else ""
 
 
-@dataclass(frozen=True)
-class Reimplemented:
-    """The bridge of attention that TL computes step by step, and its method that does."""
-
-    bridge: str
-    method: str
-
-
-def _reimplemented(spec: Spec) -> Reimplemented:
-    if spec.fuses:
-        return Reimplemented("HookAwareAttentionBridge", "reconstructed")
-    return Reimplemented("PositionEmbeddingsAttentionBridge", "forward")
+def _reimplemented_bridge(spec: Spec) -> str:
+    """The bridge of attention that TL computes step by step."""
+    return "HookAwareAttentionBridge" if spec.fuses else "PositionEmbeddingsAttentionBridge"
 
 
 def _attention_bridge(spec: Spec) -> str:
-    return _ATTENTION_BRIDGES.get(spec.attention.kind) or _reimplemented(spec).bridge
+    return _ATTENTION_BRIDGES.get(spec.attention.kind) or _reimplemented_bridge(spec)
 
 
 def _copies_mlp(spec: Spec) -> bool:
@@ -83,7 +74,7 @@ def _has_own_attention_bridge(attention: Attention) -> bool:
     if not isinstance(attention, ReimplementedAttention):
         return False
     rope = attention.rope
-    own = (rope.backward, rope.per_pair, attention.norm_before_o, attention.returned)
+    own = (rope.backward, rope.per_pair, rope.module, attention.norm_before_o, attention.returned)
     return not rope.layers.every_layer or any(own)
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 from pydantic import Field
 
 from adaptergen.spec.facet import Choice, Facet, OneOf, Word
-from adaptergen.spec.values import Attribute
+from adaptergen.spec.values import Attribute, PartName
 
 
 class AllLayers(Word):
@@ -64,7 +64,7 @@ _PAIRS = {
 
 
 class Rope(Facet):
-    """Rotary position embeddings, computed once by the model and handed to every layer."""
+    """Rotary position embeddings."""
 
     pairing: Literal["half", "adjacent", "interleaved"] = Field(
         description="Which elements rotate together: `half` pairs element i with i + d_rotary/2;"
@@ -77,6 +77,12 @@ class Rope(Facet):
         " or one for each pair. As many elements of a head rotate as these are for.",
     )
     layers: RopeLayers = Field(description="Which layers rotate.")
+    module: PartName | None = Field(
+        default=None,
+        description="Module of HF's attention that computes cosines and sines, from anything of the"
+        " residual's type and the tokens' positions. Without one, the model computes them once and"
+        " hands them to every layer.",
+    )
     backward: bool = Field(
         default=False, description="Whether HF turns by the negative of the angles that it has."
     )
@@ -91,4 +97,6 @@ class Rope(Facet):
         """The facet in a sentence of the docstring."""
         way = ", the other way round" if self.backward else ""
         shared = ", by one cosine and sine for both" if self.per_pair else ""
-        return f"RoPE: {_PAIRS[self.pairing]}{shared}{way}, {self.layers.fact}."
+        inside = f" Attention's own `{self.module}` computes cosines and sines."
+        said = f"RoPE: {_PAIRS[self.pairing]}{shared}{way}, {self.layers.fact}."
+        return said + (inside if self.module else "")

@@ -5,6 +5,7 @@ from typing import Any
 from adaptergen.spec.rope import FlaggedLayers, HandedLayers, HybridSlidingLayers
 from adaptergen.spec.window import ConfigWindow, FlaggedWindow, SlidingLayersWindow
 from adaptergen.verify import probe
+from adaptergen.verify.positions import positions_of, rotates
 from adaptergen.verify.record import LayerFacts
 from adaptergen.verify.subject import Subject
 
@@ -24,14 +25,14 @@ def rotation_claimed(subject: Subject) -> dict[int, bool]:
         slides, windows = (flag_of_layers(subject, f) for f in ("is_sliding", "sliding_window"))
         return {n: bool(slides[n]) or windows[n] is None for n in subject.layers}
     if isinstance(policy, HandedLayers):
-        calls = {n: subject.hf.call(path) for n, path in subject.layers.items()}
-        return {n: probe.positions_of(call) is not None for n, call in calls.items()}
+        found = {n: positions_of(subject.hf, path) for n, path in subject.layers.items()}
+        return {n: one is not None and not one.source for n, one in found.items()}
     return dict.fromkeys(subject.layers, True)
 
 
 def rotation_found(subject: Subject) -> dict[int, bool]:
     """Which layers rotate, by what they compute."""
-    return {n: probe.rotates(subject.hf, path) for n, path in subject.layers.items()}
+    return {n: rotates(subject.hf, path) for n, path in subject.layers.items()}
 
 
 def windows_claimed(subject: Subject) -> dict[int, int | None]:

@@ -56,7 +56,8 @@ def attended(hf: HfModel, path: str, call: Call) -> tuple[Tensor, Tensor]:
     pattern = again.pattern if again.pattern is not None else next(reversed(patterns), None)
     if pattern is None:
         raise MissingError(f"HF's {path} returns no pattern, and no softmax in it makes one")
-    return again.value, pattern
+    # Behind the keys, a softmax may have a sink.
+    return again.value, pattern[..., : call.input.shape[1]]
 
 
 def pattern(hf: HfModel, path: str) -> Tensor:

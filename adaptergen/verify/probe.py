@@ -20,42 +20,6 @@ NOISE = 1e-5
 Output = tuple[str, Tensor | None]
 
 
-def positions_of(call: Call) -> tuple[Tensor, Tensor] | None:
-    """Cosines and sines that a layer was handed, each [batch, pos, d_rotary]."""
-    found = call.kwargs.get("position_embeddings")
-    is_pair = isinstance(found, tuple) and len(found) == 2
-    return found if is_pair else None
-
-
-def cosines_of(positions: Any) -> Tensor | None:
-    """Cosines [batch, pos, d_rotary], where they come before sines, or complex numbers.
-
-    At position 0 nothing is turned: cosines are not 0 there, as sines are.
-    """
-    if isinstance(positions, Tensor) and positions.is_complex():
-        return positions
-    is_pair = isinstance(positions, tuple) and len(positions) == 2
-    first = positions[0] if is_pair else None
-    return first if isinstance(first, Tensor) and first[..., 0, :].all() else None
-
-
-def rotates(hf: HfModel, layer: str) -> bool:
-    """Whether a layer's output depends on the cosines and sines that it is handed."""
-    return hf.once.get(f"whether HF's {layer} rotates", lambda: _rotates(hf, layer))
-
-
-def _rotates(hf: HfModel, layer: str) -> bool:
-    call = _unmasked(hf.call(layer))
-    handed = positions_of(call)
-    if handed is None:
-        return False
-    still = (torch.ones_like(handed[0]), torch.zeros_like(handed[1]))
-    with torch.no_grad():
-        rotated = hf.rerun(layer, call)
-        unrotated = hf.rerun(layer, call.with_argument("position_embeddings", still))
-    return changed(unrotated.value, rotated.value)
-
-
 def turns(hf: HfModel) -> bool:
     """Whether the model's output depends on positions, though not on where they start.
 
@@ -75,7 +39,7 @@ def _turns(hf: HfModel) -> bool:
     return bool((usual - shifted).abs().max() < 1e-3 < (usual - spread).abs().max())
 
 
-def _unmasked(call: Call) -> Call:
+def unmasked(call: Call) -> Call:
     """The call with every token in sight: one that sees only itself attends to it in any case."""
     mask = call.kwargs.get("attention_mask")
     if not isinstance(mask, Tensor):
@@ -109,7 +73,7 @@ def attend(hf: HfModel, attention: str, edits: Mapping[str, Edit]) -> tuple[Tens
     The outputs of the modules named by `edits` pass through them on the way. Nothing is masked.
     """
     # Asked for first: the main pass, if it has not run yet, must not run edited.
-    call = _unmasked(hf.call(attention))
+    call = unmasked(hf.call(attention))
     with torch.no_grad(), editing(hf, edits):
         return attended(hf, attention, call)
 
@@ -134,7 +98,7 @@ def part_played(hf: HfModel, attention: str, path: str, edit: Edit, position: in
 def run_edited(hf: HfModel, path: str, edits: Mapping[str, Edit]) -> Tensor:
     """What a module returns in the main pass while the modules inside it are edited."""
     # Asked for first: the main pass, if it has not run yet, must not run edited.
-    call = _unmasked(hf.call(path))
+    call = unmasked(hf.call(path))
     with torch.no_grad(), editing(hf, edits):
         return hf.rerun(path, call).value
 

@@ -25,7 +25,7 @@ def test_a_facet_brings_what_is_inside_it(run) -> None:
         for line in run("explain", "rope").out.splitlines()
         if line[:1].strip()
     ]
-    keys = ("", ".pairing", ".cosines", ".layers", ".backward")
+    keys = ("", ".pairing", ".cosines", ".layers", ".module", ".backward")
     assert paths == [f"attention.rope{key}" for key in keys]
 
 

@@ -94,12 +94,18 @@ class Variant:
     length_key: str
     decoy_keys: tuple[str, ...]
     # How the code is written: through HF's attention interface, or `eager`, all by itself.
+    # `loose` code does so too, and has another shape.
     style: str = "interface"
     softmax: str = ""
     masks: str = ""
-    returns: tuple[str, ...] = ("output", "pattern")
+    returns: tuple[str, ...] | str = ("output", "pattern")
     cache_name: str = "cache"
     collects: bool = True
+    call: str = "named"
+    layer_returns: str = "tuple"
+    model_returns: str = "output"
+    head: str = "plain"
+    rotary_in: str = "model"
 
 
 # A value that is listed several times is drawn that often.
@@ -226,6 +232,19 @@ EAGER: dict[str, tuple[Any, ...]] = {
                 ("output", "cache", "pattern"), ("output", "nothing", "pattern")),
     "cache_name": ("past_key_value", "layer_past", "cache"),
     "collects": (True, False),
+}  # fmt: skip
+
+
+# What such code is like that is not shaped like HF's.
+LOOSE: dict[str, tuple[Any, ...]] = {
+    "returns": (("output", "pattern"), ("output", "nothing", "cache"), ("output",), "output"),
+    # Whether layers hand arguments to attention by name.
+    "call": ("named", "positional"),
+    "layer_returns": ("tuple", "tensor"),
+    "model_returns": ("output", "tuple", "dataclass"),
+    # A wrapper has the final norm in it.
+    "head": ("plain", "wrapper"),
+    "rotary_in": ("model", "attention", "attention"),
 }  # fmt: skip
 
 

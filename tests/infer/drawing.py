@@ -2,22 +2,29 @@
 
 import random
 from dataclasses import replace
+from typing import Any
 
-from tests.infer.choices import CHOICES, EAGER, Variant
+from tests.infer.choices import CHOICES, EAGER, LOOSE, Variant
+
+STYLES: dict[str, tuple[dict[str, tuple[Any, ...]], ...]] = {
+    "interface": (),
+    "eager": (EAGER,),
+    "loose": (EAGER, LOOSE),
+}
 
 
 def draw(seed: int, style: str = "interface") -> Variant:
     """The architecture of a seed: every choice by itself, then what excludes others settled."""
     rng = random.Random(seed)
     drawn = {name: rng.choice(options) for name, options in CHOICES.items()}
-    if style == "eager":
-        drawn |= {name: rng.choice(options) for name, options in EAGER.items()}
+    for choices in STYLES[style]:
+        drawn |= {name: rng.choice(options) for name, options in choices.items()}
     return settled(Variant(seed=seed, style=style, **drawn))
 
 
 def settled(v: Variant) -> Variant:
     """The architecture with choices changed that the language, TL or HF cannot have together."""
-    for change in (_norms, _heads, _positions, _layers, _mlp, _embedding, _softmax):
+    for change in (_norms, _heads, _positions, _layers, _mlp, _embedding, _softmax, _returns):
         v = change(v)
     return v
 
@@ -75,6 +82,8 @@ def _positions(v: Variant) -> Variant:
 
 
 def _layers(v: Variant) -> Variant:
+    if v.rotary_in == "attention" and v.nope == "handed":
+        v = replace(v, nope="list")
     if v.nope == "hybrid_sliding":
         v = replace(v, window="sliding_layers")
     if v.nope == "window":
@@ -99,4 +108,10 @@ def _softmax(v: Variant) -> Variant:
     if v.softmax in ("cast", "module") and v.activation == "relu2":
         # Squares make so much of the rounding that it is no rounding any more.
         v = replace(v, activation="gelu")
+    return v
+
+
+def _returns(v: Variant) -> Variant:
+    if v.layer_returns == "tensor" or "pattern" not in v.returns:
+        v = replace(v, collects=False)
     return v

@@ -35,6 +35,16 @@ def prefix(v: Variant) -> str:
     return f"{'Synth' if v.style == 'interface' else v.style.title()}{v.seed}"
 
 
+def head(v: Variant) -> str:
+    """The module that holds the final norm beside the unembedding; empty where the model does."""
+    return v.unembed if v.head == "wrapper" else ""
+
+
+def unembed(v: Variant) -> str:
+    """Path of the unembedding."""
+    return f"{v.unembed}.proj" if v.head == "wrapper" else v.unembed
+
+
 def model_type(v: Variant) -> str:
     """HF's model type, which is also the end of the files' names."""
     return prefix(v).lower()

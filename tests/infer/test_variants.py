@@ -13,7 +13,7 @@ from adaptergen.verify.record import Status
 from adaptergen.verify.running import run_checks
 from adaptergen.verify.select import EVERYTHING, Selection
 from adaptergen.verify.subject import Subject
-from tests.infer.choices import EAGER
+from tests.infer.choices import EAGER, LOOSE
 from tests.infer.variants import CHOICES, draw, truth, values_of, write
 from tests.verify.conftest import QUICK
 
@@ -21,6 +21,9 @@ FEW = (1, 3, 11)
 # Of code that computes attention by itself: each spelling of a softmax and of a mask.
 FEW_EAGER = (1, 22)
 MORE_EAGER = (4, 6, 9, 13, 18, 21)
+# Of code of another shape: positions from the model and from attention, a norm in the head.
+FEW_LOOSE = (0, 5)
+MORE_LOOSE = (1, 3, 8, 13)
 # The first ten are inferred and proven in tests of whole inferences.
 MORE = range(10, 15)
 
@@ -61,6 +64,17 @@ def test_more_code_that_computes_attention_itself_passes(seed: int, tmp_path: Pa
     assert failures(seed, tmp_path, style="eager") == {}
 
 
+@pytest.mark.parametrize("seed", FEW_LOOSE)
+def test_the_spec_of_code_of_another_shape_passes(seed: int, tmp_path: Path) -> None:
+    assert failures(seed, tmp_path, QUICK, "loose") == {}
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("seed", MORE_LOOSE)
+def test_more_code_of_another_shape_passes(seed: int, tmp_path: Path) -> None:
+    assert failures(seed, tmp_path, style="loose") == {}
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("seed", MORE)
 def test_the_specs_of_more_variants_pass_every_check(seed: int, tmp_path: Path) -> None:
@@ -70,17 +84,20 @@ def test_the_specs_of_more_variants_pass_every_check(seed: int, tmp_path: Path) 
 def test_every_value_of_every_choice_is_drawn() -> None:
     drawn = [values_of(draw(seed)) for seed in range(60)]
     eager = [values_of(draw(seed, "eager")) for seed in range(60)]
-    for choices, found in ((CHOICES, drawn), (EAGER, eager)):
+    loose = [values_of(draw(seed, "loose")) for seed in range(60)]
+    for choices, found in ((CHOICES, drawn), (EAGER, eager), (LOOSE, loose)):
         for name, options in choices.items():
             missing = set(options) - {values[name] for values in found}
             assert not missing, f"{name}: {missing}"
 
 
 def test_styles_differ_in_how_code_is_written_and_in_nothing_else() -> None:
-    of_style = {*EAGER, "activation"}
+    of_style = {*EAGER, *LOOSE, "activation", "nope"}
     for seed in range(20):
-        one, two = values_of(draw(seed)), values_of(draw(seed, "eager"))
-        assert {name for name in one if one[name] != two[name]} <= of_style
+        one = values_of(draw(seed))
+        for style in ("eager", "loose"):
+            two = values_of(draw(seed, style))
+            assert {name for name in one if one[name] != two[name]} <= of_style
 
 
 def test_the_same_seed_writes_the_same_files(tmp_path: Path) -> None:

@@ -20,10 +20,10 @@ def truth(v: Variant) -> dict[str, Any]:
         "summary": f"Synthetic architecture {v.seed}.",
         "paths": {
             "embed": f"{v.stem}.{v.embed}",
-            "rotary": f"{v.stem}.{v.rotary}",
+            "rotary": f"{v.stem}.{v.rotary}" if v.rotary_in == "model" else None,
             "blocks": f"{v.stem}.{v.blocks}",
-            "final_norm": f"{v.stem}.{v.final_norm}",
-            "unembed": v.unembed,
+            "final_norm": f"{parts.head(v) or v.stem}.{v.final_norm}",
+            "unembed": parts.unembed(v),
         },
         "norm": _norm(v),
         "block": {"topology": v.topology, **parts.norms(v)},
@@ -61,7 +61,7 @@ def _attention(v: Variant, own: dict[str, str]) -> dict[str, Any]:
         "sinks": "sinks" if v.sinks else None,
         "gate": v.gate or None,
         "norm_before_o": v.norm_before_o or None,
-        "returns": list(v.returns) if v.returns != ("output", "pattern") else None,
+        "returns": _returns(v),
         # The class does not say that it supports torch's SDPA.
         "fused": "never" if not v.sinks else None,
     }
@@ -76,6 +76,12 @@ def _attention(v: Variant, own: dict[str, str]) -> dict[str, Any]:
         "window": _window(v, own),
         **{key: value for key, value in optional.items() if value},
     }
+
+
+def _returns(v: Variant) -> Any:
+    if isinstance(v.returns, str):
+        return v.returns
+    return list(v.returns) if v.returns != ("output", "pattern") else None
 
 
 def _heads(v: Variant, own: dict[str, str]) -> dict[str, Any]:
@@ -108,6 +114,7 @@ def _rope(v: Variant) -> dict[str, Any]:
         "layers": layers.get(v.nope, v.nope),
         "backward": v.backward,
         "cosines": v.cosines,
+        "module": v.rotary if v.rotary_in == "attention" else None,
     }
 
 

@@ -58,7 +58,7 @@ _SOFTMAXES = {
 
 
 def _own_attributes(v: Variant, text: str) -> str:
-    for usual, own in _ATTRIBUTES.items() if v.style == "eager" else ():
+    for usual, own in _ATTRIBUTES.items() if v.style != "interface" else ():
         text = re.sub(rf"\bself\.{usual}\b", f"self.{own}", text)
     return text
 
@@ -66,11 +66,22 @@ def _own_attributes(v: Variant, text: str) -> str:
 def _places(v: Variant, output: str) -> str:
     """What attention returns, or what a layer calls that."""
     names = {"output": output, "pattern": "attn_weights", "cache": v.cache_name, "nothing": "None"}
-    return ", ".join(names[place] for place in v.returns)
+    if isinstance(v.returns, str):
+        return names[v.returns]
+    listed = ", ".join(names[place] for place in v.returns)
+    return listed if len(v.returns) > 1 else f"({listed},)"
 
 
 def _received(v: Variant) -> str:
     return _places(v, "hidden_states").replace(v.cache_name, "_").replace("None", "_")
+
+
+def _handed(v: Variant) -> list[tuple[str, str]]:
+    """What a layer hands to attention, in order: the argument's name, and the layer's own."""
+    mask, cache = ("attention_mask", "attention_mask"), (v.cache_name, "cache")
+    positions = ("position_ids", "position_ids")
+    rotary = [("position_embeddings",) * 2] if v.rotary_in == "model" else []
+    return [mask, positions, cache, *rotary]
 
 
 def _span(v: Variant) -> str:
@@ -127,6 +138,10 @@ def _context(v: Variant) -> dict[str, Any]:
         "softmax": _SOFTMAXES.get(v.softmax),
         "returned": _places(v, "attn_output"),
         "received": _received(v),
+        "handed": _handed(v),
+        "eager": v.style != "interface",
+        "weights": v.style != "interface" and "pattern" in v.returns and v.layer_returns == "tuple",
+        "unembed": parts.unembed(v),
         "span": _span(v),
         "decoy": _decoy(v),
         "renamed": parts.renamed(v),

@@ -168,6 +168,13 @@ POSITIONS = [
         )
     ),
     Case(
+        "a module inside of attention that should compute positions",
+        {"claims.rope.layers": "HF's model computes cosines and sines, not q_proj"},
+        spec="llama",
+        change={"attention.rope.module": "q_proj"},
+        layer=0,
+    ),
+    Case(
         "RoPE on layers that see everything too",
         {"claims.rope.layers": "layer 3 does not rotate in HF, against the policy 'all'"},
         spec="exaone4",

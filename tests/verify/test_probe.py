@@ -12,6 +12,7 @@ from adaptergen.verify.amplify import amplify
 from adaptergen.verify.check import largest_difference
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.once import MissingError, Once, UnavailableError, one_line
+from adaptergen.verify.positions import rotates
 from adaptergen.verify.precision import comparable
 from adaptergen.verify.stages.attention import pairs, rotated
 from tests.verify.conftest import hf_model
@@ -71,7 +72,7 @@ def test_layers_of_smollm3() -> None:
     hf = hf_model("smollm3")
     layers = [f"model.layers.{i}" for i in range(4)]
     with comparable():
-        assert [probe.rotates(hf, layer) for layer in layers] == [True, True, True, False]
+        assert [rotates(hf, layer) for layer in layers] == [True, True, True, False]
         assert [probe.reach(hf, layer) for layer in layers] == [24, 24, 24, 8]
 
 

@@ -11,7 +11,7 @@ from adaptergen.render import Renderer
 from adaptergen.spec.model import Spec
 from adaptergen.verify.checks import ALL
 from adaptergen.verify.code import load_code
-from adaptergen.verify.record import Status
+from adaptergen.verify.record import CheckResult, Status
 from adaptergen.verify.running import run_checks
 from adaptergen.verify.select import Selection
 from adaptergen.verify.subject import Subject
@@ -21,17 +21,27 @@ from tests.infer.variants import draw, truth, write
 SEED = 31
 
 
-def passing(folder: Path, only: set[str], **choices: Any) -> set[str]:
-    """The checks that a synthetic architecture passes, with these choices; none may fail."""
+def results(
+    folder: Path, only: set[str], choices: dict[str, Any], **rope: Any
+) -> dict[str, CheckResult]:
+    """What checks find in a synthetic architecture with these choices, if RoPE is said to be so."""
     variant = replace(draw(SEED), **choices)
     write(variant, folder)
     load_code(str(folder))
-    spec = Spec.model_validate(truth(variant))
+    tree = truth(variant)
+    tree["attention"]["rope"] |= rope
+    spec = Spec.model_validate(tree)
     module = folder / "adapter.py"
     module.write_text(Renderer([bundled("templates")]).adapter(spec), encoding="utf-8")
-    results = run_checks(Subject(spec, str(module)), Selection(only=tuple(only)).of(ALL))
-    assert {r.check: r.message for r in results if r.status is Status.FAILED} == {}
-    return {r.check for r in results if r.status is Status.PASSED}
+    found = run_checks(Subject(spec, str(module)), Selection(only=tuple(only)).of(ALL))
+    return {result.check: result for result in found}
+
+
+def passing(folder: Path, only: set[str], **choices: Any) -> set[str]:
+    """The checks that a synthetic architecture passes, with these choices; none may fail."""
+    found = results(folder, only, choices).values()
+    assert {r.check: r.message for r in found if r.status is Status.FAILED} == {}
+    return {r.check for r in found if r.status is Status.PASSED}
 
 
 def test_a_multiplied_embedding_is_shown_before_its_norm(tmp_path: Path) -> None:
@@ -58,6 +68,45 @@ def test_any_part_of_a_head_rotates_whatever_the_config_calls_it(
     casts = pairing == "adjacent"
     checks = {"claims.rope.pairing", "forward.logits", "hooks.rotation"}
     assert passing(tmp_path, checks, rope_casts=casts, **choices) == checks
+
+
+# Code that computes attention by itself.
+OWN = {"style": "loose", "softmax": "function", "masks": "lowest"}
+
+
+def test_arguments_of_attention_may_come_by_place(tmp_path: Path) -> None:
+    """Also where the bridge does something to some of them before TL has them."""
+    checks = {"forward.logits", "hooks.rotation"}
+    assert passing(tmp_path, checks, **OWN, call="positional", nope="list") == checks
+
+
+@pytest.mark.parametrize("nope", ["all", "list", "window"])
+def test_positions_may_be_computed_inside_of_attention(nope: str, tmp_path: Path) -> None:
+    choices = {"rotary_in": "attention", "nope": nope, "window": "flag", "backward": nope == "all"}
+    checks = {"claims.rope.layers", "claims.rope.pairing", "forward.logits", "hooks.rotation"}
+    checks |= {"cache.prefill"}
+    assert passing(tmp_path, checks, **OWN, **choices) == checks
+
+
+@pytest.mark.parametrize(
+    ("inside", "said", "complaint"),
+    [
+        ("attention", None, "HF's rotary_emb computes cosines and sines, not the model"),
+        ("model", "rotary_emb", "HF's model computes cosines and sines, not rotary_emb"),
+    ],
+)
+def test_where_positions_are_computed_is_claimed(
+    inside: str, said: str | None, complaint: str, tmp_path: Path
+) -> None:
+    choices = {**OWN, "rotary_in": inside, "rotary": "rotary_emb"}
+    (found,) = results(tmp_path, {"claims.rope.layers"}, choices, module=said).values()
+    assert complaint in found.message
+    assert found.claim == "attention.rope.module"
+
+
+def test_a_sink_is_no_key_of_a_pattern_that_nobody_returns(tmp_path: Path) -> None:
+    checks = {"hooks.pattern", "hooks.inventory"}
+    assert passing(tmp_path, checks, **OWN, sinks=True, returns=("output",)) == checks
 
 
 @pytest.mark.parametrize("nope", ["list", "handed"])

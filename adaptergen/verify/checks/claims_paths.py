@@ -14,6 +14,7 @@ from adaptergen.verify.declared import accepted, biases, linear_layers
 from adaptergen.verify.declared import parameters as declared_parameters
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.once import UnavailableError
+from adaptergen.verify.positions import cosines_of
 from adaptergen.verify.structure import Structure, runs, structures
 from adaptergen.verify.subject import Subject
 
@@ -50,7 +51,7 @@ def paths(subject: Subject) -> Iterator[Evidence]:
     yield _norm_like(hf, top.final_norm, "paths.final_norm")
     if top.rotary is not None:
         yield _kind(hf, top.rotary, nn.Module, "paths.rotary")
-        turns = probe.cosines_of(hf.call(top.rotary).output) is not None
+        turns = cosines_of(hf.call(top.rotary).output) is not None
         yield Fact(turns, f"{top.rotary} does not return cosines and sines", claim="paths.rotary")
     elif not subject.overrides:
         for path in _handing_all_positions(subject):
@@ -89,7 +90,7 @@ def _handing_all_positions(subject: Subject) -> Iterator[str]:
     hf = subject.hf
     handed: list[Tensor] = []
     for layer in subject.layers.values():
-        first = probe.cosines_of(hf.call(layer).kwargs.get("position_embeddings"))
+        first = cosines_of(hf.call(layer).kwargs.get("position_embeddings"))
         if first is not None and not any(torch.equal(first, other) for other in handed):
             handed.append(first)
     for path, call in hf.seen.calls.items():

@@ -20,6 +20,7 @@ from adaptergen.verify.layers import (
 )
 from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.perturb import shown
+from adaptergen.verify.positions import positions_of
 from adaptergen.verify.stages.attention import elements_turning
 from adaptergen.verify.subject import Subject
 
@@ -30,7 +31,7 @@ from adaptergen.verify.subject import Subject
     claim="attention.rope.layers",
 )
 def rope_layers(subject: Subject) -> Iterator[Evidence]:
-    """A layer rotates if its output depends on the cosines and sines that it is handed.
+    """A layer rotates if its output depends on its cosines and sines.
 
     Of attention that HF computes, the spec says no more than whether it rotates.
     """
@@ -53,6 +54,18 @@ def rope_layers(subject: Subject) -> Iterator[Evidence]:
         does = "rotates" if rotates else "does not rotate"
         text = f"{does} in HF, against the policy '{policy.word}'"
         yield Fact(rotates == claimed[number], text, number)
+        yield from _computed(subject, number)
+
+
+def _computed(subject: Subject, number: int) -> Iterator[Evidence]:
+    """Whether cosines and sines of a layer come from where the spec says."""
+    claimed = subject.reimplemented.rope.module
+    attention = f"{subject.layers[number]}.{subject.spec.attention.path}"
+    positions = positions_of(subject.hf, attention)
+    if positions is not None:
+        source = positions.source.removeprefix(f"{attention}.")
+        text = f"HF's {source or 'model'} computes cosines and sines, not {claimed or 'the model'}"
+        yield Fact(source == (claimed or ""), text, number, claim="attention.rope.module")
 
 
 @check(
@@ -70,11 +83,11 @@ def rope_pairing(subject: Subject) -> Iterator[Evidence]:
         layer = subject.layers[number]
         turning = elements_turning(hf, spec, subject.reimplemented, layer)
         yield Fact(turning > 0, f"does not pair elements as '{claimed}' says in HF", number)
-        handed = probe.positions_of(hf.call(layer))
-        assert handed is not None
-        yield from _laid_out(claimed, handed[0], number)
+        positions = positions_of(hf, layer)
+        assert positions is not None
+        yield from _laid_out(claimed, positions.cos, number)
         if turning:
-            yield _counted(subject.reimplemented.rope, handed[0].shape[-1], turning, number)
+            yield _counted(subject.reimplemented.rope, positions.cos.shape[-1], turning, number)
 
 
 def _laid_out(claimed: str, cos: Tensor, number: int) -> Iterator[Evidence]:

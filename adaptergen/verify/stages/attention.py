@@ -19,14 +19,8 @@ from adaptergen.spec.projections import FusedProjections
 from adaptergen.spec.qk_norm import OwnPerHeadQKNorm
 from adaptergen.verify.heads import by_head, head_dim, rows, split
 from adaptergen.verify.hf import HfModel
-from adaptergen.verify.probe import (
-    keeps_pattern,
-    mirrored,
-    positions_of,
-    rotates,
-    turned_in,
-    unweighted,
-)
+from adaptergen.verify.positions import positions_of, rotates
+from adaptergen.verify.probe import keeps_pattern, mirrored, turned_in, unweighted
 from adaptergen.verify.stages.stage import Layer, Stage
 from adaptergen.verify.structure import decided
 
@@ -146,11 +140,11 @@ def _qk_norm(
 def _rotation(
     spec: ReimplementedAttention, layer: Layer, heads: dict[str, Tensor]
 ) -> Iterator[Stage]:
-    handed = positions_of(layer.call())
-    if handed is not None and rotates(layer.hf, layer.path):
+    positions = positions_of(layer.hf, f"{layer.path}.{spec.path}")
+    if positions is not None and rotates(layer.hf, layer.path):
         pairing = spec.rope.pairing
         turning = elements_turning(layer.hf, layer.spec, spec, layer.path)
-        handed = (handed[0], -handed[1]) if spec.rope.backward else handed
+        handed = (positions.cos, -positions.sin if spec.rope.backward else positions.sin)
         cos, sin = (x if x.shape[-1] == turning else torch.cat((x, x), -1) for x in handed)
         for role in ("q", "k"):
             heads[role] = rotated(heads[role], cos, sin, pairing)
@@ -205,10 +199,10 @@ def elements_turning(hf: HfModel, spec: Spec, declared: ReimplementedAttention, 
     As many as there are cosines, or twice as many where HF has one for both elements of a pair:
     then the next element rotates too.
     """
-    handed = positions_of(hf.call(layer))
-    if handed is None:
+    positions = positions_of(hf, layer)
+    if positions is None:
         return 0
-    width, size = handed[0].shape[-1], head_dim(hf, spec, layer)
+    width, size = positions.cos.shape[-1], head_dim(hf, spec, layer)
     attention, norms = f"{layer}.{declared.path}", declared.qk_norm.norms
     after = norms is not None and norms.after_rope and decided(hf.config, norms.present)
     behind = (norms.q, norms.k) if norms is not None and after else ()
