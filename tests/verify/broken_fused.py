@@ -68,7 +68,7 @@ FUSED = [
         replace=bridge(
             "def is_observed(self):\n"
             "    points = (self.hook_in, self.hook_scale, self.hook_normalized, self.hook_out)\n"
-            "    return any(p.has_hooks('fwd') for p in points)",
+            "    return any(not hasattr(p, 'has_hooks') or p.has_hooks('fwd') for p in points)",
             "RMSNormalizationBridge",
         ),
         only=True,
@@ -81,7 +81,8 @@ FUSED = [
         replace=bridge(
             "def is_observed(self):\n"
             "    points = (self.hook_in, self.hook_out)\n"
-            "    return any(p.has_hooks(including_permanent=False) for p in points)",
+            "    put = any(not hasattr(p, 'has_hooks') for p in points)\n"
+            "    return put or any(p.has_hooks(including_permanent=False) for p in points)",
             "LinearBridge",
         ),
         only=True,
@@ -150,7 +151,7 @@ FUSED = [
             "def is_observed(self):\n"
             "    shown = ('hook_in', 'hook_out')\n"
             "    own = [p for n, p in self._modules.items() if 'hook' in n and n not in shown]\n"
-            "    return any(point.has_hooks() for point in own)",
+            "    return any(not hasattr(p, 'has_hooks') or p.has_hooks() for p in own)",
             adapter="Qwen3ArchitectureAdapter",
         ),
         only=True,

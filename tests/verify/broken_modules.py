@@ -141,9 +141,9 @@ MODULES = [
     ),
     Case(
         "edits between attention and MLP lost",
-        {"interventions.stream": "layer 0 the output with hook_resid_mid edited differs"},
-        replace=hook('RMSNormalizationBridge(name="post_attention', "hook_in", "_Deaf"),
-        layer=0,
+        {"interventions.stream": "layer 1 the output with hook_resid_mid edited differs"},
+        replace=hook('RMSNormalizationBridge(name="post_attention', "hook_in", "_later(_Deaf)"),
+        layer=1,
         only=True,
     ),
     Case(
@@ -157,17 +157,17 @@ MODULES = [
     ),
     Case(
         "edits of patterns lost",
-        {"interventions.pattern": "layer 0 the output with attn.hook_pattern edited differs"},
+        {"interventions.pattern": "layer 1 the output with attn.hook_pattern edited differs"},
         spec="llama",
-        replace=hook(ATTENTION, "hook_pattern", "_Deaf"),
-        layer=0,
+        replace=hook(ATTENTION, "hook_pattern", "_later(_Deaf)"),
+        layer=1,
         only=True,
     ),
     Case(
         "edits of hidden activations lost",
-        {"interventions.mlp": "layer 0 the output with mlp.hook_post edited differs"},
-        replace=hook('LinearBridge(name="down_proj")', "hook_in", "_Deaf"),
-        layer=0,
+        {"interventions.mlp": "layer 1 the output with mlp.hook_post edited differs"},
+        replace=hook('LinearBridge(name="down_proj")', "hook_in", "_later(_Deaf)"),
+        layer=1,
         only=True,
     ),
     Case(

@@ -77,6 +77,17 @@ class _Detached(HookPoint):
 
     def __call__(self, x):
         return x + (super().__call__(x) - x).detach()
+
+
+def _later(kind):
+    """The same kind of hook point, right in the first layer, where modules are put in its place."""
+
+    class Later(kind):
+        def __call__(self, x):
+            first = self.name.startswith("blocks.0.")
+            return HookPoint.__call__(self, x) if first else super().__call__(x)
+
+    return Later
 '''
 
 
@@ -128,7 +139,10 @@ def norms(output: str, when: str, call: str = "RMSNormalizationBridge(name=") ->
     return made(call, f"part.register_forward_hook({changed})")
 
 
-REBUILT = "m.hook_normalized.fwd_hooks and not m.hook_in.fwd_hooks"
+# A module in a hook point's place listens, and has no list of hooks.
+REBUILT = (
+    "getattr(m.hook_normalized, 'fwd_hooks', True) and not getattr(m.hook_in, 'fwd_hooks', True)"
+)
 
 
 def weight(call: str, name: str) -> Replacements:

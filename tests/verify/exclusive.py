@@ -179,7 +179,7 @@ SETTING_UP = [
         "an adapter of another class",
         {"boot.bridge": "TL used another adapter than the module's"},
         spec="llama",
-        replace=appended("        self.__class__ = ArchitectureAdapter\n"),
+        replace=appended("        self.__class__ = BaseAdapter\n"),
     ),
     Case(
         "a final norm that is no RMSNorm",

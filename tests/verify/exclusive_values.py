@@ -121,12 +121,14 @@ HOOKS = [
     Case(
         "a hook that shows another stream behind blocks",
         {
-            "forward.residual": "layer 0 resid_post differs",
-            "hooks.stream": "layer 0 hook_out differs",
-            "hooks.identities": "layer 0 resid_mid + mlp_out is not resid_post",
+            "forward.residual": "layer 1 resid_post differs",
+            "hooks.stream": "layer 1 hook_out differs",
+            "hooks.identities": "layer 1 resid_mid + mlp_out is not resid_post",
         },
         spec="llama",
-        replace=hook('BlockBridge(\n                name="model.layers"', "hook_out", "_Shifted"),
+        replace=hook(
+            'BlockBridge(\n                name="model.layers"', "hook_out", "_later(_Shifted)"
+        ),
         because="the stream around blocks is a part of all hooks of the stream, and of the sums",
     ),
     Case(
@@ -171,21 +173,21 @@ HOOKS = [
     ),
     Case(
         "a hook that shows another gate",
-        {"hooks.mlp": "layer 0 mlp.gate.hook_out differs"},
+        {"hooks.mlp": "layer 1 mlp.gate.hook_out differs"},
         spec="llama",
-        replace=hook('LinearBridge(name="gate_proj"', "hook_out", "_Shifted"),
+        replace=hook('LinearBridge(name="gate_proj"', "hook_out", "_later(_Shifted)"),
     ),
     Case(
         "edits of queries lost",
-        {"interventions.attention": "layer 0 the output with attn.hook_q edited differs"},
+        {"interventions.attention": "layer 1 the output with attn.hook_q edited differs"},
         spec="llama",
-        replace=hook('LinearBridge(name="q_proj"', "hook_out", "_Deaf"),
+        replace=hook('LinearBridge(name="q_proj"', "hook_out", "_later(_Deaf)"),
     ),
     Case(
         "gradients at head outputs lost",
-        {"gradient.hooks": "layer 0 no gradient arrives at attn.hook_z"},
+        {"gradient.hooks": "layer 1 no gradient arrives at attn.hook_z"},
         spec="llama",
-        replace=hook('LinearBridge(name="o_proj"', "hook_in", "_Detached"),
+        replace=hook('LinearBridge(name="o_proj"', "hook_in", "_later(_Detached)"),
     ),
 ]
 
