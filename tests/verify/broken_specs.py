@@ -208,6 +208,19 @@ CLAIMS = [
         change={"processing.fold_ln": {"invalid": "An error."}},
     ),
     Case(
+        "compatibility mode called invalid where a key is set that always is",
+        {
+            "claims.processing": "compatibility_mode keeps the log-probabilities with"
+            " return_dict=True, attention_bias=False, the spec calls it invalid"
+        },
+        spec="gpt_oss",
+        change={
+            "processing.compatibility_mode": {
+                "invalid_where": {"key": "return_dict", "reason": "No reason."}
+            }
+        },
+    ),
+    Case(
         "a projection left out",
         {"claims.parameters": "model.layers.{i}.mlp.down_proj.weight is reached by no path"},
         change={"mlp.out": "up_proj"},

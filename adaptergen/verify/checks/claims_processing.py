@@ -18,8 +18,8 @@ from adaptergen.verify.subject import Subject
 def processing(subject: Subject) -> Iterator[Evidence]:
     """Each is made all the same and the log-probabilities compared; valid ones have a check.
 
-    Where the spec calls a step invalid under a config key, that key is set; where it calls it
-    invalid for all models, it must be for those with other biases too.
+    Where the spec calls a step invalid under a config key, that key is set. A step must be
+    invalid for models with other biases too.
     """
     for step in type(subject.spec.processing).model_fields:
         for where in _settings(subject, getattr(subject.declared.processing, step)):
@@ -33,12 +33,12 @@ def processing(subject: Subject) -> Iterator[Evidence]:
 
 def _settings(subject: Subject, said: Validity) -> list[dict[str, Any]]:
     """The config changes under which a step may be invalid."""
-    if isinstance(said, InvalidWhere):
-        return [{said.invalid_where.key: True}]
-    if not isinstance(said, Invalid):
+    if not isinstance(said, Invalid | InvalidWhere):
         return [{}]
-    keys = sorted({key for key in subject.spec.attention.biases.values() if isinstance(key, str)})
-    return [{}, *({key: not getattr(subject.hf.config, key, False)} for key in keys)]
+    where = {said.invalid_where.key: True} if isinstance(said, InvalidWhere) else {}
+    keys = {key for key in subject.spec.attention.biases.values() if isinstance(key, str)}
+    others = sorted(keys - where.keys())
+    return [where, *({**where, key: not getattr(subject.hf.config, key, False)} for key in others)]
 
 
 def _keeps_function(subject: Subject, step: str) -> bool:
