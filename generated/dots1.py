@@ -4,7 +4,7 @@
 # spec dots1 237122b977e7
 # spec glm4_moe 3b206451b383
 # spec llama 5977d27c4cf5
-# generator a8d1363bd6f5
+# generator 0fe057d5eaef
 # templates 344fbde06b47
 # body bb809ad4167c
 """Dots1 architecture adapter.

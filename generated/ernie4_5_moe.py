@@ -4,7 +4,7 @@
 # spec ernie4_5_moe 6741de3f7dd2
 # spec ernie4_5 e2f679767681
 # spec llama 5977d27c4cf5
-# generator a8d1363bd6f5
+# generator 0fe057d5eaef
 # templates 344fbde06b47
 # body 8a09ac2c60e3
 """Ernie 4.5 MoE architecture adapter.

@@ -5,7 +5,7 @@
 # spec granitemoe 2e1ee7a89cc2
 # spec granite d19f9f6e1dda
 # spec llama 5977d27c4cf5
-# generator a8d1363bd6f5
+# generator 0fe057d5eaef
 # templates 344fbde06b47
 # body ed07fba7abf2
 """GraniteMoeShared architecture adapter.

@@ -3,7 +3,7 @@
 # adapter HunYuanDenseV1ArchitectureAdapter for HunYuanDenseV1ForCausalLM
 # spec hunyuan_v1_dense af52133a5f5e
 # spec llama 5977d27c4cf5
-# generator a8d1363bd6f5
+# generator 0fe057d5eaef
 # templates 344fbde06b47
 # body 53e361b048b5
 """HunYuanDenseV1 architecture adapter.

@@ -4,7 +4,7 @@
 # spec jais2 c838c06bf272
 # spec arcee 4d9662f4c1d9
 # spec llama 5977d27c4cf5
-# generator a8d1363bd6f5
+# generator 0fe057d5eaef
 # templates 344fbde06b47
 # body 21a4de5cddcc
 """Jais2 architecture adapter.

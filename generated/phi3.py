@@ -4,7 +4,7 @@
 # spec phi3 43cd912087f0
 # spec mistral bf4b9af3d637
 # spec llama 5977d27c4cf5
-# generator a8d1363bd6f5
+# generator 0fe057d5eaef
 # templates 344fbde06b47
 # body 60e0dbbd4a08
 """Phi3 architecture adapter.

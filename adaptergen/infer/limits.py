@@ -13,20 +13,33 @@ from adaptergen.infer.finding import Findings
 from adaptergen.infer.proof import Workshop, with_changes
 from adaptergen.infer.world import World
 from adaptergen.spec.model import Spec
+from adaptergen.spec.verification import KnownFailure
+from adaptergen.spec.written import written
 from adaptergen.verify.check import EXACT, ROUNDED
 from adaptergen.verify.checks import ALL
+from adaptergen.verify.known import as_known, others
 from adaptergen.verify.pattern import pattern
-from adaptergen.verify.record import CheckResult, Status
+from adaptergen.verify.record import CheckResult, Problem, Status
 from adaptergen.verify.running import run_checks
 
 
 @dataclass(frozen=True)
 class Limit:
-    """A cause, the checks that fail where it holds, and how to say it."""
+    """A cause, the checks that fail where it holds, and how to say it.
+
+    `fails` is what they say then, where that is always the same.
+    """
 
     checks: tuple[str, ...]
     reason: str
     holds: Callable[[World, Spec], bool]
+    fails: tuple[str, ...] = ()
+
+    def explained(self, problems: Sequence[Problem]) -> KnownFailure | None:
+        """The failure as a spec says it; none if part of it is another one."""
+        found = as_known(problems, self.reason)
+        known = found.model_copy(update={"fails": list(self.fails or found.fails)})
+        return None if others(problems, known) else known
 
 
 def _without_weight(world: World, spec: Spec) -> bool:
@@ -71,11 +84,20 @@ _LIMITS = (
         ("interventions.norms",),
         "TransformerLens multiplies an edited hook_normalized by a weight, which these norms lack.",
         _without_weight,
+        (
+            "the output of * with hook_normalized edited raises AttributeError: * object has no"
+            " attribute 'weight'",
+        ),
     ),
     Limit(
         ("hooks.pattern", "interventions.pattern"),
         "HF's pattern leaves out what sinks take, TransformerLens' does not.",
         _sinks_left_out,
+        (
+            "attn.hook_pattern",
+            "the output with attn.hook_attn_scores edited",
+            "the output with attn.hook_pattern edited",
+        ),
     ),
 )
 
@@ -86,10 +108,13 @@ def limits(world: World, spec: Spec, failures: Sequence[CheckResult], findings: 
     for result in failures:
         for limit in _LIMITS:
             if result.check in limit.checks and limit.holds(world, spec):
-                known[result.check] = limit.reason
+                failure = limit.explained(result.problems)
+                known.update({result.check: failure} if failure else {})
     if known:
-        findings.add("verification.checks", known, "the cause was looked for, and found")
-    return with_changes(spec, verification={**spec.verification.model_dump(), "checks": known})
+        findings.add("verification.checks", written(known), "the cause was looked for, and found")
+    return with_changes(
+        spec, verification={**spec.verification.model_dump(), "checks": written(known)}
+    )
 
 
 def rounding(
@@ -121,7 +146,8 @@ def rounding(
     said = spec.verification.model_dump()
     if on_disk:
         # Loaded from disk alone, HF's and TL's models are rounded in different ways.
-        said["checks"] = {**said["checks"], **dict.fromkeys(names, reason)}
+        known = {result.check: written(as_known(result.problems, reason)) for result in small}
+        said["checks"] = {**said["checks"], **known}
         findings.add("verification.checks", said["checks"], "")
     else:
         said["float32"] = reason

@@ -133,13 +133,17 @@ def _change(theirs: object, own: object, tree: Node) -> Any:
     if isinstance(own, Facet) and isinstance(theirs, type(own)) and not isinstance(own, Choice):
         return _varied(theirs, own, tree)
     if isinstance(own, dict) and isinstance(theirs, dict):
-        return _entries(theirs, own)
+        return _entries(theirs, own, tree)
     return written(own)
 
 
-def _entries(theirs: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+def _entries(theirs: Mapping[str, Any], own: Mapping[str, Any], tree: Node) -> dict[str, Any]:
     """Entries of a mapping of free keys; null takes one out."""
-    changed = {k: v for k, v in own.items() if k not in theirs or not same(theirs[k], v)}
+    changed = {
+        key: _change(theirs.get(key), value, _below(tree, key))
+        for key, value in own.items()
+        if key not in theirs or not same(written(theirs[key]), written(value))
+    }
     return {**changed, **{key: None for key in theirs if key not in own}}
 
 

@@ -81,7 +81,7 @@ def _facets(facet: Facet, prefix: str) -> Iterator[tuple[str, Any]]:
         if isinstance(value, Facet) and not isinstance(value, Choice | Biases):
             yield from _facets(value, f"{path}.")
         elif isinstance(value, dict):
-            yield from ((f"{path}.{key}", inner) for key, inner in value.items())
+            yield from ((f"{path}.{key}", written(inner)) for key, inner in value.items())
         elif name == "layouts":
             yield from _layouts(value, path)
         elif name == "opaque":

@@ -199,6 +199,9 @@ def _message(error: dict[str, Any]) -> str:
         "string_type": "expected text",
         "list_type": "expected a list",
         "dict_type": "expected a mapping of keys to values",
+        "float_type": "expected a number",
+        "greater_than": f"expected a number above {ctx.get('gt'):g}" if "gt" in ctx else "",
+        "too_short": "expected a list that is not empty",
         "model_type": "expected a mapping of keys to values",
         "model_attributes_type": "expected a mapping of keys to values",
     }

@@ -8,7 +8,8 @@ from pydantic.fields import FieldInfo
 
 from adaptergen.spec.facet import Choice, Facet, Word
 from adaptergen.spec.model import Spec
-from adaptergen.spec.walk import TAGS, classes_of, key_of, tag_of
+from adaptergen.spec.verification import KnownFailure
+from adaptergen.spec.walk import TAGS, classes_of, key_of, tag_of, values_of
 
 
 class Value(NamedTuple):
@@ -36,10 +37,12 @@ def entries(root: type[Facet] = Spec, prefix: str = "") -> Iterator[Entry]:
         for cls in classes_of(field.annotation):
             if not issubclass(cls, Choice):
                 yield from entries(cls, f"{path}.")
+        for cls in values_of(field.annotation):
+            yield from entries(cls, f"{path}.*.")
 
 
 # What mappings lead to, by its type; text otherwise.
-_OF_MAPPINGS = {JsonValue: "values", int: "numbers"}
+_OF_MAPPINGS = {JsonValue: "values", int: "numbers", KnownFailure: "keys"}
 
 
 def find(facet: str) -> list[Entry]:
@@ -89,5 +92,7 @@ def _scalar(annotation: Any, metadata: list[Any]) -> str:
     if get_origin(annotation) is dict:
         key, value = get_args(annotation)
         return f"mapping of: {_scalar(key, [])} to {_OF_MAPPINGS.get(value, 'text')}"
+    if annotation is float:
+        return "a number"
     options = [arg for arg in get_args(annotation) if arg is not type(None)]
     return _scalar(options[0], []) if options else "true or false"

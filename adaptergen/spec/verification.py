@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, PositiveFloat
 
 from adaptergen.spec.facet import Facet
 from adaptergen.spec.values import (
@@ -13,6 +13,22 @@ from adaptergen.spec.values import (
     Prose,
     SettingName,
 )
+
+
+class KnownFailure(Facet):
+    """How a check is known to fail; where it finds anything else, it fails all the same."""
+
+    reason: Prose = Field(description="Why it fails, and whose doing that is.")
+    fails: list[Prose] = Field(
+        min_length=1,
+        description="What it says is wrong, without layers, differences and claims; `*` stands for"
+        " any text.",
+    )
+    by: PositiveFloat | None = Field(
+        default=None,
+        description="The largest difference that was measured, where it measures any. More than"
+        " three times as much is another failure.",
+    )
 
 
 class Verification(Facet):
@@ -33,10 +49,10 @@ class Verification(Facet):
         description="Variants, as `verify --variants` names them, under which the adapter is known"
         " to be wrong, with the reason. One that turns out right fails.",
     )
-    checks: Annotated[dict[CheckName, Prose], LeavingOutNull] = Field(
+    checks: Annotated[dict[CheckName, KnownFailure], LeavingOutNull] = Field(
         default={},
-        description="Checks that the adapter is known to fail, with the reason. One that passes"
-        " fails.",
+        description="Checks that the adapter is known to fail. One that passes fails, and so does"
+        " one that fails in another way.",
     )
     float32: Prose | None = Field(
         default=None,

@@ -27,6 +27,13 @@ def classes_of(annotation: Any) -> tuple[type[Facet], ...]:
     return (annotation,) if is_facet else ()
 
 
+def values_of(annotation: Any) -> tuple[type[Facet], ...]:
+    """The facet classes that the values of a mapping with free keys are of; none for scalars."""
+    if get_origin(annotation) is Annotated:
+        return values_of(get_args(annotation)[0])
+    return classes_of(get_args(annotation)[1]) if get_origin(annotation) is dict else ()
+
+
 def tag_of(facet: type[Facet]) -> str:
     """What names this class among its alternatives: a choice's word, or its `kind`."""
     if issubclass(facet, Choice):
@@ -46,10 +53,15 @@ def follow(
     """
     keys: list[str | int] = []
     current: tuple[type[Facet], ...] = (root,)
+    below_free_key: tuple[type[Facet], ...] = ()
     for part in loc:
         if isinstance(part, int):
             # What is in a list is of the list's classes.
             keys.append(part)
+            continue
+        if below_free_key:
+            keys.append(part)
+            current, below_free_key = below_free_key, ()
             continue
         if len(current) > 1 and part not in TAGS:
             current = tuple(cls for cls in current if tag_of(cls) == part)
@@ -57,6 +69,7 @@ def follow(
         keys.append(part)
         fields = fields_of(current[0]) if current else {}
         current = classes_of(fields[part].annotation) if part in fields else ()
+        below_free_key = values_of(fields[part].annotation) if part in fields else ()
     return keys, current
 
 

@@ -4,7 +4,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from adaptergen.spec.verification import KnownFailure
 from adaptergen.verify.check import Check, Evidence, Fact, NotApplicableError, judge, skipped, wrong
+from adaptergen.verify.known import others
 from adaptergen.verify.once import UnavailableError, one_line
 from adaptergen.verify.precision import comparable
 from adaptergen.verify.record import CheckResult, Problem, Status
@@ -33,11 +35,17 @@ def run_checks(
     return results
 
 
-def _as_known(result: CheckResult, reason: str) -> CheckResult:
+def _as_known(result: CheckResult, known: KnownFailure) -> CheckResult:
     """The result of a check that the spec says fails, which one that says nothing does not deny."""
+    reason = known.reason
     passed = result.status is Status.PASSED
     if result.status is Status.SKIPPED or (passed and not exceptions_apply()):
         return result
+    new = others(result.problems, known)
+    if new:
+        first, problems = new[0], tuple(new)
+        message, layer, claim = first.message, first.layer, first.claim
+        return replace(result, message=message, layer=layer, claim=claim, problems=problems)
     if result.status is Status.FAILED:
         text = f"limit: {reason} ({result.message})"
         return replace(result, status=Status.KNOWN, message=text, problems=())

@@ -11,6 +11,7 @@ from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapt
 
 from adaptergen.spec.attention import DelegatedAttention, ReimplementedAttention
 from adaptergen.spec.model import Spec
+from adaptergen.spec.verification import KnownFailure
 from adaptergen.verify import bridge as bridges
 from adaptergen.verify.bridge import Trace
 from adaptergen.verify.check import EXACT, ROUNDED, NotApplicableError
@@ -36,7 +37,7 @@ class Subject:
     # Whether the adapter leaves attention to HF while no hook needs it step by step.
     fuses = False
     # Checks that the adapter is known to fail, with the reason.
-    known: Mapping[str, str] = MappingProxyType({})
+    known: Mapping[str, KnownFailure] = MappingProxyType({})
 
     def __init__(
         self,

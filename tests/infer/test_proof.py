@@ -18,7 +18,7 @@ from adaptergen.project import bundled
 from adaptergen.spec.model import Spec
 from adaptergen.verify.check import ROUNDED
 from adaptergen.verify.checks.forward import logits
-from adaptergen.verify.record import CheckResult, Status
+from adaptergen.verify.record import CheckResult, Problem, Status
 from adaptergen.verify.running import run_checks
 from tests.conftest import rarely
 from tests.infer.worlds import spec_of, world
@@ -229,8 +229,18 @@ def test_model_that_is_not_described_itself_is_not_refused() -> None:
     assert refusals(world("qwen2"), plain, Findings()) == plain
 
 
-def failing(check: str, worst: float | None = 1.0) -> CheckResult:
-    return CheckResult(check, check.partition(".")[0], Status.FAILED, "off", worst=worst)
+# What the checks say whose failures have a known cause.
+SAID = {
+    "hooks.pattern": "attn.hook_pattern",
+    "interventions.norms": "the output of norm with hook_normalized edited raises AttributeError:"
+    " 'RMSNormalizationBridge' object has no attribute 'weight'",
+}
+
+
+def failing(check: str, worst: float | None = 1.0, said: str = "") -> CheckResult:
+    problem = Problem("off", difference=worst, what=said or SAID.get(check, ""))
+    group = check.partition(".")[0]
+    return CheckResult(check, group, Status.FAILED, "off", worst=worst, problems=(problem,))
 
 
 @pytest.mark.parametrize(
@@ -250,6 +260,15 @@ def test_failure_whose_cause_is_found_is_a_limit(name: str, check: str, known: b
     found = limits(world(name), bare, [failing(check)], findings)
     assert list(found.verification.checks) == ([check] if known else [])
     assert ("verification" in findings.tree()) is known
+
+
+def test_another_failure_of_the_same_check_is_no_limit() -> None:
+    bare = with_changes(spec_of("granite_swa"), verification={})
+    known = limits(world("granite_swa"), bare, [failing("hooks.pattern", 0.4)], Findings())
+    said = known.verification.checks["hooks.pattern"]
+    assert ("attn.hook_pattern" in said.fails, said.by) == (True, 0.4)
+    other = failing("hooks.pattern", said="attn.hook_attn_scores")
+    assert not limits(world("granite_swa"), bare, [other], Findings()).verification.checks
 
 
 def test_what_is_computed_in_float32_is_told(shop: Workshop) -> None:

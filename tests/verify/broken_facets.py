@@ -265,7 +265,9 @@ OUTPUTS = [
         "a limit that a check does not have",
         {"claims.tied": "does not fail, the spec says: No reason."},
         spec="llama",
-        change={"verification.checks": {"claims.tied": "No reason."}},
+        change={
+            "verification.checks": {"claims.tied": {"reason": "No reason.", "fails": ["*"]}}
+        },
         only=True,
     ),
 ]  # fmt: skip

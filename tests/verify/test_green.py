@@ -93,8 +93,8 @@ def _assert_right(record: Record) -> None:
     skips = _skips(record)
     run = {result.check for result in record.results}
     known = {result.check: result.message for result in record.known}
-    for check, reason in spec.verification.checks.items():
-        assert check not in run or known.pop(check).startswith(f"limit: {reason}")
+    for check, failure in spec.verification.checks.items():
+        assert check not in run or known.pop(check).startswith(f"limit: {failure.reason}")
     assert known == {}
     windowless = skips.pop("forward.window", "").startswith("no layer of HF has a window shorter")
     assert windowless == all(layer.window_found is None for layer in record.layers)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from adaptergen.spec.verification import KnownFailure
 from adaptergen.verify.check import Evidence, Fact, NotApplicableError, check
 from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.record import CheckResult, Status
@@ -55,7 +56,8 @@ ALL = (holds, fails, silent, inapplicable, fails_first, needs, needs_too)
 
 def results(known: tuple[str, ...] = ()) -> dict[str, CheckResult]:
     spec = load("llama").spec
-    verification = spec.verification.model_copy(update={"checks": dict.fromkeys(known, "Why.")})
+    failure = KnownFailure(reason="Why.", fails=["is off"])
+    verification = spec.verification.model_copy(update={"checks": dict.fromkeys(known, failure)})
     subject = Subject(spec.model_copy(update={"verification": verification}), "unused.py")
     return {result.check.partition(".")[2]: result for result in run_checks(subject, ALL)}
 
@@ -83,6 +85,11 @@ def test_how_a_check_ends(name: str, status: Status, message: str) -> None:
         ("holds", Status.FAILED, "does not fail, the spec says: Why."),
         ("fails", Status.KNOWN, "limit: Why. (is off)"),
         ("inapplicable", Status.SKIPPED, "there is no more to look at"),
+        (
+            "silent",
+            Status.FAILED,
+            "found nothing to examine, which is not the failure that the spec knows",
+        ),
         ("needs_too", Status.SKIPPED, "needs the bridge, see sample.needs"),
     ],
 )

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from adaptergen.spec.verification import KnownFailure
 from adaptergen.verify import running, versions
 from adaptergen.verify.check import Fact, check
 from adaptergen.verify.document import read_records
@@ -72,6 +73,6 @@ def test_what_an_older_version_does_not_need_an_exception_for_says_nothing(
 ) -> None:
     monkeypatch.setattr(versions, "_WRITTEN_FOR", written_for)
     subject = Subject(load("llama").spec, module_of("llama"))
-    subject.known = {"known.failure": "a reason"}
+    subject.known = {"known.failure": KnownFailure(reason="Why.", fails=["*"])}
     (result,) = running.run_checks(subject, [holds])
     assert result.status == status

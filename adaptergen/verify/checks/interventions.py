@@ -32,7 +32,8 @@ from adaptergen.verify.interventions import (
     of_pattern,
     of_stream,
 )
-from adaptergen.verify.norms import norms_of
+from adaptergen.verify.norms import Norm, norms_of
+from adaptergen.verify.once import one_line
 from adaptergen.verify.stages import Layer
 from adaptergen.verify.subject import Subject
 
@@ -83,11 +84,22 @@ def norms(subject: Subject) -> Iterator[Evidence]:
     """
     assert subject.trace is not None
     for norm in norms_of(subject):
-        with torch.no_grad(), warnings.catch_warnings(), _put_back(norm.bridge):
-            warnings.simplefilter("ignore")
-            difference = largest_difference(norm.bridge(norm.given), norm.module(norm.given))
         text = f"the output of {norm.shown} with hook_normalized edited"
-        yield Difference(text, difference, norm.layer, norm.claim)
+        try:
+            difference = _edited(norm)
+        except Exception as error:
+            # What raises in one norm says nothing of the others.
+            raised = one_line(error, subject.module_path)
+            yield Fact(False, f"{text} raises {raised}", norm.layer, norm.claim)
+        else:
+            yield Difference(text, difference, norm.layer, norm.claim)
+
+
+def _edited(norm: Norm) -> float:
+    """How far a norm with an edit is from HF's."""
+    with torch.no_grad(), warnings.catch_warnings(), _put_back(norm.bridge):
+        warnings.simplefilter("ignore")
+        return largest_difference(norm.bridge(norm.given), norm.module(norm.given))
 
 
 @contextmanager

@@ -1,0 +1,121 @@
+"""A failure is known if it is the one that the spec says, of about that size."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+
+from adaptergen.spec.verification import KnownFailure
+from adaptergen.verify.check import Check, Difference, Evidence, Fact, check, judge
+from adaptergen.verify.checks.interventions import norms, pattern
+from adaptergen.verify.known import as_known, others
+from adaptergen.verify.record import Problem, Status
+from adaptergen.verify.running import run_checks
+from adaptergen.verify.subject import Subject
+from tests.verify.broken_fused import bridge
+from tests.verify.case import Replacements, part
+from tests.verify.conftest import hf_model, load
+
+# Edits of patterns are thrown away.
+DEAF = bridge(
+    "from transformer_lens.hook_points import HookPoint\n\n"
+    "class Deaf(HookPoint):\n"
+    "    def __call__(self, x):\n"
+    "        super().__call__(x.clone())\n"
+    "        return x\n\n"
+    "def __init__(self, *args, **kwargs):\n"
+    "    super().__init__(*args, **kwargs)\n"
+    "    self.hook_pattern = self.Deaf()",
+    "_GraniteSWAAttentionBridge",
+    "GraniteSWAArchitectureAdapter",
+)
+FINAL_NORM = 'RMSNormalizationBridge(name="model.norm"'
+SINKS = KnownFailure(reason="Sinks.", fails=["attn.hook_pattern"], by=0.4)
+
+
+@check("sample.check", "Holds.", claim="attention.sinks")
+def sample(subject: Subject) -> list[Evidence]:
+    return []
+
+
+def problems(*evidence: Evidence) -> tuple[Problem, ...]:
+    return judge(sample, evidence).problems
+
+
+def told(known: KnownFailure, *evidence: Evidence) -> list[str]:
+    return [problem.message for problem in others(problems(*evidence), known)]
+
+
+def test_what_the_spec_says_is_no_other_failure() -> None:
+    first = Difference("attn.hook_pattern", 0.4, 0)
+    other_layer = Difference("attn.hook_pattern", 0.5, 3, follows="blocks.0.attn.hook_pattern")
+    assert told(SINKS, first, other_layer) == []
+
+
+@pytest.mark.parametrize(
+    ("evidence", "why"),
+    [
+        (Difference("attn.hook_z", 0.4, 1), "which is not the failure that the spec knows"),
+        (
+            Difference("attn.hook_z", 0.4, 1, follows="blocks.0.attn.hook_pattern"),
+            "which is not the failure that the spec knows",
+        ),
+        (Difference("attn.hook_pattern", 1.3, 1), "not by 4.0e-01 as the spec says"),
+        (Difference("attn.hook_pattern", math.inf, 1), "not by 4.0e-01 as the spec says"),
+        (
+            Fact(False, "raised TypeError: no attn.hook_pattern"),
+            "which is not the failure that the spec knows",
+        ),
+    ],
+    ids=["another hook", "a consequence", "larger", "of another shape", "an exception"],
+)
+def test_anything_else_is_another_failure(evidence: Evidence, why: str) -> None:
+    (message,) = told(SINKS, Difference("attn.hook_pattern", 0.4, 0), evidence)
+    assert message.endswith(why)
+
+
+def test_a_difference_needs_a_size() -> None:
+    (message,) = told(
+        KnownFailure(reason="Sinks.", fails=["*"]), Difference("attn.hook_pattern", 0.1)
+    )
+    assert message.endswith("and the spec does not say by how much")
+
+
+def test_what_failed_is_said_without_what_differs_by_layer_and_size() -> None:
+    found = problems(
+        Difference("attn.hook_pattern", 0.123, 0),
+        Difference("attn.hook_pattern", 0.456, 1),
+        Fact(False, "ln1 sees 8 of 24 tokens, first in model.layers.0", 2),
+    )
+    known = as_known(found, "Sinks.")
+    texts = ["attn.hook_pattern", "ln1 sees * of * tokens, first in model.layers.*"]
+    assert known == KnownFailure(reason="Sinks.", fails=texts, by=0.46)
+    assert others(found, known) == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "one", "replace", "failing"),
+    [
+        (
+            "granite_swa",
+            pattern,
+            DEAF,
+            "the output with attn.hook_pattern edited differs from HF by 2.2e-01",
+        ),
+        (
+            "nanochat",
+            norms,
+            part(FINAL_NORM, "weight = 2.0\n"),
+            "the output of norm with hook_normalized edited differs from HF by",
+        ),
+    ],
+    ids=["edits of patterns lost", "a norm with a weight that it lacks"],
+)
+def test_another_fault_of_a_check_that_fails_is_not_excused(
+    spec: str, one: Check, replace: Replacements, failing: str, broken: Callable[..., str]
+) -> None:
+    for replacements, status in (((), Status.KNOWN), (replace, Status.FAILED)):
+        subject = Subject(load(spec).spec, broken(spec, replacements), hf=hf_model(spec))
+        (result,) = run_checks(subject, [one])
+        assert result.status is status, result.message
+    assert failing in result.message
