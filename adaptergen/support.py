@@ -10,6 +10,7 @@ MODULES = {
         "MLAAttentionBridge",
         "PositionEmbeddingsAttentionBridge",
     ),
+    "mlp": ("GatedMLPBridge",),
     "routing": ("MoERouterBridge",),
     "multipliers": ("EmbeddingBridge", "ScaledLogitsAdapter", "ScaledResidualBlockBridge"),
 }

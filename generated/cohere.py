@@ -2,10 +2,10 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter CohereArchitectureAdapter for CohereForCausalLM
 # spec cohere 92951a7d0129
-# spec llama 5977d27c4cf5
-# generator 0fe057d5eaef
-# templates 344fbde06b47
-# body 5e2d40d330c0
+# spec llama 04f3782e73b5
+# generator 9169800f588a
+# templates e477a7a5159b
+# body 17c5265f8b2a
 """Cohere architecture adapter.
 
 Parallel decoder behind one LayerNorm, with adjacent rotary pairs and scaled logits.
@@ -16,7 +16,6 @@ from typing import Any, ClassVar
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
 from transformer_lens.model_bridge.generalized_components import (
-    GatedMLPBridge,
     ParallelBlockBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
@@ -24,6 +23,7 @@ from transformer_lens.model_bridge.generalized_components import (
 
 from .attention import HookAwareAttentionBridge
 from .hook_aware import LinearBridge, NormalizationBridge
+from .mlp import GatedMLPBridge
 from .multipliers import EmbeddingBridge, ScaledLogitsAdapter
 
 

@@ -2,12 +2,12 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter DeepseekV2ArchitectureAdapter for DeepseekV2ForCausalLM
 # spec deepseek_v2 ef7ab35a3350
-# spec deepseek_v3 65c463652a60
-# spec glm4_moe 3b206451b383
-# spec llama 5977d27c4cf5
-# generator 0fe057d5eaef
-# templates 344fbde06b47
-# body dec6a0eca7e2
+# spec deepseek_v3 83a8227d6c9d
+# spec glm4_moe 1353bd95b681
+# spec llama 04f3782e73b5
+# generator 9169800f588a
+# templates e477a7a5159b
+# body 61bcee7d7acf
 """DeepseekV2 architecture adapter.
 
 Latent attention with positions as complex numbers, and experts behind some dense layers.
@@ -16,7 +16,6 @@ Latent attention with positions as complex numbers, and experts behind some dens
 from typing import Any
 
 from transformer_lens.model_bridge.generalized_components import (
-    GatedMLPBridge,
     MLABlockBridge,
     MoEBridge,
     RotaryEmbeddingBridge,
@@ -26,6 +25,7 @@ from transformer_lens.model_bridge.generalized_components import (
 from .attention import MLAAttentionBridge
 from .base_adapter import BaseAdapter
 from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .mlp import GatedMLPBridge
 from .multipliers import EmbeddingBridge
 from .routing import MoERouterBridge
 

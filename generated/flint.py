@@ -2,13 +2,13 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter FlintArchitectureAdapter for FlintForCausalLM
 # spec flint dc255ddb3fde
-# spec qwen3_moe 7053a1e77332
+# spec qwen3_moe 35053b77cd45
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
-# spec llama 5977d27c4cf5
-# generator 0fe057d5eaef
-# templates 344fbde06b47
-# body 430edd60b4ae
+# spec llama 04f3782e73b5
+# generator 9169800f588a
+# templates e477a7a5159b
+# body e35f1bd35054
 """Flint architecture adapter.
 
 Qwen3's experts beside one for every token, sinks, and full layers that do not rotate.
@@ -21,7 +21,6 @@ from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorCo
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    GatedMLPBridge,
     MoEBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
@@ -30,6 +29,7 @@ from transformer_lens.model_bridge.generalized_components import (
 from .attention import PositionEmbeddingsAttentionBridge
 from .base_adapter import BaseAdapter
 from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .mlp import GatedMLPBridge
 from .multipliers import EmbeddingBridge
 from .routing import MoERouterBridge
 

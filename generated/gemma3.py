@@ -4,10 +4,10 @@
 # spec gemma3 0f38ad206e79
 # spec gemma2 23b477ce69f2
 # spec gemma 670be2fbe33c
-# spec llama 5977d27c4cf5
-# generator 0fe057d5eaef
-# templates 344fbde06b47
-# body ba99bc2bbabb
+# spec llama 04f3782e73b5
+# generator 9169800f588a
+# templates e477a7a5159b
+# body b4179f1e290a
 """Gemma3 architecture adapter.
 
 Gemma 2 with query and key norms, and positions of another base on sliding layers.
@@ -19,7 +19,6 @@ from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorCo
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    GatedMLPBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
@@ -27,6 +26,7 @@ from transformer_lens.model_bridge.generalized_components import (
 from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
 from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .mlp import GatedMLPBridge
 from .multipliers import EmbeddingBridge
 
 

@@ -2,9 +2,9 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter GlmArchitectureAdapter for GlmForCausalLM
 # spec glm efee1772a08d
-# spec llama 5977d27c4cf5
-# generator 0fe057d5eaef
-# templates 344fbde06b47
+# spec llama 04f3782e73b5
+# generator 9169800f588a
+# templates e477a7a5159b
 # body a5b989a036ea
 """Glm architecture adapter.
 

@@ -3,9 +3,9 @@
 # adapter Glm4ArchitectureAdapter for Glm4ForCausalLM
 # spec glm4 e0e8c8e52b9e
 # spec glm efee1772a08d
-# spec llama 5977d27c4cf5
-# generator 0fe057d5eaef
-# templates 344fbde06b47
+# spec llama 04f3782e73b5
+# generator 9169800f588a
+# templates e477a7a5159b
 # body fdf2fec537b0
 """Glm4 architecture adapter.
 

@@ -3,10 +3,10 @@
 # adapter GraniteSWAArchitectureAdapter for GraniteSWAForCausalLM
 # spec granite_swa 802ac2e4fba1
 # spec granite d19f9f6e1dda
-# spec llama 5977d27c4cf5
-# generator 0fe057d5eaef
-# templates 344fbde06b47
-# body fac4df049b8d
+# spec llama 04f3782e73b5
+# generator 9169800f588a
+# templates e477a7a5159b
+# body 47b74e117ea8
 """GraniteSWA architecture adapter.
 
 Granite with attention sinks, sliding layers, and a base of positions for each layer.
@@ -16,10 +16,11 @@ from typing import Any, ClassVar
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.generalized_components import GatedMLPBridge, UnembeddingBridge
+from transformer_lens.model_bridge.generalized_components import UnembeddingBridge
 
 from .attention import PositionEmbeddingsAttentionBridge
 from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .mlp import GatedMLPBridge
 from .multipliers import EmbeddingBridge, ScaledLogitsAdapter, ScaledResidualBlockBridge
 
 

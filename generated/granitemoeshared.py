@@ -2,11 +2,11 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter GraniteMoeSharedArchitectureAdapter for GraniteMoeSharedForCausalLM
 # spec granitemoeshared 484ef5d892a2
-# spec granitemoe 2e1ee7a89cc2
+# spec granitemoe 012ce8573d1d
 # spec granite d19f9f6e1dda
-# spec llama 5977d27c4cf5
-# generator 0fe057d5eaef
-# templates 344fbde06b47
+# spec llama 04f3782e73b5
+# generator 9169800f588a
+# templates e477a7a5159b
 # body ed07fba7abf2
 """GraniteMoeShared architecture adapter.
 

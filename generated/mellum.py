@@ -2,12 +2,12 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter MellumArchitectureAdapter for MellumForCausalLM
 # spec mellum 9f48d8ecb05a
-# spec qwen3_moe 7053a1e77332
+# spec qwen3_moe 35053b77cd45
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
-# spec llama 5977d27c4cf5
-# generator 0fe057d5eaef
-# templates 344fbde06b47
+# spec llama 04f3782e73b5
+# generator 9169800f588a
+# templates e477a7a5159b
 # body a7c1a8d8d87d
 """Mellum architecture adapter.
 

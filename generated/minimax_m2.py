@@ -2,11 +2,11 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter MiniMaxM2ArchitectureAdapter for MiniMaxM2ForCausalLM
 # spec minimax_m2 81b391307b70
-# spec mixtral 915f761defd5
+# spec mixtral a8507e3348e3
 # spec mistral bf4b9af3d637
-# spec llama 5977d27c4cf5
-# generator 0fe057d5eaef
-# templates 344fbde06b47
+# spec llama 04f3782e73b5
+# generator 9169800f588a
+# templates e477a7a5159b
 # body 59dbd9d0619b
 """MiniMaxM2 architecture adapter.
 

@@ -3,10 +3,10 @@
 # adapter Ministral3ArchitectureAdapter for Ministral3ForCausalLM
 # spec ministral3 b32ff03d1d5f
 # spec mistral bf4b9af3d637
-# spec llama 5977d27c4cf5
-# generator 0fe057d5eaef
-# templates 344fbde06b47
-# body 54eebbefa681
+# spec llama 04f3782e73b5
+# generator 9169800f588a
+# templates e477a7a5159b
+# body f6ef258aa05f
 """Ministral3 architecture adapter.
 
 Mistral with YaRN positions, whose queries grow with their position.
@@ -18,7 +18,6 @@ from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorCo
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    GatedMLPBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
@@ -26,6 +25,7 @@ from transformer_lens.model_bridge.generalized_components import (
 from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
 from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .mlp import GatedMLPBridge
 from .multipliers import EmbeddingBridge
 
 

@@ -4,9 +4,9 @@
 # spec persimmon 9c58d9c36487
 # spec starcoder2 4c001e4e5c27
 # spec mistral bf4b9af3d637
-# spec llama 5977d27c4cf5
-# generator 0fe057d5eaef
-# templates 344fbde06b47
+# spec llama 04f3782e73b5
+# generator 9169800f588a
+# templates e477a7a5159b
 # body 757740b8dea6
 """Persimmon architecture adapter.
 

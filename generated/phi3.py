@@ -3,9 +3,9 @@
 # adapter Phi3ArchitectureAdapter for Phi3ForCausalLM
 # spec phi3 43cd912087f0
 # spec mistral bf4b9af3d637
-# spec llama 5977d27c4cf5
-# generator 0fe057d5eaef
-# templates 344fbde06b47
+# spec llama 04f3782e73b5
+# generator 9169800f588a
+# templates e477a7a5159b
 # body 60e0dbbd4a08
 """Phi3 architecture adapter.
 

@@ -2,11 +2,11 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter PhimoeArchitectureAdapter for PhimoeForCausalLM, PhiMoEForCausalLM
 # spec phimoe d8a42709b6f9
-# spec mixtral 915f761defd5
+# spec mixtral a8507e3348e3
 # spec mistral bf4b9af3d637
-# spec llama 5977d27c4cf5
-# generator 0fe057d5eaef
-# templates 344fbde06b47
+# spec llama 04f3782e73b5
+# generator 9169800f588a
+# templates e477a7a5159b
 # body ec092e215237
 """Phimoe architecture adapter.
 

@@ -2,10 +2,10 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter SmolLM3ArchitectureAdapter for SmolLM3ForCausalLM
 # spec smollm3 4c34d77272bd
-# spec llama 5977d27c4cf5
-# generator 0fe057d5eaef
-# templates 344fbde06b47
-# body 6503e463d724
+# spec llama 04f3782e73b5
+# generator 9169800f588a
+# templates e477a7a5159b
+# body 5c8fadddfe5e
 """SmolLM3 architecture adapter.
 
 Llama-family decoder that skips RoPE on a periodic subset of layers (NoPE).
@@ -18,7 +18,6 @@ from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorCo
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    GatedMLPBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
@@ -26,6 +25,7 @@ from transformer_lens.model_bridge.generalized_components import (
 from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
 from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .mlp import GatedMLPBridge
 from .multipliers import EmbeddingBridge
 
 

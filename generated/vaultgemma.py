@@ -4,10 +4,10 @@
 # spec vaultgemma 66b20cc38f9e
 # spec gemma2 23b477ce69f2
 # spec gemma 670be2fbe33c
-# spec llama 5977d27c4cf5
-# generator 0fe057d5eaef
-# templates 344fbde06b47
-# body 534f57ff5983
+# spec llama 04f3782e73b5
+# generator 9169800f588a
+# templates e477a7a5159b
+# body 0b33ae9e1e1a
 """VaultGemma architecture adapter.
 
 Gemma 2 without the norms on the outputs of attention and MLP.
@@ -19,7 +19,6 @@ from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorCo
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    GatedMLPBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
@@ -27,6 +26,7 @@ from transformer_lens.model_bridge.generalized_components import (
 from .attention import PositionEmbeddingsAttentionBridge
 from .base_adapter import BaseAdapter
 from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .mlp import GatedMLPBridge
 from .multipliers import EmbeddingBridge
 
 

@@ -18,7 +18,6 @@ PUBLIC_API = {
     "BlockBridge": _COMPONENTS,
     "ClassVar": "typing",
     "DelegatedAttentionBlockBridge": _COMPONENTS,
-    "GatedMLPBridge": _COMPONENTS,
     "GeneralizedComponent": f"{_COMPONENTS}.base",
     "MLABlockBridge": _COMPONENTS,
     "MLPBridge": _COMPONENTS,

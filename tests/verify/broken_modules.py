@@ -127,6 +127,16 @@ MODULES = [
         replace=(("num_ln_in_parallel_attn != 1", "num_ln_in_parallel_attn != 5"),),
     ),
     Case(
+        "a gated MLP computed by TransformerLens",
+        {"variants.activation": "with hidden_act=tanh, log-probability in compatibility mode"},
+        replace=(
+            (
+                "from .mlp import GatedMLPBridge",
+                "from transformer_lens.model_bridge.generalized_components import GatedMLPBridge",
+            ),
+        ),
+    ),
+    Case(
         "biases refused",
         {"variants.flags": "with attention_bias=True, the bridge failed: ValueError"},
         replace=(

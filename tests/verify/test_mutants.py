@@ -119,6 +119,7 @@ def test_every_value_that_takes_an_argument_has_wrong_ones() -> None:
         ("module.flags.parallel_attn_mlp.added", "config.flags"),
         ("module.linear.observed.unguarded", "use.compiled"),
         ("module.adapter.layers.unasked", "use.quantised"),
+        ("module.mlp.processed.by_tl", "variants.activation"),
     ],
 )
 def test_killed_by(name: str, killer: str) -> None:

@@ -127,5 +127,6 @@ ALL: tuple[Check, ...] = (
     use_state.state_dict,
     variants.flags,
     variants.heads,
+    variants.activation,
     variants.unset,
 )

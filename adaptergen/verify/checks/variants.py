@@ -36,6 +36,7 @@ from adaptergen.verify.perturb import moves, shown
 from adaptergen.verify.probe import changed
 from adaptergen.verify.subject import Subject
 
+_UNKNOWN_ACTIVATION = "tanh"
 # What a config key can change of blocks while every number stays as it is.
 _OF_BLOCKS = (
     claims_norms.block,
@@ -85,6 +86,25 @@ def heads(subject: Subject) -> Iterator[Evidence]:
         raise NotApplicableError("HF refuses every other count of heads")
     for changes, variant in accepted:
         yield from _right_with(variant, changes, "attention.heads")
+
+
+@check(
+    "variants.activation",
+    "With an activation that TransformerLens does not know, the adapter is right too.",
+    claim="mlp.act",
+    tolerance=weights.PROCESSED,
+)
+def activation(subject: Subject) -> Iterator[Evidence]:
+    """In compatibility mode TL computes gated MLPs itself, with silu in place of most others."""
+    _require_right(subject)
+    key = subject.spec.mlp.act
+    if key is None:
+        raise NotApplicableError("no config key names the activation of the MLP")
+    changes = {key: _UNKNOWN_ACTIVATION}
+    variant = subject.variant(**changes)
+    if not _runs(variant):
+        raise NotApplicableError(f"HF runs no model with {shown(changes)}")
+    yield from _right_with(variant, changes, "mlp.act")
 
 
 @check(

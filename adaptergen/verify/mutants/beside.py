@@ -2,11 +2,11 @@
 
 import ast
 
-from adaptergen.verify.mutants import fused, joint
+from adaptergen.verify.mutants import fused, joint, mlp
 from adaptergen.verify.mutants.syntax import Wrong, with_item
 
 # Each yields name, description and text of the wrong methods of a class that a module imports.
-_METHODS = (fused.methods, joint.methods)
+_METHODS = (fused.methods, joint.methods, mlp.methods)
 
 
 def imported_changed(tree: ast.Module) -> Wrong:

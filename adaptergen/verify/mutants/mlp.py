@@ -1,5 +1,6 @@
 """What can be mistaken in the facets of MLPs and experts."""
 
+import ast
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,6 +23,20 @@ from adaptergen.verify.mutants.change import (
     swap,
     swaps,
 )
+
+
+_PROCESSED = """\
+    def set_processed_weights(self, weights, verbose=False):
+        super().set_processed_weights(weights, verbose)
+        self._use_processed_weights = True
+"""
+
+
+def methods(bridge: str, tree: ast.Module) -> Iterator[tuple[str, str, str]]:
+    """Name, description and text of a wrong method of a gated MLP."""
+    if bridge in ("GatedMLPBridge", "JointGatedMLPBridge"):
+        text = f"{bridge}: TL computes it with processed weights"
+        yield "mlp.processed.by_tl", text, _PROCESSED
 
 
 @mutates(GatedMlp, PlainMlp, FusedGatedMlp)
