@@ -3,8 +3,8 @@
 # adapter CohereArchitectureAdapter for CohereForCausalLM
 # spec cohere 92951a7d0129
 # spec llama 04f3782e73b5
-# generator 9169800f588a
-# templates e477a7a5159b
+# generator 1c2d6a981097
+# templates 284ca4bf46a9
 # body 17c5265f8b2a
 """Cohere architecture adapter.
 

@@ -4,8 +4,8 @@
 # spec glm4 e0e8c8e52b9e
 # spec glm efee1772a08d
 # spec llama 04f3782e73b5
-# generator 9169800f588a
-# templates e477a7a5159b
+# generator 1c2d6a981097
+# templates 284ca4bf46a9
 # body fdf2fec537b0
 """Glm4 architecture adapter.
 

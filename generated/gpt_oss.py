@@ -3,8 +3,8 @@
 # adapter GptOssArchitectureAdapter for GptOssForCausalLM
 # spec gpt_oss f3061b600834
 # spec llama 04f3782e73b5
-# generator 9169800f588a
-# templates e477a7a5159b
+# generator 1c2d6a981097
+# templates 284ca4bf46a9
 # body d1e15cfad6a0
 """GptOss architecture adapter.
 

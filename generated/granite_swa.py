@@ -4,8 +4,8 @@
 # spec granite_swa 802ac2e4fba1
 # spec granite d19f9f6e1dda
 # spec llama 04f3782e73b5
-# generator 9169800f588a
-# templates e477a7a5159b
+# generator 1c2d6a981097
+# templates 284ca4bf46a9
 # body 47b74e117ea8
 """GraniteSWA architecture adapter.
 

@@ -4,8 +4,8 @@
 # spec hyperclovax 903571e57862
 # spec granite d19f9f6e1dda
 # spec llama 04f3782e73b5
-# generator 9169800f588a
-# templates e477a7a5159b
+# generator 1c2d6a981097
+# templates 284ca4bf46a9
 # body 5c260042ce04
 """HyperCLOVAX architecture adapter.
 

@@ -4,8 +4,8 @@
 # spec ministral3 b32ff03d1d5f
 # spec mistral bf4b9af3d637
 # spec llama 04f3782e73b5
-# generator 9169800f588a
-# templates e477a7a5159b
+# generator 1c2d6a981097
+# templates 284ca4bf46a9
 # body f6ef258aa05f
 """Ministral3 architecture adapter.
 

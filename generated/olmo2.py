@@ -3,8 +3,8 @@
 # adapter Olmo2ArchitectureAdapter for Olmo2ForCausalLM
 # spec olmo2 41b1838a2380
 # spec llama 04f3782e73b5
-# generator 9169800f588a
-# templates e477a7a5159b
+# generator 1c2d6a981097
+# templates 284ca4bf46a9
 # body 0875bebf548e
 """Olmo2 architecture adapter.
 

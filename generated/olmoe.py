@@ -3,8 +3,8 @@
 # adapter OlmoeArchitectureAdapter for OlmoeForCausalLM
 # spec olmoe 3dd5582318bd
 # spec llama 04f3782e73b5
-# generator 9169800f588a
-# templates e477a7a5159b
+# generator 1c2d6a981097
+# templates 284ca4bf46a9
 # body 80381bf4f6f3
 """Olmoe architecture adapter.
 

@@ -27,6 +27,7 @@ from adaptergen.infer.qk_norm import HeadNorms, head_norms
 from adaptergen.infer.world import UnexplainedError, World
 from adaptergen.spec.model import Spec
 from adaptergen.verify import probe
+from adaptergen.verify.pattern import hands_mask
 from adaptergen.verify.returned import returned
 
 _FLOW = "the tensors handed on"
@@ -171,6 +172,8 @@ def _reimplemented(world: World, path: str, found: Projections, findings: Findin
         if value is not None:
             findings.add(f"attention.{key}", value, _DISTURBED)
     _returned(world, path, findings)
+    if not hands_mask(world.hf, path):
+        findings.add("attention.own_mask", True, "it is handed none of queries and keys")
     if own is None and not computes_with_sdpa(world):
         findings.add("attention.fused", "never", "HF's model with SDPA")
     norms = [normed.q, normed.k] if normed else []

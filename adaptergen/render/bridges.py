@@ -7,6 +7,7 @@ from adaptergen.spec.attention import Attention, ReimplementedAttention
 from adaptergen.spec.block import Block, Layout
 from adaptergen.spec.hatch import Hatch
 from adaptergen.spec.model import Spec
+from adaptergen.spec.window import ConfigWindow, FlaggedWindow, SlidingLayersWindow
 
 _ATTENTION_BRIDGES = {
     "delegated": "AttentionBridge",
@@ -41,6 +42,7 @@ def bridges(spec: Spec) -> dict[str, Any]:
         "layouts": _layouts(spec),
         "attention_bridge": imported_name(hatch.attention) or own,
         "custom_attention_bridge": custom,
+        "own_window": _own_window(spec.attention),
         "reimplemented_bridge": _reimplemented_bridge(spec),
         "mlp_bridge": imported_name(hatch.mlp) or _mlp_bridge(spec),
         "copies_mlp": _copies_mlp(spec),
@@ -75,7 +77,21 @@ def _has_own_attention_bridge(attention: Attention) -> bool:
         return False
     rope = attention.rope
     own = (rope.backward, rope.per_pair, rope.module, attention.norm_before_o, attention.returned)
-    return not rope.layers.every_layer or any(own)
+    return not rope.layers.every_layer or any(own) or bool(_own_window(attention))
+
+
+def _own_window(attention: Attention) -> str:
+    """How far a layer sees, as an expression of its HF attention; empty where HF's mask says it."""
+    window = attention.window
+    if not getattr(attention, "own_mask", False):
+        return ""
+    if isinstance(window, ConfigWindow):
+        return "config.window_size"
+    if isinstance(window, FlaggedWindow):
+        return f"hf_attention.{window.flag} or None"
+    if isinstance(window, SlidingLayersWindow):
+        return "hf_attention.sliding_window if hf_attention.is_sliding else None"
+    return ""
 
 
 @dataclass(frozen=True)

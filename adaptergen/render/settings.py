@@ -54,7 +54,10 @@ def _copied_settings(spec: Spec) -> dict[str, str]:
     # What the heads return is split by it.
     size, width = getattr(spec.attention, "value_head_dim", None), getattr(spec.mlp, "width", None)
     eps = spec.norm.eps if spec.norm.eps not in _NAMES_OF_EPS else None
-    known = {"d_head": size, "d_mlp": width, "eps": eps}
+    # Attention that makes its own mask is asked for its window.
+    own_mask = getattr(spec.attention, "own_mask", False)
+    window = getattr(spec.attention.window, "config", None) if own_mask else None
+    known = {"d_head": size, "d_mlp": width, "eps": eps, "window_size": window}
     return copied | {field: key for field, key in known.items() if key is not None}
 
 

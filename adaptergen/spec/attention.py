@@ -60,6 +60,11 @@ class ReimplementedAttention(Facet):
         description="What HF's attention returns, place by place; the word alone for an output that"
         " is in no tuple.",
     )
+    own_mask: bool = Field(
+        default=False,
+        description="Whether HF's attention makes its mask by itself, from which tokens are real."
+        " Without it, the model makes a mask of queries and keys and hands it to every layer.",
+    )
     fused: Literal["auto", "never"] = Field(
         default="auto",
         description="`auto` leaves attention to HF's module and torch's SDPA while nobody looks at"
@@ -98,6 +103,7 @@ class ReimplementedAttention(Facet):
         """The facet in sentences of the docstring."""
         gate = f"Gate: the sigmoid of `{self.gate}` multiplies what the heads return."
         norm = f"Norm: `{self.norm_before_o}` norms what the heads return."
+        mask = "Mask: made in attention, from which tokens are real."
         return [
             *self.projections.facts,
             self.heads.fact,
@@ -106,6 +112,7 @@ class ReimplementedAttention(Facet):
             self.window.fact,
             *([gate] if self.gate else []),
             *([norm] if self.norm_before_o else []),
+            *([mask] if self.own_mask else []),
         ]
 
 

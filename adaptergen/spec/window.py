@@ -1,4 +1,4 @@
-"""Sliding-window attention. HF hands the mask down, so a window is a claim, not code."""
+"""Sliding-window attention: a claim, and code only where HF's attention makes its own mask."""
 
 from typing import Annotated, ClassVar, TypeAlias
 

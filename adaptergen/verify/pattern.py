@@ -60,6 +60,14 @@ def attended(hf: HfModel, path: str, call: Call) -> tuple[Tensor, Tensor]:
     return again.value, pattern[..., : call.input.shape[1]]
 
 
+def hands_mask(hf: HfModel, path: str) -> bool:
+    """Whether an attention module is handed a mask [batch, head, query, key] in the main pass."""
+    call = hf.call(path)
+    given = (*call.args, *call.kwargs.values())
+    square = 2 * (call.input.shape[1],)
+    return any(isinstance(x, Tensor) and x.ndim == 4 and x.shape[-2:] == square for x in given)
+
+
 def pattern(hf: HfModel, path: str) -> Tensor:
     """The pattern [batch, head, query, key] of an attention module in the main pass.
 

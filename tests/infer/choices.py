@@ -106,6 +106,7 @@ class Variant:
     model_returns: str = "output"
     head: str = "plain"
     rotary_in: str = "model"
+    mask_in: str = "model"
 
 
 # A value that is listed several times is drawn that often.
@@ -245,6 +246,7 @@ LOOSE: dict[str, tuple[Any, ...]] = {
     # A wrapper has the final norm in it.
     "head": ("plain", "wrapper"),
     "rotary_in": ("model", "attention", "attention"),
+    "mask_in": ("model", "attention"),
 }  # fmt: skip
 
 

@@ -62,6 +62,7 @@ def _attention(v: Variant, own: dict[str, str]) -> dict[str, Any]:
         "gate": v.gate or None,
         "norm_before_o": v.norm_before_o or None,
         "returns": _returns(v),
+        "own_mask": v.mask_in == "attention",
         # The class does not say that it supports torch's SDPA.
         "fused": "never" if not v.sinks else None,
     }

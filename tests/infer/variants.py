@@ -88,6 +88,9 @@ def _span(v: Variant) -> str:
     """How far a layer sees, as an expression of its number."""
     slides = 'self.config.layer_types[index] == "sliding_attention"'
     each = f"self.config.sliding_window if {slides} else None"
+    if v.mask_in == "attention":
+        own = "self.sliding_window if self.is_sliding else None"
+        each = f"self.{v.window_attribute}" if v.window == "flag" else own
     return {"none": "None", "config": "self.config.sliding_window"}.get(v.window, each)
 
 

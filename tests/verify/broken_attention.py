@@ -168,6 +168,13 @@ POSITIONS = [
         )
     ),
     Case(
+        "a mask that attention should make by itself",
+        {"claims.window": "HF hands attention its mask"},
+        spec="llama",
+        change={"attention.own_mask": True},
+        layer=0,
+    ),
+    Case(
         "a module inside of attention that should compute positions",
         {"claims.rope.layers": "HF's model computes cosines and sines, not q_proj"},
         spec="llama",

@@ -22,14 +22,14 @@ SEED = 31
 
 
 def results(
-    folder: Path, only: set[str], choices: dict[str, Any], **rope: Any
+    folder: Path, only: set[str], choices: dict[str, Any], said: dict[str, Any] | None = None
 ) -> dict[str, CheckResult]:
-    """What checks find in a synthetic architecture with these choices, if RoPE is said to be so."""
+    """What checks find in a synthetic architecture with these choices, if attention is said so."""
     variant = replace(draw(SEED), **choices)
     write(variant, folder)
     load_code(str(folder))
     tree = truth(variant)
-    tree["attention"]["rope"] |= rope
+    tree["attention"] |= said or {}
     spec = Spec.model_validate(tree)
     module = folder / "adapter.py"
     module.write_text(Renderer([bundled("templates")]).adapter(spec), encoding="utf-8")
@@ -80,6 +80,13 @@ def test_arguments_of_attention_may_come_by_place(tmp_path: Path) -> None:
     assert passing(tmp_path, checks, **OWN, call="positional", nope="list") == checks
 
 
+@pytest.mark.parametrize("window", ["none", "config", "flag", "sliding_layers"])
+def test_attention_may_make_its_own_mask(window: str, tmp_path: Path) -> None:
+    checks = {"claims.window", "forward", "hooks.pattern", "cache"}
+    found = passing(tmp_path, checks, **OWN, mask_in="attention", window=window)
+    assert found >= {"claims.window", "forward.logits", "cache.prefill", "cache.generate"}
+
+
 @pytest.mark.parametrize("nope", ["all", "list", "window"])
 def test_positions_may_be_computed_inside_of_attention(nope: str, tmp_path: Path) -> None:
     choices = {"rotary_in": "attention", "nope": nope, "window": "flag", "backward": nope == "all"}
@@ -99,9 +106,21 @@ def test_where_positions_are_computed_is_claimed(
     inside: str, said: str | None, complaint: str, tmp_path: Path
 ) -> None:
     choices = {**OWN, "rotary_in": inside, "rotary": "rotary_emb"}
-    (found,) = results(tmp_path, {"claims.rope.layers"}, choices, module=said).values()
+    rope = {"pairing": "half", "layers": "all", "module": said}
+    (found,) = results(tmp_path, {"claims.rope.layers"}, choices, {"rope": rope}).values()
     assert complaint in found.message
     assert found.claim == "attention.rope.module"
+
+
+@pytest.mark.parametrize(
+    ("inside", "complaint"),
+    [("attention", "HF's attention makes its own mask"), ("model", "HF hands attention its mask")],
+)
+def test_who_makes_the_mask_is_claimed(inside: str, complaint: str, tmp_path: Path) -> None:
+    choices, wrong = {**OWN, "mask_in": inside}, {"own_mask": inside == "model"}
+    (found,) = results(tmp_path, {"claims.window"}, choices, wrong).values()
+    assert complaint in found.message
+    assert found.claim == "attention.own_mask"
 
 
 def test_a_sink_is_no_key_of_a_pattern_that_nobody_returns(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from adaptergen.spec.attention import DelegatedAttention, OpaqueAttention
+from adaptergen.spec.attention import DelegatedAttention, OpaqueAttention, ReimplementedAttention
 from adaptergen.spec.rope import FlaggedLayers, Rope
 from adaptergen.spec.window import ConfigWindow, FlaggedWindow, SlidingLayersWindow
 from adaptergen.verify import probe
@@ -19,6 +19,7 @@ from adaptergen.verify.layers import (
     windows_claimed,
 )
 from adaptergen.verify.once import UnavailableError
+from adaptergen.verify.pattern import hands_mask
 from adaptergen.verify.perturb import shown
 from adaptergen.verify.positions import positions_of
 from adaptergen.verify.stages.attention import elements_turning
@@ -125,6 +126,7 @@ def window(subject: Subject) -> Iterator[Evidence]:
         yield from _exercised(subject, both, "layers with and without a window")
     else:
         yield from _no_hidden_window(subject)
+    yield from _masks(subject)
     for number, seen in found.items():
         expected = min(windows[number] or hf.length, hf.length)
         text = f"sees {seen} of {hf.length} tokens in HF, not {expected}"
@@ -145,6 +147,17 @@ def _exercised(subject: Subject, holds: bool, what: str) -> Iterator[Evidence]:
     if not subject.overrides:
         text = f"the tiny model does not have {what}: set its config so that it has"
         yield Fact(holds, text, claim="tiny")
+
+
+def _masks(subject: Subject) -> Iterator[Evidence]:
+    """Whether layers are handed a mask of queries and keys, as the spec says."""
+    attention = subject.spec.attention
+    if not isinstance(attention, ReimplementedAttention):
+        return
+    for number, path in subject.below(attention.path):
+        own = not hands_mask(subject.hf, path)
+        text = "HF's attention makes its own mask" if own else "HF hands attention its mask"
+        yield Fact(own == attention.own_mask, text, number, claim="attention.own_mask")
 
 
 def _no_hidden_window(subject: Subject) -> Iterator[Evidence]:

@@ -24,7 +24,6 @@ from adaptergen.verify.mutants.change import (
     swaps,
 )
 
-
 _PROCESSED = """\
     def set_processed_weights(self, weights, verbose=False):
         super().set_processed_weights(weights, verbose)
