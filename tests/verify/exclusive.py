@@ -151,6 +151,23 @@ CLAIMS = [
 
 SETTING_UP = [
     Case(
+        "models that are refused and would be right",
+        {"claims.refused": "a model with tie_word_embeddings set is right once it is wrapped"},
+        spec="llama",
+        change={"refused": {"tie_word_embeddings": "No reason."}},
+        replace=appended(
+            f"{PREPARING}"
+            "if hf_model.config.tie_word_embeddings:\n"
+            "            raise NotImplementedError\n"
+        ),
+    ),
+    Case(
+        "models that the spec refuses and the module takes",
+        {"boot.refused": "a model with alibi is wrapped all the same"},
+        spec="falcon",
+        replace=(("if hf_model.config.alibi:", "if False:"),),
+    ),
+    Case(
         "a projection that may be left out",
         {"boot.optional": "blocks.attn.q is optional, and HF always has it"},
         spec="llama",

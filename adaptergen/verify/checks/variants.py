@@ -78,7 +78,7 @@ def heads(subject: Subject) -> Iterator[Evidence]:
     """As many key and value heads as queries, fewer, and one; biases are split by head too."""
     _require_right(subject)
     bias_keys = {value for _, value in biases(subject.spec).values() if isinstance(value, str)}
-    biased = dict.fromkeys(sorted(bias_keys), True)
+    biased = dict.fromkeys(sorted(bias_keys - subject.declared.refused.keys()), True)
     settings = [{**changes, **biased} for changes in head_settings(subject.spec) if changes]
     variants = [(changes, subject.variant(**changes)) for changes in settings]
     accepted = [(changes, variant) for changes, variant in variants if _runs(variant)]
@@ -135,6 +135,14 @@ def _mattering(subject: Subject) -> Iterator[dict[str, Any]]:
             with suppress(UnavailableError):
                 if changed(hf.moved(changes).seen.logits, hf.seen.logits):
                     yield changes
+
+
+def is_right(variant: Subject) -> bool:
+    """Whether the adapter is right on another config, as far as a cheap pass shows."""
+    try:
+        return not wrong(weights.compatibility, list(_examined(variant, blocks=True)))
+    except Exception:
+        return False
 
 
 def _runs(variant: Subject) -> bool:

@@ -22,6 +22,7 @@ _ROUNDS = (("claims",), ("boot", "config"), ("forward", "hooks"), ("weights",))
 # Checks of these groups that take longer. Compatibility mode takes longer than a bridge itself.
 _EXPENSIVE = (
     "claims.config",
+    "claims.refused",
     "config.conditions",
     "forward.training",
     "weights.compatibility",

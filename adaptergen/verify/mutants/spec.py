@@ -41,6 +41,9 @@ def _spec(spec: Spec, world: World) -> Iterator[Change]:
     yield Change("model_type.other", f"model_type is {other}", {"model_type": other})
     if spec.refused:
         yield Change("refused.none", "no model is refused", {"refused": {}})
+    for key in _unset(deciding_keys(world), world)[:1]:
+        more = {**spec.refused, key: "This mutant says so."}
+        yield Change("refused.needless", f"models with {key} are refused", {"refused": more})
     layouts = spec.model_dump(by_alias=True)["layouts"]
     if not layouts:
         text, key = "blocks have another layout", deciding_keys(world)[0]
@@ -62,6 +65,11 @@ def _spec(spec: Spec, world: World) -> Iterator[Change]:
         usual = [*rest, {**layout, "block": spec.block.model_dump(by_alias=True)}]
         exchanged = {"layouts": usual, "block": layout["block"]}
         yield Change(f"{name}.swapped", f"{name} is the layout without its key", exchanged)
+
+
+def _unset(keys: list[str], world: World) -> list[str]:
+    """Those of the keys that the tiny model does not set, and that the spec does not refuse."""
+    return [k for k in keys if k not in world.spec.refused and not getattr(world.hf.config, k)]
 
 
 @mutates(Paths)

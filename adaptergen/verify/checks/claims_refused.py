@@ -1,0 +1,71 @@
+"""Are the models wrong that the spec refuses? If not, it refuses them for no reason."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
+
+from adaptergen.verify.check import Evidence, Fact, NotApplicableError, check
+from adaptergen.verify.checks.variants import is_right
+from adaptergen.verify.declared import parameters
+from adaptergen.verify.structure import structure
+from adaptergen.verify.subject import Subject
+
+
+@check("claims.refused", "Models that the spec refuses would be wrong if they were wrapped.")
+def refused(subject: Subject) -> Iterator[Evidence]:
+    """Each is wrapped all the same: something must differ, or HF have parameters beside the spec's.
+
+    That the adapter does refuse them, `boot.refused` shows.
+    """
+    if not subject.declared.refused:
+        raise NotApplicableError("the spec says that it takes all")
+    for key in subject.declared.refused:
+        wrapped = _Wrapped(subject, key)
+        # Asked for first: HF must be able to have such a model.
+        assert wrapped.hf.seen is not None
+        needless = _is_described(wrapped, key) and is_right(wrapped)
+        text = f"a model with {key} set is right once it is wrapped, the spec refuses it"
+        yield Fact(not needless, text, claim=f"refused.{key}")
+
+
+class _Wrapped(Subject):
+    """The adapter on a model that the spec refuses, made to take it."""
+
+    def __init__(self, subject: Subject, key: str) -> None:
+        overrides = {**subject.overrides, key: True}
+        super().__init__(subject.declared, subject.module_path, overrides, thrifty=True)
+        self._key = key
+
+    @property
+    def adapter(self) -> type[ArchitectureAdapter]:
+        """The adapter class, which prepares a model as if the key were not set."""
+        found = super().adapter
+        return self.once.get("the adapter that takes all", lambda: _taking(found, self._key))
+
+
+def _is_described(subject: Subject, key: str) -> bool:
+    """Whether the spec leads to all parameters that HF has where the key is set."""
+    built = structure(subject.hf, {key: True})
+    return parameters(subject.spec, built).keys() == built.shapes.keys()
+
+
+def _taking(adapter: type[ArchitectureAdapter], key: str) -> type[ArchitectureAdapter]:
+    class Taking(adapter):  # type: ignore[misc, valid-type]
+        def prepare_model(self, hf_model: Any) -> None:
+            with _unset(hf_model.config, key):
+                super().prepare_model(hf_model)
+
+    return Taking
+
+
+@contextmanager
+def _unset(config: Any, key: str) -> Iterator[None]:
+    """While active, a config key is false."""
+    value = getattr(config, key)
+    setattr(config, key, False)
+    try:
+        yield
+    finally:
+        setattr(config, key, value)
