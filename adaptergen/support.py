@@ -11,6 +11,7 @@ MODULES = {
         "PositionEmbeddingsAttentionBridge",
     ),
     "mlp": ("GatedMLPBridge",),
+    "delegated": ("DelegatedAttentionBridge", "PatternlessAttentionBridge"),
     "routing": ("MoERouterBridge",),
     "multipliers": ("EmbeddingBridge", "ScaledLogitsAdapter", "ScaledResidualBlockBridge"),
 }

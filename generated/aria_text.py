@@ -3,8 +3,8 @@
 # adapter AriaTextArchitectureAdapter for AriaTextForCausalLM
 # spec aria_text 5c3ad5483a4b
 # spec llama 04f3782e73b5
-# generator 1c2d6a981097
-# templates 284ca4bf46a9
+# generator 6c0b627cc0d8
+# templates 2aeea9d2eca3
 # body bd5c93d6f011
 """AriaText architecture adapter.
 

@@ -4,8 +4,8 @@
 # spec flex_olmo 49228cffe83f
 # spec olmo2 41b1838a2380
 # spec llama 04f3782e73b5
-# generator 1c2d6a981097
-# templates 284ca4bf46a9
+# generator 6c0b627cc0d8
+# templates 2aeea9d2eca3
 # body 2ca69a061da6
 """FlexOlmo architecture adapter.
 

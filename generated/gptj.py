@@ -6,9 +6,9 @@
 # spec starcoder2 4c001e4e5c27
 # spec mistral bf4b9af3d637
 # spec llama 04f3782e73b5
-# generator 1c2d6a981097
-# templates 284ca4bf46a9
-# body aab627acac6d
+# generator 6c0b627cc0d8
+# templates 2aeea9d2eca3
+# body 888d0b03c1cd
 """GPT-J architecture adapter.
 
 Parallel decoder behind one LayerNorm, with positions rotated inside of attention.
@@ -19,13 +19,13 @@ from typing import Any
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
 from transformer_lens.model_bridge.generalized_components import (
-    AttentionBridge,
     MLPBridge,
     ParallelBlockBridge,
     UnembeddingBridge,
 )
 
 from .base_adapter import BaseAdapter
+from .delegated import DelegatedAttentionBridge
 from .hook_aware import LinearBridge, NormalizationBridge
 from .multipliers import EmbeddingBridge
 
@@ -39,8 +39,7 @@ class GPTJArchitectureAdapter(BaseAdapter):
     - Heads: `config.n_head`, each with queries, keys and values of its own.
     - Window: none, every layer sees all earlier tokens.
     - Attention is HF's own: It turns queries and keys by a table of its own, and computes scores in
-      float32. Hooks on scores, rotated queries and keys and the input of single heads do not fire;
-      edits of the pattern change nothing.
+      float32. Hooks on rotated queries and keys and the input of single heads do not fire.
     - MLP: not gated, `fc_out(act(fc_in(x)))`.
     - Embeddings: the unembedding is the embedding's weight where `config.tie_word_embeddings` is
       set.
@@ -97,7 +96,7 @@ class GPTJArchitectureAdapter(BaseAdapter):
                     "ln1": NormalizationBridge(
                         name="ln_1", config=self.cfg, use_native_layernorm_autograd=True
                     ),
-                    "attn": AttentionBridge(
+                    "attn": DelegatedAttentionBridge(
                         name="attn",
                         config=self.cfg,
                         submodules={

@@ -3,8 +3,8 @@
 # adapter MistralArchitectureAdapter for MistralForCausalLM
 # spec mistral bf4b9af3d637
 # spec llama 04f3782e73b5
-# generator 1c2d6a981097
-# templates 284ca4bf46a9
+# generator 6c0b627cc0d8
+# templates 2aeea9d2eca3
 # body 4e35c767fb71
 """Mistral architecture adapter.
 

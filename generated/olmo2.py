@@ -3,8 +3,8 @@
 # adapter Olmo2ArchitectureAdapter for Olmo2ForCausalLM
 # spec olmo2 41b1838a2380
 # spec llama 04f3782e73b5
-# generator 1c2d6a981097
-# templates 284ca4bf46a9
+# generator 6c0b627cc0d8
+# templates 2aeea9d2eca3
 # body 0875bebf548e
 """Olmo2 architecture adapter.
 

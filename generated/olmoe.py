@@ -3,8 +3,8 @@
 # adapter OlmoeArchitectureAdapter for OlmoeForCausalLM
 # spec olmoe 3dd5582318bd
 # spec llama 04f3782e73b5
-# generator 1c2d6a981097
-# templates 284ca4bf46a9
+# generator 6c0b627cc0d8
+# templates 2aeea9d2eca3
 # body 80381bf4f6f3
 """Olmoe architecture adapter.
 

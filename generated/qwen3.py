@@ -4,8 +4,8 @@
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
 # spec llama 04f3782e73b5
-# generator 1c2d6a981097
-# templates 284ca4bf46a9
+# generator 6c0b627cc0d8
+# templates 2aeea9d2eca3
 # body dc3100485ee2
 """Qwen3 architecture adapter.
 

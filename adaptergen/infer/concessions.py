@@ -19,8 +19,8 @@ _PARTS = {
     "multipliers": "block",
 }
 _COSTS = {
-    "projections": "hooks on scores, rotated queries and keys and the input of single heads do not"
-    " fire, and edits of the pattern change nothing",
+    "projections": "hooks on rotated queries and keys and the input of single heads do not fire;"
+    " nor do those on scores where several softmaxes make the pattern",
     "attention": "inside of attention no hook fires",
     "mlp": "inside of the MLP no hook fires",
     "block": "hooks of a block do not add up to its output",

@@ -1,5 +1,6 @@
 """Everything that can be seen of a model, facet by facet, with the evidence."""
 
+import inspect
 from typing import Any
 
 from adaptergen.infer import positions
@@ -27,7 +28,8 @@ from adaptergen.infer.qk_norm import HeadNorms, head_norms
 from adaptergen.infer.world import UnexplainedError, World
 from adaptergen.spec.model import Spec
 from adaptergen.verify import probe
-from adaptergen.verify.pattern import hands_mask
+from adaptergen.verify.pattern import hands_mask, has_one_softmax
+from adaptergen.verify.positions import positions_of
 from adaptergen.verify.returned import returned
 
 _FLOW = "the tensors handed on"
@@ -145,11 +147,9 @@ def _biases(world: World, path: str, found: Projections) -> dict[str, Any]:
 
 
 def _delegated(world: World, path: str, found: Projections, findings: Findings) -> None:
-    if found.facet["kind"] != "separate":
-        raise UnexplainedError(
-            "attention that HF computes needs projections of its own for q, k, v"
-        )
     findings.add("attention.rotary", probe.turns(world.hf), "what the tokens' positions change")
+    if not has_one_softmax(world.hf, path):
+        findings.add("attention.softmax", False, "the softmaxes that run")
     left = unexplained(world, path, found.names)
     opaque = sorted(
         {name.partition(".")[0] for name in left} | ({found.gate} if found.gate else set())
@@ -187,6 +187,8 @@ def _reimplemented(world: World, path: str, found: Projections, findings: Findin
 
 
 def _rope(world: World, attention: str, findings: Findings) -> None:
+    if not any(positions_of(world.hf, path) for path in world.below(attention)):
+        _no_positions(world)
     usual = {"pairing": "half", **positions.inside(world, attention)}
     findings.add("attention.rope", {**usual, "layers": "all"}, "")
     paired = positions.pairing(world, draft(world, findings))
@@ -197,6 +199,19 @@ def _rope(world: World, attention: str, findings: Findings) -> None:
     findings.add("attention.rope", {**rope, "layers": "all"}, said)
     layers, evidence = positions.layers_rotating(world, draft(world, findings))
     findings.add("attention.rope", {**rope, "layers": layers}, evidence)
+
+
+def _no_positions(world: World) -> None:
+    """Make sure that positions turn no queries and keys where no cosines and sines are found.
+
+    Raises:
+        UnexplainedError: if they do, or the model takes no positions that could be moved.
+    """
+    takes = "position_ids" in inspect.signature(world.hf.model.forward).parameters
+    if not takes or probe.turns(world.hf):
+        raise UnexplainedError(
+            "attention has positions that no module computes as cosines and sines"
+        )
 
 
 def _returned(world: World, path: str, findings: Findings) -> None:

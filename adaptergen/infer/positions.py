@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import torch
+
 from adaptergen.infer.world import UnexplainedError, World
 from adaptergen.spec.model import Spec
 from adaptergen.verify.check import Check, Fact
@@ -11,7 +13,8 @@ from adaptergen.verify.hf import window_settings
 from adaptergen.verify.layers import reach_found, rotation_found
 from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.perturb import perturbations
-from adaptergen.verify.positions import positions_of
+from adaptergen.verify.positions import Positions, positions_of
+from adaptergen.verify.probe import changed
 from adaptergen.verify.subject import Subject
 
 _PER_PAIR = {"cosines": "per_pair"}
@@ -44,12 +47,38 @@ def pairing(world: World, spec: Spec) -> dict[str, str] | None:
 
 
 def inside(world: World, attention: str) -> dict[str, str]:
-    """The module inside of attention that computes cosines and sines, if there is one."""
+    """The module inside of attention that computes cosines and sines, if there is one.
+
+    Raises:
+        UnexplainedError: if it computes them from something else than the tokens' positions.
+    """
     for path in world.below(attention):
         found = positions_of(world.hf, path)
         if found is not None and found.source:
-            return {"module": found.source.removeprefix(f"{path}.")}
+            name = found.source.removeprefix(f"{path}.")
+            if not _asked_for_positions(world, path, found):
+                raise UnexplainedError(
+                    f"attention's {name} computes cosines and sines from something else than"
+                    " the tokens' positions"
+                )
+            return {"module": name}
     return {}
+
+
+def _asked_for_positions(world: World, attention: str, found: Positions) -> bool:
+    """Whether the module computes the same from what attention takes and the tokens' positions."""
+    hidden = world.hf.call(attention).input
+    places = torch.arange(hidden.shape[1]).unsqueeze(0)
+    try:
+        with torch.no_grad():
+            cos, sin = world.hf.module(found.source)(hidden, places)
+    except Exception:
+        # Whatever a module raises that wants something else, such as a number of tokens.
+        return False
+    return all(
+        one.ndim == other.ndim and not changed(one, other)
+        for one, other in ((cos, found.cos), (sin, found.sin))
+    )
 
 
 def layers_rotating(world: World, spec: Spec) -> tuple[Facet, str]:

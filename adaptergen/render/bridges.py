@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
-from adaptergen.spec.attention import Attention, ReimplementedAttention
+from adaptergen.spec.attention import Attention, DelegatedAttention, ReimplementedAttention
 from adaptergen.spec.block import Block, Layout
 from adaptergen.spec.hatch import Hatch
 from adaptergen.spec.model import Spec
 from adaptergen.spec.window import ConfigWindow, FlaggedWindow, SlidingLayersWindow
 
 _ATTENTION_BRIDGES = {
-    "delegated": "AttentionBridge",
+    "delegated": "DelegatedAttentionBridge",
     "latent": "MLAAttentionBridge",
     "opaque": "GeneralizedComponent",
 }
@@ -60,6 +60,8 @@ def _reimplemented_bridge(spec: Spec) -> str:
 
 
 def _attention_bridge(spec: Spec) -> str:
+    if isinstance(spec.attention, DelegatedAttention) and not spec.attention.softmax:
+        return "PatternlessAttentionBridge"
     return _ATTENTION_BRIDGES.get(spec.attention.kind) or _reimplemented_bridge(spec)
 
 

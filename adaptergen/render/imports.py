@@ -14,7 +14,6 @@ _COMPONENTS = "transformer_lens.model_bridge.generalized_components"
 # is generated beside the adapters.
 PUBLIC_API = {
     "Any": "typing",
-    "AttentionBridge": _COMPONENTS,
     "BlockBridge": _COMPONENTS,
     "ClassVar": "typing",
     "DelegatedAttentionBlockBridge": _COMPONENTS,

@@ -18,6 +18,7 @@ Returned = Literal["output", "pattern", "cache", "nothing"]
 _USUAL_RETURNS: list[Returned] = ["output", "pattern"]
 
 _PATH = Field(description="Attention module, seen from the block.")
+_PROJECTIONS = Field(discriminator="kind", description="How q, k, v and o are projected.")
 _BIAS = Field(description="Which projections have a bias.")
 _HEADS = Field(description="Where the head counts come from.")
 _WINDOW = Field(description="Which earlier tokens a layer sees.")
@@ -35,9 +36,7 @@ class ReimplementedAttention(Facet):
 
     kind: Literal["reimplemented"]
     path: Path = _PATH
-    projections: SeparateProjections | FusedProjections = Field(
-        discriminator="kind", description="How q, k, v and o are projected."
-    )
+    projections: SeparateProjections | FusedProjections = _PROJECTIONS
     bias: AttentionBias = _BIAS
     heads: Heads = _HEADS
     qk_norm: QKNorm = Field(description="Whether queries and keys are normalised.")
@@ -117,21 +116,25 @@ class ReimplementedAttention(Facet):
 
 
 class DelegatedAttention(Facet):
-    """HF computes attention, since TL cannot; hooks inside of it do not fire.
+    """HF computes attention, since TL cannot; hooks are on its projections and around its softmax.
 
-    There are hooks on its input, its projections, what the heads return (z) and its output. There
-    are none on scores, rotated queries and keys, and the input of single heads, and an edited
-    pattern changes nothing.
+    There are hooks on its input, its projections, scores and pattern, what the heads return (z) and
+    its output. There are none on rotated queries and keys, and the input of single heads.
     """
 
     kind: Literal["delegated"]
     reason: Prose = Field(description="What TL's attention would have to compute and does not.")
     path: Path = _PATH
-    projections: SeparateProjections = Field(description="How q, k, v and o are projected.")
+    projections: SeparateProjections | FusedProjections = _PROJECTIONS
     bias: AttentionBias = _BIAS
     heads: Heads = _HEADS
     window: Window = _WINDOW
     rotary: bool = _ROTARY
+    softmax: bool = Field(
+        default=True,
+        description="Whether the pattern is what one softmax in HF's code returns. Otherwise there"
+        " are no hooks on scores, and an edited pattern changes nothing.",
+    )
     opaque: list[Path] = _OPAQUE
 
     qk_norm: ClassVar[NoQKNorm] = NoQKNorm()
@@ -147,11 +150,14 @@ class DelegatedAttention(Facet):
     @property
     def facts(self) -> list[str]:
         """The facet in sentences of the docstring."""
+        lost = "rotated queries and keys and the input of single heads do not fire"
+        if not self.softmax:
+            lost = f"scores, {lost}; edits of the pattern change nothing"
         return [
+            *self.projections.facts,
             self.heads.fact,
             self.window.fact,
-            f"Attention is HF's own: {self.reason} Hooks on scores, rotated queries and keys and"
-            " the input of single heads do not fire; edits of the pattern change nothing.",
+            f"Attention is HF's own: {self.reason} Hooks on {lost}.",
         ]
 
 

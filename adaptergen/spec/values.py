@@ -132,8 +132,11 @@ Name: TypeAlias = Annotated[str, Matches(_NAME, "a name of letters, digits and u
 ConfigKey: TypeAlias = Annotated[Name, Denotes.KEY]
 PartName: TypeAlias = Annotated[Name, Denotes.PART]
 Attribute: TypeAlias = Annotated[Name, Denotes.ATTRIBUTE]
+# Modules of a sequence are named by numbers.
 Path: TypeAlias = Annotated[
-    str, Matches(rf"{_NAME}(\.[A-Za-z0-9_]+)*", "a dotted path such as model.layers"), Denotes.PART
+    str,
+    Matches(r"[A-Za-z0-9][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*", "a dotted path such as model.layers"),
+    Denotes.PART,
 ]
 ImportedName: TypeAlias = Annotated[
     str,

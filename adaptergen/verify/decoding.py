@@ -1,5 +1,6 @@
 """Texts given piece by piece, and continued: by HF and by a bridge, both with HF's cache."""
 
+import inspect
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -27,10 +28,15 @@ def hf_in_chunks(hf: HfModel, batch: Batch, borders: Sequence[int]) -> Tensor:
         if batch.mask is not None:
             given["attention_mask"] = batch.mask[:, :end]
         with torch.no_grad():
-            output = hf.model(**given, past_key_values=cache, use_cache=True)
+            output = hf.model(**given, **{_name_of_cache(hf.model): cache}, use_cache=True)
         cache = output.past_key_values
         found.append(output.logits)
     return torch.cat(found, dim=1)
+
+
+def _name_of_cache(model: Any) -> str:
+    """What the model's class calls its cache. HF's have renamed it; others may take any name."""
+    return "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
 
 
 def bridge_in_chunks(bridge: TransformerBridge, batch: Batch, borders: Sequence[int]) -> Tensor:

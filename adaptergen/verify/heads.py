@@ -50,7 +50,9 @@ def head_counts(config: object, spec: Spec) -> tuple[int, int]:
         several = single.unless is not None and decided(config, single.unless)
         if not several:
             return query, 1
-    return query, query if key is None else int(getattr(config, key))
+    shared = getattr(config, key) if key is not None else None
+    # HF has no number where every query head has its own.
+    return query, query if shared is None else int(shared)
 
 
 def head_dim(hf: HfModel, spec: Spec, layer: str) -> int:

@@ -36,14 +36,8 @@ class AroundSoftmax(TorchFunctionMode):
         return self._returned(func(self._taken(first), *rest, **given))
 
 
-def attended(hf: HfModel, path: str, call: Call) -> tuple[Tensor, Tensor]:
-    """Output and pattern [batch, head, query, key] of an attention module that runs again.
-
-    Where the module does not return its pattern, it is what a softmax in it returns.
-
-    Raises:
-        MissingError: if there is none.
-    """
+def _watched(hf: HfModel, path: str, call: Call) -> tuple[Call, list[Tensor]]:
+    """A module's call that runs again, and what softmaxes over keys return meanwhile."""
     patterns: list[Tensor] = []
 
     def keep(found: Tensor) -> Tensor:
@@ -52,7 +46,30 @@ def attended(hf: HfModel, path: str, call: Call) -> tuple[Tensor, Tensor]:
         return found
 
     with AroundSoftmax(returned=keep):
-        again = hf.rerun(path, call)
+        return hf.rerun(path, call), patterns
+
+
+def has_one_softmax(hf: HfModel, path: str) -> bool:
+    """Whether the pattern of an attention module is what one softmax in it returns."""
+
+    def watch() -> bool:
+        with torch.no_grad():
+            again, patterns = _watched(hf, path, hf.call(path))
+        returned = again.pattern
+        return len(patterns) == 1 and (returned is None or returned.shape == patterns[0].shape)
+
+    return hf.once.get(f"whether one softmax makes the pattern of HF's {path}", watch)
+
+
+def attended(hf: HfModel, path: str, call: Call) -> tuple[Tensor, Tensor]:
+    """Output and pattern [batch, head, query, key] of an attention module that runs again.
+
+    Where the module does not return its pattern, it is what a softmax in it returns.
+
+    Raises:
+        MissingError: if there is none.
+    """
+    again, patterns = _watched(hf, path, call)
     pattern = again.pattern if again.pattern is not None else next(reversed(patterns), None)
     if pattern is None:
         raise MissingError(f"HF's {path} returns no pattern, and no softmax in it makes one")

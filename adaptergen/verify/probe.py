@@ -30,11 +30,14 @@ def turns(hf: HfModel) -> bool:
 
 def _turns(hf: HfModel) -> bool:
     batch = hf.batch(hf.length)
-    positions = torch.arange(batch.ids.shape[1]).expand_as(batch.ids)
+    last = batch.ids.shape[1] - 1
+    positions = torch.arange(last + 1).expand_as(batch.ids)
+    # Some models have angles for no more positions than there are tokens.
+    early = positions.clamp(max=last - 3)
     with torch.no_grad():
         usual, shifted, spread = (
             hf.model(batch.ids, position_ids=at, use_cache=False).logits
-            for at in (positions, positions + 3, 2 * positions)
+            for at in (early, early + 3, positions // 2)
         )
     return bool((usual - shifted).abs().max() < 1e-3 < (usual - spread).abs().max())
 

@@ -72,7 +72,8 @@ def test_the_docstring_says_why_and_which_hooks_are_lost(name: str) -> None:
     assert isinstance(spec.attention, DelegatedAttention | OpaqueAttention)
     assert spec.attention.reason in text
     delegated = isinstance(spec.attention, DelegatedAttention)
-    assert ("edits of the pattern change nothing" in text) == delegated
+    assert ("Hooks on scores" in text) == (name == "diffllama")
+    assert ("rotated queries and keys and the input of single heads do not" in text) == delegated
     assert ("none on queries, keys, values, scores, the pattern" in text) != delegated
     assert ("none on projections, activations and routing" in text) == (spec.mlp.kind == "opaque")
     assert not isinstance(spec.mlp, OpaqueMlp) or spec.mlp.reason in text
@@ -88,6 +89,41 @@ def test_claiming_to_compute_it_is_refused(name: str, tmp_path: Path) -> None:
     told = failing(wrong, tmp_path, {"claims.parameters", "forward.logits", "hooks.pattern"})
     assert {"claims.parameters", "forward.logits"} <= told.keys()
     assert "self_attn" in told["claims.parameters"]
+
+
+@pytest.mark.parametrize("name", QK_NORM)
+def test_how_many_softmaxes_make_the_pattern_is_a_claim(name: str, tmp_path: Path) -> None:
+    spec = load(name)
+    assert isinstance(spec.attention, DelegatedAttention)
+    other = {"softmax": not spec.attention.softmax}
+    wrong = spec.model_copy(update={"attention": spec.attention.model_copy(update=other)})
+    told = failing(wrong, tmp_path, {"claims.softmax", "hooks.inventory"})
+    assert "what one softmax returns" in told["claims.softmax"]
+    twice = "hook_attn_scores fired 2 times"
+    assert (twice in told.get("hooks.inventory", "")) == (name == "diffllama")
+
+
+@pytest.mark.parametrize("name", ["gpt_neox", "phi3"])
+def test_one_layer_of_queries_keys_and_values_may_be_left_to_hf(name: str, tmp_path: Path) -> None:
+    spec = load_bundled(name).spec
+    tree = spec.model_dump(by_alias=True)
+    kept = ("path", "projections", "bias", "heads", "window")
+    attention = {key: tree["attention"][key] for key in kept}
+    delegated = {**attention, "kind": "delegated", "reason": "None.", "rotary": True}
+    assert failing(Spec.model_validate({**tree, "attention": delegated}), tmp_path, SOON) == {}
+
+
+def test_hooks_of_tls_own_bridge_do_not_reach_the_softmax(tmp_path: Path) -> None:
+    module = tmp_path / "adapter.py"
+    text = Path(module_of("gptj")).read_text(encoding="utf-8")
+    beside = "from .delegated import DelegatedAttentionBridge"
+    assert beside in text
+    tl = "from transformer_lens.model_bridge.generalized_components import AttentionBridge"
+    module.write_text(text.replace(beside, f"{tl} as DelegatedAttentionBridge"), encoding="utf-8")
+    subject = Subject(load_bundled("gptj").spec, str(module))
+    asked = ("hooks.pattern", "interventions.pattern")
+    results = run_checks(subject, [check for check in ALL if check.name in asked])
+    assert [(r.check, r.status) for r in results] == [(name, Status.FAILED) for name in asked]
 
 
 def in_one_piece(name: str, *parts: str, fold_ln: Any = "valid") -> Spec:

@@ -51,6 +51,7 @@ ALL: tuple[Check, ...] = (
     claims_attention.projections,
     claims_attention.latents,
     claims_attention.returns,
+    claims_attention.softmax,
     claims_attention.qk_norm,
     claims_mlp.mlp,
     claims_positions.rope_layers,

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from adaptergen.spec.attention import LatentAttention, ReimplementedAttention
+from adaptergen.spec.attention import DelegatedAttention, LatentAttention, ReimplementedAttention
 from adaptergen.verify import probe
 from adaptergen.verify.check import Evidence, Fact, NotApplicableError, check
 from adaptergen.verify.heads import headed, rows
 from adaptergen.verify.once import UnavailableError
-from adaptergen.verify.pattern import pattern
+from adaptergen.verify.pattern import has_one_softmax, pattern
 from adaptergen.verify.returned import returned
 from adaptergen.verify.structure import decided
 from adaptergen.verify.subject import Subject
@@ -52,6 +52,18 @@ def returns(subject: Subject) -> Iterator[Evidence]:
             f"HF's attention returns {_listed(found)}, the spec says {_listed(attention.returns)}"
         )
         yield Fact(found == attention.returns, text, number)
+
+
+@check("claims.softmax", "One softmax makes the pattern, where the spec says so.")
+def softmax(subject: Subject) -> Iterator[Evidence]:
+    """Of attention that HF computes: hooks on scores and pattern are around it."""
+    attention = subject.spec.attention
+    if not isinstance(attention, DelegatedAttention):
+        raise NotApplicableError("attention is not HF's own between its projections")
+    for number, path in subject.below(attention.path):
+        found = has_one_softmax(subject.hf, path)
+        text = f"the pattern of HF's attention is {'' if found else 'not '}what one softmax returns"
+        yield Fact(found == attention.softmax, text, number, "attention.softmax")
 
 
 def _listed(places: str | Sequence[str]) -> str:

@@ -66,7 +66,8 @@ def attention(subject: Subject) -> Iterator[Evidence]:
 def pattern(subject: Subject) -> Iterator[Evidence]:
     """HF's side edits what the softmax of its eager attention takes and returns."""
     look_inside(subject.spec)
-    if isinstance(subject.spec.attention, DelegatedAttention):
+    attention = subject.spec.attention
+    if isinstance(attention, DelegatedAttention) and not attention.softmax:
         raise NotApplicableError("attention is HF's own, edits of patterns change nothing")
     for number in subject.layers:
         yield from _acts_alike(subject, number, of_pattern(subject.spec, number))

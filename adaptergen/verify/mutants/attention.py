@@ -44,6 +44,12 @@ def _attention(attention: ReimplementedAttention, world: World) -> Iterator[Chan
     yield Change(f"returns.{other}", text, {"returns": ["output", other]})
 
 
+@mutates(DelegatedAttention)
+def _softmax(attention: DelegatedAttention, world: World) -> Iterator[Change]:
+    other = not attention.softmax
+    yield Change(f"softmax.{other}", "softmaxes make the pattern otherwise", {"softmax": other})
+
+
 @mutates(LatentAttention)
 def _latents(attention: LatentAttention, world: World) -> Iterator[Change]:
     modules = ("q_a", "q_norm", "q_b", "kv_a", "kv_norm", "kv_b", "o")
@@ -65,8 +71,7 @@ def _instead_delegated(world: World) -> Iterator[tuple[str, Any]]:
     if isinstance(attention, ReimplementedAttention):
         keys = {"path", "projections", "bias", "heads", "window"}
         kept = attention.model_dump(include=keys)
-        if kept["projections"]["kind"] == "separate":
-            yield "", {**kept, "kind": "delegated", "reason": "None.", "rotary": True}
+        yield "", {**kept, "kind": "delegated", "reason": "None.", "rotary": True}
 
 
 @instead(LatentAttention)

@@ -34,6 +34,7 @@ _COMPONENTS = "transformer_lens.model_bridge.generalized_components"
 # Bridges that an author could take for each other.
 _MISTAKABLE = {
     "BlockBridge": ("ParallelBlockBridge",),
+    "DelegatedAttentionBridge": ("AttentionBridge",),
     "EmbeddingBridge": ("PosEmbedBridge",),
     "GatedMLPBridge": ("MLPBridge",),
     "HookAwareAttentionBridge": ("PositionEmbeddingsAttentionBridge",),

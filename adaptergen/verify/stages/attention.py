@@ -52,7 +52,9 @@ def _reimplemented(attention: ReimplementedAttention, layer: Layer) -> Iterator[
 @attention_stages.register
 def _delegated(attention: DelegatedAttention, layer: Layer) -> Iterator[Stage]:
     yield from _projected(attention, layer, by_head(layer.hf, layer.spec, layer.path))
-    if layer.call(attention.path).pattern is not None:
+    if attention.softmax:
+        yield from _scores(layer, exact=True)
+    if attention.softmax or layer.call(attention.path).pattern is not None:
         yield from _pattern(layer)
     yield from _heads_out(attention, layer)
 
