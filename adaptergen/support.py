@@ -4,6 +4,7 @@
 MODULES = {
     "base_adapter": ("BaseAdapter",),
     "hook_aware": ("LinearBridge", "NormalizationBridge", "RMSNormalizationBridge"),
+    "places": (),
     "joint": ("Joint", "JointGatedMLPBridge", "PartBridge"),
     "attention": (
         "HookAwareAttentionBridge",

@@ -3,8 +3,8 @@
 # adapter CohereArchitectureAdapter for CohereForCausalLM
 # spec cohere 92951a7d0129
 # spec llama 04f3782e73b5
-# generator 6c0b627cc0d8
-# templates 2aeea9d2eca3
+# generator a69034526a7d
+# templates c740f8478452
 # body 17c5265f8b2a
 """Cohere architecture adapter.
 

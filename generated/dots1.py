@@ -4,8 +4,8 @@
 # spec dots1 237122b977e7
 # spec glm4_moe 1353bd95b681
 # spec llama 04f3782e73b5
-# generator 6c0b627cc0d8
-# templates 2aeea9d2eca3
+# generator a69034526a7d
+# templates c740f8478452
 # body 029b648e562c
 """Dots1 architecture adapter.
 

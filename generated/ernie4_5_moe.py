@@ -4,8 +4,8 @@
 # spec ernie4_5_moe bc522e0f8445
 # spec ernie4_5 e2f679767681
 # spec llama 04f3782e73b5
-# generator 6c0b627cc0d8
-# templates 2aeea9d2eca3
+# generator a69034526a7d
+# templates c740f8478452
 # body 6f617bb66de1
 """Ernie 4.5 MoE architecture adapter.
 

@@ -4,8 +4,8 @@
 # spec flex_olmo 49228cffe83f
 # spec olmo2 41b1838a2380
 # spec llama 04f3782e73b5
-# generator 6c0b627cc0d8
-# templates 2aeea9d2eca3
+# generator a69034526a7d
+# templates c740f8478452
 # body 2ca69a061da6
 """FlexOlmo architecture adapter.
 

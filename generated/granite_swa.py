@@ -4,8 +4,8 @@
 # spec granite_swa 802ac2e4fba1
 # spec granite d19f9f6e1dda
 # spec llama 04f3782e73b5
-# generator 6c0b627cc0d8
-# templates 2aeea9d2eca3
+# generator a69034526a7d
+# templates c740f8478452
 # body 47b74e117ea8
 """GraniteSWA architecture adapter.
 

@@ -4,8 +4,8 @@
 # spec hunyuan_v1_moe f7de41d669f0
 # spec hunyuan_v1_dense af52133a5f5e
 # spec llama 04f3782e73b5
-# generator 6c0b627cc0d8
-# templates 2aeea9d2eca3
+# generator a69034526a7d
+# templates c740f8478452
 # body 43d723f9012f
 """HunYuanMoEV1 architecture adapter.
 

@@ -3,8 +3,8 @@
 # adapter NanoChatArchitectureAdapter for NanoChatForCausalLM
 # spec nanochat d7e993df7bf1
 # spec llama 04f3782e73b5
-# generator 6c0b627cc0d8
-# templates 2aeea9d2eca3
+# generator a69034526a7d
+# templates c740f8478452
 # body 7eba6c0dc159
 """NanoChat architecture adapter.
 

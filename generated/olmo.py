@@ -3,8 +3,8 @@
 # adapter OlmoArchitectureAdapter for OlmoForCausalLM
 # spec olmo 764c3bde9360
 # spec llama 04f3782e73b5
-# generator 6c0b627cc0d8
-# templates 2aeea9d2eca3
+# generator a69034526a7d
+# templates c740f8478452
 # body 7de5d87d73e8
 """Olmo architecture adapter.
 

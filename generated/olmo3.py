@@ -4,8 +4,8 @@
 # spec olmo3 76c51a2a97c9
 # spec olmo2 41b1838a2380
 # spec llama 04f3782e73b5
-# generator 6c0b627cc0d8
-# templates 2aeea9d2eca3
+# generator a69034526a7d
+# templates c740f8478452
 # body 0f7c1e4b9a03
 """Olmo3 architecture adapter.
 

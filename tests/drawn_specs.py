@@ -97,7 +97,7 @@ mlps = (
         bias=biased("gate_in", "out"),
     )
     | mapping(
-        kind=st.just("moe"), **hidden, router=paths, experts=paths, count=names,
+        kind=st.just("moe"), **hidden, router=paths, experts=st.none() | paths, count=names,
         shared=st.none() | mapping(path=paths, **gates, bias=decided),
         dense=st.none() | mapping(**gates, bias=decided),
     )
@@ -127,6 +127,10 @@ specs = st.fixed_dictionaries(
         ),
         "tokenizer": mapping(prepend_bos=st.booleans(), padding_side=words("left", "right")),
         "tiny": st.dictionaries(names, values, max_size=4),
+        "versions": st.lists(
+            st.fixed_dictionaries({"paths.unembed": paths}, optional={"attention.path": paths}),
+            max_size=2,
+        ),
     },
     optional={
         "aliases": st.lists(class_names, max_size=3),

@@ -10,6 +10,7 @@ from adaptergen.spec.facet import Choice, Facet
 from adaptergen.spec.load import LoadedSpec, validate
 from adaptergen.spec.model import Spec
 from adaptergen.spec.tree import Node
+from adaptergen.spec.versions import named_places
 from adaptergen.spec.walk import key_of
 from adaptergen.spec.written import same, written
 
@@ -68,8 +69,8 @@ def nearest(target: Mapping[str, Any], parents: Iterable[LoadedSpec]) -> list[Pa
 def child_of(parent: LoadedSpec, target: Mapping[str, Any]) -> dict[str, Any]:
     """The least that a child of this parent has to say to be the target, a whole spec.
 
-    What the parent says of mutants that behave alike, and of variants that are known to be wrong,
-    remains inherited: it does no harm where it does not apply.
+    What the parent says of mutants that behave alike, of variants that are known to be wrong, and
+    of other versions of transformers remains inherited: it does no harm where it does not apply.
 
     Raises:
         InexpressibleError: if no child is the target.
@@ -109,8 +110,13 @@ def _with_what_may_remain(spec: Spec, parent: Spec) -> Spec:
     both = {
         "equivalent": {**theirs.equivalent, **own.equivalent},
         "limits": {**theirs.limits, **own.limits},
+        "older": {**theirs.older, **own.older},
     }
-    return spec.model_copy(update={"verification": own.model_copy(update=both)})
+    places = named_places(spec)
+    fits = all(key in places for values in parent.versions for key in values)
+    versions = spec.versions or (parent.versions if fits else [])
+    verification = own.model_copy(update=both)
+    return spec.model_copy(update={"verification": verification, "versions": versions})
 
 
 def _varied(parent: Facet, target: Facet, tree: Node) -> dict[str, Any]:

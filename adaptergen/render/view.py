@@ -5,8 +5,10 @@ from typing import Any
 from adaptergen.render.bridges import bridges, imported_name
 from adaptergen.render.docstring import said
 from adaptergen.render.settings import settings
+from adaptergen.spec.leaves import Leaf
 from adaptergen.spec.model import Spec
 from adaptergen.spec.projections import FusedProjections
+from adaptergen.spec.versions import versions
 
 
 def class_name(spec: Spec) -> str:
@@ -33,5 +35,19 @@ def adapter_view(spec: Spec) -> dict[str, Any]:
         "mlp": spec.mlp,
         "side_mlp": spec.side_mlp,
         "refused": spec.refused,
+        "versions": _versions(spec),
         "prepare": imported_name(spec.hatch.prepare_model) if spec.hatch else "",
     }
+
+
+def _versions(spec: Spec) -> list[dict[str, str | None]]:
+    """Places in other versions of transformers, by those that these lack."""
+    found = []
+    for _, left, new in versions(spec):
+        places = {leaf.claim: _seen_from_blocks(leaf) for leaf in new}
+        found.append({_seen_from_blocks(leaf): places.get(leaf.claim) for leaf in left})
+    return found
+
+
+def _seen_from_blocks(leaf: Leaf) -> str:
+    return f"*.{leaf.place}" if leaf.in_blocks else leaf.place

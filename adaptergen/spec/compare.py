@@ -18,6 +18,7 @@ NOT_SEMANTIC = (
     *IDENTITY,
     "tokenizer",
     "tiny",
+    "versions",
     "verification",
     "attention.reason",
     "hatch.reason",

@@ -45,8 +45,10 @@ class Leaf:
 
 
 def leaves(spec: Spec) -> Iterator[Leaf]:
-    """Every leaf, in the order of the language."""
+    """Every leaf, in the order of the language; what other versions have is none of this one's."""
     for name, field in Spec.model_fields.items():
+        if name == "versions":
+            continue
         at = Leaf(name, in_blocks=name not in _FROM_THE_MODEL)
         yield from _of_field(field, getattr(spec, name), at)
 

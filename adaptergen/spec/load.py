@@ -13,6 +13,7 @@ from adaptergen.spec.extends import inheritable, merge
 from adaptergen.spec.files import find_parent, read_bytes, same_file, spec_files, spec_name
 from adaptergen.spec.model import Spec
 from adaptergen.spec.tree import Node, parse
+from adaptergen.spec.versions import named_places, replaced
 from adaptergen.spec.walk import TAGS, fields_of, follow, tag_of
 
 _MAX_PARENTS = 20
@@ -128,9 +129,12 @@ def validate(tree: Node) -> Spec:
         Failure: with every mistake, each at the key or value that is wrong.
     """
     try:
-        return Spec.model_validate(tree.plain())
+        spec = Spec.model_validate(tree.plain())
     except ValidationError as error:
         errors = [_at_tag(dict(e)) for e in error.errors(include_url=False)]
+    else:
+        _refuse_versions(tree, spec)
+        return spec
     # Of a facet whose kind is wrong, nothing else can be said.
     wrong = [e["loc"] for e in errors if e["type"] == "literal_error" and e["loc"][-1] in TAGS]
     raise Failure(
@@ -138,6 +142,39 @@ def validate(tree: Node) -> Spec:
         for e in errors
         if e["loc"] in wrong or not any(e["loc"][: len(loc) - 1] == loc[:-1] for loc in wrong)
     )
+
+
+def _refuse_versions(tree: Node, spec: Spec) -> None:
+    """Refuse versions that differ in anything else than where modules are.
+
+    Raises:
+        Failure: with every mistake.
+    """
+    places = named_places(spec)
+    mistakes: list[Diagnostic] = []
+    for number, values in enumerate(spec.versions):
+        node = _descend(tree, ["versions", number])[1]
+        found = [_mistake_of(node, number, spec, claim) for claim in values]
+        mistakes += filter(None, found)
+        if not any(found) and not places.keys() & values.keys():
+            message = f"'versions.{number}' names no module, by which it could be told from others"
+            mistakes.append(diagnostic_at(node, message))
+    if mistakes:
+        raise Failure(mistakes)
+
+
+def _mistake_of(version: Node, number: int, spec: Spec, claim: str) -> Diagnostic | None:
+    """What is wrong with one key of a version, if anything is."""
+    places, dotted = named_places(spec), f"versions.{number}.{claim}"
+    entry = _descend(version, [claim])[1]
+    if claim not in places and claim.rpartition(".")[2] != "opaque":
+        hint = did_you_mean(claim, places) or "allowed: keys that name a module, and opaque"
+        return diagnostic_at(entry, f"unknown key '{dotted}'", hint, key=True)
+    try:
+        replaced(spec, {claim: spec.versions[number][claim]})
+    except ValidationError as error:
+        return diagnostic_at(entry, f"'{dotted}': {_message(dict(error.errors()[0]))}")
+    return None
 
 
 def _at_tag(error: dict[str, Any]) -> dict[str, Any]:

@@ -151,7 +151,7 @@ class SharedExpert(Facet):
 class MoeMlp(Facet):
     """A mixture of experts: a router weighs a few of many small MLPs for each token.
 
-    The router is hooked. Experts are HF's, as one module.
+    The router is hooked. Experts are HF's, as one module, where one holds them.
     """
 
     gated_mlp: ClassVar[bool] = True
@@ -161,7 +161,9 @@ class MoeMlp(Facet):
     router: Path = Field(
         description="Module that returns the router's logits, and weights and numbers of experts."
     )
-    experts: Path = Field(description="Module that holds all experts.")
+    experts: Path | None = Field(
+        description="Module that holds all experts; null where no single one does."
+    )
     count: ConfigKey = Field(description="HF config key of the number of experts.")
     shared: SharedExpert | None = Field(
         default=None, description="MLP for every token beside the experts, seen from the MLP."
@@ -177,7 +179,13 @@ class MoeMlp(Facet):
         """The facet in a sentence of the docstring."""
         shared = f", `{self.shared.path}` for every token" if self.shared else ""
         dense = "; a gated MLP on layers without experts" if self.dense else ""
-        return f"MLP: `{self.router}` chooses among `{self.experts}`{shared}{dense}."
+        experts = f"`{self.experts}`" if self.experts else "experts"
+        return f"MLP: `{self.router}` chooses among {experts}{shared}{dense}."
+
+    @property
+    def chosen_among(self) -> str:
+        """A module that layers with experts have, and others lack."""
+        return self.experts or self.router
 
     @property
     def modules(self) -> dict[str, str]:

@@ -13,10 +13,12 @@ from adaptergen.spec.multipliers import Multipliers
 from adaptergen.spec.norm import Norm
 from adaptergen.spec.processing import Processing
 from adaptergen.spec.values import (
+    ClaimName,
     ClassName,
     ConfigKey,
     Decided,
     LeavingOutNull,
+    Moved,
     Name,
     Path,
     Prose,
@@ -106,6 +108,12 @@ class Spec(Facet):
         default={},
         description="What HF's config class takes for keys by which the adapter decides or"
         " multiplies, where that is not false or 1: for configs that lack them.",
+    )
+    versions: list[dict[ClaimName, Moved]] = Field(
+        default=[],
+        description="Other versions of transformers: by the keys that name modules, their paths"
+        " there, null for none. The first counts that has one of its paths in HF, where HF lacks"
+        " one of the spec's.",
     )
     verification: Verification = Field(
         default=Verification(), description="What verification has to be told."

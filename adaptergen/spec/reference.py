@@ -8,6 +8,7 @@ from pydantic.fields import FieldInfo
 
 from adaptergen.spec.facet import Choice, Facet, Word
 from adaptergen.spec.model import Spec
+from adaptergen.spec.values import Moved
 from adaptergen.spec.verification import KnownFailure
 from adaptergen.spec.walk import TAGS, classes_of, key_of, tag_of, values_of
 
@@ -42,7 +43,7 @@ def entries(root: type[Facet] = Spec, prefix: str = "") -> Iterator[Entry]:
 
 
 # What mappings lead to, by its type; text otherwise.
-_OF_MAPPINGS = {JsonValue: "values", int: "numbers", KnownFailure: "keys"}
+_OF_MAPPINGS = {JsonValue: "values", int: "numbers", KnownFailure: "keys", Moved: "paths"}
 
 
 def find(facet: str) -> list[Entry]:

@@ -21,6 +21,9 @@ class Denotes(Enum):
     ATTRIBUTE = "attribute of attention"
 
 
+_NAME = "[A-Za-z][A-Za-z0-9_]*"
+
+
 @dataclass(frozen=True)
 class Matches:
     """A string that matches `pattern` in full and is no keyword; `expected` says so to the user."""
@@ -28,11 +31,15 @@ class Matches:
     pattern: str
     expected: str
 
+    def matches(self, value: str) -> bool:
+        """Whether a text is of the pattern."""
+        return bool(re.fullmatch(self.pattern, value, re.ASCII)) and len(value) <= _MAX_NAME
+
     def check(self, value: str) -> str:
         """The value itself, if it matches."""
         if keyword.iskeyword(value):
             raise PydanticCustomError("text", "a keyword of Python cannot be a name")
-        if not re.fullmatch(self.pattern, value, re.ASCII) or len(value) > _MAX_NAME:
+        if not self.matches(value):
             raise PydanticCustomError("text", "expected {expected}", {"expected": self.expected})
         return value
 
@@ -45,6 +52,11 @@ class Matches:
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         return {**handler(schema), "pattern": f"^{self.pattern}$"}
+
+
+_DOTTED = Matches(
+    r"[A-Za-z0-9][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*", "a dotted path such as model.layers"
+)
 
 
 class _Prose:
@@ -97,6 +109,29 @@ class _Decided:
         }
 
 
+class _Moved:
+    """A path, several of them, or null for none: where a version has what a key names."""
+
+    expected = "a path, a list of paths, or null"
+
+    def check(self, value: object) -> str | list[str] | None:
+        paths = value if isinstance(value, list) else [value]
+        if value is None or all(isinstance(p, str) and _DOTTED.matches(p) for p in paths):
+            return value  # type: ignore[return-value]
+        raise PydanticCustomError("moved", "expected {expected}", {"expected": self.expected})
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.check)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        path = {"type": "string", "pattern": f"^{_DOTTED.pattern}$"}
+        return {"anyOf": [path, {"type": "array", "items": path}, {"type": "null"}]}
+
+
 class _LeavingOutNull:
     """A mapping of free keys, of which null takes one out that a parent has put in."""
 
@@ -121,7 +156,6 @@ class _LeavingOutNull:
 
 LeavingOutNull = _LeavingOutNull()
 
-_NAME = "[A-Za-z][A-Za-z0-9_]*"
 
 ClassName: TypeAlias = Annotated[
     str,
@@ -133,11 +167,7 @@ ConfigKey: TypeAlias = Annotated[Name, Denotes.KEY]
 PartName: TypeAlias = Annotated[Name, Denotes.PART]
 Attribute: TypeAlias = Annotated[Name, Denotes.ATTRIBUTE]
 # Modules of a sequence are named by numbers.
-Path: TypeAlias = Annotated[
-    str,
-    Matches(r"[A-Za-z0-9][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*", "a dotted path such as model.layers"),
-    Denotes.PART,
-]
+Path: TypeAlias = Annotated[str, _DOTTED, Denotes.PART]
 ImportedName: TypeAlias = Annotated[
     str,
     Matches(
@@ -153,5 +183,9 @@ CheckName: TypeAlias = Annotated[
 SettingName: TypeAlias = Annotated[
     str, Matches(r"[A-Za-z][A-Za-z0-9_]*=\S[ -~]*", "a setting such as hidden_act=tanh")
 ]
+ClaimName: TypeAlias = Annotated[
+    str, Matches(r"[a-z0-9_]+(\.[a-z0-9_]+)*", "a key of specs such as mlp.experts")
+]
 Prose: TypeAlias = Annotated[str, _Prose()]
+Moved: TypeAlias = Annotated[str | list[str] | None, _Moved()]
 Decided: TypeAlias = Annotated[bool | str, _Decided()]

@@ -54,6 +54,11 @@ class Verification(Facet):
         description="Checks that the adapter is known to fail. One that passes fails, and so does"
         " one that fails in another way.",
     )
+    older: Annotated[dict[CheckName, KnownFailure], LeavingOutNull] = Field(
+        default={},
+        description="Likewise, under versions of transformers before those that specs are written"
+        " for; under some of these it may pass.",
+    )
     float32: Prose | None = Field(
         default=None,
         description="What is computed in float32 even in a float64 model, and not in the same order"

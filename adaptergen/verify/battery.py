@@ -91,9 +91,10 @@ def _located(loaded: LoadedSpec, result: CheckResult) -> CheckResult:
 
 
 def _refuse_unknown_checks(loaded: LoadedSpec) -> None:
-    known = loaded.entries("verification", "checks")
     names = {check.name for check in ALL}
-    refuse_unknown("verification.checks", known, names, "check", "--list-checks")
+    for key in ("checks", "older"):
+        known = loaded.entries("verification", key)
+        refuse_unknown(f"verification.{key}", known, names, "check", "--list-checks")
 
 
 def _refuse_unknown_keys(path: str, spec: Spec, overrides: dict[str, Any]) -> None:

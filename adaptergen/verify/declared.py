@@ -192,9 +192,10 @@ def _of_opaque(mlp: OpaqueMlp, path: str, built: Structure) -> dict[str, str]:
 
 @_of_mlp.register
 def _of_moe(mlp: MoeMlp, path: str, built: Structure) -> dict[str, str]:
-    found = _below(built, path, [mlp.experts], "mlp.experts")
-    if mlp.dense is not None and not found:
+    experts = [mlp.experts] if mlp.experts is not None else []
+    if mlp.dense is not None and not _below(built, path, [mlp.chosen_among], ""):
         return _projections(built, path, mlp.dense, "mlp.dense")
+    found = _below(built, path, experts, "mlp.experts")
     found |= _below(built, path, [mlp.router], "mlp.router")
     found |= _below(built, path, mlp.opaque, "mlp.opaque")
     if mlp.shared is not None:

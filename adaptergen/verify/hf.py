@@ -1,6 +1,5 @@
 """The oracle: a tiny HF model, and what it computes. It knows nothing of specs or adapters."""
 
-import copy
 import inspect
 from collections import Counter
 from collections.abc import Mapping
@@ -77,10 +76,10 @@ def hf_class(architecture: str) -> Any:
     return found
 
 
-def hf_config(architecture: str, settings: Mapping[str, Any]) -> Any:
-    """The HF config of the architecture's class, with eager attention and experts."""
-    eager = {"attn_implementation": "eager", "experts_implementation": "eager"}
-    return hf_class(architecture).config_class(**{**settings, **eager})
+def hf_config(architecture: str, settings: Mapping[str, Any], attention: str = "eager") -> Any:
+    """The HF config of the architecture's class, with eager experts."""
+    chosen = {"attn_implementation": attention, "experts_implementation": "eager"}
+    return hf_class(architecture).config_class(**{**settings, **chosen})
 
 
 def unfilled(architecture: str, config: Any) -> nn.Module:
@@ -131,15 +130,15 @@ class HfModel:
         return self.once.get("the HF model", self._build)
 
     def computing(self, implementation: str) -> Any:
-        """The HF model, or a copy whose attention is of this implementation."""
+        """The HF model, or the same one with attention of this implementation."""
         if self.config._attn_implementation == implementation:
             return self.model
         return self.once.get(f"HF's model of {implementation}", lambda: self._of(implementation))
 
-    def _of(self, implementation: str) -> Any:
-        copied = copy.deepcopy(self.model)
-        copied.set_attn_implementation(implementation)
-        return copied
+    def _of(self, implementation: str) -> nn.Module:
+        # Built as a user loads it: some classes choose their modules by it.
+        config = hf_config(self.architecture, self.settings, implementation)
+        return self._filled(config, learned(self.model))
 
     @property
     def config(self) -> Any:
@@ -153,7 +152,7 @@ class HfModel:
 
     def _build(self) -> nn.Module:
         if self._weights:
-            return self._filled()
+            return self._filled(hf_config(self.architecture, self.settings), self._weights)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_SEED)
             model = hf_class(self.architecture)(hf_config(self.architecture, self.settings))
@@ -162,11 +161,11 @@ class HfModel:
         built: nn.Module = model
         return built
 
-    def _filled(self) -> nn.Module:
-        model = unfilled(self.architecture, hf_config(self.architecture, self.settings))
+    def _filled(self, config: Any, weights: Mapping[str, Tensor]) -> nn.Module:
+        model = unfilled(self.architecture, config)
         model.eval().to(self.dtype)
         for name, weight in learned(model).items():
-            weight.data.copy_(self._weights[name])
+            weight.data.copy_(weights[name])
         return model
 
     def batch(self, length: int) -> Batch:

@@ -1,9 +1,12 @@
-"""What a spec says under one HF config, where the config decides."""
+"""What a spec says under one HF config and one version of transformers, where these decide."""
 
 from adaptergen.spec.block import Layout, PreNorm, SandwichNorm
+from adaptergen.spec.leaves import Leaf
 from adaptergen.spec.model import Spec
 from adaptergen.spec.processing import Invalid, InvalidWhere, Valid
-from adaptergen.verify.structure import decided
+from adaptergen.spec.versions import versions
+from adaptergen.verify.hf import HfModel
+from adaptergen.verify.structure import decided, structure
 
 
 def depends_on_config(spec: Spec) -> bool:
@@ -18,6 +21,27 @@ def _has(config: object, layout: Layout) -> bool:
     """Whether blocks have a layout under an HF config, if none comes before it."""
     excluded = (getattr(config, key, None) == number for key, number in layout.unless.items())
     return decided(config, layout.when) and not any(excluded)
+
+
+def as_installed(spec: Spec, hf: HfModel) -> Spec:
+    """The spec as the installed transformers has its modules.
+
+    Some are there under other configs only, so that one at its new place is enough.
+    """
+    for other, left, new in versions(spec):
+        lacks = not all(_has_part(hf, spec, leaf) for leaf in left)
+        if lacks and any(_has_part(hf, other, leaf) for leaf in new):
+            return other
+    return spec
+
+
+def _has_part(hf: HfModel, spec: Spec, leaf: Leaf) -> bool:
+    """Whether the model, or one of its blocks, has what a leaf names."""
+    parts = structure(hf, {}).parts
+    if not leaf.in_blocks:
+        return leaf.place in parts
+    layers = range(len(hf.module(spec.paths.blocks)))
+    return any(f"{spec.paths.blocks}.{number}.{leaf.place}" in parts for number in layers)
 
 
 def under(spec: Spec, config: object) -> Spec:

@@ -18,10 +18,11 @@ from adaptergen.verify.check import EXACT, ROUNDED, NotApplicableError
 from adaptergen.verify.components import Component, components
 from adaptergen.verify.heads import look_inside
 from adaptergen.verify.hf import Batch, HfModel
-from adaptergen.verify.layout import depends_on_config, under
+from adaptergen.verify.layout import as_installed, depends_on_config, under
 from adaptergen.verify.module import SHIPPED, load_adapter
 from adaptergen.verify.once import Once
 from adaptergen.verify.stages import Stage, stages
+from adaptergen.verify.versions import exceptions_apply
 
 _FEW = 6
 
@@ -50,7 +51,8 @@ class Subject:
         """A `thrifty` subject has one bridge: once `compatible` was asked for, `bridge` is it."""
         self._spec = _never_fused(spec) if module_path.startswith(SHIPPED) else spec
         self.fuses = self._spec.fuses
-        self.known = spec.verification.checks
+        older = {} if exceptions_apply() else spec.verification.older
+        self.known = {**spec.verification.checks, **older}
         if spec.verification.float32 is not None:
             self.tolerance = ROUNDED
         self._begin(spec.architecture, spec.tiny, module_path, overrides, hf, thrifty)
@@ -79,7 +81,8 @@ class Subject:
         return self.once.get("the spec's layout", self._under_config)
 
     def _under_config(self) -> Spec:
-        return under(self._spec, self.hf.config) if depends_on_config(self._spec) else self._spec
+        spec = self.declared
+        return under(spec, self.hf.config) if depends_on_config(spec) else spec
 
     @property
     def reimplemented(self) -> ReimplementedAttention:
@@ -95,15 +98,19 @@ class Subject:
     @property
     def declared(self) -> Spec:
         """What the spec says of all configs."""
-        return self._spec
+        if not self._spec.versions:
+            return self._spec
+        return self.once.get(
+            "the spec for this transformers", lambda: as_installed(self._spec, self.hf)
+        )
 
     def spec_under(self, config: object) -> Spec:
         """What the adapter is held against under another HF config."""
-        return under(self._spec, config)
+        return under(self.declared, config)
 
     def variant(self, **changes: Any) -> "Subject":
         """The same spec and adapter on another HF config, with one bridge for everything."""
-        return Subject(self._spec, self.module_path, {**self.overrides, **changes}, thrifty=True)
+        return Subject(self.declared, self.module_path, {**self.overrides, **changes}, thrifty=True)
 
     @property
     def layers(self) -> dict[int, str]:

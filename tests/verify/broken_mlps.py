@@ -67,6 +67,23 @@ MLPS = [
         layer=0,
     ),
     Case(
+        "experts that are one module, as if there were none",
+        {
+            "claims.mlp": "HF's experts holds all experts; contradicts mlp.experts",
+            "claims.parameters": "mlp.experts.down_proj is reached by no path",
+        },
+        spec="mixtral",
+        change={"mlp.experts": None},
+        layer=0,
+    ),
+    Case(
+        "experts beside a shared one, as if there were none",
+        {"claims.mlp": "HF's experts holds all experts; contradicts mlp.experts"},
+        spec="ernie4_5_moe",
+        change={"mlp.experts": None, "mlp.opaque": ["experts"]},
+        layer=1,
+    ),
+    Case(
         "a shared expert left out",
         {
             "claims.mlp": "HF's MLP returns other than experts; contradicts mlp.experts",

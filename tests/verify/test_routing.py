@@ -46,10 +46,13 @@ def test_anything_else_is_no_router(results: Any) -> None:
         routed(results)
 
 
+@pytest.mark.parametrize("times", [1, 2], ids=["wrapped once", "wrapped twice"])
 @pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1)])
-def test_hooks_find_weights_in_either_order(order: tuple[int, ...]) -> None:
-    bridge = MoERouterBridge(name="gate")
-    bridge.set_original_component(Router(order))
+def test_hooks_find_weights_in_either_order(order: tuple[int, ...], times: int) -> None:
+    bridge: nn.Module = Router(order)
+    for _ in range(times):
+        inside, bridge = bridge, MoERouterBridge(name="gate")
+        bridge.set_original_component(inside)
     shown: list[Tensor] = []
     bridge.hook_expert_weights.add_hook(lambda value, hook: shown.append(value))
     results = bridge(LOGITS)

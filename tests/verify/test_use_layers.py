@@ -2,15 +2,36 @@
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import accelerate
 import pytest
 import torch
+from torch import Tensor
+from transformers.models.llama.modeling_llama import LlamaMLP
 
 from adaptergen.verify import bridge as bridges
 from adaptergen.verify.check import ROUNDED
+from adaptergen.verify.checks import use_layers
+from adaptergen.verify.record import Status
+from adaptergen.verify.running import run_checks
 from adaptergen.verify.subject import Subject
 from tests.verify.conftest import load, module_of
+
+
+def test_what_hf_itself_computes_otherwise_offloaded_is_no_fault(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def forward(mlp: Any, hidden_states: Tensor) -> Tensor:
+        """Adds a weight that is elsewhere for now: HF's code may read one so, and go on."""
+        output: Tensor = mlp.down_proj(mlp.act_fn(mlp.gate_proj(hidden_states)))
+        return output if mlp.down_proj.weight.is_meta else output + mlp.down_proj.weight[:, 0]
+
+    monkeypatch.setattr(LlamaMLP, "forward", forward)
+    subject = Subject(load("llama").spec, module_of("llama"))
+    (result,) = run_checks(subject, [use_layers.offloaded])
+    assert result.status is Status.SKIPPED
+    assert result.message == "HF itself computes something else where this model is offloaded"
 
 
 @pytest.mark.parametrize("name", ["phi3", "gpt_neox", "persimmon", "glm"])

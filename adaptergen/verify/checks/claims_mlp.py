@@ -37,7 +37,7 @@ def _has_dense_layers(subject: Subject, mlp: MoeMlp) -> Iterator[Fact]:
 
     The spec's own tiny model must have them; a config that the user asks for need not.
     """
-    experts = [subject.hf.has(path) for _, path in subject.below(f"{mlp.path}.{mlp.experts}")]
+    experts = [subject.hf.has(path) for _, path in subject.below(f"{mlp.path}.{mlp.chosen_among}")]
     text = "every layer of the tiny model has experts: set its config so that one has none,"
     shown = mlp.dense is None or not all(experts)
     yield Fact(shown, f"{text} or write `mlp.dense: null`", claim="mlp.dense")
@@ -91,36 +91,71 @@ def _plain(mlp: PlainMlp, hf: HfModel, path: str) -> Iterator[tuple[bool, str, s
 
 @_facts.register
 def _moe(mlp: MoeMlp, hf: HfModel, path: str) -> Iterator[tuple[bool, str, str]]:
-    if not hf.has(f"{path}.{mlp.experts}"):
+    if not hf.has(f"{path}.{mlp.chosen_among}"):
         dense = mlp.dense
-        text = f"HF's {path} has no {mlp.experts}, and the spec knows no dense layers"
+        text = f"HF's {path} has no {mlp.chosen_among}, and the spec knows no dense layers"
         yield dense is not None, text, "dense"
         if dense is not None:
             gate, up = (f"{path}.{dense.gate}", None), (f"{path}.{dense.in_}", None)
             text = f"HF's MLP is not act({dense.gate}(x)) * {dense.in_}(x)"
             yield probe.gated_by(hf, path, gate, up, f"{path}.{dense.out}"), text, "dense"
         return
-    text = f"HF's {mlp.router} does not return logits, weights and numbers of experts"
-    yield _routes(mlp, hf, path), text, "router"
-    experts = hf.call(f"{path}.{mlp.experts}").value
-    total = hf.call(path).value
+    yield _routes(mlp, hf, path)
     shared = f"{path}.{mlp.shared.path}" if mlp.shared else ""
-    rest = total - experts.reshape(total.shape)
-    alone = not shared and largest_difference(rest, torch.zeros_like(rest)) < probe.NOISE
-    beside = bool(shared) and _parallel(rest, hf.call(shared).value.reshape(total.shape))
+    if mlp.experts is None:
+        for name in _holding_experts(mlp, hf, path, shared):
+            yield False, f"HF's {name} holds all experts", "experts"
+        return
     text = f"HF's MLP returns other than {mlp.experts}{f' and {shared}' if shared else ''}"
-    yield alone or beside, text, "shared" if shared else "experts"
+    claim = "shared" if shared else "experts"
+    yield _adds_up(hf, path, f"{path}.{mlp.experts}", shared), text, claim
 
 
-def _routes(mlp: MoeMlp, hf: HfModel, path: str) -> bool:
+def _routes(mlp: MoeMlp, hf: HfModel, path: str) -> tuple[bool, str, str]:
     """Whether the router gives each expert a number, and chooses, or leaves that to the MLP."""
+    router, claim = f"{path}.{mlp.router}", "router"
+    hf.module(router)
+    if router not in hf.seen.calls:
+        # Then no hook on it can fire.
+        return False, f"HF reads the weights of {mlp.router} and does not run it", claim
+    text = f"HF's {mlp.router} does not return logits, weights and numbers of experts"
     try:
-        found = routed(hf.call(f"{path}.{mlp.router}").output)
+        found = routed(hf.call(router).output)
     except MissingError:
-        return False
+        return False, text, claim
     every = found.logits.shape[-1] == getattr(hf.config, mlp.count, None)
     # What chooses must not lie around it.
-    return every and (found.experts is not None or "." not in mlp.router)
+    around = router.rpartition(".")[0]
+    return every and (found.experts is not None or not _chooses(hf, around)), text, claim
+
+
+def _chooses(hf: HfModel, path: str) -> bool:
+    """Whether a module returns weights and numbers of experts, as routers do."""
+    try:
+        return routed(hf.call(path).output).experts is not None
+    except MissingError:
+        return False
+
+
+def _holding_experts(mlp: MoeMlp, hf: HfModel, path: str, shared: str) -> Iterator[str]:
+    """Names of modules that return all that the MLP does but for the shared expert's output."""
+    others = (mlp.router.partition(".")[0], mlp.shared.path if mlp.shared else "")
+    for name, _ in hf.module(path).named_children():
+        inside = f"{path}.{name}"
+        run_once = hf.seen.runs.get(inside) == 1
+        if name not in others and run_once and _adds_up(hf, path, inside, shared):
+            yield name
+
+
+def _adds_up(hf: HfModel, path: str, experts: str, shared: str) -> bool:
+    """Whether an MLP returns what its experts do, and a multiple of the shared expert's output."""
+    total, chosen = hf.call(path).value, hf.call(experts).value
+    if chosen.numel() != total.numel():
+        return False
+    rest = total - chosen.reshape(total.shape)
+    if not shared:
+        return largest_difference(rest, torch.zeros_like(rest)) < probe.NOISE
+    return _parallel(rest, hf.call(shared).value.reshape(total.shape))
 
 
 @_facts.register

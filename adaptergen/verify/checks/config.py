@@ -118,10 +118,10 @@ def _hidden_size(subject: Subject) -> Iterator[tuple[str, int | None, int, str]]
 
 
 def _first_experts(subject: Subject) -> str:
-    """Path of the experts of the first layer that has them."""
+    """Path of the experts, or of their router, of the first layer that has them."""
     mlp = subject.spec.mlp
     assert isinstance(mlp, MoeMlp)
-    paths = [path for _, path in subject.below(f"{mlp.path}.{mlp.experts}")]
+    paths = [path for _, path in subject.below(f"{mlp.path}.{mlp.chosen_among}")]
     return next(path for path in paths if subject.hf.has(path))
 
 

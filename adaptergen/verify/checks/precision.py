@@ -86,13 +86,12 @@ def _differences(subject: Subject, dtype: torch.dtype) -> Iterator[Evidence]:
     cause = first_divergence(subject) if subject.trace else None
     name = str(dtype).removeprefix("torch.")
     # Adapters keep the implementation that they find.
-    model = _rounded(hf.model, dtype, subject.attention_implementation)
+    model = _rounded(hf.computing(subject.attention_implementation), dtype)
     routers = [model.get_submodule(path) for path in _routers(subject)]
     bridge = bridges.wrap(subject.adapter, hf.architecture, model)
     for way, implementation, computing in _ways(subject):
-        rounded = hf.once.get(
-            f"HF's model in {name}{way}", partial(_rounded, hf.model, dtype, implementation)
-        )
+        whole = hf.computing(implementation)
+        rounded = hf.once.get(f"HF's model in {name}{way}", partial(_rounded, whole, dtype))
         for what, batch, options in _passes(subject):
             try:
                 theirs, experts, error = hf.once.get(
@@ -137,13 +136,11 @@ def _unobserved(bridge: TransformerBridge) -> Iterator[None]:
     yield
 
 
-def _rounded(model: Any, dtype: torch.dtype, implementation: str) -> Any:
+def _rounded(model: Any, dtype: torch.dtype) -> Any:
     """A copy with rounded parameters; buffers keep the float32 in which HF loads them."""
     found = copy.deepcopy(model).float()
     for parameter in found.parameters():
         parameter.data = parameter.data.to(dtype)
-    if implementation != found.config._attn_implementation:
-        found.set_attn_implementation(implementation)
     return found
 
 

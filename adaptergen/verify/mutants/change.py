@@ -18,6 +18,7 @@ from adaptergen.spec.leaves import keys_named
 from adaptergen.spec.model import Spec
 from adaptergen.spec.values import Decided
 from adaptergen.spec.verification import Verification
+from adaptergen.spec.versions import replaced
 from adaptergen.spec.walk import classes_of, key_of, tag_of
 from adaptergen.verify.hf import HfModel
 
@@ -107,14 +108,7 @@ def changes(spec: Spec, hf: HfModel) -> list[Change]:
 
 def changed(spec: Spec, change: Change) -> Spec:
     """The spec with a change made."""
-    tree = spec.model_dump(by_alias=True)
-    for path, value in change.values.items():
-        *parents, key = (int(k) if k.isdigit() else k for k in path.split("."))
-        facet: Any = tree
-        for parent in parents:
-            facet = facet[parent]
-        facet[key] = value
-    return Spec.model_validate(tree)
+    return replaced(spec, change.values)
 
 
 def _changes_of(facet: Facet, prefix: str, world: World) -> Iterator[Change]:

@@ -46,7 +46,8 @@ def _projected(mlp: GatedMlp | PlainMlp | FusedGatedMlp, world: World) -> Iterat
 
 @mutates(MoeMlp)
 def _moe(mlp: MoeMlp, world: World) -> Iterator[Change]:
-    yield from _of_modules(mlp, world, "router", "experts")
+    roles = ("router", "experts") if mlp.experts is not None else ()
+    yield from _of_modules(mlp, world, *roles)
     yield from _left_out(mlp, "shared", "dense", "opaque")
     number = "num_hidden_layers"
     yield Change(f"count.{number}", f"{number} is the number of experts", {"count": number})
@@ -113,7 +114,7 @@ def _ends(world: World) -> Iterator[tuple[str, str]]:
     mlp = world.spec.mlp
     names = list(mlp.modules.values())
     if isinstance(mlp, MoeMlp):
-        names = [mlp.router, mlp.experts]
+        names = [mlp.router, mlp.chosen_among]
     if names:
         yield names[0], names[-1]
 

@@ -73,13 +73,13 @@ def run_mutants(
         Failure: if the spec lists a mutant as equivalent that does not exist.
     """
     code = Path(subject.module_path).read_text(encoding="utf-8")
-    made = mutants(loaded.spec, code, subject.hf, templates)
+    made = mutants(subject.declared, code, subject.hf, templates)
     own = _listed(loaded)
     names = {mutant.name for mutant in made}
     refuse_unknown("verification.equivalent", own, names, "mutant", "--mutants --json FILE")
     inherited = loaded.spec.verification.equivalent
     beside = os.path.dirname(subject.module_path)
-    court = Court(loaded.spec, beside, subject.hf, subject.overrides, checks)
+    court = Court(subject.declared, beside, subject.hf, subject.overrides, checks)
     results = []
     # Bridges refer to themselves: each would stay until Python looks for garbage. It looks after
     # every few mutants, among what came to be since now.

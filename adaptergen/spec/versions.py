@@ -1,0 +1,45 @@
+"""What a spec comes to where HF's modules are in other places, as other versions have them."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from adaptergen.spec.leaves import Leaf, leaves
+from adaptergen.spec.model import Spec
+from adaptergen.spec.values import Denotes
+
+# Names that adapters, or TL, look up as they are.
+_FIXED = ("attention.sinks", "attention.norm_before_o")
+
+
+def replaced(spec: Spec, values: Mapping[str, Any]) -> Spec:
+    """The spec with other values of some keys, by dotted path.
+
+    Raises:
+        KeyError: if a path leads nowhere.
+        ValidationError: if the language does not have such a spec.
+    """
+    tree = spec.model_dump(by_alias=True)
+    for path, value in values.items():
+        *parents, key = (int(k) if k.isdigit() else k for k in path.split("."))
+        facet: Any = tree
+        for parent in parents:
+            facet = facet[parent]
+        facet[key] = value
+    return Spec.model_validate(tree)
+
+
+def named_places(spec: Spec) -> dict[str, Leaf]:
+    """What the spec says of where single modules are, by claim: versions may differ in these."""
+    found = {leaf.claim: leaf for leaf in leaves(spec) if leaf.denotes is Denotes.PART}
+    listed = [claim for claim in found if claim.rpartition(".")[2].isdigit()]
+    return {claim: leaf for claim, leaf in found.items() if claim not in (*listed, *_FIXED)}
+
+
+def versions(spec: Spec) -> Iterator[tuple[Spec, list[Leaf], list[Leaf]]]:
+    """The spec as each of its versions has it, the places that it then leaves, and the new ones."""
+    before = named_places(spec)
+    for values in spec.versions:
+        other = replaced(spec, {"versions": [], **values})
+        after = named_places(other)
+        left = [before[claim] for claim in values if claim in before]
+        yield other, left, [after[claim] for claim in values if claim in after]
