@@ -4,7 +4,7 @@
 # spec bitnet 0dd08443301e
 # spec llama 04f3782e73b5
 # generator a69034526a7d
-# templates c740f8478452
+# templates bddb1052d2a5
 # body d2f9564c5c0b
 """BitNet architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec glm efee1772a08d
 # spec llama 04f3782e73b5
 # generator a69034526a7d
-# templates c740f8478452
+# templates bddb1052d2a5
 # body a5b989a036ea
 """Glm architecture adapter.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from adaptergen.infer.factor import factor
 from adaptergen.infer.world import UnexplainedError, World
 from adaptergen.verify import probe
 from adaptergen.verify.call import Call
@@ -71,7 +72,7 @@ def _embed(world: World) -> str:
 def _unembed(world: World) -> str:
     logits = world.hf.seen.logits
     for path, call in world.hf.seen.calls.items():
-        if isinstance(world.hf.module(path), nn.Linear) and call.value.shape == logits.shape:
+        if probe.is_linear(world.hf, path) and call.value.shape == logits.shape:
             return path
     raise UnexplainedError("no linear layer returns as many numbers as there are logits")
 
@@ -83,19 +84,35 @@ def _final_norm(world: World, unembed: str) -> str:
         call = world.hf.call(path)
         if same(call.value, read) and same(call.input, last) and is_norm(world, path):
             return path
+        scale = factor(read, call.value) if same(call.input, last) else None
+        if scale is not None and is_norm(world, path):
+            raise UnexplainedError(
+                f"what {path} returns is multiplied by {scale:.6g} before {unembed} reads it, for"
+                " which there is no facet"
+            )
     raise UnexplainedError(f"no norm stands between the last block and {unembed}")
 
 
 def _embedding_norm(world: World, embed: str) -> str | None:
-    """The norm that the embedding passes through, if its output enters the first block."""
+    """The norm that the embedding passes through, if its output enters the first block.
+
+    Raises:
+        UnexplainedError: if another embedding is added to it.
+    """
     entering = world.hf.call(world.layers[0]).input
-    if same(world.hf.call(embed).value, entering):
+    embedded = world.hf.call(embed).value
+    if same(embedded, entering):
         return None
+    for path, call in world.hf.seen.calls.items():
+        is_other = path != embed and isinstance(world.hf.module(path), nn.Embedding)
+        fits = is_other and call.value.shape[-2:] == embedded.shape[-2:]
+        if fits and same(embedded + call.value, entering):
+            raise UnexplainedError(f"what {path} returns is added to the tokens' embeddings")
     for path in _tensor_modules(world):
         if path.startswith(world.layers[0].rpartition(".")[0]) or not is_norm(world, path):
             continue
         with torch.no_grad():
-            normed = world.hf.module(path)(world.hf.call(embed).value)
+            normed = world.hf.module(path)(embedded)
         if same(normed, entering):
             return path
     return None

@@ -11,6 +11,7 @@ from transformers.configuration_utils import ALLOWED_MLP_LAYER_TYPES
 from adaptergen.errors import Unusable
 from adaptergen.infer.sizes import HEAD, LAYERS, large, sizes
 from adaptergen.infer.world import World
+from adaptergen.verify.checks.claims_named import has_key
 from adaptergen.verify.hf import hf_class, window_settings
 from adaptergen.verify.once import MissingError, UnavailableError
 from adaptergen.verify.spelling import respelled
@@ -108,6 +109,7 @@ def _kept(config: Any, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _with_features(world: World, full: Any, fixed: Mapping[str, Any]) -> World:
     """The model with windows, layers of each kind and constants that show."""
+    world = _of_known_keys(world)
     if "head_dim" not in world.settings:
         world = _with_head_size(world)
     for moves in (_windows, _kinds_of_layers, _constants):
@@ -117,6 +119,22 @@ def _with_features(world: World, full: Any, fixed: Mapping[str, Any]) -> World:
             if other is not None and _differs(world, other):
                 world = other
     return world
+
+
+def _of_known_keys(world: World) -> World:
+    """The model without config keys that its class does not have and that change nothing.
+
+    A config keeps whatever it is given, and published ones have keys of earlier versions.
+    """
+    known = {key: value for key, value in world.settings.items() if has_key(world.hf, key)}
+    if len(known) == len(world.settings):
+        return world
+    other = World(world.architecture, known)
+    try:
+        return world if _differs(world, other) else other
+    except UnavailableError:
+        # Code of the model asks for one of them.
+        return world
 
 
 def _with_head_size(world: World) -> World:

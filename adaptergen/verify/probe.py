@@ -143,6 +143,21 @@ def changed(one: Tensor, other: Tensor) -> bool:
     return bool((one - other).abs().max() > NOISE)
 
 
+def is_linear(hf: HfModel, path: str) -> bool:
+    """Whether a module returns what its weight makes of its input, whatever its class."""
+    module = hf.module(path)
+    if isinstance(module, nn.Linear):
+        return True
+    weight, bias = getattr(module, "weight", None), getattr(module, "bias", None)
+    if not isinstance(weight, nn.Parameter) or weight.ndim != 2:
+        return False
+    call = hf.call(path)
+    if not call.input.is_floating_point() or call.input.shape[-1] != weight.shape[-1]:
+        return False
+    said = nn.functional.linear(call.input, weight, bias)
+    return said.shape == call.value.shape and not changed(said, call.value)
+
+
 def norm_kind(norm: nn.Module, given: Tensor) -> str:
     """`RMS`, `LN`, or `none` for a module that does not normalise what it was given."""
     # Large and uneven, so that neither the module's epsilon nor its bias matters.

@@ -108,28 +108,61 @@ def unnormed(model: Any) -> None:
     model.model.norm = nn.Identity()
 
 
-def headless(model: Any) -> None:
+def scaled(model: Any) -> None:
+    model.lm_head.register_forward_pre_hook(lambda _, args: (args[0] / 3, *args[1:]))
+
+
+def own_head(model: Any) -> None:
     model.lm_head = Projection(model.lm_head.weight)
 
 
+def normalised_head(model: Any) -> None:
+    own_head(model)
+    model.lm_head.normalised = True
+
+
 class Projection(nn.Module):
-    """A projection that is no linear layer."""
+    """A projection of no class of torch's."""
+
+    normalised = False
 
     def __init__(self, weight: nn.Parameter) -> None:
         super().__init__()
         self.weight = weight
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x @ self.weight.T
+        weight = nn.functional.normalize(self.weight) if self.normalised else self.weight
+        return x @ weight.T
+
+
+def learned_positions(model: Any) -> None:
+    places = nn.Embedding(200, model.config.hidden_size)
+    model.places = places
+
+    def add(module: nn.Module, args: Any, kwargs: Any) -> Any:
+        hidden = args[0] + places(torch.arange(args[0].shape[1]))[None]
+        return (hidden, *args[1:]), kwargs
+
+    model.model.layers[0].register_forward_pre_hook(add, with_kwargs=True)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (unnormed, "no norm stands between the last block and lm_head"),
-        (headless, "no linear layer returns as many numbers as there are logits"),
+        (normalised_head, "no linear layer returns as many numbers as there are logits"),
+        (
+            scaled,
+            "what model.norm returns is multiplied by 0.333333 before lm_head reads it, for which"
+            " there is no facet",
+        ),
+        (learned_positions, "what places returns is added to the tokens' embeddings"),
     ],
 )
 def test_model_without_a_part_is_refused(change: Change, message: str) -> None:
     found = odd(as_it_is, model=change)
     assert refusal(lambda: anatomy(found)) == message
+
+
+def test_unembedding_may_be_of_any_class_that_is_its_weight() -> None:
+    assert anatomy(odd(as_it_is, model=own_head)).unembed == "lm_head"

@@ -48,6 +48,13 @@ def test_the_rest_of_such_attention_is_found_all_the_same() -> None:
     assert {path: found.get(path) for path in expected} == expected
 
 
+def test_keys_of_the_config_that_nothing_asks_for_are_no_part_of_the_tiny_model() -> None:
+    meant = source(str(FOLDER), trust_remote_code=True)
+    found = shrunk(meant.architecture, {**meant.given, "n_stray": 5, "d_ff": 96}, {})
+    assert "n_stray" not in found.settings
+    assert "d_ff" in found.settings
+
+
 @pytest.mark.full
 def test_it_is_proven_with_positions_left_to_hf() -> None:
     meant = source(str(FOLDER), trust_remote_code=True)

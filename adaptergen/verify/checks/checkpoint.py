@@ -20,6 +20,7 @@ from adaptergen.verify.checkpoint import Checkpoint
 from adaptergen.verify.decoding import hf_continuation
 from adaptergen.verify.divergence import first_divergence
 from adaptergen.verify.hf import Batch, HfModel
+from adaptergen.verify.once import one_line
 from adaptergen.verify.subject import Subject
 
 _TEXT = "the cat sat in the hat, naïve"
@@ -120,8 +121,12 @@ def _read_back(subject: Subject) -> Checkpoint:
     """
     loaded, hf = _load(subject), _model(subject)
     batch = hf.batch(len(_SHORT))
-    with torch.no_grad():
-        again = loaded.model(**batch.arguments, use_cache=False).logits
+    try:
+        with torch.no_grad():
+            again = loaded.model(**batch.arguments, use_cache=False).logits
+    except Exception as error:
+        said = f"HF itself cannot run the model read back: {one_line(error)}"
+        raise NotApplicableError(said) from None
     if not largest_difference(again, hf.logits(batch)) <= ROUNDED:
         raise NotApplicableError("HF itself computes something else with the model read back")
     return loaded

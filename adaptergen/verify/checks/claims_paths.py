@@ -46,7 +46,11 @@ def paths(subject: Subject) -> Iterator[Evidence]:
     assert hf.model is not None
     top = spec.paths
     yield _kind(hf, top.embed, nn.Embedding, "paths.embed")
-    yield _kind(hf, top.unembed, nn.Linear, "paths.unembed")
+    unembed = _kind(hf, top.unembed, nn.Module, "paths.unembed")
+    yield unembed
+    if unembed.holds:
+        text = f"HF's {top.unembed} returns something else than its weight makes of its input"
+        yield Fact(probe.is_linear(hf, top.unembed), text, claim="paths.unembed")
     yield _kind(hf, top.blocks, nn.ModuleList, "paths.blocks")
     yield _norm_like(hf, top.final_norm, "paths.final_norm")
     if top.rotary is not None:
