@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -65,14 +65,20 @@ def bundled_cases() -> list[Case]:
     return [Case(one.name, one.spec.architecture, one.spec) for one in loaded]
 
 
-def synthetic_cases(seeds: Sequence[int], folder: Path) -> Iterator[Case]:
-    """Models drawn at random, as remote code in folders."""
+def synthetic_cases(seeds: Sequence[int], folder: Path) -> dict[str, list[Case]]:
+    """Models drawn at random, as remote code in folders, by the style of the code."""
     sys.path.insert(0, str(ROOT))
-    from tests.infer.variants import draw, truth, write
+    from tests.infer.drawing import STYLES
+
+    return {style: list(_of_style(style, seeds, folder)) for style in STYLES}
+
+
+def _of_style(style: str, seeds: Sequence[int], folder: Path) -> Iterator[Case]:
+    from tests.infer.variants import draw, model_type, truth, write
 
     for seed in seeds:
-        variant = draw(seed)
-        written = folder / f"synth{seed}"
+        variant = draw(seed, style)
+        written = folder / model_type(variant)
         write(variant, written)
         wanted = Spec.model_validate(truth(variant))
         yield Case(written.name, str(written), wanted, trusted=True)
@@ -114,13 +120,14 @@ def is_equal(found: Measured, reasons: dict[str, str]) -> bool:
     return found.proven and (not found.differences or found.name in reasons)
 
 
-def page(bundled: Sequence[Measured], synthetic: Sequence[Measured]) -> str:
-    """The text of inference.md."""
+def page(bundled: Sequence[Measured], synthetic: Mapping[str, Sequence[Measured]]) -> str:
+    """The text of inference.md; synthetic models by style."""
     reasons = explanations()
-    every = [*bundled, *synthetic]
+    drawn = [found for style in synthetic.values() for found in style]
+    every = [*bundled, *drawn]
     numbers = {
         "share": _share(bundled, reasons),
-        "seeds": _share(synthetic, reasons),
+        **{style: _share(measured, {}) for style, measured in synthetic.items()},
         "median": f"{statistics.median(found.seconds for found in every):.0f}",
         "slowest": f"{max(found.seconds for found in every):.0f}",
         "memory": f"{max(found.gigabytes for found in every):.1f}",
@@ -128,7 +135,7 @@ def page(bundled: Sequence[Measured], synthetic: Sequence[Measured]) -> str:
     lines = [HEAD.read_text(encoding="utf-8").format(**numbers).rstrip(), ""]
     lines += ["| class of | extends | proven | differs | seconds | GiB |", f"|{'---|' * 6}"]
     lines += [_row(found, reasons) for found in bundled]
-    odd = [found for found in synthetic if not is_equal(found, {})]
+    odd = [found for found in drawn if not is_equal(found, {})]
     if odd:
         lines += ["", "## Synthetic models that are not inferred as they were made", ""]
         lines += [f"- {found.name}: {'; '.join(_complaints(found))}" for found in odd]
@@ -164,15 +171,17 @@ def main() -> None:
         rows = json.loads(arguments.records.read_text(encoding="utf-8"))
         known = {row["name"]: _from_row(row) for row in rows}
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(arguments.jobs) as pool:
-        bundled, synthetic = bundled_cases(), list(synthetic_cases(SEEDS, Path(folder)))
-        missing = [case for case in [*bundled, *synthetic] if case.name not in known]
+        bundled, synthetic = bundled_cases(), synthetic_cases(SEEDS, Path(folder))
+        drawn = [case for style in synthetic.values() for case in style]
+        missing = [case for case in [*bundled, *drawn] if case.name not in known]
         for found in pool.map(measure, missing):
             known[found.name] = found
             text = json.dumps([asdict(one) for one in known.values()], indent=1)
             arguments.records.write_text(text, encoding="utf-8")
             print(found.name, found.seconds, *_complaints(found), file=sys.stderr, flush=True)
-    measured = ([known[case.name] for case in cases] for cases in (bundled, synthetic))
-    PAGE.write_text(page(*measured), encoding="utf-8")
+    of_styles = {style: [known[c.name] for c in cases] for style, cases in synthetic.items()}
+    text = page([known[case.name] for case in bundled], of_styles)
+    PAGE.write_text(text, encoding="utf-8")
 
 
 def _from_row(row: dict[str, Any]) -> Measured:

@@ -1,5 +1,6 @@
 """The page about `infer` says what was measured."""
 
+import re
 from types import ModuleType
 from typing import Any
 
@@ -31,7 +32,11 @@ def test_every_spec_and_fifty_synthetic_models_are_inferred(script) -> None:
 
 
 def test_synthetic_cases_are_folders_with_a_config_and_the_truth(script, tmp_path) -> None:
-    (case,) = script.synthetic_cases([3], tmp_path)
+    cases = script.synthetic_cases([3], tmp_path)
+    assert [case.name for style in cases.values() for case in style] == [
+        "synth3", "eager3", "loose3",
+    ]  # fmt: skip
+    (case,) = cases["interface"]
     assert (tmp_path / "synth3" / "config.json").is_file()
     assert case.source == str(tmp_path / "synth3")
     assert case.wanted.architecture == "Synth3ForCausalLM"
@@ -43,8 +48,10 @@ def test_shares_count_what_is_proven_and_equal(script) -> None:
         measured(script, name="a", proven=False, explained=False, unexplained=("x: y",)),
         measured(script, name="b", differences=("`norm.kind`: rms, inferred layer",)),
     ]
-    text = script.page(rows, [measured(script, name="synth0"), *rows[1:]])
+    drawn = {"interface": [measured(script, name="synth0"), *rows[1:]], "loose": rows[2:]}
+    text = script.page(rows, {**drawn, "eager": rows[:1]})
     assert "1 of 3 are inferred as their spec says" in text
+    assert re.findall(r"\| (\d of \d) \|$", text, re.MULTILINE) == ["1 of 3", "1 of 1", "0 of 1"]
     assert "| b | mistral | yes | `norm.kind`: rms, inferred layer | 12 | 1.2 |" in text
     assert "- a: x: y" in text
 
@@ -52,7 +59,8 @@ def test_shares_count_what_is_proven_and_equal(script) -> None:
 def test_a_known_reason_makes_a_difference_one_that_is_allowed(script, monkeypatch) -> None:
     monkeypatch.setattr(script, "explanations", lambda: {"llama": "Because."})
     text = script.page(
-        [measured(script, differences=("`act`: a, inferred b",))], [measured(script)]
+        [measured(script, differences=("`act`: a, inferred b",))],
+        {style: [measured(script)] for style in ("interface", "eager", "loose")},
     )
     assert "1 of 1 are inferred as their spec says" in text
     assert "inferred b. Because. |" in text

@@ -84,10 +84,6 @@ def _reasons(spec: Spec) -> dict[str, str]:
         readers.append("experts and the MLP beside them both read ln2")
     folding = "; ".join(readers) or "log-probabilities are no longer HF's once norms are folded"
     whole = "Log-probabilities are no longer HF's in compatibility mode"
-    if getattr(spec.mlp, "norm_before_out", None):
-        whole = "TransformerLens then leaves out the norm before the MLP's output projection"
-    elif spec.mlp.gated_mlp and spec.mlp.act is None:
-        whole = "TransformerLens takes the activation from HF's config, which does not name it"
     return {"fold_ln": f"{folding[0].upper()}{folding[1:]}.", "compatibility_mode": f"{whole}."}
 
 

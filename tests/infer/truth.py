@@ -5,9 +5,14 @@ from typing import Any
 from tests.infer import parts
 from tests.infer.choices import Variant
 
-_WEIGHTLESS = (
-    "TransformerLens multiplies an edited hook_normalized by a weight, which is not there."
-)
+_WEIGHTLESS = {
+    "reason": "TransformerLens multiplies an edited hook_normalized by a weight, which is not"
+    " there.",
+    "fails": [
+        "the output of * with hook_normalized edited raises AttributeError: * object has no"
+        " attribute 'weight'"
+    ],
+}
 _SOFTMAX = "HF's softmax is in float32, whatever the scores are."
 _ROTATED = "TransformerLens rotates adjacent elements in float32, HF in the model's own precision."
 
@@ -183,10 +188,6 @@ def _defaults(v: Variant) -> dict[str, Any]:
 
 
 def _compatible(v: Variant) -> Any:
-    if v.norm_before_out:
-        return {"invalid": "TransformerLens then leaves out the norm before the last projection."}
-    if v.mlp_kind != "plain" and not v.act_key:
-        return {"invalid": "TransformerLens does not know the activation, which no key names."}
     value_bias = parts.biases(v)["v"]
     if value_bias is False or not (v.gate or v.sinks or v.norm_before_o):
         return "valid"

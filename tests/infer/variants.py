@@ -10,9 +10,10 @@ import jinja2
 from tests.infer import parts
 from tests.infer.choices import CHOICES, Variant, values_of
 from tests.infer.drawing import draw
+from tests.infer.parts import model_type
 from tests.infer.truth import truth
 
-__all__ = ["CHOICES", "Variant", "draw", "truth", "values_of", "write"]
+__all__ = ["CHOICES", "Variant", "draw", "model_type", "truth", "values_of", "write"]
 
 _ENVIRONMENT = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -26,7 +27,7 @@ _ENVIRONMENT = jinja2.Environment(
 def write(v: Variant, folder: Path) -> None:
     """Put the code of an architecture into a folder, with a config as checkpoints have it."""
     folder.mkdir(parents=True, exist_ok=True)
-    kind, prefix = parts.model_type(v), parts.prefix(v)
+    kind, prefix = model_type(v), parts.prefix(v)
     given = _context(v)
     for name, owner in (("configuration", "self"), ("modeling", "config")):
         text = _own_attributes(v, _ENVIRONMENT.get_template(f"{name}.py.j2").render(given))
@@ -117,7 +118,7 @@ def _context(v: Variant) -> dict[str, Any]:
     return {
         "v": v,
         "p": prefix,
-        "type": parts.model_type(v),
+        "type": model_type(v),
         "norm_class": _norm_class(v),
         "norm": lambda shape: _norm(v, shape),
         "norms": parts.norms(v),
