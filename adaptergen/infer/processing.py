@@ -1,6 +1,7 @@
 """Which of TL's weight-processing steps are valid: each is tried, log-probabilities compared."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, TypeAlias
 
 from adaptergen.infer.finding import Findings
@@ -21,9 +22,13 @@ def processing(world: World, spec: Spec, shop: Workshop, findings: Findings) -> 
         _invalid(spec, "compatibility_mode"),
     )
     spec = with_changes(spec, processing=chosen)
-    keys = _keys_that_break(world, spec, shop) if chosen["compatibility_mode"] == "valid" else []
-    if keys:
-        chosen = {**chosen, **_invalid_where(spec, keys[0])}
+    if chosen["compatibility_mode"] == "valid":
+        broken = partial(_keys_that_break, world, shop=shop)
+        if keys := broken(spec, keys=_keys_of_biases(world, spec)):
+            chosen = {**chosen, **_invalid_where(spec, keys[0])}
+        elif keys := broken(spec, keys=[layout.when for layout in spec.layouts]):
+            where = {"key": keys[0], "reason": _reasons(spec)["fold_ln"]}
+            chosen = {**chosen, "fold_ln": {"invalid_where": where}}
         spec = with_changes(spec, processing=chosen)
     for step, validity in chosen.items():
         said = _KEPT if validity == "valid" else "log-probabilities are not HF's otherwise"
@@ -69,10 +74,10 @@ def _works(world: World, spec: Spec, shop: Workshop, steps: Steps) -> bool:
     return without and keeps_function(shop.subject(world, proposed, {key: False}))
 
 
-def _keys_that_break(world: World, spec: Spec, shop: Workshop) -> list[str]:
-    """Boolean keys of biases under which compatibility mode changes the model."""
-    keys = [key for key in _keys_of_biases(world, spec) if not world.values[key]]
-    accepted = [key for key in keys if world.under({key: True}) is not None]
+def _keys_that_break(world: World, spec: Spec, *, keys: list[str], shop: Workshop) -> list[str]:
+    """Boolean keys, not set now, under which compatibility mode changes the model."""
+    unset = [key for key in keys if not world.values.get(key)]
+    accepted = [key for key in unset if world.under({key: True}) is not None]
     return [k for k in accepted if not keeps_function(shop.subject(world, spec, {k: True}))]
 
 

@@ -14,6 +14,7 @@ from adaptergen.infer.processing import processing
 from adaptergen.infer.proof import Workshop, apart, failed, keeps_function, with_changes, workshop
 from adaptergen.infer.refusals import refusals
 from adaptergen.infer.waivers import waivers
+from adaptergen.infer.world import World
 from adaptergen.project import bundled
 from adaptergen.spec.model import Spec
 from adaptergen.verify.check import ROUNDED
@@ -124,6 +125,23 @@ def test_steps_that_change_the_model_are_found(name: str, shop: Workshop) -> Non
     found = processing(world(name), unknown, shop, findings)
     assert steps_of(found) == steps_of(spec_of(name))
     assert set(findings.tree()["processing"]) == set(steps_of(found))
+
+
+def test_a_step_that_one_layout_of_a_block_does_not_allow_is_invalid_there(shop: Workshop) -> None:
+    """Attention as one piece keeps the norm, which HF's parallel layout has it share."""
+    sequential = {"new_decoder_architecture": False, "parallel_attn": False}
+    spec = spec_of("falcon")
+    rest = {"path": spec.attention.path, "window": "none", "rotary": True}
+    spec = with_changes(
+        spec,
+        attention={"kind": "opaque", "reason": "None.", **rest},
+        tiny={**spec.tiny, **sequential},
+    )
+    found = World(spec.architecture, spec.tiny)
+    steps = steps_of(processing(found, spec, shop, Findings()))
+    assert {step: validity for step, validity in steps.items() if validity != "valid"} == {
+        "fold_ln": "parallel_attn"
+    }
 
 
 @pytest.fixture
