@@ -30,16 +30,8 @@ SPECS = [*CLAIMS, *FACETS, *MLPS, *HEADS, *NAMES]
 ONLY = [case for case in (*SPECS, *BROKEN) if case.only] + EXCLUSIVE
 
 
-def _of_group(*groups: str) -> list[Check]:
-    return [check for check in ALL if check.group in groups]
-
-
-# They build dozens of models.
-SLOW = {"claims.config", "variants.flags", "variants.heads"}
-
-
-def _groups(case: Case) -> set[str]:
-    return {name.partition(".")[0] for name in case.expected}
+def _expected(case: Case) -> list[Check]:
+    return [check for check in ALL if check.name in case.expected]
 
 
 def _subject(case: Case, broken: Broken) -> Subject:
@@ -69,16 +61,12 @@ def _assert_caught(case: Case, results: Sequence[CheckResult]) -> None:
 
 @pytest.mark.parametrize("case", BROKEN, ids=lambda case: case.name)
 def test_broken_module(case: Case, broken: Broken) -> None:
-    # Variants build many models: they run where they are expected to find something.
-    groups = {"boot", "config", "forward", "hooks", "weights", *_groups(case)}
-    _assert_caught(case, run_checks(_subject(case, broken), _of_group(*groups)))
+    _assert_caught(case, run_checks(_subject(case, broken), _expected(case)))
 
 
 @pytest.mark.parametrize("case", SPECS, ids=lambda case: case.name)
 def test_broken_spec(case: Case, broken: Broken) -> None:
-    left_out = SLOW - case.expected.keys()
-    checks = [c for c in _of_group("claims", *_groups(case)) if c.name not in left_out]
-    _assert_caught(case, run_checks(_subject(case, broken), checks))
+    _assert_caught(case, run_checks(_subject(case, broken), _expected(case)))
 
 
 @pytest.mark.full
