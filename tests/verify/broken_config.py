@@ -39,7 +39,7 @@ CONFIGS = [
         "a key that configs made by hand lack",
         {"boot.defaults": "has no attribute 'parallel_attn'"},
         spec="falcon",
-        replace=(('            "parallel_attn": True,\n', ""),),
+        replace=(('        "parallel_attn": True,\n', ""),),
         only=True,
     ),
     Case(

@@ -56,7 +56,6 @@ MODULES = [
         {
             "hooks.mlp": "layer 0 mlp.gate.hook_out differs from HF by",
             "weights.mlp": "layer 0 W_gate differs from HF by",
-            "weights.compatibility": "contradicts mlp.gate",
         },
         replace=swapped('"gate_proj"', '"up_proj"'),
         layer=0,
@@ -237,9 +236,9 @@ MODULES = [
         },
         replace=(
             (
-                "return super().forward(",
+                "return super().reconstructed(",
                 "kwargs.pop('past_key_values', kwargs.pop('cache', None))\n"
-                "        return super().forward(",
+                "        return super().reconstructed(",
             ),
         ),
     ),

@@ -133,8 +133,8 @@ SETUP = [
         {"forward.logits": "the bridge's forward pass failed: ValueError: boom (line "},
         replace=(
             (
-                "return super().forward(",
-                'raise ValueError("boom")\n        return super().forward(',
+                "return super().reconstructed(",
+                'raise ValueError("boom")\n        return super().reconstructed(',
             ),
         ),
     ),
