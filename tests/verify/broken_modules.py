@@ -134,6 +134,7 @@ MODULES = [
                 "from transformer_lens.model_bridge.generalized_components import GatedMLPBridge",
             ),
         ),
+        only=True,
     ),
     Case(
         "biases refused",
