@@ -2,7 +2,7 @@
 # Edit the spec, then run `adaptergen build`.
 # adapters 98a9474f9737
 # generator a69034526a7d
-# templates bddb1052d2a5
+# templates 2b8bbb31ca66
 # body 11042d9420d5
 """Generated TransformerLens adapters, by the name of the HF class that each is for."""
 

@@ -4,7 +4,7 @@
 # spec apertus 94bbe6edc022
 # spec llama 04f3782e73b5
 # generator a69034526a7d
-# templates bddb1052d2a5
+# templates 2b8bbb31ca66
 # body 2dcaf42e6415
 """Apertus architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec aria_text c9a2f3aa442c
 # spec llama 04f3782e73b5
 # generator a69034526a7d
-# templates bddb1052d2a5
+# templates 2b8bbb31ca66
 # body bd5c93d6f011
 """AriaText architecture adapter.
 

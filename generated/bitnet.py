@@ -4,7 +4,7 @@
 # spec bitnet 0a047ad2f3b3
 # spec llama 04f3782e73b5
 # generator a69034526a7d
-# templates bddb1052d2a5
+# templates 2b8bbb31ca66
 # body bdd4a5b4fd70
 """BitNet architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec cohere 92951a7d0129
 # spec llama 04f3782e73b5
 # generator a69034526a7d
-# templates bddb1052d2a5
+# templates 2b8bbb31ca66
 # body 17c5265f8b2a
 """Cohere architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec cwm 76d598e481a1
 # spec llama 04f3782e73b5
 # generator a69034526a7d
-# templates bddb1052d2a5
+# templates 2b8bbb31ca66
 # body cd5c84568160
 """Cwm architecture adapter.
 

@@ -6,7 +6,7 @@
 # spec glm4_moe 1353bd95b681
 # spec llama 04f3782e73b5
 # generator a69034526a7d
-# templates bddb1052d2a5
+# templates 2b8bbb31ca66
 # body 61bcee7d7acf
 """DeepseekV2 architecture adapter.
 

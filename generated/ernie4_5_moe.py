@@ -5,7 +5,7 @@
 # spec ernie4_5 e2f679767681
 # spec llama 04f3782e73b5
 # generator a69034526a7d
-# templates bddb1052d2a5
+# templates 2b8bbb31ca66
 # body 6f617bb66de1
 """Ernie 4.5 MoE architecture adapter.
 

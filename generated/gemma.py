@@ -4,7 +4,7 @@
 # spec gemma 670be2fbe33c
 # spec llama 04f3782e73b5
 # generator a69034526a7d
-# templates bddb1052d2a5
+# templates 2b8bbb31ca66
 # body 39b7a287b034
 """Gemma architecture adapter.
 

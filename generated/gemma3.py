@@ -6,7 +6,7 @@
 # spec gemma 670be2fbe33c
 # spec llama 04f3782e73b5
 # generator a69034526a7d
-# templates bddb1052d2a5
+# templates 2b8bbb31ca66
 # body b4179f1e290a
 """Gemma3 architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec glm efee1772a08d
 # spec llama 04f3782e73b5
 # generator a69034526a7d
-# templates bddb1052d2a5
+# templates 2b8bbb31ca66
 # body a5b989a036ea
 """Glm architecture adapter.
 

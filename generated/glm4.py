@@ -5,7 +5,7 @@
 # spec glm efee1772a08d
 # spec llama 04f3782e73b5
 # generator a69034526a7d
-# templates bddb1052d2a5
+# templates 2b8bbb31ca66
 # body fdf2fec537b0
 """Glm4 architecture adapter.
 

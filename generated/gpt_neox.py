@@ -6,7 +6,7 @@
 # spec mistral bf4b9af3d637
 # spec llama 04f3782e73b5
 # generator a69034526a7d
-# templates bddb1052d2a5
+# templates 2b8bbb31ca66
 # body 6d236cfb404b
 """GPTNeoX architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec gpt_oss f3061b600834
 # spec llama 04f3782e73b5
 # generator a69034526a7d
-# templates bddb1052d2a5
+# templates 2b8bbb31ca66
 # body d1e15cfad6a0
 """GptOss architecture adapter.
 

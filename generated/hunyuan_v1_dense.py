@@ -4,7 +4,7 @@
 # spec hunyuan_v1_dense af52133a5f5e
 # spec llama 04f3782e73b5
 # generator a69034526a7d
-# templates bddb1052d2a5
+# templates 2b8bbb31ca66
 # body c0190facdf66
 """HunYuanDenseV1 architecture adapter.
 

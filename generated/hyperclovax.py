@@ -5,7 +5,7 @@
 # spec granite d19f9f6e1dda
 # spec llama 04f3782e73b5
 # generator a69034526a7d
-# templates bddb1052d2a5
+# templates 2b8bbb31ca66
 # body 5c260042ce04
 """HyperCLOVAX architecture adapter.
 

@@ -3,7 +3,7 @@
 # adapter LlamaArchitectureAdapter for LlamaForCausalLM
 # spec llama 04f3782e73b5
 # generator a69034526a7d
-# templates bddb1052d2a5
+# templates 2b8bbb31ca66
 # body ad98afd85172
 """Llama architecture adapter.
 

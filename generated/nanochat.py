@@ -4,7 +4,7 @@
 # spec nanochat d7e993df7bf1
 # spec llama 04f3782e73b5
 # generator a69034526a7d
-# templates bddb1052d2a5
+# templates 2b8bbb31ca66
 # body 7eba6c0dc159
 """NanoChat architecture adapter.
 

@@ -6,7 +6,7 @@
 # spec arcee 4d9662f4c1d9
 # spec llama 04f3782e73b5
 # generator a69034526a7d
-# templates bddb1052d2a5
+# templates 2b8bbb31ca66
 # body e397c38edac9
 """Nemotron architecture adapter.
 

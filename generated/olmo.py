@@ -4,7 +4,7 @@
 # spec olmo 764c3bde9360
 # spec llama 04f3782e73b5
 # generator a69034526a7d
-# templates bddb1052d2a5
+# templates 2b8bbb31ca66
 # body 7de5d87d73e8
 """Olmo architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec olmo2 41b1838a2380
 # spec llama 04f3782e73b5
 # generator a69034526a7d
-# templates bddb1052d2a5
+# templates 2b8bbb31ca66
 # body 0875bebf548e
 """Olmo2 architecture adapter.
 

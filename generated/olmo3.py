@@ -5,7 +5,7 @@
 # spec olmo2 41b1838a2380
 # spec llama 04f3782e73b5
 # generator a69034526a7d
-# templates bddb1052d2a5
+# templates 2b8bbb31ca66
 # body 0f7c1e4b9a03
 """Olmo3 architecture adapter.
 

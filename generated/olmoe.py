@@ -4,7 +4,7 @@
 # spec olmoe 3dd5582318bd
 # spec llama 04f3782e73b5
 # generator a69034526a7d
-# templates bddb1052d2a5
+# templates 2b8bbb31ca66
 # body 80381bf4f6f3
 """Olmoe architecture adapter.
 

@@ -7,7 +7,7 @@
 # spec qwen2 28bc3f4f3660
 # spec llama 04f3782e73b5
 # generator a69034526a7d
-# templates bddb1052d2a5
+# templates 2b8bbb31ca66
 # body e8cd757a7125
 """Qwen2Moe architecture adapter.
 

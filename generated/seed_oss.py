@@ -4,7 +4,7 @@
 # spec seed_oss d2c773a4fc47
 # spec llama 04f3782e73b5
 # generator a69034526a7d
-# templates bddb1052d2a5
+# templates 2b8bbb31ca66
 # body f44e49242417
 """SeedOss architecture adapter.
 

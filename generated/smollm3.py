@@ -4,7 +4,7 @@
 # spec smollm3 4c34d77272bd
 # spec llama 04f3782e73b5
 # generator a69034526a7d
-# templates bddb1052d2a5
+# templates 2b8bbb31ca66
 # body 5c8fadddfe5e
 """SmolLM3 architecture adapter.
 
