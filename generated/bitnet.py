@@ -3,8 +3,8 @@
 # adapter BitNetArchitectureAdapter for BitNetForCausalLM
 # spec bitnet 0a047ad2f3b3
 # spec llama 04f3782e73b5
-# generator a69034526a7d
-# templates 2b8bbb31ca66
+# generator 02edde5a04a3
+# templates dedcc3e636f4
 # body bdd4a5b4fd70
 """BitNet architecture adapter.
 

@@ -5,8 +5,8 @@
 # spec deepseek_v3 83a8227d6c9d
 # spec glm4_moe 1353bd95b681
 # spec llama 04f3782e73b5
-# generator a69034526a7d
-# templates 2b8bbb31ca66
+# generator 02edde5a04a3
+# templates dedcc3e636f4
 # body 61bcee7d7acf
 """DeepseekV2 architecture adapter.
 

@@ -4,8 +4,8 @@
 # spec ernie4_5_moe bc522e0f8445
 # spec ernie4_5 e2f679767681
 # spec llama 04f3782e73b5
-# generator a69034526a7d
-# templates 2b8bbb31ca66
+# generator 02edde5a04a3
+# templates dedcc3e636f4
 # body 6f617bb66de1
 """Ernie 4.5 MoE architecture adapter.
 

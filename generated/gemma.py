@@ -3,8 +3,8 @@
 # adapter GemmaArchitectureAdapter for GemmaForCausalLM
 # spec gemma 670be2fbe33c
 # spec llama 04f3782e73b5
-# generator a69034526a7d
-# templates 2b8bbb31ca66
+# generator 02edde5a04a3
+# templates dedcc3e636f4
 # body 39b7a287b034
 """Gemma architecture adapter.
 

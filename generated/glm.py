@@ -3,8 +3,8 @@
 # adapter GlmArchitectureAdapter for GlmForCausalLM
 # spec glm efee1772a08d
 # spec llama 04f3782e73b5
-# generator a69034526a7d
-# templates 2b8bbb31ca66
+# generator 02edde5a04a3
+# templates dedcc3e636f4
 # body a5b989a036ea
 """Glm architecture adapter.
 

@@ -6,8 +6,8 @@
 # spec starcoder2 4c001e4e5c27
 # spec mistral bf4b9af3d637
 # spec llama 04f3782e73b5
-# generator a69034526a7d
-# templates 2b8bbb31ca66
+# generator 02edde5a04a3
+# templates dedcc3e636f4
 # body 888d0b03c1cd
 """GPT-J architecture adapter.
 

@@ -4,8 +4,8 @@
 # spec granite_swa 802ac2e4fba1
 # spec granite d19f9f6e1dda
 # spec llama 04f3782e73b5
-# generator a69034526a7d
-# templates 2b8bbb31ca66
+# generator 02edde5a04a3
+# templates dedcc3e636f4
 # body 47b74e117ea8
 """GraniteSWA architecture adapter.
 

@@ -5,8 +5,8 @@
 # spec granitemoe cdca62de4e3c
 # spec granite d19f9f6e1dda
 # spec llama 04f3782e73b5
-# generator a69034526a7d
-# templates 2b8bbb31ca66
+# generator 02edde5a04a3
+# templates dedcc3e636f4
 # body 7c4b81bf49ff
 """GraniteMoeShared architecture adapter.
 

@@ -4,8 +4,8 @@
 # spec mixtral a8507e3348e3
 # spec mistral bf4b9af3d637
 # spec llama 04f3782e73b5
-# generator a69034526a7d
-# templates 2b8bbb31ca66
+# generator 02edde5a04a3
+# templates dedcc3e636f4
 # body 4082df13774e
 """Mixtral architecture adapter.
 

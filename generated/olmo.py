@@ -3,8 +3,8 @@
 # adapter OlmoArchitectureAdapter for OlmoForCausalLM
 # spec olmo 764c3bde9360
 # spec llama 04f3782e73b5
-# generator a69034526a7d
-# templates 2b8bbb31ca66
+# generator 02edde5a04a3
+# templates dedcc3e636f4
 # body 7de5d87d73e8
 """Olmo architecture adapter.
 

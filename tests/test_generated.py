@@ -56,6 +56,17 @@ def test_a_switch_that_is_neither_on_nor_off_is_asked_for(key: str) -> None:
             build_bridge_from_module(model, "FalconForCausalLM", hf_config=model.config)
 
 
+def test_weights_are_mapped_by_what_tls_config_learns_of_hfs(bridge: TransformerBridge) -> None:
+    """TL takes over the keys that it knows; a model's code may have any name for its heads."""
+    adapter = type(bridge.adapter)(copy.deepcopy(bridge.cfg))
+    adapter.learn({"n_key_value_heads": 1})
+    conversion: Any = adapter.weight_processing_conversions["blocks.{i}.attn.k.weight"]
+    assert conversion.tensor_conversion.axes_lengths == {"n": 1}
+    made = adapter.component_mapping
+    adapter.learn({"n_key_value_heads": 1})
+    assert adapter.component_mapping is made
+
+
 @pytest.mark.parametrize(
     "register",
     ["forward_hook", "forward_pre_hook", "full_backward_hook", "full_backward_pre_hook"],

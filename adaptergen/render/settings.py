@@ -36,6 +36,7 @@ def settings(spec: Spec) -> dict[str, Any]:
         "flags": flags,
         "recent_flags": [flag for flag in _RECENT_FLAGS if flag in flags],
         "copied_settings": _copied_settings(spec),
+        "learned_settings": _learned_settings(spec),
         "invalid_steps": _invalid_steps(spec),
         "conditional_steps": _conditional_steps(spec),
     }
@@ -45,6 +46,21 @@ def settings(spec: Spec) -> dict[str, Any]:
 _COUNTS_OF_EXPERTS = ("num_experts", "num_local_experts")
 # Likewise, as the number that keeps a norm finite.
 _NAMES_OF_EPS = ("rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_eps")
+
+
+# Likewise, as the number of key and value heads, and as the size of heads.
+_COUNTS_OF_HEADS = ("num_key_value_heads", "num_kv_heads", "n_kv_heads")
+_SIZES_OF_HEADS = ("head_dim",)
+
+
+def _learned_settings(spec: Spec) -> dict[str, str]:
+    """Those by which the adapter maps weights, and which it has to know before it does."""
+    heads = getattr(spec.attention, "heads", None)
+    if heads is None:
+        return {}
+    counted = {"n_key_value_heads": heads.key_value, "d_head": heads.head_dim}
+    known = (None, *_COUNTS_OF_HEADS, *_SIZES_OF_HEADS)
+    return {field: key for field, key in counted.items() if key not in known}
 
 
 def _copied_settings(spec: Spec) -> dict[str, str]:

@@ -42,6 +42,7 @@ def test_the_rest_of_such_attention_is_found_all_the_same() -> None:
         "attention.projections.qkv": "pack",
         "attention.projections.layout": "grouped",
         "attention.heads.query": "n_heads",
+        "attention.heads.key_value": "kv_groups",
         "mlp.in": "0",
         "mlp.out": "2",
     }

@@ -17,6 +17,7 @@ class OutsideConfig(PretrainedConfig):
         d_model: int = 768,
         n_layers: int = 8,
         n_heads: int = 12,
+        kv_groups: int | None = None,
         d_ff: int = 3072,
         norm_eps: float = 1e-5,
         rope_base: float = 10000.0,
@@ -27,6 +28,7 @@ class OutsideConfig(PretrainedConfig):
         self.d_model = d_model
         self.n_layers = n_layers
         self.n_heads = n_heads
+        self.kv_groups = kv_groups
         self.d_ff = d_ff
         self.norm_eps = norm_eps
         self.rope_base = rope_base

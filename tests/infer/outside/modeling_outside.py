@@ -35,8 +35,10 @@ class Attention(nn.Module):
     def __init__(self, config: OutsideConfig, number: int) -> None:
         super().__init__()
         self.number, self.heads = number, config.n_heads
+        self.groups = config.kv_groups or config.n_heads
         self.size = config.d_model // config.n_heads
-        self.pack = nn.Linear(config.d_model, 3 * config.d_model, bias=False)
+        width = (self.heads + 2 * self.groups) * self.size
+        self.pack = nn.Linear(config.d_model, width, bias=False)
         self.out = nn.Linear(config.d_model, config.d_model, bias=False)
         self.table = Table(self.size, config.rope_base)
 
@@ -44,13 +46,17 @@ class Attention(nn.Module):
         self, x: Tensor, keep: Tensor | None, positions: Tensor, store: Cache | None
     ) -> tuple[Tensor, Tensor]:
         batch, length, _ = x.shape
-        packed = self.pack(x).view(batch, length, self.heads, 3 * self.size).transpose(1, 2)
-        q, k, v = packed.chunk(3, dim=-1)
+        shares = self.heads // self.groups
+        packed = self.pack(x).view(batch, length, self.groups, shares + 2, self.size)
+        q, k, v = (t.transpose(1, 2) for t in packed.split((shares, 1, 1), dim=3))
+        q = q.transpose(2, 3).flatten(1, 2)
+        k, v = k.squeeze(3), v.squeeze(3)
         past = 0 if store is None else store.get_seq_length(self.number)
         cos, sin = (t[positions].unsqueeze(1) for t in self.table(x, past + length))
         q, k = turned(q, cos, sin), turned(k, cos, sin)
         if store is not None:
             k, v = store.update(k, v, self.number)
+        k, v = (t.repeat_interleave(shares, dim=1) for t in (k, v))
         scores = q @ k.transpose(-1, -2) / self.size**0.5
         hidden = torch.ones(length, past + length, dtype=torch.bool).triu(past + 1)
         if keep is not None:
