@@ -3,8 +3,8 @@
 # adapter ApertusArchitectureAdapter for ApertusForCausalLM
 # spec apertus 94bbe6edc022
 # spec llama 04f3782e73b5
-# generator 02edde5a04a3
-# templates dedcc3e636f4
+# generator 055f8fad6f7e
+# templates 5f5379e4ada0
 # body 2dcaf42e6415
 """Apertus architecture adapter.
 

@@ -5,8 +5,8 @@
 # spec deepseek_v3 83a8227d6c9d
 # spec glm4_moe 1353bd95b681
 # spec llama 04f3782e73b5
-# generator 02edde5a04a3
-# templates dedcc3e636f4
+# generator 055f8fad6f7e
+# templates 5f5379e4ada0
 # body 61bcee7d7acf
 """DeepseekV2 architecture adapter.
 

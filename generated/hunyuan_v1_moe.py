@@ -4,8 +4,8 @@
 # spec hunyuan_v1_moe f7de41d669f0
 # spec hunyuan_v1_dense af52133a5f5e
 # spec llama 04f3782e73b5
-# generator 02edde5a04a3
-# templates dedcc3e636f4
+# generator 055f8fad6f7e
+# templates 5f5379e4ada0
 # body 43d723f9012f
 """HunYuanMoEV1 architecture adapter.
 

@@ -2,8 +2,8 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter LlamaArchitectureAdapter for LlamaForCausalLM
 # spec llama 04f3782e73b5
-# generator 02edde5a04a3
-# templates dedcc3e636f4
+# generator 055f8fad6f7e
+# templates 5f5379e4ada0
 # body ad98afd85172
 """Llama architecture adapter.
 

@@ -4,8 +4,8 @@
 # spec ministral3 b32ff03d1d5f
 # spec mistral bf4b9af3d637
 # spec llama 04f3782e73b5
-# generator 02edde5a04a3
-# templates dedcc3e636f4
+# generator 055f8fad6f7e
+# templates 5f5379e4ada0
 # body f6ef258aa05f
 """Ministral3 architecture adapter.
 

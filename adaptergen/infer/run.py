@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from adaptergen.infer.candidates import fitted
 from adaptergen.infer.concessions import NOTHING, Concessions, blamed, blaming
 from adaptergen.infer.defaults import defaults
-from adaptergen.infer.direction import direction
 from adaptergen.infer.finding import Findings
 from adaptergen.infer.limits import limits, rounding
 from adaptergen.infer.observe import draft, observe
@@ -141,7 +141,7 @@ def _attempt(
     except UnexplainedError as error:
         findings.unexplained.append(str(error))
         return Inference(world.architecture, None, findings, (), conceded, error.part)
-    spec = direction(world, spec, shop, findings)
+    spec = fitted(world, spec, shop, findings)
     if apart(shop.subject(world, spec)) > ROUNDED:
         # Of an adapter that is wrong as it is, the cheap checks say enough.
         results = run_checks(shop.subject(world, spec), _CHEAP.of(ALL))

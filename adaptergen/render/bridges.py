@@ -79,7 +79,8 @@ def _has_own_attention_bridge(attention: Attention) -> bool:
         return False
     rope = attention.rope
     own = (rope.backward, rope.per_pair, rope.module, attention.norm_before_o, attention.returned)
-    return not rope.layers.every_layer or any(own) or bool(_own_window(attention))
+    inside = (_own_window(attention), attention.named)
+    return not rope.layers.every_layer or any(own) or any(inside)
 
 
 def _own_window(attention: Attention) -> str:

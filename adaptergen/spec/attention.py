@@ -9,7 +9,7 @@ from adaptergen.spec.facet import Facet
 from adaptergen.spec.projections import FusedProjections, Heads, SeparateProjections
 from adaptergen.spec.qk_norm import NoQKNorm, QKNorm
 from adaptergen.spec.rope import Rope
-from adaptergen.spec.values import ConfigKey, Decided, PartName, Path, Prose
+from adaptergen.spec.values import Attribute, ConfigKey, Decided, PartName, Path, Prose
 from adaptergen.spec.window import Window
 
 # What HF's attention can return in a place: its output, its pattern, the cache that it was given,
@@ -54,6 +54,16 @@ class ReimplementedAttention(Facet):
     norm_before_o: PartName | None = Field(
         default=None, description="Norm of what the heads return, before the output projection."
     )
+    scale: Attribute | None = Field(
+        default=None,
+        description="Attribute of HF's attention that scores are multiplied by, where it is not"
+        " called `scaling`. Without either, they are divided by the square root of d_head.",
+    )
+    softcap: Attribute | None = Field(
+        default=None,
+        description="Attribute of HF's attention that scores are capped by, where it is not called"
+        " `attn_logit_softcapping`.",
+    )
     returns: Literal["output"] | list[Returned] = Field(
         default=_USUAL_RETURNS,
         description="What HF's attention returns, place by place; the word alone for an output that"
@@ -83,6 +93,12 @@ class ReimplementedAttention(Facet):
         return self.returns if isinstance(self.returns, str) else tuple(self.returns)
 
     @property
+    def named(self) -> tuple[tuple[str, str], ...]:
+        """Names under which TL asks for numbers of HF's attention, each with HF's own."""
+        own = {"scaling": self.scale, "attn_logit_softcapping": self.softcap}
+        return tuple((name, value) for name, value in own.items() if value is not None)
+
+    @property
     def flags(self) -> dict[str, bool]:
         """Flags of TL's config that say how attention computes."""
         after = self.qk_norm.norms is not None and self.qk_norm.norms.after_rope
@@ -103,6 +119,8 @@ class ReimplementedAttention(Facet):
         gate = f"Gate: the sigmoid of `{self.gate}` multiplies what the heads return."
         norm = f"Norm: `{self.norm_before_o}` norms what the heads return."
         mask = "Mask: made in attention, from which tokens are real."
+        scale = f"Scores are multiplied by `{self.scale}` of HF's attention."
+        cap = f"Scores are capped by `{self.softcap}` of HF's attention."
         return [
             *self.projections.facts,
             self.heads.fact,
@@ -112,6 +130,8 @@ class ReimplementedAttention(Facet):
             *([gate] if self.gate else []),
             *([norm] if self.norm_before_o else []),
             *([mask] if self.own_mask else []),
+            *([scale] if self.scale else []),
+            *([cap] if self.softcap else []),
         ]
 
 

@@ -107,6 +107,8 @@ class Variant:
     head: str = "plain"
     rotary_in: str = "model"
     mask_in: str = "model"
+    scale_name: str = "scaling"
+    cap_name: str = "attn_logit_softcapping"
 
 
 # A value that is listed several times is drawn that often.
@@ -247,6 +249,8 @@ LOOSE: dict[str, tuple[Any, ...]] = {
     "head": ("plain", "wrapper"),
     "rotary_in": ("model", "attention", "attention"),
     "mask_in": ("model", "attention"),
+    "scale_name": ("scaling", "scale", "softmax_factor"),
+    "cap_name": ("attn_logit_softcapping", "cap", "score_limit"),
 }  # fmt: skip
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from adaptergen.infer import waivers as waiving
-from adaptergen.infer.direction import direction
 from adaptergen.infer.finding import Findings
 from adaptergen.infer.limits import limits, rounding
 from adaptergen.infer.processing import processing
@@ -22,7 +21,7 @@ from adaptergen.verify.checks.forward import logits
 from adaptergen.verify.record import CheckResult, Problem, Status
 from adaptergen.verify.running import run_checks
 from tests.conftest import rarely
-from tests.infer.worlds import spec_of, world
+from tests.infer.worlds import changed, spec_of, world
 
 pytestmark = pytest.mark.usefixtures("exact")
 
@@ -31,17 +30,6 @@ pytestmark = pytest.mark.usefixtures("exact")
 def shop() -> Iterator[Workshop]:
     with workshop([bundled("templates")]) as found:
         yield found
-
-
-def changed(name: str, path: str, value: Any) -> Spec:
-    """A bundled spec with another value at a dotted path."""
-    tree = spec_of(name).model_dump(by_alias=True)
-    *above, last = path.split(".")
-    inner = tree
-    for key in above:
-        inner = inner[key]
-    inner[last] = value
-    return Spec.model_validate(tree)
 
 
 def test_right_adapter_gives_hfs_logits(shop: Workshop) -> None:
@@ -75,27 +63,6 @@ def test_modules_are_gone_with_the_workshop() -> None:
         path = Path(found.subject(world("llama"), spec_of("llama")).module_path)
         assert path.exists()
     assert not path.exists()
-
-
-def test_turning_backward_is_found(shop: Workshop) -> None:
-    findings = Findings()
-    forward = changed("nanochat", "attention.rope.backward", False)
-    assert direction(world("nanochat"), forward, shop, findings) == spec_of("nanochat")
-    assert findings.tree() == {"attention": {"rope": {"backward": True}}}
-    assert "the other way round HF's output is" in findings.evidence()["attention.rope.backward"]
-
-
-def test_what_turns_forward_is_left_alone(shop: Workshop) -> None:
-    findings = Findings()
-    assert direction(world("llama"), spec_of("llama"), shop, findings) == spec_of("llama")
-    assert findings.tree() == {}
-
-
-def test_what_is_wrong_both_ways_is_left_alone(shop: Workshop) -> None:
-    findings = Findings()
-    wrong = changed("llama", "attention.rope.pairing", "adjacent")
-    assert direction(world("llama"), wrong, shop, findings) == wrong
-    assert findings.tree() == {}
 
 
 CHANGED_BY_STEPS = ("gpt_oss", "llama", "afmoe", "bitnet", "granitemoeshared", "phi", "minimax_m2")

@@ -68,6 +68,8 @@ def _attention(v: Variant, own: dict[str, str]) -> dict[str, Any]:
         "norm_before_o": v.norm_before_o or None,
         "returns": _returns(v),
         "own_mask": v.mask_in == "attention",
+        "scale": v.scale_name if v.scale_key and v.scale_name != "scaling" else None,
+        "softcap": _cap_name(v),
         # The class does not say that it supports torch's SDPA.
         "fused": "never" if not v.sinks else None,
     }
@@ -82,6 +84,11 @@ def _attention(v: Variant, own: dict[str, str]) -> dict[str, Any]:
         "window": _window(v, own),
         **{key: value for key, value in optional.items() if value},
     }
+
+
+def _cap_name(v: Variant) -> str | None:
+    usual = v.cap_name == "attn_logit_softcapping"
+    return None if usual or not v.softcap_key else v.cap_name
 
 
 def _returns(v: Variant) -> Any:

@@ -59,7 +59,8 @@ _SOFTMAXES = {
 
 
 def _own_attributes(v: Variant, text: str) -> str:
-    for usual, own in _ATTRIBUTES.items() if v.style != "interface" else ():
+    named = {**_ATTRIBUTES, "scaling": v.scale_name, "attn_logit_softcapping": v.cap_name}
+    for usual, own in named.items() if v.style != "interface" else ():
         text = re.sub(rf"\bself\.{usual}\b", f"self.{own}", text)
     return text
 

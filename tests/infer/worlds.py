@@ -46,6 +46,17 @@ def spec_of(name: str) -> Spec:
     return load(name).spec
 
 
+def changed(name: str, path: str, value: Any) -> Spec:
+    """A bundled spec with another value at a dotted path."""
+    tree = spec_of(name).model_dump(by_alias=True)
+    *above, last = path.split(".")
+    inner = tree
+    for key in above:
+        inner = inner[key]
+    inner[last] = value
+    return Spec.model_validate(tree)
+
+
 @cache
 def parts(name: str) -> Anatomy:
     return anatomy(world(name))

@@ -131,6 +131,20 @@ def test_who_makes_the_mask_is_claimed(inside: str, complaint: str, tmp_path: Pa
     assert found.claim == "attention.own_mask"
 
 
+def test_attention_may_have_its_own_names_for_numbers(tmp_path: Path) -> None:
+    keys = {"scale_key": "softmax_scale", "softcap_key": "attention_cap"}
+    names = {"scale_name": "scale", "cap_name": "score_limit"}
+    checks = {"claims.named", "forward.logits", "hooks.pattern"}
+    assert passing(tmp_path, checks, **OWN, **keys, **names) == checks
+
+
+@pytest.mark.parametrize("key", ["scale", "softcap"])
+def test_names_of_numbers_must_be_there(key: str, tmp_path: Path) -> None:
+    (found,) = results(tmp_path, {"claims.named"}, OWN, {key: "nosuch"}).values()
+    assert "HF's attention has no attribute 'nosuch'" in found.message
+    assert found.claim == f"attention.{key}"
+
+
 def test_a_sink_is_no_key_of_a_pattern_that_nobody_returns(tmp_path: Path) -> None:
     checks = {"hooks.pattern", "hooks.inventory"}
     assert passing(tmp_path, checks, **OWN, sinks=True, returns=("output",)) == checks

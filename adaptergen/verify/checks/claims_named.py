@@ -20,7 +20,7 @@ _NEAREST = 3
 _ELSEWHERE = ("verification.",)
 
 
-@check("claims.named", "HF has every config key, module and parameter that the spec names.")
+@check("claims.named", "HF has each config key, module, parameter and attribute that claims name.")
 def named(subject: Subject) -> Iterator[Evidence]:
     """Parts may be missing in the tiny model if a key that a claim names brings them about.
 
@@ -29,6 +29,16 @@ def named(subject: Subject) -> Iterator[Evidence]:
     found = [leaf for leaf in leaves(subject.declared) if not leaf.claim.startswith(_ELSEWHERE)]
     yield from _parts(subject, [leaf for leaf in found if leaf.denotes is Denotes.PART])
     yield from _keys(subject.hf, [leaf for leaf in found if leaf.denotes is Denotes.KEY])
+    yield from _attributes(subject, [leaf for leaf in found if leaf.denotes is Denotes.ATTRIBUTE])
+
+
+def _attributes(subject: Subject, found: list[Leaf]) -> Iterator[Fact]:
+    """Attributes are of HF's attention."""
+    modules = [subject.hf.module(path) for _, path in subject.below(subject.spec.attention.path)]
+    for leaf in found:
+        there = any(hasattr(module, leaf.value) for module in modules)
+        text = f"HF's attention has no attribute '{leaf.value}'"
+        yield Fact(there, text, claim=leaf.claim)
 
 
 def _keys(hf: HfModel, found: list[Leaf]) -> Iterator[Fact]:

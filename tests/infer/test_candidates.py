@@ -1,0 +1,64 @@
+"""Of candidates that no probe tells apart, the one is taken that gives HF's output."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from adaptergen.infer.candidates import fitted
+from adaptergen.infer.finding import Findings
+from adaptergen.infer.proof import Workshop, with_changes, workshop
+from adaptergen.infer.world import World
+from adaptergen.project import bundled
+from adaptergen.spec.model import Spec
+from adaptergen.verify.code import load_code
+from tests.infer.variants import draw, truth, write
+from tests.infer.worlds import changed, spec_of, world
+
+pytestmark = pytest.mark.usefixtures("exact")
+
+
+@pytest.fixture
+def shop() -> Iterator[Workshop]:
+    with workshop([bundled("templates")]) as found:
+        yield found
+
+
+def test_turning_backward_is_found(shop: Workshop) -> None:
+    findings = Findings()
+    forward = changed("nanochat", "attention.rope.backward", False)
+    assert fitted(world("nanochat"), forward, shop, findings) == spec_of("nanochat")
+    assert findings.tree() == {"attention": {"rope": {"backward": True}}}
+    assert "otherwise HF's output is" in findings.evidence()["attention.rope.backward"]
+
+
+def test_what_turns_forward_is_left_alone(shop: Workshop) -> None:
+    findings = Findings()
+    assert fitted(world("llama"), spec_of("llama"), shop, findings) == spec_of("llama")
+    assert findings.tree() == {}
+
+
+def test_what_is_wrong_both_ways_is_left_alone(shop: Workshop) -> None:
+    findings = Findings()
+    wrong = changed("llama", "attention.rope.pairing", "adjacent")
+    assert fitted(world("llama"), wrong, shop, findings) == wrong
+    assert findings.tree() == {}
+
+
+def test_numbers_of_attention_are_found_under_any_name(shop: Workshop, tmp_path: Path) -> None:
+    """Both numbers of an attention that turns backward besides."""
+    numbers = {"scale_key": "softmax_scale", "softcap_key": "attention_cap", "backward": True}
+    names = {"scale_name": "scale", "cap_name": "score_limit", "softmax": "method"}
+    variant = replace(draw(31, "loose"), nope="all", **numbers, **names)
+    write(variant, tmp_path)
+    load_code(str(tmp_path))
+    spec = Spec.model_validate(truth(variant))
+    usual = spec.model_dump(by_alias=True)["attention"]
+    usual = {**usual, "scale": None, "softcap": None, "rope": {**usual["rope"], "backward": False}}
+    findings = Findings()
+    found = World(spec.architecture, spec.tiny)
+    assert fitted(found, with_changes(spec, attention=usual), shop, findings) == spec
+    assert set(findings.evidence()) == {
+        "attention.scale", "attention.softcap", "attention.rope.backward"
+    }  # fmt: skip
