@@ -34,14 +34,32 @@ def mlp(world: World, parts: Anatomy) -> Facet:
         if dense:
             facet["dense"] = _with_bias(world, paths, dense[0], parts.mlp, routed)
     else:
+        _same_in_all(world, paths)
         found = projected(world, paths[0])
         facet = {"kind": found["kind"], "path": parts.mlp, **found}
         facet["bias"] = biases(world, paths[0], found)
-        if facet["kind"] == "plain":
-            facet |= _plain(world, parts, paths[0], found)
+        facet |= _width(world, paths[0], found)
+        if facet["kind"] == "plain" and overwritten(world.hf, world.layers[0], paths[0]):
+            facet["overwritten"] = True
     opaque = sorted(_opaque(world, paths, facet))
     facet |= {"opaque": opaque} if opaque else {}
     return {**facet, "act": activation(world, paths[0])}
+
+
+def _same_in_all(world: World, paths: list[str]) -> None:
+    """Make sure that the MLPs of all layers have the same parameters.
+
+    Raises:
+        UnexplainedError: if one has others.
+    """
+    first, *others = paths
+    names = [name for name, _ in world.hf.module(first).named_parameters()]
+    for path in others:
+        found = [name for name, _ in world.hf.module(path).named_parameters()]
+        if found != names:
+            odd = next(name for name in (*found, *names) if (name in found) != (name in names))
+            holder, lacking = (path, first) if odd in found else (first, path)
+            raise UnexplainedError(f"the MLP {holder} has {odd}, which {lacking} lacks")
 
 
 def has_experts(world: World, path: str) -> bool:
@@ -100,16 +118,11 @@ def _with_bias(
     return {**{role: found[role] for role in ("gate", "in", "out")}, "bias": values.pop()}
 
 
-def _plain(world: World, parts: Anatomy, path: str, found: Mapping[str, Any]) -> Facet:
-    facet: Facet = {}
-    layer = world.layers[0]
-    if overwritten(world.hf, layer, path):
-        facet["overwritten"] = True
+def _width(world: World, path: str, found: Mapping[str, Any]) -> Facet:
+    """The config key of the number of hidden neurons, where TL does not know it."""
     width = int(world.hf.call(f"{path}.{found['out']}").input.shape[-1])
     keys = [key for key, value in world.values.items() if value == width]
-    if known_to_tl(world).d_mlp != width and keys:
-        facet["width"] = keys[0]
-    return facet
+    return {"width": keys[0]} if known_to_tl(world).d_mlp != width and keys else {}
 
 
 def known_to_tl(world: World) -> Any:

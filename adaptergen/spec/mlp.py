@@ -14,6 +14,10 @@ _OPAQUE: Any = Field(
     default=[],
     description="Modules and parameters that HF computes with besides, which no hook shows.",
 )
+_WIDTH = Field(
+    default=None,
+    description="HF config key of the number of hidden neurons, where TL does not know it.",
+)
 _OUT = Field(description="Projection back to the residual stream.")
 _BIAS = Field(description="Which projections have a bias.")
 
@@ -43,6 +47,7 @@ class GatedMlp(_ProjectedMlp):
     out: Path = _OUT
     bias: GatedMlpBias = _BIAS
     act: ConfigKey | None = _ACT
+    width: ConfigKey | None = _WIDTH
     norm_before_out: PartName | None = Field(
         default=None, description="Norm of the gated activations, before the output projection."
     )
@@ -70,10 +75,7 @@ class PlainMlp(_ProjectedMlp):
     out: Path = _OUT
     bias: PlainMlpBias = _BIAS
     act: ConfigKey | None = _ACT
-    width: ConfigKey | None = Field(
-        default=None,
-        description="HF config key of the number of hidden neurons, where TL does not know it.",
-    )
+    width: ConfigKey | None = _WIDTH
     overwritten: bool = Field(
         default=False,
         description="Whether HF's block changes the MLP's output in place, which hooks would see.",
@@ -102,6 +104,7 @@ class FusedGatedMlp(_ProjectedMlp):
     out: Path = _OUT
     bias: FusedMlpBias = _BIAS
     act: ConfigKey | None = _ACT
+    width: ConfigKey | None = _WIDTH
     opaque: list[Path] = _OPAQUE
 
     @property

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from adaptergen.infer.anatomy import anatomy
-from adaptergen.infer.mlp import activation, mlp
+from adaptergen.infer.mlp import activation, known_to_tl, mlp
 from adaptergen.infer.world import World
-from tests.infer.worlds import Change, added, odd, parts, refusal, unlike, world
+from tests.infer.worlds import Change, added, first_only, odd, parts, refusal, unlike, world
 
 pytestmark = pytest.mark.usefixtures("exact")
 
@@ -17,6 +17,28 @@ pytestmark = pytest.mark.usefixtures("exact")
 @pytest.mark.parametrize("name", ["llama", "bitnet", "phi", "falcon", "phi3", "gemma2"])
 def test_mlp_is_that_of_the_spec(name: str) -> None:
     assert unlike(name, mlp=mlp(world(name), parts(name))) == {}
+
+
+@pytest.mark.parametrize("name", ["llama", "phi3", "falcon"])
+def test_number_of_hidden_neurons_is_named_where_tl_does_not_know_it(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, at = world(name), parts(name)
+    known = known_to_tl(found)
+    known.d_mlp = None
+    monkeypatch.setattr("adaptergen.infer.mlp.known_to_tl", lambda _: known)
+    key = "ffn_hidden_size" if name == "falcon" else "intermediate_size"
+    assert mlp(found, at)["width"] == key
+
+
+def other_in_first(block: Any) -> None:
+    block.mlp = Mixing()
+
+
+def test_layers_with_different_mlps_are_told_apart() -> None:
+    found = odd(first_only(other_in_first))
+    said = "the MLP model.layers.1.mlp has gate_proj.weight, which model.layers.0.mlp lacks"
+    assert refusal(lambda: look(found)) == said
 
 
 def look(found: World) -> Any:
