@@ -15,17 +15,14 @@ NARROW = {"sliding_window": 1}
 
 
 def test_a_right_adapter_passes() -> None:
-    # These build many models, and do not look at the window.
-    select = Selection(skip=("claims.config", "variants"))
+    # These build many models or compile, and do not look at the window.
+    select = Selection(skip=("claims.config", "variants", "precision", "use"))
     record = verify(load("mistral"), module_of("mistral"), NARROW, select=select)
     assert record.failures == []
     skipped = {r.check: r.message for r in record.results if r.status is Status.SKIPPED}
-    assert skipped.pop("gradient.rounding") == "the spec does not say so"
-    assert skipped.pop("boot.refused") == "the spec says that it takes all"
-    assert skipped.pop("claims.latents") == "attention goes through no latents"
-    assert skipped.pop("fused.mask") == "every layer has a window"
-    assert set(skipped) == {"cache.prefill", "cache.padding", "checkpoint.generate"}
-    assert all(message.startswith("HF itself ") for message in skipped.values())
+    assert skipped["fused.mask"] == "every layer has a window"
+    refused = {check for check, message in skipped.items() if message.startswith("HF itself ")}
+    assert refused == {"cache.prefill", "cache.padding", "checkpoint.generate"}
     assert [layer.rotates_found for layer in record.layers] == [True] * 4
     assert [layer.window_found for layer in record.layers] == [1] * 4
 
