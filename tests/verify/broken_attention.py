@@ -12,6 +12,13 @@ def qk_norm(word: str, q: str = "q_norm", k: str = "k_norm", **others: Any) -> d
 
 ATTENTION = [
     Case(
+        "a pattern that more than one softmax makes, in HF's own attention",
+        {"claims.softmax": "the pattern of HF's attention is what one softmax returns"},
+        spec="gptj",
+        change={"attention.softmax": False},
+        only=True,
+    ),
+    Case(
         "latents taken for each other",
         {
             "claims.latents": "q_b_proj does not read what model.layers.0.self_attn.kv_a_layernorm",

@@ -31,6 +31,8 @@ from tests.verify.facets import REPRESENTATIVE
 EXACT = {
     "boot.refused": "the spec says that it takes all",
     "claims.latents": "attention goes through no latents",
+    "claims.refused": "the spec says that it takes all",
+    "claims.softmax": "attention is not HF's own between its projections",
     "gradient.rounding": "the spec does not say so",
 }
 # Variants are no part of a quick battery.
@@ -79,7 +81,9 @@ def _reasons(spec: Spec) -> Iterator[str]:
         yield "TL, or HF by its own implementation, always computes attention"
     elif not isinstance(spec.attention.window, NoWindow):
         yield "every layer has a window"
-    if isinstance(spec.attention, DelegatedAttention):
+    if not isinstance(spec.attention, DelegatedAttention):
+        yield EXACT["claims.softmax"]
+    else:
         yield "attention is HF's own"
         yield "no layer of HF rotates with this config"
     if not isinstance(spec.attention, ReimplementedAttention):
