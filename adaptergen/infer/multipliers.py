@@ -8,6 +8,7 @@ import torch
 from adaptergen.infer.anatomy import Anatomy
 from adaptergen.infer.block import flow
 from adaptergen.infer.factor import CLOSE, factor
+from adaptergen.infer.mlp import known_to_tl
 from adaptergen.infer.world import UnexplainedError, World
 
 # What is left after undoing a tanh in float64.
@@ -39,6 +40,10 @@ def multipliers(world: World, parts: Anatomy, scale: float) -> dict[str, Any]:
     logits = _logits(world, parts)
     if logits is not None and abs(logits - 1.0) > CLOSE:
         facet["logits"] = _logits_facet(world, parts, logits)
+    capped = _capped(world, parts)
+    # TL has 0 or less for no cap.
+    if capped is not None and known_to_tl(world).output_logits_soft_cap <= 0:
+        facet["soft_cap"] = capped[0]
     return facet
 
 
@@ -51,19 +56,23 @@ def _embedding(world: World, parts: Anatomy) -> float | None:
 
 def _logits(world: World, parts: Anatomy) -> float | None:
     """What the unembedding's output is multiplied by, before a soft cap where there is one."""
+    capped = _capped(world, parts)
+    if capped is not None:
+        return capped[1]
+    return factor(world.hf.seen.logits, world.hf.call(parts.unembed).value)
+
+
+def _capped(world: World, parts: Anatomy) -> tuple[str, float] | None:
+    """The config key of a soft cap of the logits, and what the unembedding is multiplied by."""
     logits, given = world.hf.seen.logits, world.hf.call(parts.unembed).value
-    found = factor(logits, given)
-    for cap in _caps(world) if found is None else ():
-        if logits.abs().max() < cap:
+    if factor(logits, given) is not None:
+        return None
+    for key, cap in world.values.items():
+        if isinstance(cap, float) and cap > 1.0 and logits.abs().max() < cap:
             found = factor(cap * torch.atanh(logits / cap), given, close=_INVERTED)
             if found is not None:
-                return found
-    return found
-
-
-def _caps(world: World) -> list[float]:
-    """Values of config keys that could be a soft cap."""
-    return [v for v in world.values.values() if isinstance(v, float) and v > 1.0]
+                return key, found
+    return None
 
 
 def _logits_facet(world: World, parts: Anatomy, found: float) -> dict[str, str]:

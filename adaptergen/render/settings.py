@@ -73,7 +73,11 @@ def _copied_settings(spec: Spec) -> dict[str, str]:
     # Attention that makes its own mask is asked for its window.
     own_mask = getattr(spec.attention, "own_mask", False)
     window = getattr(spec.attention.window, "config", None) if own_mask else None
-    known = {"d_head": size, "d_mlp": width, "eps": eps, "window_size": window}
+    cap = spec.multipliers.soft_cap
+    known = {
+        "d_head": size, "d_mlp": width, "eps": eps, "window_size": window,
+        "output_logits_soft_cap": cap,
+    }  # fmt: skip
     return copied | {field: key for field, key in known.items() if key is not None}
 
 

@@ -57,7 +57,7 @@ Logits: TypeAlias = Annotated[
 
 
 class Multipliers(Facet):
-    """Config keys of constants; those of soft caps and of attention TL reads itself."""
+    """Config keys of constants; those of attention TL reads itself."""
 
     embedding: ConfigKey | None = Field(
         default=None, description="Config key by which the embedding's output is multiplied."
@@ -68,6 +68,10 @@ class Multipliers(Facet):
         " multiplied.",
     )
     logits: Logits = Field(default=UnscaledLogits(), description="What happens to the logits.")
+    soft_cap: ConfigKey | None = Field(
+        default=None,
+        description="Config key of the soft cap of the logits, where TL does not know it.",
+    )
 
     @property
     def keys(self) -> dict[str, str]:
@@ -84,6 +88,7 @@ class Multipliers(Facet):
             self.residual: "what attention and MLP add to the residual stream is multiplied by"
             f" `config.{self.residual}`",
             self.logits.fact: self.logits.fact,
+            self.soft_cap: f"logits are capped softly by `config.{self.soft_cap}`",
         }
         clauses = [clause for key, clause in said.items() if key]
         return [f"Multipliers: {', '.join(clauses)}."] if clauses else []

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import torch
 
 from adaptergen.infer.anatomy import anatomy
 from adaptergen.infer.block import flow
@@ -50,6 +51,24 @@ def logits(number: float) -> Callable[[Any], None]:
         model.register_forward_hook(scale)
 
     return change
+
+
+def capping(given: Any) -> None:
+    given.ceiling = getattr(given, "ceiling", 30.0)
+
+
+def capped(model: Any) -> None:
+    cap = model.config.ceiling
+
+    def cap_logits(_: Any, __: Any, output: Any) -> Any:
+        output.logits = cap * torch.tanh(output.logits / cap)
+        return output
+
+    model.register_forward_hook(cap_logits)
+
+
+def test_soft_cap_is_named_where_tl_does_not_know_it() -> None:
+    assert look(odd(as_it_is, config=capping, model=capped)) == {"soft_cap": "ceiling"}
 
 
 @pytest.mark.parametrize(
