@@ -221,7 +221,12 @@ def _taken(hf: HfModel, mlp: str, reader: str, edits: Mapping[str, Edit]) -> Ten
 
 
 def keeps_pattern(
-    hf: HfModel, attention: str, readers: Mapping[str, Tensor | None], size: int, edit: Edit
+    hf: HfModel,
+    attention: str,
+    readers: Mapping[str, Tensor | None],
+    size: int,
+    edit: Edit,
+    noise: float = math.sqrt(NOISE),
 ) -> bool:
     """Whether the pattern stays as it was while heads of queries and keys are edited alike.
 
@@ -236,7 +241,7 @@ def keeps_pattern(
     edits = {path: at(elements, by_head) for path, elements in readers.items()}
     _, pattern = attend(hf, attention, edits)
     _, before = attend(hf, attention, {})
-    return bool((pattern - before).abs().max() < math.sqrt(NOISE))
+    return bool((pattern - before).abs().max() < noise)
 
 
 def turned_in(pairs: Tensor) -> Edit:
@@ -257,12 +262,12 @@ def turned_in(pairs: Tensor) -> Edit:
     return turn
 
 
-def mirrored(element: int) -> Edit:
-    """An edit that negates an element of each head.
+def mirrored(elements: Iterable[int]) -> Edit:
+    """An edit that negates elements of each head, no two of which rotate together.
 
-    It keeps the pattern exactly if rotary positions turn the element in no plane.
+    It keeps the pattern, to the last bit, exactly if rotary positions turn none of them.
     """
-    return at(torch.tensor([element]), times(-1.0))
+    return at(torch.tensor(list(elements)), times(-1.0))
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from adaptergen.verify.running import run_checks
 from adaptergen.verify.select import EVERYTHING, Selection
 from adaptergen.verify.subject import Subject
 from tests.infer.choices import EAGER, LOOSE
+from tests.infer.drawing import STYLES
 from tests.infer.variants import CHOICES, draw, truth, values_of, write
 from tests.verify.conftest import QUICK
 
@@ -69,6 +70,10 @@ def test_the_spec_of_code_of_another_shape_passes(seed: int, tmp_path: Path) -> 
     assert failures(seed, tmp_path, QUICK, "loose") == {}
 
 
+def test_elements_rotate_though_the_pattern_hardly_depends_on_one_of_them(tmp_path: Path) -> None:
+    assert failures(28, tmp_path, Selection(only=("claims.rope.pairing",)), "loose") == {}
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("seed", MORE_LOOSE)
 def test_more_code_of_another_shape_passes(seed: int, tmp_path: Path) -> None:
@@ -79,6 +84,14 @@ def test_more_code_of_another_shape_passes(seed: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", MORE)
 def test_the_specs_of_more_variants_pass_every_check(seed: int, tmp_path: Path) -> None:
     assert failures(seed, tmp_path) == {}
+
+
+@pytest.mark.full
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("seed", range(50))
+@pytest.mark.parametrize("style", STYLES)
+def test_the_specs_of_all_seeds_of_each_style_pass(style: str, seed: int, tmp_path: Path) -> None:
+    assert failures(seed, tmp_path, QUICK, style) == {}
 
 
 def test_every_value_of_every_choice_is_drawn() -> None:

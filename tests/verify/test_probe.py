@@ -119,7 +119,7 @@ def test_elements_that_rotate(element: int, still: bool) -> None:
     attention = "model.layers.0.self_attn"
     readers = {f"{attention}.q_proj": None, f"{attention}.k_proj": None}
     with comparable():
-        edit = probe.mirrored(element)
+        edit = probe.mirrored([element])
         assert probe.keeps_pattern(hf, attention, readers, 12, edit) is still
 
 

@@ -17,6 +17,7 @@ from adaptergen.spec.facet import Facet
 from adaptergen.spec.model import Spec
 from adaptergen.spec.projections import FusedProjections
 from adaptergen.spec.qk_norm import OwnPerHeadQKNorm
+from adaptergen.verify.check import EXACT
 from adaptergen.verify.heads import by_head, head_dim, rows, split
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.positions import positions_of, rotates
@@ -199,7 +200,7 @@ def elements_turning(hf: HfModel, spec: Spec, declared: ReimplementedAttention, 
     """How many elements of a head rotate in a layer; nought if they do not in the declared pairs.
 
     As many as there are cosines, or twice as many where HF has one for both elements of a pair:
-    then the next element rotates too.
+    then those behind them rotate too.
     """
     positions = positions_of(hf, layer)
     if positions is None:
@@ -214,7 +215,8 @@ def elements_turning(hf: HfModel, spec: Spec, declared: ReimplementedAttention, 
         # Norms behind the rotation do nothing but normalise meanwhile.
         with unweighted(hf.module(f"{attention}.{name}") for name in behind):
             keeps = partial(keeps_pattern, hf, attention, readers, size)
-            turning = width if 2 * width > size or keeps(mirrored(width)) else 2 * width
+            others = mirrored(range(width, 2 * width, 2))
+            turning = width if 2 * width > size or keeps(others, noise=EXACT) else 2 * width
             return turning if keeps(turned_in(pairs(pairing, turning))) else 0
 
     # Whatever a spec may have wrong is part of the name: mutants share the model.
