@@ -215,7 +215,8 @@ def test_config_keys_by_their_old_names_are_what_hf_makes_of_them() -> None:
 def test_a_known_failure_of_a_check_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     text = (
         "architecture: LlamaForCausalLM\nextends: llama\nsummary: A decoder.\n"
-        "verification:\n  checks:\n    claims.nrom: Not there.\n    nonsense.entirely: Nor this.\n"
+        "verification:\n  checks:\n    claims.nrom: {reason: Not there., fails: [it]}\n"
+        "    nonsense.entirely: {reason: Nor this., fails: [it]}\n"
     )
     path = tmp_path / "tiny.yaml"
     path.write_text(text)
