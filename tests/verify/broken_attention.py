@@ -14,8 +14,21 @@ ATTENTION = [
     Case(
         "a pattern that more than one softmax makes, in HF's own attention",
         {"claims.softmax": "the pattern of HF's attention is what one softmax returns"},
-        spec="gptj",
-        change={"attention.softmax": False},
+        spec="llama",
+        change={
+            "attention": {
+                "kind": "delegated", "reason": "None.", "path": "self_attn", "softmax": False,
+                "projections": {
+                    "kind": "separate", "q": "q_proj", "k": "k_proj", "v": "v_proj", "o": "o_proj"
+                },
+                "heads": {
+                    "query": "num_attention_heads",
+                    "key_value": "num_key_value_heads",
+                    "head_dim": "head_dim",
+                },
+                "bias": "attention_bias", "window": "none", "rotary": True,
+            }
+        },
         only=True,
     ),
     Case(
