@@ -31,7 +31,8 @@ class Paths(Facet):
 
     embed: Path = Field(description="Token embedding.")
     rotary: Path | None = Field(
-        description="Module that computes the rotary cosines and sines; null, if several do."
+        description="Module that computes the rotary cosines and sines; null, if several do, or"
+        " attention by itself."
     )
     blocks: Path = Field(description="List of blocks.")
     final_norm: Path = Field(description="Norm before the unembedding.")
