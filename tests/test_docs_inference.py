@@ -1,6 +1,7 @@
 """The page about `infer` says what was measured."""
 
 import re
+from subprocess import CompletedProcess
 from types import ModuleType
 from typing import Any
 
@@ -72,7 +73,12 @@ def test_reasons_are_for_specs_that_exist(script) -> None:
         assert loader.load(str(ROOT / "specs" / f"{name}.yaml")).name == name
 
 
-def test_an_inference_that_ends_without_an_answer_is_told(script) -> None:
+def test_an_inference_that_ends_without_an_answer_is_told(
+    script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As where there is no such class, without loading the libraries for it.
+    ended = CompletedProcess([], 2, b"")
+    monkeypatch.setattr(script.subprocess, "run", lambda *_, **__: ended)
     case = script.Case("none", "NoSuchForCausalLM", script.bundled_cases()[0].wanted)
     found = script.measure(case)
     assert not found.proven

@@ -80,7 +80,8 @@ def test_prose_arrives_in_the_docstring_as_it_was_written(data: dict[str, Any]) 
         assert any(words[start : start + len(expected)] == expected for start in starts)
 
 
-@quick
+# Fewer than of others: each compiles all templates anew.
+@settings(quick, max_examples=15)
 @given(specs)
 def test_rendering_is_a_pure_function(data: dict[str, Any]) -> None:
     spec, same = Spec.model_validate(data), Spec.model_validate(json.loads(json.dumps(data)))
