@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from adaptergen.verify.behind import behind_switches
+from adaptergen.verify.behind import behind_switches, together
 from adaptergen.verify.check import EXACT, Check, largest_difference
 from adaptergen.verify.checks import forward, hooks, weights
 from adaptergen.verify.hf import HfModel
@@ -76,7 +76,8 @@ class Variant:
 def settings(hf: HfModel) -> list[dict[str, Any]]:
     """Config changes to try: each field alone, head counts, and head counts with each bias.
 
-    A field that does nothing alone is also moved with each switch under which it does something.
+    A field that does nothing alone is also moved with each switch under which it does something,
+    and each two fields that bring or take parameters are moved together.
     """
     found = [changes for _, changes in perturbations(hf.config)]
     counts = list(_head_counts(hf.config))
@@ -84,7 +85,8 @@ def settings(hf: HfModel) -> list[dict[str, Any]]:
     for changes in [*counts, *({**count, bias: True} for bias in biases for count in counts)]:
         if changes not in found:
             found.append(changes)
-    return [*found, *behind_switches(hf)]
+    more = [*behind_switches(hf), *together(hf)]
+    return [*found, *(changes for changes in more if changes not in found)]
 
 
 def _head_counts(config: Any) -> Iterator[dict[str, Any]]:

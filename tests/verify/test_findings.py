@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from adaptergen.verify.foreign.survey import Survey, survey
+from adaptergen.verify.foreign.survey import Survey, explained, survey
 from tests.docs_scripts import DOCS, load_script
 
 
@@ -107,6 +107,14 @@ def test_a_survey_that_fails_leaves_the_others_and_ends_the_run(
     with pytest.raises(SystemExit, match="the survey of One failed: LookupError"):
         findings.measure(["One", "Other"], tmp_path, 1)
     assert [path.name for path in tmp_path.iterdir()] == ["Other.json"]
+
+
+def test_what_fails_under_one_key_is_no_finding_of_two() -> None:
+    layers = ["full_attention"]
+    known = [({}, {"cache.prefill"}), ({"bias": True, "layers": layers}, {"forward.logits"})]
+    assert explained({"bias": True}, known) == {"cache.prefill"}
+    both = {"cap": 1.0, "layers": ["full_attention"], "bias": True}
+    assert explained(both, known) == {"cache.prefill", "forward.logits"}
 
 
 @pytest.mark.full

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 
@@ -15,6 +15,9 @@ from adaptergen.verify.precision import comparable
 from adaptergen.verify.record import CheckResult, Status
 from adaptergen.verify.running import run_checks
 from adaptergen.verify.sweep import variants
+
+# Changes of a config, each with the checks that fail under them.
+Failing: TypeAlias = list[tuple[Mapping[str, Any], set[str]]]
 
 
 @dataclass(frozen=True)
@@ -53,18 +56,26 @@ def survey(architecture: str) -> Survey:
         if doubt:
             return Survey(architecture, subject.settings, doubt)
         found, skipped = base(subject)
-        # What is wrong everywhere is one finding, not one for each setting.
-        known = {finding.check for finding in found}
+        # What is wrong everywhere, or under a part of a setting, is one finding.
+        known: Failing = [({}, {finding.check for finding in found})]
         tried = refused = 0
         for variant in variants(subject, SWEPT, _telling):
             tried += 1
             refused += bool(variant.refused)
-            new = [r for r in variant.failures if r.check not in known]
+            old = explained(variant.changes, known)
+            new = [r for r in variant.failures if r.check not in old]
+            known.append((variant.changes, {r.check for r in new}))
             found += list(_of_variant(subject, variant.setting, variant.changes, new))
             if variant.complaint and not variant.failures:
                 args = (variant.setting, variant.changes, "ignored", variant.complaint)
                 found.append(Finding(*args, variant.moved))
         return Survey(architecture, subject.settings, "", skipped, tried, refused, tuple(found))
+
+
+def explained(changes: Mapping[str, Any], known: Failing) -> set[str]:
+    """The checks that fail under a part of the changes already."""
+    parts = (checks for part, checks in known if part.items() <= changes.items())
+    return {check for checks in parts for check in checks}
 
 
 def base(subject: ForeignSubject) -> tuple[list[Finding], tuple[tuple[str, str], ...]]:
