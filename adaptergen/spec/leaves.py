@@ -16,6 +16,8 @@ _DECIDED = get_args(Decided)[1]
 _FROM_THE_MODEL = ("paths", "embedding_norm")
 # Paths that start where the facet itself stands, and not at its module.
 _BESIDE = ("path", "mix")
+# A config key under which something is otherwise.
+_CONDITION = ".when"
 # What verification is told says nothing of the architecture.
 _NO_CLAIMS = ("tiny.", "verification.")
 
@@ -28,7 +30,8 @@ class Leaf:
     names nothing of HF's. `place` is the dotted path of the module or parameter that it names, or
     of the module that it is about, from the model, or from each block if `in_blocks`. `without` is
     how a spec says that there is none, empty where there must be one. `is_key` is true of a key of
-    a mapping whose keys are free.
+    a mapping whose keys are free, `decides` of what says when something is there: always, never, or
+    where a config key is set.
     """
 
     claim: str
@@ -38,6 +41,7 @@ class Leaf:
     in_blocks: bool = False
     without: str = ""
     is_key: bool = False
+    decides: bool = False
 
     def inside(self, name: str) -> str:
         """The path of something in its place."""
@@ -84,7 +88,8 @@ def _marks(parts: Iterable[Any]) -> Iterator[Denotes]:
 
 def _of_field(field: FieldInfo, value: Any, at: Leaf) -> Iterator[Leaf]:
     """The leaves of one field; `at` has what all of them share."""
-    at = replace(at, without=_without(field, at))
+    decides = _DECIDED in field.metadata or at.claim.endswith(_CONDITION)
+    at = replace(at, without=_without(field, at), decides=decides)
     denotes = denoted(field)
     if isinstance(value, dict):
         for key in value:

@@ -12,7 +12,7 @@ from adaptergen.spec.attention import (
     OpaqueAttention,
     ReimplementedAttention,
 )
-from adaptergen.spec.leaves import keys_named
+from adaptergen.spec.leaves import claims, keys_named
 from adaptergen.spec.mlp import (
     DenseLayers,
     FusedGatedMlp,
@@ -56,11 +56,19 @@ def biases(spec: Spec) -> dict[str, tuple[str, bool | str]]:
 
 
 def conditions(spec: Spec, config: Any) -> Iterator[tuple[dict[str, Any], str]]:
-    """Config keys with the other value that decides otherwise, and the claim that names them."""
+    """Config keys with the other value that decides otherwise, and the claim that names them.
+
+    What is decided by a key that is not just on or off is so too: HF has models with it on and off.
+    """
+    deciding = {leaf.value for leaf in claims(spec) if leaf.decides}
     for key, claim in keys_named(spec).items():
         value = getattr(config, key, None)
-        if isinstance(value, bool) and key not in spec.refused:
+        if key in spec.refused:
+            continue
+        if isinstance(value, bool):
             yield {key: not value}, claim
+        elif key in deciding:
+            yield {key: type(value)() if value else True}, claim
     if isinstance(spec.attention, LatentAttention):
         yield {spec.attention.compressed: None}, "attention.compressed"
     for i, layout in enumerate(spec.layouts):

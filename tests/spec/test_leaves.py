@@ -82,6 +82,16 @@ def test_a_name_denotes_a_key_an_attribute_or_nothing() -> None:
     assert found("falcon")["refused.alibi"].value == "alibi"
 
 
+def test_a_key_decides_or_counts() -> None:
+    leaf = found("falcon")
+    assert leaf["attention.bias.q"].decides
+    assert leaf["layouts.0.when"].decides
+    assert leaf["attention.heads.single.when"].decides
+    assert not leaf["attention.heads.query"].decides
+    assert not leaf["norm.eps"].decides
+    assert found("mistral")["attention.bias.q"].decides
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_what_leaves_something_out_is_a_spec_too(name: str) -> None:
     spec = load(name).spec

@@ -24,6 +24,18 @@ CLAIMS = [
         change={"layouts": [{**_FALCON[0], "unless": {"num_ln_in_parallel_attn": 4}}, _FALCON[1]]},
     ),
     Case(
+        "norms of queries and keys where a number is set that always is",
+        {"variants.flags": "HF runs no model with num_attention_heads=0, so that nothing shows"},
+        spec="qwen3",
+        change={
+            "attention.qk_norm.per_head": {
+                "q": "q_norm",
+                "k": "k_norm",
+                "present": "num_attention_heads",
+            }
+        },
+    ),
+    Case(
         "config keys that nothing accounts for",
         {
             "claims.config": "and no claim names 'rope_parameters', nor does verification.config"

@@ -17,8 +17,14 @@ _PLAIN = (bool, int, float, str, type(None))
 
 
 def renamed(world: World) -> Iterator[Change]:
-    """Two changes of each name; one where HF has nothing else that it could be taken for."""
+    """Two changes of each name; one where HF has nothing else that it could be taken for.
+
+    What a config key decides, or what is always there, a number decides that is never zero.
+    """
+    number = _number(world)
     for leaf in claims(world.spec):
+        if leaf.decides and leaf.value is not False:
+            yield _renamed(leaf, "always", number, world.spec)
         if leaf.denotes is None:
             continue
         yield _renamed(leaf, "nowhere", _NOWHERE, world.spec)
@@ -27,6 +33,12 @@ def renamed(world: World) -> Iterator[Change]:
             if _is_a_spec(world.spec, change):
                 yield change
                 break
+
+
+def _number(world: World) -> str:
+    """A config key that always is a number of something."""
+    values: dict[str, Any] = world.hf.config.to_dict()
+    return next(key for key, value in values.items() if type(value) is int and value > 1)
 
 
 def _renamed(leaf: Leaf, word: str, other: str, spec: Spec) -> Change:
