@@ -256,6 +256,14 @@ def test_another_failure_of_the_same_check_is_no_limit() -> None:
     assert not limits(world("granite_swa"), bare, [other], Findings()).verification.checks
 
 
+def test_norms_of_torch_without_a_weight_have_none_to_multiply_by() -> None:
+    bare = with_changes(spec_of("nanochat"), verification={})
+    said = SAID["interventions.norms"].partition("Attribute")[0]
+    said += "TypeError: unsupported operand type(s) for *: 'Tensor' and 'NoneType'"
+    result = failing("interventions.norms", said=said)
+    assert limits(world("nanochat"), bare, [result], Findings()).verification.checks
+
+
 def test_what_is_computed_in_float32_is_told(shop: Workshop) -> None:
     bare = with_changes(spec_of("glm"), verification={})
     results = failed(run_checks(shop.subject(world("glm"), bare), [logits]))
