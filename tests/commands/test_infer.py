@@ -82,7 +82,7 @@ def test_what_is_left_to_hf_has_its_reason_and_its_cost(project: Path, run, infe
     inferring(CONCEDED)
     err = run("infer", CLASS).err
     assert "not fully explained; with a part left to HF proven, 1 check" in err
-    assert f"  {REASON}\n    the cost: hooks on scores" in err
+    assert f"  {REASON}\n    the cost: hooks on rotated queries and keys" in err
 
 
 def test_failed_checks_are_named(project: Path, run, inferring) -> None:
