@@ -3,7 +3,7 @@
 # adapter CohereArchitectureAdapter for CohereForCausalLM
 # spec cohere 92951a7d0129
 # spec llama 04f3782e73b5
-# generator aca04eaf1d5f
+# generator 9155fbaddeda
 # templates 5f5379e4ada0
 # body 17c5265f8b2a
 """Cohere architecture adapter.

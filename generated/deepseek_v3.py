@@ -4,7 +4,7 @@
 # spec deepseek_v3 83a8227d6c9d
 # spec glm4_moe 1353bd95b681
 # spec llama 04f3782e73b5
-# generator aca04eaf1d5f
+# generator 9155fbaddeda
 # templates 5f5379e4ada0
 # body f5a38765868c
 """DeepseekV3 architecture adapter.

@@ -4,7 +4,7 @@
 # spec dots1 237122b977e7
 # spec glm4_moe 1353bd95b681
 # spec llama 04f3782e73b5
-# generator aca04eaf1d5f
+# generator 9155fbaddeda
 # templates 5f5379e4ada0
 # body 029b648e562c
 """Dots1 architecture adapter.

@@ -4,7 +4,7 @@
 # spec ernie4_5_moe bc522e0f8445
 # spec ernie4_5 e2f679767681
 # spec llama 04f3782e73b5
-# generator aca04eaf1d5f
+# generator 9155fbaddeda
 # templates 5f5379e4ada0
 # body 6f617bb66de1
 """Ernie 4.5 MoE architecture adapter.

@@ -4,7 +4,7 @@
 # spec flex_olmo 49228cffe83f
 # spec olmo2 41b1838a2380
 # spec llama 04f3782e73b5
-# generator aca04eaf1d5f
+# generator 9155fbaddeda
 # templates 5f5379e4ada0
 # body 2ca69a061da6
 """FlexOlmo architecture adapter.

@@ -4,7 +4,7 @@
 # spec granite_swa 802ac2e4fba1
 # spec granite d19f9f6e1dda
 # spec llama 04f3782e73b5
-# generator aca04eaf1d5f
+# generator 9155fbaddeda
 # templates 5f5379e4ada0
 # body 47b74e117ea8
 """GraniteSWA architecture adapter.

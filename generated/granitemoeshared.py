@@ -5,7 +5,7 @@
 # spec granitemoe cdca62de4e3c
 # spec granite d19f9f6e1dda
 # spec llama 04f3782e73b5
-# generator aca04eaf1d5f
+# generator 9155fbaddeda
 # templates 5f5379e4ada0
 # body 7c4b81bf49ff
 """GraniteMoeShared architecture adapter.

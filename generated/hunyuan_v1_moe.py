@@ -4,7 +4,7 @@
 # spec hunyuan_v1_moe f7de41d669f0
 # spec hunyuan_v1_dense af52133a5f5e
 # spec llama 04f3782e73b5
-# generator aca04eaf1d5f
+# generator 9155fbaddeda
 # templates 5f5379e4ada0
 # body 43d723f9012f
 """HunYuanMoEV1 architecture adapter.

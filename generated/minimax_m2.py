@@ -5,7 +5,7 @@
 # spec mixtral a8507e3348e3
 # spec mistral bf4b9af3d637
 # spec llama 04f3782e73b5
-# generator aca04eaf1d5f
+# generator 9155fbaddeda
 # templates 5f5379e4ada0
 # body 59dbd9d0619b
 """MiniMaxM2 architecture adapter.

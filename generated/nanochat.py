@@ -3,7 +3,7 @@
 # adapter NanoChatArchitectureAdapter for NanoChatForCausalLM
 # spec nanochat d7e993df7bf1
 # spec llama 04f3782e73b5
-# generator aca04eaf1d5f
+# generator 9155fbaddeda
 # templates 5f5379e4ada0
 # body 7eba6c0dc159
 """NanoChat architecture adapter.

@@ -3,7 +3,7 @@
 # adapter Olmo2ArchitectureAdapter for Olmo2ForCausalLM
 # spec olmo2 41b1838a2380
 # spec llama 04f3782e73b5
-# generator aca04eaf1d5f
+# generator 9155fbaddeda
 # templates 5f5379e4ada0
 # body 0875bebf548e
 """Olmo2 architecture adapter.

@@ -4,7 +4,7 @@
 # spec phi3 43cd912087f0
 # spec mistral bf4b9af3d637
 # spec llama 04f3782e73b5
-# generator aca04eaf1d5f
+# generator 9155fbaddeda
 # templates 5f5379e4ada0
 # body 60e0dbbd4a08
 """Phi3 architecture adapter.

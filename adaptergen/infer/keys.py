@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from adaptergen.infer.world import UnexplainedError, World
+from adaptergen.spec.values import UNLESS
 from adaptergen.verify.structure import Structure
 
 T = TypeVar("T")
@@ -25,7 +26,12 @@ def bias(world: World, path: str) -> bool | str:
     Raises:
         UnexplainedError: as `decided` does.
     """
-    return decided(world, lambda built: f"{path}.bias" in built.shapes, f"the bias of {path}")
+    what = f"the bias of {path}"
+    try:
+        return decided(world, lambda built: f"{path}.bias" in built.shapes, what)
+    except UnexplainedError:
+        key = decided(world, lambda built: f"{path}.bias" not in built.shapes, what)
+        return f"{UNLESS}{key}"
 
 
 def rule(seen: Iterable[tuple[Any, bool]], keys: Iterable[str], what: str) -> bool | str:

@@ -11,7 +11,7 @@ from transformers.activations import ACT2FN
 from adaptergen.infer.anatomy import Anatomy, same
 from adaptergen.infer.attention import linears, norm_before
 from adaptergen.infer.experts import experts
-from adaptergen.infer.keys import bias
+from adaptergen.infer.keys import bias, moved_by, numbers
 from adaptergen.infer.world import UnexplainedError, World
 from adaptergen.verify import probe
 from adaptergen.verify.checks.claims_mlp import overwritten
@@ -120,9 +120,17 @@ def _with_bias(
 
 def _width(world: World, path: str, found: Mapping[str, Any]) -> Facet:
     """The config key of the number of hidden neurons, where TL does not know it."""
-    width = int(world.hf.call(f"{path}.{found['out']}").input.shape[-1])
-    keys = [key for key, value in world.values.items() if value == width]
-    return {"width": keys[0]} if known_to_tl(world).d_mlp != width and keys else {}
+
+    def read(other: World) -> int:
+        return int(other.hf.call(f"{path}.{found['out']}").input.shape[-1])
+
+    width = read(world)
+    if known_to_tl(world).d_mlp == width:
+        return {}
+    keys = [key for key in numbers(world.values) if world.values[key] == width]
+    # Fused halves want an even number.
+    key = moved_by(world, keys, (width + 8,), lambda other, number: read(other) == number)
+    return {"width": key} if key else {}
 
 
 def known_to_tl(world: World) -> Any:

@@ -43,6 +43,8 @@ _LARGE = 64
 # What words of a key mean, in configs that have names of their own.
 _OF_HEADS, _OF_QUERIES = {"head", "heads", "kv"}, {"query", "group"}
 _OF_EXPERTS, _CHOOSING = {"expert", "experts", "moe"}, {"group", "selected", "tok", "token", "topk"}
+# The base of rotary angles is no size, though large.
+_OF_ANGLES = {"base", "theta"}
 _OF_ROTATION, _OF_OTHERS = {"rope", "rotary"}, {"layer", "layers", "rank"}
 _WIDTH = {"channels", "dim", "ndims", "size", "width"}
 _CHOSEN = 2
@@ -75,7 +77,8 @@ def sizes(config: Any, architecture: str) -> Iterator[dict[str, Any]]:
 def large(config: Any) -> list[str]:
     """Keys that hold a large whole number."""
     values = config.to_dict().items()
-    return [k for k, v in values if isinstance(v, int) and v > _LARGE and not k.endswith("_id")]
+    found = [k for k, v in values if isinstance(v, int) and v > _LARGE and not k.endswith("_id")]
+    return [key for key in found if not set(key.split("_")) & _OF_ANGLES]
 
 
 def _as_many_as_heads(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adaptergen.spec.model import Spec
+from adaptergen.spec.values import UNLESS, setting
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,7 @@ def _facts(spec: Spec) -> list[str]:
 
 def _tying(tied: bool | str) -> str:
     if isinstance(tied, str):
-        return (
-            f"Embeddings: the unembedding is the embedding's weight where `config.{tied}` is set."
-        )
+        return f"Embeddings: the unembedding is the embedding's weight where {setting(tied)}."
     shared = "is the embedding's weight" if tied else "has a weight of its own"
     return f"Embeddings: the unembedding {shared}."
 
@@ -74,5 +73,8 @@ def _optional_parameters(spec: Spec) -> list[OptionalParameter]:
 def _optional(name: str, decided: bool | str) -> OptionalParameter | None:
     if decided is True:
         return None
-    key = f"`config.{decided}` decides" if isinstance(decided, str) else "never present"
-    return OptionalParameter(name, key)
+    if decided is False:
+        return OptionalParameter(name, "never present")
+    key = decided.removeprefix(UNLESS)
+    said = f"present unless `config.{key}`" if key != decided else f"`config.{key}` decides"
+    return OptionalParameter(name, said)

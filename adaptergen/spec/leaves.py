@@ -8,7 +8,7 @@ from pydantic.fields import FieldInfo
 
 from adaptergen.spec.facet import Choice, Facet, Word
 from adaptergen.spec.model import Spec
-from adaptergen.spec.values import Decided, Denotes
+from adaptergen.spec.values import UNLESS, Decided, Denotes
 from adaptergen.spec.walk import classes_of, key_of
 
 _DECIDED = get_args(Decided)[1]
@@ -109,6 +109,8 @@ def _of_value(value: Any, denotes: Denotes | None, at: Leaf) -> Iterator[Leaf]:
         yield replace(at, value=value, denotes=denotes, place=at.inside(value))
     else:
         names_none = denotes is Denotes.KEY and isinstance(value, bool)
+        if denotes is Denotes.KEY and isinstance(value, str):
+            value = value.removeprefix(UNLESS)
         yield replace(at, value=value, denotes=None if names_none else denotes)
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, TypeAlias
 from pydantic import Field
 
 from adaptergen.spec.facet import Choice, Facet, OneOf, Word
-from adaptergen.spec.values import Decided, PartName
+from adaptergen.spec.values import Decided, PartName, setting
 
 
 class QKNorms(Facet):
@@ -26,7 +26,7 @@ class QKNorms(Facet):
     @property
     def fact(self) -> str:
         """The end of a sentence of the docstring."""
-        if_any = f" where `config.{self.present}` is set" if isinstance(self.present, str) else ""
+        if_any = f" where {setting(self.present)}" if isinstance(self.present, str) else ""
         return f", {'after' if self.after_rope else 'before'} rotation{if_any}."
 
 

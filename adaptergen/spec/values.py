@@ -82,12 +82,22 @@ class _Prose:
         return core_schema.no_info_after_validator_function(self.check, handler(source))
 
 
+# Before a config key that decides by not being set.
+UNLESS = "not "
+
+
+def setting(decided: str) -> str:
+    """The config that a key decides by, in words."""
+    key = decided.removeprefix(UNLESS)
+    return f"`config.{key}` is {'set' if key == decided else 'not set'}"
+
+
 class _Decided:
-    """`false`, `true`, or the HF config key that decides."""
+    """`false`, `true`, or the HF config key that decides, perhaps by not being set."""
 
-    expected = "false, true, or the HF config key that decides"
+    expected = "false, true, or the HF config key that decides (`not KEY`: by not being set)"
 
-    _KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
+    _KEY = re.compile(rf"({UNLESS})?[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 
     def check(self, value: object) -> bool | str:
         if isinstance(value, bool) or (isinstance(value, str) and self._KEY.fullmatch(value)):

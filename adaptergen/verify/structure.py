@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from adaptergen.spec.values import UNLESS
 from adaptergen.verify.hf import HfModel, hf_config, unfilled
 from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.perturb import shown
@@ -40,8 +41,11 @@ class Structure:
 
 
 def decided(config: object, value: bool | str) -> bool:
-    """What a claim comes to under an HF config: a constant, or a config key's value."""
-    return value if isinstance(value, bool) else bool(getattr(config, value, False))
+    """What a claim comes to under an HF config: a constant, or whether a key is set, or is not."""
+    if isinstance(value, bool):
+        return value
+    is_set = bool(getattr(config, value.removeprefix(UNLESS), False))
+    return is_set != value.startswith(UNLESS)
 
 
 def structure(hf: HfModel, changes: Mapping[str, Any]) -> Structure:

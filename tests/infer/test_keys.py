@@ -7,6 +7,7 @@ import pytest
 
 from adaptergen.infer.keys import bias, decided, moved_by, numbers, present, rule
 from adaptergen.infer.world import World
+from adaptergen.verify.structure import decided as comes_to
 from tests.infer.worlds import as_it_is, odd, refusal, world
 
 pytestmark = pytest.mark.usefixtures("exact")
@@ -47,6 +48,22 @@ def test_bias_follows_its_key() -> None:
     assert bias(world("llama"), "model.layers.0.mlp.gate_proj") == "mlp_bias"
     assert bias(world("qwen2"), "model.layers.0.self_attn.q_proj") is True
     assert bias(world("qwen2"), "model.layers.0.self_attn.o_proj") is False
+
+
+def test_bias_may_follow_a_key_that_is_not_set() -> None:
+    built: Any = [
+        SimpleNamespace(config=config(no_bias=value), shapes={} if value else {"mlp.bias": (80,)})
+        for value in (True, False)
+    ]
+    seen: Any = SimpleNamespace(structures=built, values={"no_bias": True, "eps": 1e-5})
+    assert bias(seen, "mlp") == "not no_bias"
+
+
+@pytest.mark.parametrize("name", ["no_bias", "key", "notable"])
+def test_a_claim_may_come_to_the_opposite_of_a_key(name: str) -> None:
+    for value in (True, False):
+        assert comes_to(config(**{name: value}), f"not {name}") is not value
+        assert comes_to(config(**{name: value}), name) is value
 
 
 def test_tied_embeddings_follow_their_key() -> None:
