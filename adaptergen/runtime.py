@@ -3,6 +3,7 @@
 import os
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
+from inspect import signature
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -49,15 +50,18 @@ def register(*folders: str) -> list[str]:
 def _falling_back(
     own: "type[ArchitectureAdapter]", other: "type[ArchitectureAdapter] | None"
 ) -> "type[ArchitectureAdapter]":
-    """An adapter that makes one of another class for configs that its own refuses."""
+    """An adapter that makes one of another class where that is called as its own cannot be.
+
+    That is with a config that its own refuses, or as base of an adapter for another architecture.
+    """
     refused: tuple[str, ...] = getattr(own, "refused", ())
-    if other is None or not refused:
+    if other is None or not (refused or len(signature(other).parameters) > 1):
         return own
 
-    def new(cls: type, cfg: Any) -> Any:
+    def new(cls: type, cfg: Any, **options: Any) -> Any:
         # Python initialises what is returned here only if it is of the class that was called.
-        refuses = any(getattr(cfg, key, False) for key in refused)
-        return other(cfg) if refuses else object.__new__(cls)
+        refuses = options or any(getattr(cfg, key, False) for key in refused)
+        return other(cfg, **options) if refuses else object.__new__(cls)
 
     return type(own.__name__, (own,), {"__new__": new, "__module__": own.__module__})
 

@@ -5,7 +5,7 @@ MODULES = {
     "base_adapter": ("BaseAdapter",),
     "hook_aware": ("LinearBridge", "NormalizationBridge", "RMSNormalizationBridge"),
     "places": (),
-    "joint": ("Joint", "JointGatedMLPBridge", "PartBridge"),
+    "joint": ("Joint", "JointGatedMLPBridge", "JointLinearBridge", "PartBridge"),
     "attention": (
         "HookAwareAttentionBridge",
         "MLAAttentionBridge",
@@ -13,7 +13,7 @@ MODULES = {
     ),
     "mlp": ("GatedMLPBridge",),
     "delegated": ("DelegatedAttentionBridge", "PatternlessAttentionBridge"),
-    "routing": ("MoERouterBridge",),
+    "routing": ("MoEBridge", "MoERouterBridge"),
     "multipliers": ("EmbeddingBridge", "ScaledLogitsAdapter", "ScaledResidualBlockBridge"),
 }
 

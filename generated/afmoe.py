@@ -6,9 +6,9 @@
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
 # spec llama 04f3782e73b5
-# generator 9155fbaddeda
-# templates 5f5379e4ada0
-# body 17e9be77cc57
+# generator 8e492b6fb4c8
+# templates 5c1eb4d40e7d
+# body 3fd12dad5947
 """Afmoe architecture adapter.
 
 Gated attention, norms on both sides, experts, and full layers that do not rotate.
@@ -21,7 +21,6 @@ from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorCo
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    MoEBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
@@ -31,7 +30,7 @@ from .base_adapter import BaseAdapter
 from .hook_aware import LinearBridge, RMSNormalizationBridge
 from .mlp import GatedMLPBridge
 from .multipliers import EmbeddingBridge
-from .routing import MoERouterBridge
+from .routing import MoEBridge, MoERouterBridge
 
 
 class _AfmoeAttentionBridge(HookAwareAttentionBridge):
@@ -55,18 +54,18 @@ class _AfmoeAttentionBridge(HookAwareAttentionBridge):
         """Run attention, on NoPE layers without position_embeddings; called as HF's module is."""
         return super().reconstructed(
             hidden_states=hidden_states,
-            position_embeddings=position_embeddings if self._rotates() else None,
+            position_embeddings=None if self._is_nope_layer() else position_embeddings,
             attention_mask=attention_mask,
             **kwargs,
         )
 
-    def _rotates(self) -> bool:
-        """Whether HF rotates on this layer.
+    def _is_nope_layer(self) -> bool:
+        """Whether HF rotates nothing on this layer.
 
-        It does where its `is_local_attention` is truthy.
+        It rotates where its `is_local_attention` is truthy.
         """
         hf_attention: Any = self.original_component
-        return bool(hf_attention.is_local_attention)
+        return not hf_attention.is_local_attention
 
 
 class AfmoeArchitectureAdapter(BaseAdapter):
@@ -151,6 +150,12 @@ class AfmoeArchitectureAdapter(BaseAdapter):
                 tensor_conversion=RearrangeTensorConversion("(n h) -> n h", n=n_key_value_heads),
             ),
         }
+        # Biases that a config may leave out are split once a model shows that it has them.
+        self.split_where_present(
+            "blocks.{i}.attn.q.bias",
+            "blocks.{i}.attn.k.bias",
+            "blocks.{i}.attn.v.bias",
+        )
 
         self.component_mapping = {
             "embed": EmbeddingBridge(name="model.embed_tokens"),
@@ -211,4 +216,4 @@ class AfmoeArchitectureAdapter(BaseAdapter):
         """Make the HF model ready to be wrapped."""
         super().prepare_model(hf_model)
         # The gate multiplies value biases too, so that they cannot be folded into b_O.
-        self.supports_compatibility_mode = not hf_model.config.attention_bias
+        self.supports_compatibility_mode = not getattr(hf_model.config, "attention_bias", False)

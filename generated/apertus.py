@@ -3,9 +3,9 @@
 # adapter ApertusArchitectureAdapter for ApertusForCausalLM
 # spec apertus 94bbe6edc022
 # spec llama 04f3782e73b5
-# generator 9155fbaddeda
-# templates 5f5379e4ada0
-# body 2dcaf42e6415
+# generator 8e492b6fb4c8
+# templates 5c1eb4d40e7d
+# body 74a609a9749a
 """Apertus architecture adapter.
 
 Llama-family decoder with query and key norms, whose MLP has no gate and a learned xIELU.
@@ -102,6 +102,12 @@ class ApertusArchitectureAdapter(BaseAdapter):
                 tensor_conversion=RearrangeTensorConversion("(n h) -> n h", n=n_key_value_heads),
             ),
         }
+        # Biases that a config may leave out are split once a model shows that it has them.
+        self.split_where_present(
+            "blocks.{i}.attn.q.bias",
+            "blocks.{i}.attn.k.bias",
+            "blocks.{i}.attn.v.bias",
+        )
 
         self.component_mapping = {
             "embed": EmbeddingBridge(name="model.embed_tokens"),

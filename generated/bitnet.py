@@ -3,9 +3,9 @@
 # adapter BitNetArchitectureAdapter for BitNetForCausalLM
 # spec bitnet 0a047ad2f3b3
 # spec llama 04f3782e73b5
-# generator 9155fbaddeda
-# templates 5f5379e4ada0
-# body bdd4a5b4fd70
+# generator 8e492b6fb4c8
+# templates 5c1eb4d40e7d
+# body ab7f2ce0b2ef
 """BitNet architecture adapter.
 
 Llama-family decoder with further norms before the output projections.
@@ -115,6 +115,12 @@ class BitNetArchitectureAdapter(BaseAdapter):
                 tensor_conversion=RearrangeTensorConversion("(n h) -> n h", n=n_key_value_heads),
             ),
         }
+        # Biases that a config may leave out are split once a model shows that it has them.
+        self.split_where_present(
+            "blocks.{i}.attn.q.bias",
+            "blocks.{i}.attn.k.bias",
+            "blocks.{i}.attn.v.bias",
+        )
 
         self.component_mapping = {
             "embed": EmbeddingBridge(name="model.embed_tokens"),
@@ -154,4 +160,4 @@ class BitNetArchitectureAdapter(BaseAdapter):
         """Make the HF model ready to be wrapped."""
         super().prepare_model(hf_model)
         # Value biases are normed on their way to the output, so that b_O cannot take them.
-        self.supports_compatibility_mode = not hf_model.config.attention_bias
+        self.supports_compatibility_mode = not getattr(hf_model.config, "attention_bias", False)

@@ -4,9 +4,9 @@
 # spec cohere2 ef3831e334c6
 # spec cohere 92951a7d0129
 # spec llama 04f3782e73b5
-# generator 9155fbaddeda
-# templates 5f5379e4ada0
-# body b2e62e2c808c
+# generator 8e492b6fb4c8
+# templates 5c1eb4d40e7d
+# body 1f2d296670ea
 """Cohere2 architecture adapter.
 
 Cohere with sliding layers that rotate, and layers that see everything and do not.
@@ -50,18 +50,18 @@ class _Cohere2AttentionBridge(HookAwareAttentionBridge):
         """Run attention, on NoPE layers without position_embeddings; called as HF's module is."""
         return super().reconstructed(
             hidden_states=hidden_states,
-            position_embeddings=position_embeddings if self._rotates() else None,
+            position_embeddings=None if self._is_nope_layer() else position_embeddings,
             attention_mask=attention_mask,
             **kwargs,
         )
 
-    def _rotates(self) -> bool:
-        """Whether HF rotates on this layer.
+    def _is_nope_layer(self) -> bool:
+        """Whether HF rotates nothing on this layer.
 
-        It does where its `sliding_window` is truthy.
+        It rotates where its `sliding_window` is truthy.
         """
         hf_attention: Any = self.original_component
-        return bool(hf_attention.sliding_window)
+        return not hf_attention.sliding_window
 
 
 class Cohere2ArchitectureAdapter(ScaledLogitsAdapter):
@@ -150,6 +150,12 @@ class Cohere2ArchitectureAdapter(ScaledLogitsAdapter):
                 tensor_conversion=RearrangeTensorConversion("(n h) -> n h", n=n_key_value_heads),
             ),
         }
+        # Biases that a config may leave out are split once a model shows that it has them.
+        self.split_where_present(
+            "blocks.{i}.attn.q.bias",
+            "blocks.{i}.attn.k.bias",
+            "blocks.{i}.attn.v.bias",
+        )
 
         self.component_mapping = {
             "embed": EmbeddingBridge(name="model.embed_tokens"),

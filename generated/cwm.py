@@ -3,8 +3,8 @@
 # adapter CwmArchitectureAdapter for CwmForCausalLM
 # spec cwm 76d598e481a1
 # spec llama 04f3782e73b5
-# generator 9155fbaddeda
-# templates 5f5379e4ada0
+# generator 8e492b6fb4c8
+# templates 5c1eb4d40e7d
 # body cd5c84568160
 """Cwm architecture adapter.
 

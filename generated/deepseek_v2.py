@@ -5,9 +5,9 @@
 # spec deepseek_v3 83a8227d6c9d
 # spec glm4_moe 1353bd95b681
 # spec llama 04f3782e73b5
-# generator 9155fbaddeda
-# templates 5f5379e4ada0
-# body 61bcee7d7acf
+# generator 8e492b6fb4c8
+# templates 5c1eb4d40e7d
+# body 466eea857329
 """DeepseekV2 architecture adapter.
 
 Latent attention with positions as complex numbers, and experts behind some dense layers.
@@ -17,7 +17,6 @@ from typing import Any
 
 from transformer_lens.model_bridge.generalized_components import (
     MLABlockBridge,
-    MoEBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
@@ -27,7 +26,7 @@ from .base_adapter import BaseAdapter
 from .hook_aware import LinearBridge, RMSNormalizationBridge
 from .mlp import GatedMLPBridge
 from .multipliers import EmbeddingBridge
-from .routing import MoERouterBridge
+from .routing import MoEBridge, MoERouterBridge
 
 
 class DeepseekV2ArchitectureAdapter(BaseAdapter):

@@ -4,9 +4,9 @@
 # spec deepseek_v3 83a8227d6c9d
 # spec glm4_moe 1353bd95b681
 # spec llama 04f3782e73b5
-# generator 9155fbaddeda
-# templates 5f5379e4ada0
-# body f5a38765868c
+# generator 8e492b6fb4c8
+# templates 5c1eb4d40e7d
+# body 79b260d95dd9
 """DeepseekV3 architecture adapter.
 
 Latent attention, and a mixture of experts behind some dense layers.
@@ -16,7 +16,6 @@ from typing import Any
 
 from transformer_lens.model_bridge.generalized_components import (
     MLABlockBridge,
-    MoEBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
@@ -26,7 +25,7 @@ from .base_adapter import BaseAdapter
 from .hook_aware import LinearBridge, RMSNormalizationBridge
 from .mlp import GatedMLPBridge
 from .multipliers import EmbeddingBridge
-from .routing import MoERouterBridge
+from .routing import MoEBridge, MoERouterBridge
 
 
 class DeepseekV3ArchitectureAdapter(BaseAdapter):

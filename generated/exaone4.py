@@ -4,9 +4,9 @@
 # spec exaone4 303c43a433ae
 # spec olmo2 41b1838a2380
 # spec llama 04f3782e73b5
-# generator 9155fbaddeda
-# templates 5f5379e4ada0
-# body 71407985a1ab
+# generator 8e492b6fb4c8
+# templates 5c1eb4d40e7d
+# body 01a125832c71
 """Exaone4 architecture adapter.
 
 Norms on outputs, query and key norms, and layers that see everything and do not rotate.
@@ -51,18 +51,18 @@ class _Exaone4AttentionBridge(HookAwareAttentionBridge):
         """Run attention, on NoPE layers without position_embeddings; called as HF's module is."""
         return super().reconstructed(
             hidden_states=hidden_states,
-            position_embeddings=position_embeddings if self._rotates() else None,
+            position_embeddings=None if self._is_nope_layer() else position_embeddings,
             attention_mask=attention_mask,
             **kwargs,
         )
 
-    def _rotates(self) -> bool:
-        """Whether HF rotates on this layer.
+    def _is_nope_layer(self) -> bool:
+        """Whether HF rotates nothing on this layer.
 
-        It does where it slides, and everywhere if the model has no window.
+        It rotates where it slides, and everywhere if the model has no window.
         """
         hf_attention: Any = self.original_component
-        return bool(hf_attention.is_sliding or hf_attention.sliding_window is None)
+        return not (hf_attention.is_sliding or hf_attention.sliding_window is None)
 
 
 class Exaone4ArchitectureAdapter(BaseAdapter):

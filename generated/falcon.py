@@ -2,13 +2,13 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter FalconArchitectureAdapter for FalconForCausalLM
 # spec falcon 5c6e945830f5
-# spec gpt_neox ba64e8cc34b0
+# spec gpt_neox be34fd7772f2
 # spec starcoder2 4c001e4e5c27
 # spec mistral bf4b9af3d637
 # spec llama 04f3782e73b5
-# generator 9155fbaddeda
-# templates 5f5379e4ada0
-# body 6dc3bd1d238f
+# generator 8e492b6fb4c8
+# templates 5c1eb4d40e7d
+# body d47a88e767a4
 """Falcon architecture adapter.
 
 Parallel decoder with one projection for queries, keys and values, in three layouts.
@@ -30,7 +30,7 @@ from transformer_lens.model_bridge.generalized_components import (
 from .attention import PositionEmbeddingsAttentionBridge
 from .base_adapter import BaseAdapter
 from .hook_aware import LinearBridge, NormalizationBridge
-from .joint import Joint, PartBridge
+from .joint import Joint, JointLinearBridge, PartBridge
 from .multipliers import EmbeddingBridge
 
 
@@ -78,6 +78,9 @@ class FalconArchitectureAdapter(BaseAdapter):
     - unembed.b: never present
     """
 
+    # The part of HF's model in which TL finds the rotary embedding, to test components.
+    _testing_lm_attr = "transformer"
+
     # HF config keys under which this is no adapter for a model.
     refused = ("alibi",)
 
@@ -108,20 +111,20 @@ class FalconArchitectureAdapter(BaseAdapter):
         if self.cfg.multi_query and not self.cfg.new_decoder_architecture:
             n_key_value_heads = self.cfg.n_key_value_heads = 1
         self.weight_processing_conversions = {
-            "blocks.{i}.attn.q.weight": ParamProcessingConversion(
+            "blocks.{i}.attn.q": ParamProcessingConversion(
                 tensor_conversion=RearrangeTensorConversion("(n h) m -> n m h", n=n_heads),
             ),
-            "blocks.{i}.attn.k.weight": ParamProcessingConversion(
+            "blocks.{i}.attn.k": ParamProcessingConversion(
                 tensor_conversion=RearrangeTensorConversion(
                     "(n h) m -> n m h", n=n_key_value_heads
                 ),
             ),
-            "blocks.{i}.attn.v.weight": ParamProcessingConversion(
+            "blocks.{i}.attn.v": ParamProcessingConversion(
                 tensor_conversion=RearrangeTensorConversion(
                     "(n h) m -> n m h", n=n_key_value_heads
                 ),
             ),
-            "blocks.{i}.attn.o.weight": ParamProcessingConversion(
+            "blocks.{i}.attn.o": ParamProcessingConversion(
                 tensor_conversion=RearrangeTensorConversion("m (n h) -> n h m", n=n_heads),
             ),
             "blocks.{i}.attn.q.bias": ParamProcessingConversion(
@@ -182,6 +185,7 @@ class FalconArchitectureAdapter(BaseAdapter):
                         name="self_attention",
                         config=self.cfg,
                         submodules={
+                            "qkv": JointLinearBridge(name="query_key_value"),
                             "q": PartBridge(name="query_key_value.q"),
                             "k": PartBridge(name="query_key_value.k"),
                             "v": PartBridge(name="query_key_value.v"),
@@ -189,7 +193,6 @@ class FalconArchitectureAdapter(BaseAdapter):
                         },
                         joint=Joint(
                             "qkv",
-                            "query_key_value",
                             {"q": n_heads, "k": n_key_value_heads, "v": n_key_value_heads},
                             groups=n_key_value_heads,
                         ),

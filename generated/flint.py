@@ -6,9 +6,9 @@
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
 # spec llama 04f3782e73b5
-# generator 9155fbaddeda
-# templates 5f5379e4ada0
-# body e35f1bd35054
+# generator 8e492b6fb4c8
+# templates 5c1eb4d40e7d
+# body 2083c7949762
 """Flint architecture adapter.
 
 Qwen3's experts beside one for every token, sinks, and full layers that do not rotate.
@@ -21,7 +21,6 @@ from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorCo
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    MoEBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
@@ -31,7 +30,7 @@ from .base_adapter import BaseAdapter
 from .hook_aware import LinearBridge, RMSNormalizationBridge
 from .mlp import GatedMLPBridge
 from .multipliers import EmbeddingBridge
-from .routing import MoERouterBridge
+from .routing import MoEBridge, MoERouterBridge
 
 
 class _FlintAttentionBridge(PositionEmbeddingsAttentionBridge):
@@ -55,18 +54,18 @@ class _FlintAttentionBridge(PositionEmbeddingsAttentionBridge):
         """Run attention, on NoPE layers without position_embeddings; called as HF's module is."""
         return super().reconstructed(
             hidden_states=hidden_states,
-            position_embeddings=position_embeddings if self._rotates() else None,
+            position_embeddings=None if self._is_nope_layer() else position_embeddings,
             attention_mask=attention_mask,
             **kwargs,
         )
 
-    def _rotates(self) -> bool:
-        """Whether HF rotates on this layer.
+    def _is_nope_layer(self) -> bool:
+        """Whether HF rotates nothing on this layer.
 
-        It does where its `sliding_window` is truthy.
+        It rotates where its `sliding_window` is truthy.
         """
         hf_attention: Any = self.original_component
-        return bool(hf_attention.sliding_window)
+        return not hf_attention.sliding_window
 
 
 class FlintArchitectureAdapter(BaseAdapter):
@@ -141,6 +140,12 @@ class FlintArchitectureAdapter(BaseAdapter):
                 tensor_conversion=RearrangeTensorConversion("(n h) -> n h", n=n_key_value_heads),
             ),
         }
+        # Biases that a config may leave out are split once a model shows that it has them.
+        self.split_where_present(
+            "blocks.{i}.attn.q.bias",
+            "blocks.{i}.attn.k.bias",
+            "blocks.{i}.attn.v.bias",
+        )
 
         self.component_mapping = {
             "embed": EmbeddingBridge(name="model.embed_tokens"),
@@ -196,4 +201,4 @@ class FlintArchitectureAdapter(BaseAdapter):
         """Make the HF model ready to be wrapped."""
         super().prepare_model(hf_model)
         # Sinks take a share of attention, so that value biases cannot be folded into b_O.
-        self.supports_compatibility_mode = not hf_model.config.attention_bias
+        self.supports_compatibility_mode = not getattr(hf_model.config, "attention_bias", False)

@@ -3,9 +3,9 @@
 # adapter GemmaArchitectureAdapter for GemmaForCausalLM
 # spec gemma 670be2fbe33c
 # spec llama 04f3782e73b5
-# generator 9155fbaddeda
-# templates 5f5379e4ada0
-# body 39b7a287b034
+# generator 8e492b6fb4c8
+# templates 5c1eb4d40e7d
+# body 3eeaf183acac
 """Gemma architecture adapter.
 
 Llama-family decoder whose norms multiply by 1 + weight and whose embedding is scaled.
@@ -104,6 +104,12 @@ class GemmaArchitectureAdapter(BaseAdapter):
                 tensor_conversion=RearrangeTensorConversion("(n h) -> n h", n=n_key_value_heads),
             ),
         }
+        # Biases that a config may leave out are split once a model shows that it has them.
+        self.split_where_present(
+            "blocks.{i}.attn.q.bias",
+            "blocks.{i}.attn.k.bias",
+            "blocks.{i}.attn.v.bias",
+        )
 
         self.component_mapping = {
             "embed": EmbeddingBridge(name="model.embed_tokens"),

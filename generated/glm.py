@@ -3,9 +3,9 @@
 # adapter GlmArchitectureAdapter for GlmForCausalLM
 # spec glm efee1772a08d
 # spec llama 04f3782e73b5
-# generator 9155fbaddeda
-# templates 5f5379e4ada0
-# body a5b989a036ea
+# generator 8e492b6fb4c8
+# templates 5c1eb4d40e7d
+# body f5be21547638
 """Glm architecture adapter.
 
 Llama-family decoder that rotates adjacent elements of half of each head, with a fused gate.
@@ -24,7 +24,7 @@ from transformer_lens.model_bridge.generalized_components import (
 from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
 from .hook_aware import LinearBridge, RMSNormalizationBridge
-from .joint import Joint, JointGatedMLPBridge, PartBridge
+from .joint import Joint, JointGatedMLPBridge, JointLinearBridge, PartBridge
 from .multipliers import EmbeddingBridge
 
 
@@ -103,6 +103,12 @@ class GlmArchitectureAdapter(BaseAdapter):
                 tensor_conversion=RearrangeTensorConversion("(n h) -> n h", n=n_key_value_heads),
             ),
         }
+        # Biases that a config may leave out are split once a model shows that it has them.
+        self.split_where_present(
+            "blocks.{i}.attn.q.bias",
+            "blocks.{i}.attn.k.bias",
+            "blocks.{i}.attn.v.bias",
+        )
 
         self.component_mapping = {
             "embed": EmbeddingBridge(name="model.embed_tokens"),
@@ -127,11 +133,12 @@ class GlmArchitectureAdapter(BaseAdapter):
                         name="mlp",
                         config=self.cfg,
                         submodules={
+                            "gate_in": JointLinearBridge(name="gate_up_proj"),
                             "gate": PartBridge(name="gate_up_proj.gate"),
                             "in": PartBridge(name="gate_up_proj.in"),
                             "out": LinearBridge(name="down_proj"),
                         },
-                        joint=Joint("gate_in", "gate_up_proj", {"gate": 1, "in": 1}),
+                        joint=Joint("gate_in", {"gate": 1, "in": 1}),
                     ),
                 },
             ),

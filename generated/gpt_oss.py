@@ -3,9 +3,9 @@
 # adapter GptOssArchitectureAdapter for GptOssForCausalLM
 # spec gpt_oss f3061b600834
 # spec llama 04f3782e73b5
-# generator 9155fbaddeda
-# templates 5f5379e4ada0
-# body d1e15cfad6a0
+# generator 8e492b6fb4c8
+# templates 5c1eb4d40e7d
+# body ba58ede01aa0
 """GptOss architecture adapter.
 
 Decoder with attention sinks, biases, every other layer sliding, and experts with biases.
@@ -17,7 +17,6 @@ from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorCo
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    MoEBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
@@ -26,7 +25,7 @@ from .attention import PositionEmbeddingsAttentionBridge
 from .base_adapter import BaseAdapter
 from .hook_aware import LinearBridge, RMSNormalizationBridge
 from .multipliers import EmbeddingBridge
-from .routing import MoERouterBridge
+from .routing import MoEBridge, MoERouterBridge
 
 
 class _GptOssAttentionBridge(PositionEmbeddingsAttentionBridge):
@@ -106,6 +105,12 @@ class GptOssArchitectureAdapter(BaseAdapter):
                 tensor_conversion=RearrangeTensorConversion("(n h) -> n h", n=n_key_value_heads),
             ),
         }
+        # Biases that a config may leave out are split once a model shows that it has them.
+        self.split_where_present(
+            "blocks.{i}.attn.q.bias",
+            "blocks.{i}.attn.k.bias",
+            "blocks.{i}.attn.v.bias",
+        )
 
         self.component_mapping = {
             "embed": EmbeddingBridge(name="model.embed_tokens"),
@@ -144,4 +149,4 @@ class GptOssArchitectureAdapter(BaseAdapter):
         """Make the HF model ready to be wrapped."""
         super().prepare_model(hf_model)
         # Sinks take a share of attention, so that value biases cannot be folded into b_O.
-        self.supports_compatibility_mode = not hf_model.config.attention_bias
+        self.supports_compatibility_mode = not getattr(hf_model.config, "attention_bias", False)

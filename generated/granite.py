@@ -3,9 +3,9 @@
 # adapter GraniteArchitectureAdapter for GraniteForCausalLM
 # spec granite d19f9f6e1dda
 # spec llama 04f3782e73b5
-# generator 9155fbaddeda
-# templates 5f5379e4ada0
-# body eac4f457e1eb
+# generator 8e492b6fb4c8
+# templates 5c1eb4d40e7d
+# body 145523c55e5d
 """Granite architecture adapter.
 
 Llama-family decoder with multipliers on embedding, residual, attention and logits.
@@ -114,6 +114,12 @@ class GraniteArchitectureAdapter(ScaledLogitsAdapter):
                 tensor_conversion=RearrangeTensorConversion("(n h) -> n h", n=n_key_value_heads),
             ),
         }
+        # Biases that a config may leave out are split once a model shows that it has them.
+        self.split_where_present(
+            "blocks.{i}.attn.q.bias",
+            "blocks.{i}.attn.k.bias",
+            "blocks.{i}.attn.v.bias",
+        )
 
         self.component_mapping = {
             "embed": EmbeddingBridge(

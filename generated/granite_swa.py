@@ -4,9 +4,9 @@
 # spec granite_swa 802ac2e4fba1
 # spec granite d19f9f6e1dda
 # spec llama 04f3782e73b5
-# generator 9155fbaddeda
-# templates 5f5379e4ada0
-# body 47b74e117ea8
+# generator 8e492b6fb4c8
+# templates 5c1eb4d40e7d
+# body e64d456537b9
 """GraniteSWA architecture adapter.
 
 Granite with attention sinks, sliding layers, and a base of positions for each layer.
@@ -122,6 +122,12 @@ class GraniteSWAArchitectureAdapter(ScaledLogitsAdapter):
                 tensor_conversion=RearrangeTensorConversion("(n h) -> n h", n=n_key_value_heads),
             ),
         }
+        # Biases that a config may leave out are split once a model shows that it has them.
+        self.split_where_present(
+            "blocks.{i}.attn.q.bias",
+            "blocks.{i}.attn.k.bias",
+            "blocks.{i}.attn.v.bias",
+        )
 
         self.component_mapping = {
             "embed": EmbeddingBridge(
@@ -163,4 +169,4 @@ class GraniteSWAArchitectureAdapter(ScaledLogitsAdapter):
         """Make the HF model ready to be wrapped."""
         super().prepare_model(hf_model)
         # Sinks take a share of attention, so that value biases cannot be folded into b_O.
-        self.supports_compatibility_mode = not hf_model.config.attention_bias
+        self.supports_compatibility_mode = not getattr(hf_model.config, "attention_bias", False)

@@ -5,9 +5,9 @@
 # spec granitemoe cdca62de4e3c
 # spec granite d19f9f6e1dda
 # spec llama 04f3782e73b5
-# generator 9155fbaddeda
-# templates 5f5379e4ada0
-# body 7c4b81bf49ff
+# generator 8e492b6fb4c8
+# templates 5c1eb4d40e7d
+# body c7fc21f90ff9
 """GraniteMoeShared architecture adapter.
 
 GraniteMoe with an MLP for every token beside the experts.
@@ -18,16 +18,15 @@ from typing import Any, ClassVar
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
 from transformer_lens.model_bridge.generalized_components import (
-    MoEBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
 
 from .attention import HookAwareAttentionBridge
 from .hook_aware import LinearBridge, RMSNormalizationBridge
-from .joint import Joint, JointGatedMLPBridge, PartBridge
+from .joint import Joint, JointGatedMLPBridge, JointLinearBridge, PartBridge
 from .multipliers import EmbeddingBridge, ScaledLogitsAdapter, ScaledResidualBlockBridge
-from .routing import MoERouterBridge
+from .routing import MoEBridge, MoERouterBridge
 
 
 class GraniteMoeSharedArchitectureAdapter(ScaledLogitsAdapter):
@@ -127,6 +126,12 @@ class GraniteMoeSharedArchitectureAdapter(ScaledLogitsAdapter):
                 tensor_conversion=RearrangeTensorConversion("(n h) -> n h", n=n_key_value_heads),
             ),
         }
+        # Biases that a config may leave out are split once a model shows that it has them.
+        self.split_where_present(
+            "blocks.{i}.attn.q.bias",
+            "blocks.{i}.attn.k.bias",
+            "blocks.{i}.attn.v.bias",
+        )
 
         self.component_mapping = {
             "embed": EmbeddingBridge(
@@ -161,11 +166,12 @@ class GraniteMoeSharedArchitectureAdapter(ScaledLogitsAdapter):
                         name="shared_mlp",
                         config=self.cfg,
                         submodules={
+                            "gate_in": JointLinearBridge(name="input_linear"),
                             "gate": PartBridge(name="input_linear.gate"),
                             "in": PartBridge(name="input_linear.in"),
                             "out": LinearBridge(name="output_linear"),
                         },
-                        joint=Joint("gate_in", "input_linear", {"gate": 1, "in": 1}),
+                        joint=Joint("gate_in", {"gate": 1, "in": 1}),
                     ),
                 },
                 residual_contribution_scale=self.cfg.residual_multiplier,

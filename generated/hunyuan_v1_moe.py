@@ -4,9 +4,9 @@
 # spec hunyuan_v1_moe f7de41d669f0
 # spec hunyuan_v1_dense af52133a5f5e
 # spec llama 04f3782e73b5
-# generator 9155fbaddeda
-# templates 5f5379e4ada0
-# body 43d723f9012f
+# generator 8e492b6fb4c8
+# templates 5c1eb4d40e7d
+# body 37dbc1c57985
 """HunYuanMoEV1 architecture adapter.
 
 HunYuan with a mixture of experts beside an MLP for every token.
@@ -18,7 +18,6 @@ from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorCo
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    MoEBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
@@ -28,7 +27,7 @@ from .base_adapter import BaseAdapter
 from .hook_aware import LinearBridge, RMSNormalizationBridge
 from .mlp import GatedMLPBridge
 from .multipliers import EmbeddingBridge
-from .routing import MoERouterBridge
+from .routing import MoEBridge, MoERouterBridge
 
 
 class HunYuanMoEV1ArchitectureAdapter(BaseAdapter):
@@ -106,6 +105,12 @@ class HunYuanMoEV1ArchitectureAdapter(BaseAdapter):
                 tensor_conversion=RearrangeTensorConversion("(n h) -> n h", n=n_key_value_heads),
             ),
         }
+        # Biases that a config may leave out are split once a model shows that it has them.
+        self.split_where_present(
+            "blocks.{i}.attn.q.bias",
+            "blocks.{i}.attn.k.bias",
+            "blocks.{i}.attn.v.bias",
+        )
 
         self.component_mapping = {
             "embed": EmbeddingBridge(name="model.embed_tokens"),

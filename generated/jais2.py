@@ -4,8 +4,8 @@
 # spec jais2 c838c06bf272
 # spec arcee 4d9662f4c1d9
 # spec llama 04f3782e73b5
-# generator 9155fbaddeda
-# templates 5f5379e4ada0
+# generator 8e492b6fb4c8
+# templates 5c1eb4d40e7d
 # body 21a4de5cddcc
 """Jais2 architecture adapter.
 

@@ -2,9 +2,9 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter LlamaArchitectureAdapter for LlamaForCausalLM
 # spec llama 04f3782e73b5
-# generator 9155fbaddeda
-# templates 5f5379e4ada0
-# body ad98afd85172
+# generator 8e492b6fb4c8
+# templates 5c1eb4d40e7d
+# body 06f79d92c4fd
 """Llama architecture adapter.
 
 Pre-norm decoder with grouped-query attention, rotary positions and a gated MLP.
@@ -102,6 +102,12 @@ class LlamaArchitectureAdapter(BaseAdapter):
                 tensor_conversion=RearrangeTensorConversion("(n h) -> n h", n=n_key_value_heads),
             ),
         }
+        # Biases that a config may leave out are split once a model shows that it has them.
+        self.split_where_present(
+            "blocks.{i}.attn.q.bias",
+            "blocks.{i}.attn.k.bias",
+            "blocks.{i}.attn.v.bias",
+        )
 
         self.component_mapping = {
             "embed": EmbeddingBridge(name="model.embed_tokens"),

@@ -5,9 +5,9 @@
 # spec mixtral a8507e3348e3
 # spec mistral bf4b9af3d637
 # spec llama 04f3782e73b5
-# generator 9155fbaddeda
-# templates 5f5379e4ada0
-# body 59dbd9d0619b
+# generator 8e492b6fb4c8
+# templates 5c1eb4d40e7d
+# body 3d3e4716a75b
 """MiniMaxM2 architecture adapter.
 
 Mixture of experts with norms of whole queries and keys, part of each head rotated.
@@ -19,7 +19,6 @@ from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorCo
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    MoEBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
@@ -28,7 +27,7 @@ from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
 from .hook_aware import LinearBridge, RMSNormalizationBridge
 from .multipliers import EmbeddingBridge
-from .routing import MoERouterBridge
+from .routing import MoEBridge, MoERouterBridge
 
 
 class MiniMaxM2ArchitectureAdapter(BaseAdapter):

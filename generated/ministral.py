@@ -4,8 +4,8 @@
 # spec ministral aa7a3fb1ee7d
 # spec mistral bf4b9af3d637
 # spec llama 04f3782e73b5
-# generator 9155fbaddeda
-# templates 5f5379e4ada0
+# generator 8e492b6fb4c8
+# templates 5c1eb4d40e7d
 # body 0748157c9e9a
 """Ministral architecture adapter.
 

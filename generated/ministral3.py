@@ -4,8 +4,8 @@
 # spec ministral3 b32ff03d1d5f
 # spec mistral bf4b9af3d637
 # spec llama 04f3782e73b5
-# generator 9155fbaddeda
-# templates 5f5379e4ada0
+# generator 8e492b6fb4c8
+# templates 5c1eb4d40e7d
 # body f6ef258aa05f
 """Ministral3 architecture adapter.
 

@@ -4,9 +4,9 @@
 # spec mixtral a8507e3348e3
 # spec mistral bf4b9af3d637
 # spec llama 04f3782e73b5
-# generator 9155fbaddeda
-# templates 5f5379e4ada0
-# body 4082df13774e
+# generator 8e492b6fb4c8
+# templates 5c1eb4d40e7d
+# body 5ee4171612bf
 """Mixtral architecture adapter.
 
 Mistral with a mixture of experts in place of the MLP.
@@ -18,7 +18,6 @@ from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorCo
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
 from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
-    MoEBridge,
     RotaryEmbeddingBridge,
     UnembeddingBridge,
 )
@@ -27,7 +26,7 @@ from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
 from .hook_aware import LinearBridge, RMSNormalizationBridge
 from .multipliers import EmbeddingBridge
-from .routing import MoERouterBridge
+from .routing import MoEBridge, MoERouterBridge
 
 
 class MixtralArchitectureAdapter(BaseAdapter):

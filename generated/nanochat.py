@@ -3,9 +3,9 @@
 # adapter NanoChatArchitectureAdapter for NanoChatForCausalLM
 # spec nanochat d7e993df7bf1
 # spec llama 04f3782e73b5
-# generator 9155fbaddeda
-# templates 5f5379e4ada0
-# body 7eba6c0dc159
+# generator 8e492b6fb4c8
+# templates 5c1eb4d40e7d
+# body d0cad24a722c
 """NanoChat architecture adapter.
 
 Decoder whose RMSNorms have no weight, queries and keys normed after the rotation.
@@ -129,6 +129,12 @@ class NanoChatArchitectureAdapter(BaseAdapter):
                 tensor_conversion=RearrangeTensorConversion("(n h) -> n h", n=n_key_value_heads),
             ),
         }
+        # Biases that a config may leave out are split once a model shows that it has them.
+        self.split_where_present(
+            "blocks.{i}.attn.q.bias",
+            "blocks.{i}.attn.k.bias",
+            "blocks.{i}.attn.v.bias",
+        )
 
         self.component_mapping = {
             "embed": EmbeddingBridge(name="model.embed_tokens"),

@@ -4,9 +4,9 @@
 # spec phi3 43cd912087f0
 # spec mistral bf4b9af3d637
 # spec llama 04f3782e73b5
-# generator 9155fbaddeda
-# templates 5f5379e4ada0
-# body 60e0dbbd4a08
+# generator 8e492b6fb4c8
+# templates 5c1eb4d40e7d
+# body 9e758aab2827
 """Phi3 architecture adapter.
 
 Mistral with fused projections of queries, keys and values and of gate and input.
@@ -25,7 +25,7 @@ from transformer_lens.model_bridge.generalized_components import (
 from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
 from .hook_aware import LinearBridge, RMSNormalizationBridge
-from .joint import Joint, JointGatedMLPBridge, PartBridge
+from .joint import Joint, JointGatedMLPBridge, JointLinearBridge, PartBridge
 from .multipliers import EmbeddingBridge
 
 
@@ -79,20 +79,20 @@ class Phi3ArchitectureAdapter(BaseAdapter):
         n_heads = self.cfg.n_heads
         n_key_value_heads = self.cfg.n_key_value_heads or n_heads
         self.weight_processing_conversions = {
-            "blocks.{i}.attn.q.weight": ParamProcessingConversion(
+            "blocks.{i}.attn.q": ParamProcessingConversion(
                 tensor_conversion=RearrangeTensorConversion("(n h) m -> n m h", n=n_heads),
             ),
-            "blocks.{i}.attn.k.weight": ParamProcessingConversion(
+            "blocks.{i}.attn.k": ParamProcessingConversion(
                 tensor_conversion=RearrangeTensorConversion(
                     "(n h) m -> n m h", n=n_key_value_heads
                 ),
             ),
-            "blocks.{i}.attn.v.weight": ParamProcessingConversion(
+            "blocks.{i}.attn.v": ParamProcessingConversion(
                 tensor_conversion=RearrangeTensorConversion(
                     "(n h) m -> n m h", n=n_key_value_heads
                 ),
             ),
-            "blocks.{i}.attn.o.weight": ParamProcessingConversion(
+            "blocks.{i}.attn.o": ParamProcessingConversion(
                 tensor_conversion=RearrangeTensorConversion("m (n h) -> n h m", n=n_heads),
             ),
         }
@@ -110,6 +110,7 @@ class Phi3ArchitectureAdapter(BaseAdapter):
                         name="self_attn",
                         config=self.cfg,
                         submodules={
+                            "qkv": JointLinearBridge(name="qkv_proj"),
                             "q": PartBridge(name="qkv_proj.q"),
                             "k": PartBridge(name="qkv_proj.k"),
                             "v": PartBridge(name="qkv_proj.v"),
@@ -117,7 +118,6 @@ class Phi3ArchitectureAdapter(BaseAdapter):
                         },
                         joint=Joint(
                             "qkv",
-                            "qkv_proj",
                             {"q": n_heads, "k": n_key_value_heads, "v": n_key_value_heads},
                         ),
                     ),
@@ -125,11 +125,12 @@ class Phi3ArchitectureAdapter(BaseAdapter):
                         name="mlp",
                         config=self.cfg,
                         submodules={
+                            "gate_in": JointLinearBridge(name="gate_up_proj"),
                             "gate": PartBridge(name="gate_up_proj.gate"),
                             "in": PartBridge(name="gate_up_proj.in"),
                             "out": LinearBridge(name="down_proj"),
                         },
-                        joint=Joint("gate_in", "gate_up_proj", {"gate": 1, "in": 1}),
+                        joint=Joint("gate_in", {"gate": 1, "in": 1}),
                     ),
                 },
             ),

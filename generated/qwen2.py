@@ -3,8 +3,8 @@
 # adapter Qwen2ArchitectureAdapter for Qwen2ForCausalLM
 # spec qwen2 28bc3f4f3660
 # spec llama 04f3782e73b5
-# generator 9155fbaddeda
-# templates 5f5379e4ada0
+# generator 8e492b6fb4c8
+# templates 5c1eb4d40e7d
 # body e47f69a06775
 """Qwen2 architecture adapter.
 

@@ -3,9 +3,9 @@
 # adapter SmolLM3ArchitectureAdapter for SmolLM3ForCausalLM
 # spec smollm3 4c34d77272bd
 # spec llama 04f3782e73b5
-# generator 9155fbaddeda
-# templates 5f5379e4ada0
-# body 5c8fadddfe5e
+# generator 8e492b6fb4c8
+# templates 5c1eb4d40e7d
+# body 6348cc6a551b
 """SmolLM3 architecture adapter.
 
 Llama-family decoder that skips RoPE on a periodic subset of layers (NoPE).
@@ -50,18 +50,18 @@ class _SmolLM3AttentionBridge(HookAwareAttentionBridge):
         """Run attention, on NoPE layers without position_embeddings; called as HF's module is."""
         return super().reconstructed(
             hidden_states=hidden_states,
-            position_embeddings=position_embeddings if self._rotates() else None,
+            position_embeddings=None if self._is_nope_layer() else position_embeddings,
             attention_mask=attention_mask,
             **kwargs,
         )
 
-    def _rotates(self) -> bool:
-        """Whether HF rotates on this layer.
+    def _is_nope_layer(self) -> bool:
+        """Whether HF rotates nothing on this layer.
 
-        It does where its `use_rope` is truthy.
+        It rotates where its `use_rope` is truthy.
         """
         hf_attention: Any = self.original_component
-        return bool(hf_attention.use_rope)
+        return not hf_attention.use_rope
 
 
 class SmolLM3ArchitectureAdapter(BaseAdapter):
@@ -141,6 +141,12 @@ class SmolLM3ArchitectureAdapter(BaseAdapter):
                 tensor_conversion=RearrangeTensorConversion("(n h) -> n h", n=n_key_value_heads),
             ),
         }
+        # Biases that a config may leave out are split once a model shows that it has them.
+        self.split_where_present(
+            "blocks.{i}.attn.q.bias",
+            "blocks.{i}.attn.k.bias",
+            "blocks.{i}.attn.v.bias",
+        )
 
         self.component_mapping = {
             "embed": EmbeddingBridge(name="model.embed_tokens"),

@@ -186,7 +186,7 @@ def test_attention_takes_position_embeddings_as_hf_does(
 
 
 def test_nope_layers_are_the_ones_that_hf_does_not_rotate(bridge: TransformerBridge) -> None:
-    assert [block.attn._rotates() for block in bridge.blocks] == [True, True, True, False]
+    assert [block.attn._is_nope_layer() for block in bridge.blocks] == [False, False, False, True]
 
 
 def test_no_warning_on_nope_layers(bridge: TransformerBridge, recwarn) -> None:

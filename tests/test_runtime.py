@@ -5,10 +5,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 import transformers
+from transformer_lens.config import TransformerBridgeConfig
 from transformer_lens.factories import architecture_adapter_factory as factory
 from transformer_lens.model_bridge import TransformerBridge
 from transformer_lens.model_bridge.sources import build_bridge_from_module
@@ -163,3 +165,21 @@ def test_what_an_adapter_refuses_is_left_to_the_one_before(alibi: bool, times: i
     own = load_adapters(bundled("generated"))["FalconForCausalLM"]
     assert isinstance(after.adapter, own) != alibi
     assert (type(after.adapter) is type(before.adapter)) == alibi
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_other_adapters_are_made_of_is_left_to_the_one_before(times: int) -> None:
+    """TransformerLens makes adapters for Qwen3's hybrids of that for Qwen3, with an option."""
+    before = factory.SUPPORTED_ARCHITECTURES["Qwen3ForCausalLM"]
+    for _ in range(times):
+        adaptergen.register()
+    adapter: Any = factory.SUPPORTED_ARCHITECTURES["Qwen3ForCausalLM"]
+    own = load_adapters(bundled("generated"))["Qwen3ForCausalLM"]
+
+    def config() -> TransformerBridgeConfig:
+        return TransformerBridgeConfig(
+            d_model=8, d_head=4, n_heads=2, n_layers=1, n_ctx=16, d_vocab=32, d_mlp=16
+        )
+
+    assert isinstance(adapter(config()), own)
+    assert type(adapter(config(), hybrid=True)) is before

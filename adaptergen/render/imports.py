@@ -20,7 +20,6 @@ PUBLIC_API = {
     "GeneralizedComponent": f"{_COMPONENTS}.base",
     "MLABlockBridge": _COMPONENTS,
     "MLPBridge": _COMPONENTS,
-    "MoEBridge": _COMPONENTS,
     "ParallelBlockBridge": _COMPONENTS,
     "ParamProcessingConversion": "transformer_lens.conversion_utils.param_processing_conversion",
     "RearrangeTensorConversion": "transformer_lens.conversion_utils.conversion_steps",

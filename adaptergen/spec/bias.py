@@ -41,6 +41,11 @@ class AttentionBias(Biases):
     v: Decided = Field(description="Bias of the value projection.")
     o: Decided = Field(description="Bias of the output projection.")
 
+    @property
+    def conditional(self) -> list[str]:
+        """The projections of queries, keys and values that a config key gives a bias."""
+        return [role for role in "qkv" if isinstance(self.by_role[role], str)]
+
 
 class PlainMlpBias(Biases):
     """Which projections of an MLP have a bias; one value stands for both."""

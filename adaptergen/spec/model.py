@@ -38,6 +38,11 @@ class Paths(Facet):
     final_norm: Path = Field(description="Norm before the unembedding.")
     unembed: Path = Field(description="Unembedding.")
 
+    @property
+    def rotary_owner(self) -> str:
+        """The part of the model that the rotary embedding belongs to; empty without one."""
+        return (self.rotary or "").rpartition(".")[0]
+
 
 class Tokenizer(Facet):
     """How TL prepares text for models of this architecture."""

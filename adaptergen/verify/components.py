@@ -86,7 +86,6 @@ def _walk(mapping: Any, name: str, path: str, optional: bool = False) -> Iterato
         split = _SPLIT.get(type(bridge), ())
         if joint := getattr(bridge, "joint", None):
             # HF has the layer whole.
-            yield Component(f"{name}{key}.{joint.role}", f"{below}.{joint.path}", absent)
             split = tuple(joint.shares)
         found = {k: part for k, part in bridge.submodules.items() if k not in split}
         yield from _walk(found, f"{name}{key}.", below, absent)

@@ -69,6 +69,14 @@ MODULES = [
         replace=appended("        self.weight_processing_conversions = {}\n"),
     ),
     Case(
+        "biases that HF has never split by head",
+        {
+            "weights.conversions": "the adapter withholds the conversion of blocks.{i}.attn.q.bias",
+        },
+        change={"tiny.attention_bias": True},
+        replace=appended("\n    def setup_hook_compatibility(self, bridge):\n        pass\n"),
+    ),
+    Case(
         "normalization_type LN",
         {
             "config.flags": "cfg.normalization_type is 'LN', not 'RMS'; contradicts norm.kind",

@@ -100,21 +100,28 @@ def conversions(subject: Subject) -> Iterator[Evidence]:
     There is none of a bias that HF never has.
     """
     headed(subject.spec)
-    found = subject.bridge.adapter.weight_processing_conversions or {}
+    layer, adapter = subject.layers[0], subject.bridge.adapter
+    converted = adapter.weight_processing_conversions or {}
+    found = {**getattr(adapter, "withheld", {}), **converted}
     for role, kind in [(r, "weight") for r in _ROLES] + [(r, "bias") for r in "qkv"]:
         key = f"blocks.{{i}}.attn.{role}.{kind}"
+        # TL takes a name without its end for the weight's.
+        short = key.removesuffix(".weight")
+        key = short if short in found else key
+        projection = _projection(subject, layer, role)
         conversion = found.get(key)
         needed = kind == "weight" or subject.spec.attention.biases[role] is not False
         exists = isinstance(conversion, ParamProcessingConversion)
         text = f"has no conversion for {key}" if needed else f"converts {key}, which HF never has"
         yield Fact(exists == needed, f"the adapter {text}")
+        split = key in converted or getattr(projection, kind) is None
+        yield Fact(split, f"the adapter withholds the conversion of {key}, which HF has")
         if isinstance(conversion, ParamProcessingConversion):
-            layer = subject.layers[0]
-            weight = _projection(subject, layer, role).weight
+            weight = projection.weight
             # Numbered, so that the check does not depend on whether this config has biases.
             value = weight if kind == "weight" else torch.arange(float(len(weight)))
-            split = _of_role(subject, layer, role, value)
-            ours = conversion.convert({key: split}, key)
+            part = _of_role(subject, layer, role, value)
+            ours = conversion.convert({key: part}, key)
             difference = largest_difference(ours, by_head(subject, layer, role, value))
             yield Difference(f"the conversion of {key}", difference)
 

@@ -9,15 +9,15 @@ _PARTS = {
     "reversed": (
         "the parts lie the other way round",
         """\
-    def __init__(self, role, path, shares, groups=1):
-        super().__init__(role, path, dict(reversed(shares.items())), groups)
+    def __init__(self, role, shares, groups=1):
+        super().__init__(role, dict(reversed(shares.items())), groups)
 """,
     ),
     "ungrouped": (
         "the parts lie one after the other",
         """\
-    def __init__(self, role, path, shares, groups):
-        super().__init__(role, path, shares)
+    def __init__(self, role, shares, groups):
+        super().__init__(role, shares)
 """,
     ),
     "apart": (

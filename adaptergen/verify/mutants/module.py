@@ -173,11 +173,11 @@ def _bridge_class_changed(tree: ast.Module) -> Wrong:
 
 
 def _part_changed(node: ast.AST) -> Wrong:
-    if isinstance(node, ast.Return) and ast.unparse(node).startswith("return bool("):
+    if isinstance(node, ast.Return) and ast.unparse(node).startswith("return not "):
         assert node.value is not None
         with changed(node, "value", ast.UnaryOp(ast.Not(), node.value)):
             yield "bridge.policy.negated", "layers rotate where they should not and the reverse"
-        with changed(node, "value", ast.Constant(False)):
+        with changed(node, "value", ast.Constant(True)):
             yield "bridge.policy.never", "no layer rotates"
     if isinstance(node, ast.Call) and ast.unparse(node.func) in _HANDING_ON:
         for index, keyword in enumerate(node.keywords):
