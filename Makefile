@@ -71,6 +71,7 @@ stamps: $(READY)  ## let measured pages say whether what they rest on has change
 
 upstream-tests: $(READY)  ## run TransformerLens' own tests with generated adapters: docs/upstream.md
 	$(BIN)/python tests/upstream/run.py
+	$(BIN)/python docs/stamps.py upstream
 
 clean:  ## remove what the other targets made, but for generated/
 	rm -rf $(VENV) .bench .architectures.json .findings .upstream .inference.json dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

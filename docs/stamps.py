@@ -31,8 +31,9 @@ RESTS_ON = {
     "findings": (*_VERIFY, "constraints.txt", "docs/causes.yaml", "docs/findings.py"),
     "inference": (*_MODULES, *_VERIFY, "adaptergen/infer", "docs/inference.py", "tests/infer"),
     "performance": (*_MODULES, "docs/performance.yaml", "tests/bench"),
+    "upstream": (*_MODULES, "docs/upstream.yaml", "tests/upstream"),
 }
-TARGETS = {"performance": "bench-forward"}
+TARGETS = {"performance": "bench-forward", "upstream": "upstream-tests"}
 # The line below a page's title.
 _LINE = re.compile(r"\n\n<!-- stamp -->[^\n]*", re.DOTALL)
 
