@@ -66,6 +66,10 @@ inference: $(READY)  ## measure how often `infer` is right: docs/inference.md
 	$(BIN)/python docs/inference.py --jobs 2
 	$(BIN)/python docs/stamps.py inference
 
+versions: $(READY)  ## verify all specs with other versions of the libraries: docs/versions.md
+	$(BIN)/python docs/versions.py
+	$(BIN)/python docs/stamps.py versions
+
 stamps: $(READY)  ## let measured pages say whether what they rest on has changed since
 	$(BIN)/python docs/stamps.py
 
@@ -74,7 +78,7 @@ upstream-tests: $(READY)  ## run TransformerLens' own tests with generated adapt
 	$(BIN)/python docs/stamps.py upstream
 
 clean:  ## remove what the other targets made, but for generated/
-	rm -rf $(VENV) .bench .architectures.json .findings .upstream .inference.json dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) .bench .architectures.json .findings .upstream .versions .inference.json dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
 
 $(READY): pyproject.toml constraints.txt
 	@echo "setting up $(VENV): a minute or two the first time"

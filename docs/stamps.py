@@ -32,6 +32,13 @@ RESTS_ON = {
     "inference": (*_MODULES, *_VERIFY, "adaptergen/infer", "docs/inference.py", "tests/infer"),
     "performance": (*_MODULES, "docs/performance.yaml", "tests/bench"),
     "upstream": (*_MODULES, "docs/upstream.yaml", "tests/upstream"),
+    "versions": (
+        *_MODULES,
+        *_VERIFY,
+        "docs/versions.py",
+        "docs/versions.yaml",
+        "tests/environments.py",
+    ),
 }
 TARGETS = {"performance": "bench-forward", "upstream": "upstream-tests"}
 # The line below a page's title.

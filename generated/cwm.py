@@ -4,7 +4,7 @@
 # spec cwm 76d598e481a1
 # spec llama 04f3782e73b5
 # generator 8e492b6fb4c8
-# templates 5c1eb4d40e7d
+# templates d6b41c847dfe
 # body cd5c84568160
 """Cwm architecture adapter.
 

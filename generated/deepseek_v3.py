@@ -5,7 +5,7 @@
 # spec glm4_moe 1353bd95b681
 # spec llama 04f3782e73b5
 # generator 8e492b6fb4c8
-# templates 5c1eb4d40e7d
+# templates d6b41c847dfe
 # body 79b260d95dd9
 """DeepseekV3 architecture adapter.
 

@@ -6,7 +6,7 @@
 # spec gemma 670be2fbe33c
 # spec llama 04f3782e73b5
 # generator 8e492b6fb4c8
-# templates 5c1eb4d40e7d
+# templates d6b41c847dfe
 # body ac0e3a2f59ea
 """Gemma3 architecture adapter.
 

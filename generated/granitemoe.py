@@ -5,7 +5,7 @@
 # spec granite d19f9f6e1dda
 # spec llama 04f3782e73b5
 # generator 8e492b6fb4c8
-# templates 5c1eb4d40e7d
+# templates d6b41c847dfe
 # body ae6cf76c6cde
 """GraniteMoe architecture adapter.
 

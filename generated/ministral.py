@@ -5,7 +5,7 @@
 # spec mistral bf4b9af3d637
 # spec llama 04f3782e73b5
 # generator 8e492b6fb4c8
-# templates 5c1eb4d40e7d
+# templates d6b41c847dfe
 # body 0748157c9e9a
 """Ministral architecture adapter.
 

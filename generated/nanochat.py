@@ -4,7 +4,7 @@
 # spec nanochat d7e993df7bf1
 # spec llama 04f3782e73b5
 # generator 8e492b6fb4c8
-# templates 5c1eb4d40e7d
+# templates d6b41c847dfe
 # body d0cad24a722c
 """NanoChat architecture adapter.
 

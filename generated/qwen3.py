@@ -5,7 +5,7 @@
 # spec qwen2 28bc3f4f3660
 # spec llama 04f3782e73b5
 # generator 8e492b6fb4c8
-# templates 5c1eb4d40e7d
+# templates d6b41c847dfe
 # body d8cf38691b7b
 """Qwen3 architecture adapter.
 

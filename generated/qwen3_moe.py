@@ -6,7 +6,7 @@
 # spec qwen2 28bc3f4f3660
 # spec llama 04f3782e73b5
 # generator 8e492b6fb4c8
-# templates 5c1eb4d40e7d
+# templates d6b41c847dfe
 # body 7ad2bb4361fd
 """Qwen3Moe architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec smollm3 4c34d77272bd
 # spec llama 04f3782e73b5
 # generator 8e492b6fb4c8
-# templates 5c1eb4d40e7d
+# templates d6b41c847dfe
 # body 6348cc6a551b
 """SmolLM3 architecture adapter.
 

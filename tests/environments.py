@@ -9,6 +9,26 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 _FOLDERS = ROOT / ".environments"
+# The versions that adapters are verified with beside those that are installed: folder and contents.
+VERSIONS = {
+    "transformers 5.9": (
+        "transformers-5.9",
+        ("transformers==5.9.0", "tokenizers==0.22.2", "huggingface-hub==1.33.0"),
+    ),
+    "transformers 5.23": ("transformers-5.23", ("transformers==5.23.0",)),
+    # With SAELens, which asks for it.
+    "TransformerLens 3.9": (
+        "saelens",
+        (
+            "sae-lens==6.54.12",
+            "transformer-lens==3.9.0",
+            "better-abc",
+            "docstring-parser",
+            "python-dotenv",
+            "simple-parsing",
+        ),
+    ),
+}
 
 
 def overlay(name: str, *requirements: str) -> Path:

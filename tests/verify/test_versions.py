@@ -12,13 +12,9 @@ from adaptergen.verify.check import Fact, check
 from adaptergen.verify.document import read_records
 from adaptergen.verify.record import Status
 from adaptergen.verify.subject import Subject
-from tests.environments import overlay, python
+from tests.environments import VERSIONS, overlay, python
 from tests.verify.conftest import ROOT, load, module_of
 
-OLDER = {
-    "5.9": ("transformers==5.9.0", "tokenizers==0.22.2", "huggingface-hub==1.33.0"),
-    "5.23": ("transformers==5.23.0",),
-}
 # Specs that stand for kinds: routers in three forms, modules that are elsewhere.
 FEW = ("llama", "gemma2", "gpt_neox", "ernie4_5_moe", "dots1", "granitemoe")
 # What transformers 5.9 has no class for.
@@ -34,13 +30,13 @@ LACKING: dict[str, dict[str, set[str]]] = {"5.9": ON_5_9, "5.23": {}}
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("version", OLDER)
+@pytest.mark.parametrize("version", LACKING)
 @pytest.mark.parametrize(
     "specs", [FEW, pytest.param((), marks=pytest.mark.exhaustive)], ids=["few", "all"]
 )
 def test_adapters_are_right_on(version: str, specs: tuple[str, ...], tmp_path: Path) -> None:
-    folder = overlay(f"transformers-{version}", *OLDER[version])
-    report = tmp_path / "report.json"
+    name, requirements = VERSIONS[f"transformers {version}"]
+    folder, report = overlay(name, *requirements), tmp_path / "report.json"
     python(folder, "-m", "adaptergen", "verify", *specs, "--quiet", "--json", str(report))
     records = read_records(str(report))
     every = tuple(path.stem for path in (ROOT / "specs").glob("*.yaml"))

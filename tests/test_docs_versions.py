@@ -1,0 +1,57 @@
+"""The page about other versions says of each architecture what it lacks there, and why."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from adaptergen.verify.record import CheckResult, Problem, Record, Status
+from tests.docs_scripts import load_script
+from tests.environments import VERSIONS
+
+CAUSES = [{"says": "*no such bridge*", "verdict": "raises", "why": "That bridge is missing."}]
+HOOKS = {"a": ["attn.hook_q", "mlp.hook_experts"], "b": ["attn.hook_q"], "c": ["attn.hook_q"]}
+
+
+@pytest.fixture
+def script() -> Any:
+    return load_script("versions")
+
+
+def record(spec: str, status: Status, message: str = "") -> Record:
+    problems = (Problem(message),) if message else ()
+    result = CheckResult("boot.bridge", "boot", status, message, problems=problems)
+    passed = CheckResult("claims.named", "claims", Status.PASSED)
+    return Record(spec, f"{spec.upper()}ForCausalLM", "", {}, (passed, result), 1.0)
+
+
+def found(script: Any, *records: Record) -> Any:
+    hooks = {"a": ["attn.hook_q"], "b": ["attn.hook_q"], "c": []}
+    return {"TransformerLens 1": script.Environment(records, hooks)}
+
+
+def test_page_says_what_lacks_and_why(script: Any) -> None:
+    records = [
+        record("a", Status.PASSED),
+        record("b", Status.KNOWN),
+        record("c", Status.FAILED, "raised TypeError: no such bridge"),
+    ]
+    text = script.page(found(script, *records), HOOKS, CAUSES)
+    assert "| AForCausalLM | verified |\n" in text
+    assert "| BForCausalLM | verified, but for boot.bridge |\n" in text
+    assert "| CForCausalLM | raises |\n" in text
+    assert "- CForCausalLM: That bridge is missing.\n" in text
+    assert "- AForCausalLM: `mlp.hook_experts` do not fire.\n" in text
+
+
+def test_what_nobody_explains_is_on_no_page(script: Any) -> None:
+    failed = record("c", Status.FAILED, "raised KeyError")
+    with pytest.raises(SystemExit, match=r"c: no cause of boot\.bridge: raised KeyError"):
+        script.page(found(script, failed), HOOKS, CAUSES)
+
+
+def test_every_cause_is_told_in_words(script: Any) -> None:
+    for cause in yaml.safe_load(script.CAUSES.read_text(encoding="utf-8")):
+        assert cause.keys() == {"says", "verdict", "why"}
+    assert script.HEAD.exists()
+    assert len(VERSIONS) == len({folder for folder, _ in VERSIONS.values()})
