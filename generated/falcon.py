@@ -2,7 +2,7 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter FalconArchitectureAdapter for FalconForCausalLM
 # spec falcon 5c6e945830f5
-# spec gpt_neox 9f364766770f
+# spec gpt_neox 7867cb6729b0
 # spec starcoder2 4c001e4e5c27
 # spec mistral bf4b9af3d637
 # spec llama 04f3782e73b5
