@@ -7,8 +7,8 @@
 # spec qwen2 28bc3f4f3660
 # spec llama 04f3782e73b5
 # generator 8e492b6fb4c8
-# templates d6b41c847dfe
-# body 3fd12dad5947
+# templates 0db61ec78adb
+# body 273118f107cb
 """Afmoe architecture adapter.
 
 Gated attention, norms on both sides, experts, and full layers that do not rotate.
@@ -65,7 +65,7 @@ class _AfmoeAttentionBridge(HookAwareAttentionBridge):
         It rotates where its `is_local_attention` is truthy.
         """
         hf_attention: Any = self.original_component
-        return not hf_attention.is_local_attention
+        return not bool(hf_attention.is_local_attention)
 
 
 class AfmoeArchitectureAdapter(BaseAdapter):

@@ -4,7 +4,7 @@
 # spec apertus 94bbe6edc022
 # spec llama 04f3782e73b5
 # generator 8e492b6fb4c8
-# templates d6b41c847dfe
+# templates 0db61ec78adb
 # body 74a609a9749a
 """Apertus architecture adapter.
 

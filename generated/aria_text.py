@@ -4,7 +4,7 @@
 # spec aria_text c9a2f3aa442c
 # spec llama 04f3782e73b5
 # generator 8e492b6fb4c8
-# templates d6b41c847dfe
+# templates 0db61ec78adb
 # body 4ee593348349
 """AriaText architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec bitnet 0a047ad2f3b3
 # spec llama 04f3782e73b5
 # generator 8e492b6fb4c8
-# templates d6b41c847dfe
+# templates 0db61ec78adb
 # body ab7f2ce0b2ef
 """BitNet architecture adapter.
 

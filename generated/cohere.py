@@ -4,7 +4,7 @@
 # spec cohere 92951a7d0129
 # spec llama 04f3782e73b5
 # generator 8e492b6fb4c8
-# templates d6b41c847dfe
+# templates 0db61ec78adb
 # body 8b477c19e7d5
 """Cohere architecture adapter.
 

@@ -5,8 +5,8 @@
 # spec cohere 92951a7d0129
 # spec llama 04f3782e73b5
 # generator 8e492b6fb4c8
-# templates d6b41c847dfe
-# body 1f2d296670ea
+# templates 0db61ec78adb
+# body 9c509b929b93
 """Cohere2 architecture adapter.
 
 Cohere with sliding layers that rotate, and layers that see everything and do not.
@@ -61,7 +61,7 @@ class _Cohere2AttentionBridge(HookAwareAttentionBridge):
         It rotates where its `sliding_window` is truthy.
         """
         hf_attention: Any = self.original_component
-        return not hf_attention.sliding_window
+        return not bool(hf_attention.sliding_window)
 
 
 class Cohere2ArchitectureAdapter(ScaledLogitsAdapter):

@@ -4,7 +4,7 @@
 # spec cwm 76d598e481a1
 # spec llama 04f3782e73b5
 # generator 8e492b6fb4c8
-# templates d6b41c847dfe
+# templates 0db61ec78adb
 # body cd5c84568160
 """Cwm architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec glm4_moe 1353bd95b681
 # spec llama 04f3782e73b5
 # generator 8e492b6fb4c8
-# templates d6b41c847dfe
+# templates 0db61ec78adb
 # body 95dd7dc435a5
 """Dots1 architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec ernie4_5 e2f679767681
 # spec llama 04f3782e73b5
 # generator 8e492b6fb4c8
-# templates d6b41c847dfe
+# templates 0db61ec78adb
 # body 09d52067e5fe
 """Ernie 4.5 MoE architecture adapter.
 

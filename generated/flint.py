@@ -7,8 +7,8 @@
 # spec qwen2 28bc3f4f3660
 # spec llama 04f3782e73b5
 # generator 8e492b6fb4c8
-# templates d6b41c847dfe
-# body 2083c7949762
+# templates 0db61ec78adb
+# body 7166f03ee4be
 """Flint architecture adapter.
 
 Qwen3's experts beside one for every token, sinks, and full layers that do not rotate.
@@ -65,7 +65,7 @@ class _FlintAttentionBridge(PositionEmbeddingsAttentionBridge):
         It rotates where its `sliding_window` is truthy.
         """
         hf_attention: Any = self.original_component
-        return not hf_attention.sliding_window
+        return not bool(hf_attention.sliding_window)
 
 
 class FlintArchitectureAdapter(BaseAdapter):

@@ -4,7 +4,7 @@
 # spec glm efee1772a08d
 # spec llama 04f3782e73b5
 # generator 8e492b6fb4c8
-# templates d6b41c847dfe
+# templates 0db61ec78adb
 # body f5be21547638
 """Glm architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec glm efee1772a08d
 # spec llama 04f3782e73b5
 # generator 8e492b6fb4c8
-# templates d6b41c847dfe
+# templates 0db61ec78adb
 # body 4668223a6545
 """Glm4 architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec gpt_oss f3061b600834
 # spec llama 04f3782e73b5
 # generator 8e492b6fb4c8
-# templates d6b41c847dfe
+# templates 0db61ec78adb
 # body ba58ede01aa0
 """GptOss architecture adapter.
 

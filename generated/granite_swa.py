@@ -5,7 +5,7 @@
 # spec granite d19f9f6e1dda
 # spec llama 04f3782e73b5
 # generator 8e492b6fb4c8
-# templates d6b41c847dfe
+# templates 0db61ec78adb
 # body e64d456537b9
 """GraniteSWA architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec hunyuan_v1_dense af52133a5f5e
 # spec llama 04f3782e73b5
 # generator 8e492b6fb4c8
-# templates d6b41c847dfe
+# templates 0db61ec78adb
 # body 37dbc1c57985
 """HunYuanMoEV1 architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec granite d19f9f6e1dda
 # spec llama 04f3782e73b5
 # generator 8e492b6fb4c8
-# templates d6b41c847dfe
+# templates 0db61ec78adb
 # body 94a62c2147c8
 """HyperCLOVAX architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec arcee 4d9662f4c1d9
 # spec llama 04f3782e73b5
 # generator 8e492b6fb4c8
-# templates d6b41c847dfe
+# templates 0db61ec78adb
 # body 21a4de5cddcc
 """Jais2 architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec nanochat d7e993df7bf1
 # spec llama 04f3782e73b5
 # generator 8e492b6fb4c8
-# templates d6b41c847dfe
+# templates 0db61ec78adb
 # body d0cad24a722c
 """NanoChat architecture adapter.
 

@@ -4,7 +4,7 @@
 # spec olmo2 41b1838a2380
 # spec llama 04f3782e73b5
 # generator 8e492b6fb4c8
-# templates d6b41c847dfe
+# templates 0db61ec78adb
 # body 1e4b5966273d
 """Olmo2 architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec olmo2 41b1838a2380
 # spec llama 04f3782e73b5
 # generator 8e492b6fb4c8
-# templates d6b41c847dfe
+# templates 0db61ec78adb
 # body 731e8fa2ce04
 """Olmo3 architecture adapter.
 

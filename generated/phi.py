@@ -6,7 +6,7 @@
 # spec mistral bf4b9af3d637
 # spec llama 04f3782e73b5
 # generator 8e492b6fb4c8
-# templates d6b41c847dfe
+# templates 0db61ec78adb
 # body 1138ddc815c5
 """Phi architecture adapter.
 

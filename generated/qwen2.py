@@ -4,7 +4,7 @@
 # spec qwen2 28bc3f4f3660
 # spec llama 04f3782e73b5
 # generator 8e492b6fb4c8
-# templates d6b41c847dfe
+# templates 0db61ec78adb
 # body e47f69a06775
 """Qwen2 architecture adapter.
 

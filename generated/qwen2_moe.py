@@ -7,7 +7,7 @@
 # spec qwen2 28bc3f4f3660
 # spec llama 04f3782e73b5
 # generator 8e492b6fb4c8
-# templates d6b41c847dfe
+# templates 0db61ec78adb
 # body 57270779cfb5
 """Qwen2Moe architecture adapter.
 

@@ -5,7 +5,7 @@
 # spec qwen2 28bc3f4f3660
 # spec llama 04f3782e73b5
 # generator 8e492b6fb4c8
-# templates d6b41c847dfe
+# templates 0db61ec78adb
 # body d8cf38691b7b
 """Qwen3 architecture adapter.
 

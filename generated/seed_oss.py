@@ -4,7 +4,7 @@
 # spec seed_oss d2c773a4fc47
 # spec llama 04f3782e73b5
 # generator 8e492b6fb4c8
-# templates d6b41c847dfe
+# templates 0db61ec78adb
 # body 79b914602677
 """SeedOss architecture adapter.
 

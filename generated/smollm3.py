@@ -4,8 +4,8 @@
 # spec smollm3 4c34d77272bd
 # spec llama 04f3782e73b5
 # generator 8e492b6fb4c8
-# templates d6b41c847dfe
-# body 6348cc6a551b
+# templates 0db61ec78adb
+# body bdf7427f32a8
 """SmolLM3 architecture adapter.
 
 Llama-family decoder that skips RoPE on a periodic subset of layers (NoPE).
@@ -61,7 +61,7 @@ class _SmolLM3AttentionBridge(HookAwareAttentionBridge):
         It rotates where its `use_rope` is truthy.
         """
         hf_attention: Any = self.original_component
-        return not hf_attention.use_rope
+        return not bool(hf_attention.use_rope)
 
 
 class SmolLM3ArchitectureAdapter(BaseAdapter):

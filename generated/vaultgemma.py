@@ -6,7 +6,7 @@
 # spec gemma 670be2fbe33c
 # spec llama 04f3782e73b5
 # generator 8e492b6fb4c8
-# templates d6b41c847dfe
+# templates 0db61ec78adb
 # body 5f9782541045
 """VaultGemma architecture adapter.
 

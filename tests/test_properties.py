@@ -45,7 +45,10 @@ def benign(data: Any, key: str = "") -> Any:
     if isinstance(data, list):
         return [benign(value, key) for value in data]
     fixed = key in FIXED or data in WORDS
-    return "name" if isinstance(data, str) and not fixed else data
+    # How many names a path has may matter.
+    return (
+        ".".join(["name"] * len(data.split("."))) if isinstance(data, str) and not fixed else data
+    )
 
 
 def shape(module: str) -> str:

@@ -115,13 +115,12 @@ def test_one_layer_of_queries_keys_and_values_may_be_left_to_hf(name: str, tmp_p
 
 def test_hooks_of_tls_own_bridge_do_not_reach_the_softmax(tmp_path: Path) -> None:
     module = tmp_path / "adapter.py"
-    spec = load("gptj")
-    text = Renderer([str(ROOT / "templates")]).adapter(spec)
+    text = Path(module_of("gptj")).read_text(encoding="utf-8")
     beside = "from .delegated import DelegatedAttentionBridge"
     assert beside in text
     tl = "from transformer_lens.model_bridge.generalized_components import AttentionBridge"
     module.write_text(text.replace(beside, f"{tl} as DelegatedAttentionBridge"), encoding="utf-8")
-    subject = Subject(spec, str(module))
+    subject = Subject(load_bundled("gptj").spec, str(module))
     asked = ("hooks.pattern", "interventions.pattern")
     results = run_checks(subject, [check for check in ALL if check.name in asked])
     assert [(r.check, r.status) for r in results] == [(name, Status.FAILED) for name in asked]

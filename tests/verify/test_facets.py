@@ -31,7 +31,7 @@ ATTENTIONS = classes_of(Spec.model_fields["attention"].annotation)
 
 
 # What says that no other kind describes a part: no bundled architecture needs that.
-LAST_RESORTS = {"attention: delegated", "attention: opaque", "mlp: opaque"}
+LAST_RESORTS = {"attention: opaque", "mlp: opaque"}
 
 
 @cache
