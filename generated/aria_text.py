@@ -2,9 +2,9 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter AriaTextArchitectureAdapter for AriaTextForCausalLM
 # spec aria_text c9a2f3aa442c
-# spec llama 04f3782e73b5
+# spec llama b0a6376ea3c1
 # generator 8e492b6fb4c8
-# templates 0db61ec78adb
+# templates 8b976952a6af
 # body 4ee593348349
 """AriaText architecture adapter.
 

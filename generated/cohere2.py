@@ -3,9 +3,9 @@
 # adapter Cohere2ArchitectureAdapter for Cohere2ForCausalLM
 # spec cohere2 ef3831e334c6
 # spec cohere 92951a7d0129
-# spec llama 04f3782e73b5
+# spec llama b0a6376ea3c1
 # generator 8e492b6fb4c8
-# templates 0db61ec78adb
+# templates 8b976952a6af
 # body 9c509b929b93
 """Cohere2 architecture adapter.
 

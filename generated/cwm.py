@@ -2,9 +2,9 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter CwmArchitectureAdapter for CwmForCausalLM
 # spec cwm 76d598e481a1
-# spec llama 04f3782e73b5
+# spec llama b0a6376ea3c1
 # generator 8e492b6fb4c8
-# templates 0db61ec78adb
+# templates 8b976952a6af
 # body cd5c84568160
 """Cwm architecture adapter.
 

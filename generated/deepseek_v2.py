@@ -4,9 +4,9 @@
 # spec deepseek_v2 b9d7d9335bf3
 # spec deepseek_v3 83a8227d6c9d
 # spec glm4_moe 1353bd95b681
-# spec llama 04f3782e73b5
+# spec llama b0a6376ea3c1
 # generator 8e492b6fb4c8
-# templates 0db61ec78adb
+# templates 8b976952a6af
 # body 466eea857329
 """DeepseekV2 architecture adapter.
 

@@ -3,9 +3,9 @@
 # adapter DeepseekV3ArchitectureAdapter for DeepseekV3ForCausalLM
 # spec deepseek_v3 83a8227d6c9d
 # spec glm4_moe 1353bd95b681
-# spec llama 04f3782e73b5
+# spec llama b0a6376ea3c1
 # generator 8e492b6fb4c8
-# templates 0db61ec78adb
+# templates 8b976952a6af
 # body 79b260d95dd9
 """DeepseekV3 architecture adapter.
 

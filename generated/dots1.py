@@ -3,9 +3,9 @@
 # adapter Dots1ArchitectureAdapter for Dots1ForCausalLM
 # spec dots1 237122b977e7
 # spec glm4_moe 1353bd95b681
-# spec llama 04f3782e73b5
+# spec llama b0a6376ea3c1
 # generator 8e492b6fb4c8
-# templates 0db61ec78adb
+# templates 8b976952a6af
 # body 95dd7dc435a5
 """Dots1 architecture adapter.
 

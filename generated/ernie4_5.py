@@ -2,9 +2,9 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter Ernie45ArchitectureAdapter for Ernie4_5ForCausalLM
 # spec ernie4_5 e2f679767681
-# spec llama 04f3782e73b5
+# spec llama b0a6376ea3c1
 # generator 8e492b6fb4c8
-# templates 0db61ec78adb
+# templates 8b976952a6af
 # body 2db762b3f616
 """Ernie 4.5 architecture adapter.
 

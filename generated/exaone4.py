@@ -3,9 +3,9 @@
 # adapter Exaone4ArchitectureAdapter for Exaone4ForCausalLM
 # spec exaone4 303c43a433ae
 # spec olmo2 41b1838a2380
-# spec llama 04f3782e73b5
+# spec llama b0a6376ea3c1
 # generator 8e492b6fb4c8
-# templates 0db61ec78adb
+# templates 8b976952a6af
 # body 01a125832c71
 """Exaone4 architecture adapter.
 

@@ -3,9 +3,9 @@
 # adapter FlexOlmoArchitectureAdapter for FlexOlmoForCausalLM
 # spec flex_olmo 49228cffe83f
 # spec olmo2 41b1838a2380
-# spec llama 04f3782e73b5
+# spec llama b0a6376ea3c1
 # generator 8e492b6fb4c8
-# templates 0db61ec78adb
+# templates 8b976952a6af
 # body 30c6ddd5d067
 """FlexOlmo architecture adapter.
 

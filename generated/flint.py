@@ -5,9 +5,9 @@
 # spec qwen3_moe 35053b77cd45
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
-# spec llama 04f3782e73b5
+# spec llama b0a6376ea3c1
 # generator 8e492b6fb4c8
-# templates 0db61ec78adb
+# templates 8b976952a6af
 # body 7166f03ee4be
 """Flint architecture adapter.
 

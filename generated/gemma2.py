@@ -3,9 +3,9 @@
 # adapter Gemma2ArchitectureAdapter for Gemma2ForCausalLM
 # spec gemma2 23b477ce69f2
 # spec gemma 670be2fbe33c
-# spec llama 04f3782e73b5
+# spec llama b0a6376ea3c1
 # generator 8e492b6fb4c8
-# templates 0db61ec78adb
+# templates 8b976952a6af
 # body 14f4f05df130
 """Gemma2 architecture adapter.
 

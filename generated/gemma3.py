@@ -4,9 +4,9 @@
 # spec gemma3 0f38ad206e79
 # spec gemma2 23b477ce69f2
 # spec gemma 670be2fbe33c
-# spec llama 04f3782e73b5
+# spec llama b0a6376ea3c1
 # generator 8e492b6fb4c8
-# templates 0db61ec78adb
+# templates 8b976952a6af
 # body ac0e3a2f59ea
 """Gemma3 architecture adapter.
 

@@ -3,9 +3,9 @@
 # adapter Glm4ArchitectureAdapter for Glm4ForCausalLM
 # spec glm4 e0e8c8e52b9e
 # spec glm efee1772a08d
-# spec llama 04f3782e73b5
+# spec llama b0a6376ea3c1
 # generator 8e492b6fb4c8
-# templates 0db61ec78adb
+# templates 8b976952a6af
 # body 4668223a6545
 """Glm4 architecture adapter.
 

@@ -3,9 +3,9 @@
 # adapter GraniteMoeArchitectureAdapter for GraniteMoeForCausalLM
 # spec granitemoe cdca62de4e3c
 # spec granite d19f9f6e1dda
-# spec llama 04f3782e73b5
+# spec llama b0a6376ea3c1
 # generator 8e492b6fb4c8
-# templates 0db61ec78adb
+# templates 8b976952a6af
 # body ae6cf76c6cde
 """GraniteMoe architecture adapter.
 

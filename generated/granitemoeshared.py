@@ -4,9 +4,9 @@
 # spec granitemoeshared 10fd0f0d5327
 # spec granitemoe cdca62de4e3c
 # spec granite d19f9f6e1dda
-# spec llama 04f3782e73b5
+# spec llama b0a6376ea3c1
 # generator 8e492b6fb4c8
-# templates 0db61ec78adb
+# templates 8b976952a6af
 # body c7fc21f90ff9
 """GraniteMoeShared architecture adapter.
 

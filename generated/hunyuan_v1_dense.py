@@ -2,9 +2,9 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter HunYuanDenseV1ArchitectureAdapter for HunYuanDenseV1ForCausalLM
 # spec hunyuan_v1_dense af52133a5f5e
-# spec llama 04f3782e73b5
+# spec llama b0a6376ea3c1
 # generator 8e492b6fb4c8
-# templates 0db61ec78adb
+# templates 8b976952a6af
 # body b23463a3d2fd
 """HunYuanDenseV1 architecture adapter.
 

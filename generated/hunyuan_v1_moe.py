@@ -3,9 +3,9 @@
 # adapter HunYuanMoEV1ArchitectureAdapter for HunYuanMoEV1ForCausalLM
 # spec hunyuan_v1_moe f7de41d669f0
 # spec hunyuan_v1_dense af52133a5f5e
-# spec llama 04f3782e73b5
+# spec llama b0a6376ea3c1
 # generator 8e492b6fb4c8
-# templates 0db61ec78adb
+# templates 8b976952a6af
 # body 37dbc1c57985
 """HunYuanMoEV1 architecture adapter.
 

@@ -3,9 +3,9 @@
 # adapter HyperCLOVAXArchitectureAdapter for HyperCLOVAXForCausalLM
 # spec hyperclovax 903571e57862
 # spec granite d19f9f6e1dda
-# spec llama 04f3782e73b5
+# spec llama b0a6376ea3c1
 # generator 8e492b6fb4c8
-# templates 0db61ec78adb
+# templates 8b976952a6af
 # body 94a62c2147c8
 """HyperCLOVAX architecture adapter.
 

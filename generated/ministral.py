@@ -3,9 +3,9 @@
 # adapter MinistralArchitectureAdapter for MinistralForCausalLM
 # spec ministral aa7a3fb1ee7d
 # spec mistral bf4b9af3d637
-# spec llama 04f3782e73b5
+# spec llama b0a6376ea3c1
 # generator 8e492b6fb4c8
-# templates 0db61ec78adb
+# templates 8b976952a6af
 # body 0748157c9e9a
 """Ministral architecture adapter.
 

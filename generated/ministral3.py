@@ -3,9 +3,9 @@
 # adapter Ministral3ArchitectureAdapter for Ministral3ForCausalLM
 # spec ministral3 b32ff03d1d5f
 # spec mistral bf4b9af3d637
-# spec llama 04f3782e73b5
+# spec llama b0a6376ea3c1
 # generator 8e492b6fb4c8
-# templates 0db61ec78adb
+# templates 8b976952a6af
 # body f6ef258aa05f
 """Ministral3 architecture adapter.
 

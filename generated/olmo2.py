@@ -2,9 +2,9 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter Olmo2ArchitectureAdapter for Olmo2ForCausalLM
 # spec olmo2 41b1838a2380
-# spec llama 04f3782e73b5
+# spec llama b0a6376ea3c1
 # generator 8e492b6fb4c8
-# templates 0db61ec78adb
+# templates 8b976952a6af
 # body 1e4b5966273d
 """Olmo2 architecture adapter.
 

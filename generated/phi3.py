@@ -3,9 +3,9 @@
 # adapter Phi3ArchitectureAdapter for Phi3ForCausalLM
 # spec phi3 43cd912087f0
 # spec mistral bf4b9af3d637
-# spec llama 04f3782e73b5
+# spec llama b0a6376ea3c1
 # generator 8e492b6fb4c8
-# templates 0db61ec78adb
+# templates 8b976952a6af
 # body 9e758aab2827
 """Phi3 architecture adapter.
 

@@ -2,9 +2,9 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter Qwen2ArchitectureAdapter for Qwen2ForCausalLM
 # spec qwen2 28bc3f4f3660
-# spec llama 04f3782e73b5
+# spec llama b0a6376ea3c1
 # generator 8e492b6fb4c8
-# templates 0db61ec78adb
+# templates 8b976952a6af
 # body e47f69a06775
 """Qwen2 architecture adapter.
 

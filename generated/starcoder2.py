@@ -3,9 +3,9 @@
 # adapter Starcoder2ArchitectureAdapter for Starcoder2ForCausalLM
 # spec starcoder2 4c001e4e5c27
 # spec mistral bf4b9af3d637
-# spec llama 04f3782e73b5
+# spec llama b0a6376ea3c1
 # generator 8e492b6fb4c8
-# templates 0db61ec78adb
+# templates 8b976952a6af
 # body 6c61e67c4fe0
 """Starcoder2 architecture adapter.
 
