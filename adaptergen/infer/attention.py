@@ -1,5 +1,6 @@
 """What each module inside of attention does, by disturbing what it returns."""
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -201,10 +202,12 @@ def unexplained(world: World, attention: str, known: list[str]) -> Iterator[str]
 def computes_with_sdpa(world: World) -> bool:
     """Whether HF's attention can leave its scores to torch's SDPA, and the model is the same."""
     hf, sdpa = world.hf, nn.functional.scaled_dot_product_attention
-    batch = hf.batch(hf.length)
+    batch, model = hf.batch(hf.length), copy.deepcopy(hf.model)
     with patch.object(nn.functional, sdpa.__name__, Mock(wraps=sdpa)) as used, torch.no_grad():
         try:
-            logits = hf.computing("sdpa")(**batch.arguments, use_cache=False).logits
+            # Some classes decide as they are built, and then SDPA cannot be had of them.
+            model.set_attn_implementation("sdpa")
+            logits = model(**batch.arguments, use_cache=False).logits
         except Exception:
             # HF refuses where scores need something that SDPA lacks, such as a soft cap.
             return False

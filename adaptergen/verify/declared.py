@@ -66,7 +66,7 @@ def conditions(spec: Spec, config: Any) -> Iterator[tuple[dict[str, Any], str]]:
         if key in spec.refused:
             continue
         if isinstance(value, bool):
-            yield {key: not value}, claim
+            yield {**_other_layouts_off(spec, claim), key: not value}, claim
         elif key in deciding:
             yield {key: type(value)() if value else True}, claim
     if isinstance(spec.attention, LatentAttention):
@@ -76,6 +76,14 @@ def conditions(spec: Spec, config: Any) -> Iterator[tuple[dict[str, Any], str]]:
             yield {layout.when: True, key: number}, f"layouts.{i}.unless"
             if getattr(config, key, None) == number:
                 yield {layout.when: True, key: None}, f"layouts.{i}.when"
+
+
+def _other_layouts_off(spec: Spec, claim: str) -> dict[str, Any]:
+    """What has to be off for a layout's key to decide: the first layout that is on counts."""
+    for number in range(len(spec.layouts)):
+        if claim == f"layouts.{number}.when":
+            return {earlier.when: False for earlier in spec.layouts[:number]}
+    return {}
 
 
 def accepted(spec: Spec, models: Iterable[Structure]) -> Iterator[Structure]:

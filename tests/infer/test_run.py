@@ -73,8 +73,8 @@ def test_synthetic_model_is_inferred_as_it_was_made(style: str, seed: int, tmp_p
 # The reasons of what is left to HF, by class, and the hooks that they cost.
 INSIDE = "inside of attention no hook fires"
 BETWEEN = (
-    "hooks on scores, rotated queries and keys and the input of single heads do not fire, and edits"
-    " of the pattern change nothing"
+    "hooks on rotated queries and keys and the input of single heads do not fire; nor do those on"
+    " scores where several softmaxes make the pattern"
 )
 LEFT = {
     "DiffLlamaForCausalLM": {

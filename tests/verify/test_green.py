@@ -43,7 +43,8 @@ RANDOM = {"PhimoeForCausalLM", "SeedOssForCausalLM"}
 MOST = Selection(only=(*QUICK.only, "fused", "cache"), skip=QUICK.skip)
 RAW = 1e-12
 # HF's norms, variants and compatibility mode compute in float32 here and there.
-ROUGH = {"weights.compatibility", "interventions.norms", "variants.flags", "variants.heads"}
+ROUGH = {"weights.compatibility", "interventions.norms"}
+ROUGH |= {"variants.activation", "variants.flags", "variants.heads"}
 OTHER_CONFIGS: list[tuple[dict[str, Any], set[str]]] = [
     ({"attention_bias": True}, set()),
     ({"mlp_bias": True}, set()),

@@ -38,9 +38,7 @@ def test_spec_is_right_one_step_away(name: str) -> None:
         found = sweep.sweep(_subject(name), load(name).spec.verification.limits)
     assert len(found) > 60
     assert [result for result in found if result.status is Status.FAILED] == []
-    known = {r.setting: r.message for r in found if r.status is Status.KNOWN}
-    assert known["hidden_act=tanh"].startswith("limit: ")
-    assert (next(r for r in found if r.setting == "hidden_act=tanh").worst or 0.0) > 0.1
+    assert next(r for r in found if r.setting == "hidden_act=tanh").status is Status.PASSED
 
 
 @pytest.mark.parametrize(

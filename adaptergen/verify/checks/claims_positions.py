@@ -54,7 +54,9 @@ def rope_layers(subject: Subject) -> Iterator[Evidence]:
     for number, rotates in found.items():
         does = "rotates" if rotates else "does not rotate"
         text = f"{does} in HF, against the policy '{policy.word}'"
-        yield Fact(rotates == claimed[number], text, number)
+        # Turned or not, a layer that sees one token alone returns its value.
+        unseen = not rotates and reach_found(subject)[number] == 1
+        yield Fact(unseen or rotates == claimed[number], text, number)
         yield from _computed(subject, number)
 
 
