@@ -4,7 +4,7 @@
 # spec deepseek_v2 b9d7d9335bf3
 # spec deepseek_v3 83a8227d6c9d
 # spec glm4_moe 1353bd95b681
-# spec llama 8e7b95e8bf19
+# spec llama fb4504711c63
 # generator 8e492b6fb4c8
 # templates 8b976952a6af
 # body 466eea857329

@@ -5,7 +5,7 @@
 # spec qwen3_moe 35053b77cd45
 # spec qwen3 6d571bcce7ee
 # spec qwen2 28bc3f4f3660
-# spec llama 8e7b95e8bf19
+# spec llama fb4504711c63
 # generator 8e492b6fb4c8
 # templates 8b976952a6af
 # body 7166f03ee4be

@@ -2,7 +2,7 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter GlmArchitectureAdapter for GlmForCausalLM
 # spec glm efee1772a08d
-# spec llama 8e7b95e8bf19
+# spec llama fb4504711c63
 # generator 8e492b6fb4c8
 # templates 8b976952a6af
 # body f5be21547638

@@ -3,7 +3,7 @@
 # adapter Glm4ArchitectureAdapter for Glm4ForCausalLM
 # spec glm4 e0e8c8e52b9e
 # spec glm efee1772a08d
-# spec llama 8e7b95e8bf19
+# spec llama fb4504711c63
 # generator 8e492b6fb4c8
 # templates 8b976952a6af
 # body 4668223a6545

@@ -3,7 +3,7 @@
 # adapter GraniteMoeArchitectureAdapter for GraniteMoeForCausalLM
 # spec granitemoe cdca62de4e3c
 # spec granite d19f9f6e1dda
-# spec llama 8e7b95e8bf19
+# spec llama fb4504711c63
 # generator 8e492b6fb4c8
 # templates 8b976952a6af
 # body ae6cf76c6cde

@@ -4,7 +4,7 @@
 # spec granitemoeshared 10fd0f0d5327
 # spec granitemoe cdca62de4e3c
 # spec granite d19f9f6e1dda
-# spec llama 8e7b95e8bf19
+# spec llama fb4504711c63
 # generator 8e492b6fb4c8
 # templates 8b976952a6af
 # body c7fc21f90ff9

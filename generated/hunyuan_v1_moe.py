@@ -3,7 +3,7 @@
 # adapter HunYuanMoEV1ArchitectureAdapter for HunYuanMoEV1ForCausalLM
 # spec hunyuan_v1_moe f7de41d669f0
 # spec hunyuan_v1_dense af52133a5f5e
-# spec llama 8e7b95e8bf19
+# spec llama fb4504711c63
 # generator 8e492b6fb4c8
 # templates 8b976952a6af
 # body 37dbc1c57985

@@ -3,7 +3,7 @@
 # adapter HyperCLOVAXArchitectureAdapter for HyperCLOVAXForCausalLM
 # spec hyperclovax 903571e57862
 # spec granite d19f9f6e1dda
-# spec llama 8e7b95e8bf19
+# spec llama fb4504711c63
 # generator 8e492b6fb4c8
 # templates 8b976952a6af
 # body 94a62c2147c8

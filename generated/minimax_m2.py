@@ -4,7 +4,7 @@
 # spec minimax_m2 81b391307b70
 # spec mixtral a8507e3348e3
 # spec mistral bf4b9af3d637
-# spec llama 8e7b95e8bf19
+# spec llama fb4504711c63
 # generator 8e492b6fb4c8
 # templates 8b976952a6af
 # body 3d3e4716a75b

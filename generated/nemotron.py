@@ -4,7 +4,7 @@
 # spec nemotron bbc0e72b4ae6
 # spec jais2 c838c06bf272
 # spec arcee 4d9662f4c1d9
-# spec llama 8e7b95e8bf19
+# spec llama fb4504711c63
 # generator 8e492b6fb4c8
 # templates 8b976952a6af
 # body e397c38edac9

@@ -3,7 +3,7 @@
 # adapter Olmo3ArchitectureAdapter for Olmo3ForCausalLM
 # spec olmo3 76c51a2a97c9
 # spec olmo2 41b1838a2380
-# spec llama 8e7b95e8bf19
+# spec llama fb4504711c63
 # generator 8e492b6fb4c8
 # templates 8b976952a6af
 # body 731e8fa2ce04

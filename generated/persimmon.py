@@ -4,7 +4,7 @@
 # spec persimmon 203623a62017
 # spec starcoder2 4c001e4e5c27
 # spec mistral bf4b9af3d637
-# spec llama 8e7b95e8bf19
+# spec llama fb4504711c63
 # generator 8e492b6fb4c8
 # templates 8b976952a6af
 # body 47ebfcd02ab5

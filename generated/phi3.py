@@ -3,7 +3,7 @@
 # adapter Phi3ArchitectureAdapter for Phi3ForCausalLM
 # spec phi3 43cd912087f0
 # spec mistral bf4b9af3d637
-# spec llama 8e7b95e8bf19
+# spec llama fb4504711c63
 # generator 8e492b6fb4c8
 # templates 8b976952a6af
 # body 9e758aab2827

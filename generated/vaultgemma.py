@@ -4,7 +4,7 @@
 # spec vaultgemma 66b20cc38f9e
 # spec gemma2 23b477ce69f2
 # spec gemma 670be2fbe33c
-# spec llama 8e7b95e8bf19
+# spec llama fb4504711c63
 # generator 8e492b6fb4c8
 # templates 8b976952a6af
 # body 5f9782541045
