@@ -7,6 +7,7 @@ there matches is listed as unexplained.
 import argparse
 import json
 import multiprocessing
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -18,6 +19,7 @@ import yaml
 from pydantic import TypeAdapter
 
 HERE = Path(__file__).parent
+SPECS = HERE.parent / "specs"
 LIMIT = 600.0
 # In float32 with weights of this size.
 _ROUNDING = 1e-3
@@ -27,7 +29,7 @@ _ROUNDING = 1e-3
 class Cause:
     """A defect, or what looks like one; `settings`, `checks`, `text` say which findings are its.
 
-    None of the architectures in `but` is.
+    None of the architectures in `but` is. The `command` that shows it is made of the first of them.
     """
 
     title: str
@@ -38,6 +40,7 @@ class Cause:
     checks: tuple[str, ...] = ("*",)
     text: str = "*"
     defect: bool = True
+    command: str = ""
 
     def explains(self, architecture: str, finding: dict[str, Any]) -> bool:
         """Whether a finding is a consequence of it."""
@@ -132,7 +135,9 @@ def page(surveys: Sequence[dict[str, Any]], causes: Sequence[Cause], versions: s
         told = "yes" if i in silent else "no"
         lines.append(f"| {number} | {causes[i].title} | {len(hit)} | {told} |")
     for number, i in enumerate(sorted(defects), 1):
-        lines += ["", f"## {number}. {causes[i].title}", "", causes[i].cause, "", *_table(rows[i])]
+        heading = ["", f"## {number}. {causes[i].title}", "", causes[i].cause, ""]
+        command = causes[i].command or _command(rows[i])
+        lines += [*heading, f"    {command}", "", *_table(rows[i])]
     lines += ["", "## Differences that are no defects", ""]
     for i in sorted(i for i in rows if i >= 0 and not causes[i].defect):
         lines += [f"### {causes[i].title}", "", causes[i].cause, "", *_table(rows[i]), ""]
@@ -199,6 +204,18 @@ def _table(rows: Sequence[Row]) -> Iterator[str]:
             f"| {name} | `{setting}`{others} | {finding['check']} | {_measured(finding)} "
             f"| {finding['in_float32']} | {loud} |"
         )
+
+
+def _command(rows: Sequence[Row]) -> str:
+    """What shows a defect to whoever types it."""
+    described = {path.stem.replace("_", "") for path in SPECS.glob("*.yaml")}
+    # A spec that knows the defect has the check skipped.
+    name, finding = min(rows, key=lambda row: row[0].partition("For")[0].lower() in described)
+    changes = filter(None, finding["setting"].split(", "))
+    # As `--set` has it, which reads YAML.
+    written = (change.replace("=None", "=null") for change in changes)
+    options = "".join(f" --set {shlex.quote(change)}" for change in written)
+    return f"adaptergen verify --adapter transformer_lens:{name}{options} --only {finding['check']}"
 
 
 def _measured(finding: dict[str, Any]) -> str:

@@ -60,6 +60,8 @@ def test_page_groups_findings_by_cause(findings: ModuleType) -> None:
     )
     assert "1 defects, 1 of them" in text
     assert "## 1. Lost activation\n\nBecause.\n" in text
+    shown = "adaptergen verify --adapter transformer_lens:A --set act=tanh --only forward.logits"
+    assert f"\n    {shown}\n" in text
     assert "| A | `act=tanh` and 1 more | forward.logits | 5.0e-01 | 5.0e-01 | silent |" in text
     assert "### Refused" in text
     assert "| B | `the tiny model as it is` | boot.bridge |" in text
@@ -69,6 +71,15 @@ def test_page_groups_findings_by_cause(findings: ModuleType) -> None:
     assert "- C, cache.prefill: no cache" in text
     assert "- D: differs from itself" in text
     assert "- F, forward.logits: `act=tanh`: in float64 only" in text
+
+
+def test_the_command_of_a_defect_is_of_an_adapter_that_no_spec_knows_the_faults_of(
+    findings: ModuleType,
+) -> None:
+    rows = [(name, _finding(setting="a=None, b=[1]")) for name in ("LlamaForCausalLM", "BForLM")]
+    command = findings._command(rows)
+    options = "--set a=null --set 'b=[1]' --only forward.logits"
+    assert command == f"adaptergen verify --adapter transformer_lens:BForLM {options}"
 
 
 def test_committed_page_explains_everything_with_causes_that_occur() -> None:
