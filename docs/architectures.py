@@ -10,6 +10,8 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from bundled import module_of, output, specs
+
 from adaptergen.cli import ExitStatus
 from adaptergen.cli import main as adaptergen
 from adaptergen.commands.architectures import (
@@ -19,9 +21,7 @@ from adaptergen.commands.architectures import (
     measurements_text,
     read_measurements,
 )
-from adaptergen.project import find_project
-from adaptergen.selection import select_specs
-from adaptergen.spec.load import LoadedSpec, Loader
+from adaptergen.spec.load import LoadedSpec
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -68,11 +68,6 @@ def measure(specs: Sequence[LoadedSpec], records: Path, jobs: int) -> dict[str, 
             known=tuple(result.check for result in record.known),
         )
     return measured
-
-
-def module_of(spec: LoadedSpec) -> Path:
-    """The generated module of a spec."""
-    return Path(find_project(str(HERE)).output, f"{spec.name}.py")
 
 
 def shipped(spec: LoadedSpec) -> str:
@@ -167,15 +162,9 @@ def paragraph(specs: Sequence[LoadedSpec], measured: Measurements) -> str:
     return textwrap.fill(text, 105, break_long_words=False, break_on_hyphens=False) + "\n"
 
 
-def specs_of_project() -> list[LoadedSpec]:
-    """The specs of this project, by name."""
-    project = find_project(str(HERE))
-    return list(Loader(project.spec_folders()).load_all(select_specs(project, [])))
-
-
 def committed() -> dict[str, Measurement]:
     """The measurements as they are in the project."""
-    return read_measurements(find_project(str(HERE)).output)
+    return read_measurements(str(output()))
 
 
 def fresh(specs: Sequence[LoadedSpec], measured: Measurements) -> dict[str, Measurement]:
@@ -201,14 +190,14 @@ def main() -> None:
         "--records", type=Path, default=ROOT / ".architectures.json", metavar="FILE"
     )
     arguments = parser.parse_args()
-    specs = specs_of_project()
-    kept = fresh(specs, committed()) if arguments.stale else {}
-    missing = [spec for spec in specs if spec.name not in kept]
+    found = specs()
+    kept = fresh(found, committed()) if arguments.stale else {}
+    missing = [spec for spec in found if spec.name not in kept]
     new = measure(missing, arguments.records, arguments.jobs) if missing else {}
     measured = {**kept, **new}
     text = measurements_text(measured)
-    Path(find_project(str(HERE)).output, FILE).write_text(text, encoding="utf-8")
-    write_pages(specs, measured)
+    (output() / FILE).write_text(text, encoding="utf-8")
+    write_pages(found, measured)
 
 
 if __name__ == "__main__":

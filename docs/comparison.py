@@ -12,13 +12,10 @@ from itertools import groupby
 from pathlib import Path
 
 import yaml
+from bundled import output, specs
 from measuring import compared
 from pydantic import TypeAdapter
 from sides import EQUAL, MEASURES, WRONG, Comparison, Loss, is_worse, shown, unnumbered
-
-from adaptergen.project import find_project
-from adaptergen.selection import select_specs
-from adaptergen.spec.load import Loader
 
 HERE = Path(__file__).parent
 
@@ -160,9 +157,7 @@ def explanations() -> list[Explanation]:
 
 def measured() -> list[Comparison]:
     """Every architecture of this project that TL has an adapter for."""
-    project = find_project(str(HERE))
-    specs = Loader(project.spec_folders()).load_all(select_specs(project, []))
-    return list(compared(list(specs), Path(project.output)))
+    return list(compared(specs(), output()))
 
 
 def main() -> None:

@@ -12,14 +12,15 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
+from bundled import specs
 from pydantic import TypeAdapter
 
 HERE = Path(__file__).parent
-SPECS = HERE.parent / "specs"
 LIMIT = 600.0
 # In float32 with weights of this size.
 _ROUNDING = 1e-3
@@ -206,11 +207,16 @@ def _table(rows: Sequence[Row]) -> Iterator[str]:
         )
 
 
+@cache
+def _described() -> set[str]:
+    """The architectures that have a spec."""
+    return {name for loaded in specs() for name in loaded.spec.architectures}
+
+
 def _command(rows: Sequence[Row]) -> str:
     """What shows a defect to whoever types it."""
-    described = {path.stem.replace("_", "") for path in SPECS.glob("*.yaml")}
     # A spec that knows the defect has the check skipped.
-    name, finding = min(rows, key=lambda row: row[0].partition("For")[0].lower() in described)
+    name, finding = min(rows, key=lambda row: row[0] in _described())
     changes = filter(None, finding["setting"].split(", "))
     # As `--set` has it, which reads YAML.
     written = (change.replace("=None", "=null") for change in changes)

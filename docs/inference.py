@@ -18,11 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from bundled import specs
 
-from adaptergen.project import find_project
-from adaptergen.selection import select_specs
 from adaptergen.spec.compare import semantic_differences
-from adaptergen.spec.load import Loader
 from adaptergen.spec.model import Spec
 
 HERE = Path(__file__).parent
@@ -60,9 +58,7 @@ class Measured:
 
 def bundled_cases() -> list[Case]:
     """Every class that has a spec."""
-    project = find_project(str(HERE))
-    loaded = Loader(project.spec_folders()).load_all(select_specs(project, []))
-    return [Case(one.name, one.spec.architecture, one.spec) for one in loaded]
+    return [Case(one.name, one.spec.architecture, one.spec) for one in specs()]
 
 
 def synthetic_cases(seeds: Sequence[int], folder: Path) -> dict[str, list[Case]]:

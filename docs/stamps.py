@@ -20,21 +20,31 @@ RECORD = "docs/stamps.json"
 # generated modules hold, specs and templates say everything; their headers change more often.
 _MODULES = ("adaptergen/render", "specs", "templates", "constraints.txt")
 _VERIFY = ("adaptergen/spec", "adaptergen/verify")
+_SPECS = "docs/bundled.py"
 RESTS_ON = {
     "comparison": (
         *_MODULES,
+        _SPECS,
         "docs/comparison.py",
         "docs/explanations.yaml",
         "docs/measuring.py",
         "docs/sides.py",
     ),
-    "findings": (*_VERIFY, "constraints.txt", "docs/causes.yaml", "docs/findings.py"),
-    "inference": (*_MODULES, *_VERIFY, "adaptergen/infer", "docs/inference.py", "tests/infer"),
+    "findings": (*_VERIFY, _SPECS, "constraints.txt", "docs/causes.yaml", "docs/findings.py"),
+    "inference": (
+        *_MODULES,
+        *_VERIFY,
+        _SPECS,
+        "adaptergen/infer",
+        "docs/inference.py",
+        "tests/infer",
+    ),
     "performance": (*_MODULES, "docs/performance.yaml", "tests/bench"),
     "upstream": (*_MODULES, "docs/upstream.yaml", "tests/upstream"),
     "versions": (
         *_MODULES,
         *_VERIFY,
+        _SPECS,
         "docs/versions.py",
         "docs/versions.yaml",
         "tests/environments.py",

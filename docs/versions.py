@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
+from bundled import module_of, specs
 
-from adaptergen.project import find_project
-from adaptergen.selection import select_specs
-from adaptergen.spec.load import LoadedSpec, Loader
+from adaptergen.spec.load import LoadedSpec
 from adaptergen.verify.checks import ALL
 from adaptergen.verify.document import read_records
 from adaptergen.verify.record import Record
@@ -37,12 +36,6 @@ class Environment(NamedTuple):
     hooks: Hooks
 
 
-def specs() -> list[LoadedSpec]:
-    """The specs of this project, by name."""
-    project = find_project(str(HERE))
-    return list(Loader(project.spec_folders()).load_all(select_specs(project, [])))
-
-
 def hooks_here() -> dict[str, list[str]]:
     """The hooks of each spec's adapter that fire in a layer, with what is installed here."""
     return {loaded.name: sorted(_hooks(loaded)) for loaded in specs()}
@@ -54,10 +47,9 @@ def _hooks(loaded: LoadedSpec) -> set[str]:
     from adaptergen.verify.precision import comparable
     from adaptergen.verify.subject import Subject
 
-    module = Path(find_project(str(HERE)).output, f"{loaded.name}.py")
     try:
         with comparable():
-            fired = Subject(loaded.spec, str(module)).trace.fired
+            fired = Subject(loaded.spec, str(module_of(loaded))).trace.fired
     except UnavailableError:
         return set()
     return {name.split(".", 2)[2] for name in fired if name.startswith("blocks.")}

@@ -3,7 +3,7 @@
 # adapter ApertusArchitectureAdapter for ApertusForCausalLM
 # spec apertus 94bbe6edc022
 # spec llama fb4504711c63
-# generator 8e492b6fb4c8
+# generator 08ca2945463e
 # templates 8b976952a6af
 # body 74a609a9749a
 """Apertus architecture adapter.

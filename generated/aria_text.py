@@ -3,7 +3,7 @@
 # adapter AriaTextArchitectureAdapter for AriaTextForCausalLM
 # spec aria_text c9a2f3aa442c
 # spec llama fb4504711c63
-# generator 8e492b6fb4c8
+# generator 08ca2945463e
 # templates 8b976952a6af
 # body 4ee593348349
 """AriaText architecture adapter.

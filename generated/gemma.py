@@ -3,7 +3,7 @@
 # adapter GemmaArchitectureAdapter for GemmaForCausalLM
 # spec gemma 670be2fbe33c
 # spec llama fb4504711c63
-# generator 8e492b6fb4c8
+# generator 08ca2945463e
 # templates 8b976952a6af
 # body 3eeaf183acac
 """Gemma architecture adapter.

@@ -4,7 +4,7 @@
 # spec granite_swa 802ac2e4fba1
 # spec granite d19f9f6e1dda
 # spec llama fb4504711c63
-# generator 8e492b6fb4c8
+# generator 08ca2945463e
 # templates 8b976952a6af
 # body e64d456537b9
 """GraniteSWA architecture adapter.

@@ -3,7 +3,7 @@
 # adapter HunYuanDenseV1ArchitectureAdapter for HunYuanDenseV1ForCausalLM
 # spec hunyuan_v1_dense af52133a5f5e
 # spec llama fb4504711c63
-# generator 8e492b6fb4c8
+# generator 08ca2945463e
 # templates 8b976952a6af
 # body b23463a3d2fd
 """HunYuanDenseV1 architecture adapter.

@@ -25,7 +25,7 @@ def script() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def specs(script) -> list[LoadedSpec]:
-    found: list[LoadedSpec] = script.specs_of_project()
+    found: list[LoadedSpec] = script.specs()
     return found
 
 

@@ -37,13 +37,12 @@ def multipliers(world: World, parts: Anatomy, scale: float) -> dict[str, Any]:
                 f"blocks multiply what they add by {scale:.6g}, no config key's value"
             )
         facet["residual"] = key
-    logits = _logits(world, parts)
+    logits, cap = _logits(world, parts)
     if logits is not None and abs(logits - 1.0) > CLOSE:
         facet["logits"] = _logits_facet(world, parts, logits)
-    capped = _capped(world, parts)
     # TL has 0 or less for no cap.
-    if capped is not None and known_to_tl(world).output_logits_soft_cap <= 0:
-        facet["soft_cap"] = capped[0]
+    if cap is not None and known_to_tl(world).output_logits_soft_cap <= 0:
+        facet["soft_cap"] = cap
     return facet
 
 
@@ -54,32 +53,25 @@ def _embedding(world: World, parts: Anatomy) -> float | None:
     return factor(entering, world.hf.call(parts.embed).value)
 
 
-def _logits(world: World, parts: Anatomy) -> float | None:
-    """What the unembedding's output is multiplied by, before a soft cap where there is one."""
-    capped = _capped(world, parts)
-    if capped is not None:
-        return capped[1]
-    return factor(world.hf.seen.logits, world.hf.call(parts.unembed).value)
-
-
-def _capped(world: World, parts: Anatomy) -> tuple[str, float] | None:
-    """The config key of a soft cap of the logits, and what the unembedding is multiplied by."""
+def _logits(world: World, parts: Anatomy) -> tuple[float | None, str | None]:
+    """What the unembedding's output is multiplied by, and the config key of a soft cap behind."""
     logits, given = world.hf.seen.logits, world.hf.call(parts.unembed).value
-    if factor(logits, given) is not None:
-        return None
+    found = factor(logits, given)
+    if found is not None:
+        return found, None
     for key, cap in world.values.items():
         if isinstance(cap, float) and cap > 1.0 and logits.abs().max() < cap:
             found = factor(cap * torch.atanh(logits / cap), given, close=_INVERTED)
             if found is not None:
-                return key, found
-    return None
+                return found, key
+    return None, None
 
 
 def _logits_facet(world: World, parts: Anatomy, found: float) -> dict[str, str]:
-    key = _key(world, found, lambda other: _logits(other, parts))
+    key = _key(world, found, lambda other: _logits(other, parts)[0])
     if key is not None:
         return {"multiply": key}
-    key = _key(world, 1 / found, lambda other: 1 / (_logits(other, parts) or 1.0))
+    key = _key(world, 1 / found, lambda other: 1 / (_logits(other, parts)[0] or 1.0))
     if key is not None:
         return {"divide": key}
     raise _unnamed("the logits", found)

@@ -46,8 +46,6 @@ def settings(spec: Spec) -> dict[str, Any]:
 _COUNTS_OF_EXPERTS = ("num_experts", "num_local_experts")
 # Likewise, as the number that keeps a norm finite.
 _NAMES_OF_EPS = ("rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_eps")
-
-
 # Likewise, as the number of key and value heads, and as the size of heads.
 _COUNTS_OF_HEADS = ("num_key_value_heads", "num_kv_heads", "n_kv_heads")
 _SIZES_OF_HEADS = ("head_dim",)

@@ -29,8 +29,7 @@ def behind_switches(hf: HfModel) -> Iterator[Changes]:
     values = hf.config.to_dict()
     settings = {key: found for key, found in moves(hf.config).items() if not _IDLE.search(key)}
     mattering = {key: [c for c in found if matters(hf, c)] for key, found in settings.items()}
-    inert = {key: [*settings[key], *_one(key, settings[key])] for key in settings}
-    inert = {key: found for key, found in inert.items() if not mattering[key]}
+    inert = {k: [*found, *_one(k, found)] for k, found in settings.items() if not mattering[k]}
     pairs: set[frozenset[str]] = set()
     for switch in (key for key in settings if values[key] in _OFF):
         on = (mattering[switch] or settings[switch])[0]
