@@ -12,9 +12,12 @@ export OMP_NUM_THREADS := 1
 
 # Tests run in this many processes.
 JOBS ?= 2
+# What `seeds` infers: the style of the code (interface, eager or loose), and which models of it.
+STYLE ?= loose
+SEEDS ?= 0-49
 PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS)
 
-.PHONY: demo test full inference exhaustive build check bench bench-forward architectures comparison findings stamps upstream-tests clean
+.PHONY: demo test full inference exhaustive seeds versions build check bench bench-forward architectures comparison findings stamps upstream-tests clean
 
 demo: $(READY)  ## build SmolLM3's adapter from its spec and prove it against HuggingFace's model
 	rm -f generated/smollm3.py
@@ -27,8 +30,11 @@ test: $(READY)  ## run the tests
 full: $(READY)  ## run what `test` leaves out
 	$(PYTEST) --dist worksteal -m "full and not exhaustive"
 
-exhaustive: $(READY)  ## run what `full` leaves out: every mutant of more specs
+exhaustive: $(READY)  ## run what `full` leaves out: every mutant of more specs, models of all seeds
 	$(PYTEST) --dist worksteal -m exhaustive
+
+seeds: $(READY)  ## infer models drawn at random, such as `make seeds STYLE=eager SEEDS=50-69`
+	$(PYTEST) --dist worksteal tests/infer/test_run.py -k "as_it_was_made and $(STYLE)" --seeds $(SEEDS)
 
 build: $(READY)  ## bring generated/ up to date with specs/
 	$(BIN)/adaptergen build

@@ -43,6 +43,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write what tests/cases prints now into its golden files; then review the diff",
     )
+    parser.addoption(
+        "--seeds",
+        type=_seeds,
+        default=range(50),
+        metavar="FIRST-LAST",
+        help="models drawn at random that are inferred, of each style; 0-49 if not given",
+    )
+
+
+def _seeds(text: str) -> range:
+    first, _, last = text.partition("-")
+    return range(int(first), int(last or first) + 1)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -23,7 +23,13 @@ from tests.infer.worlds import spec_of, world
 
 # What has to be told of a class by hand, in other words than a probe has.
 WORDS = ("summary", "tokenizer", "tiny", "verification", "architecture", "model_type")
-SEEDS = range(10)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The first seed of each style in every full run, the others where time is no object."""
+    if "seed" in metafunc.fixturenames:
+        seeds = metafunc.config.getoption("seeds")
+        metafunc.parametrize("seed", rarely(seeds, 1, pytest.mark.exhaustive))
 
 
 def inferred(argument: str, **fixed: Any) -> Inference:
@@ -59,7 +65,6 @@ def test_switches_of_a_checkpoint_hide_nothing_that_others_decide() -> None:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("seed", rarely(SEEDS, 1, pytest.mark.exhaustive))
 @pytest.mark.parametrize("style", STYLES)
 def test_synthetic_model_is_inferred_as_it_was_made(style: str, seed: int, tmp_path: Path) -> None:
     variant = draw(seed, style)

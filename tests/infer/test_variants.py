@@ -25,7 +25,7 @@ MORE_EAGER = (4, 6, 9, 13, 18, 21)
 # Of code of another shape: positions from the model and from attention, a norm in the head.
 FEW_LOOSE = (0, 5)
 MORE_LOOSE = (8, 13)
-# The first ten are inferred and proven in tests of whole inferences.
+# All are inferred and proven in the exhaustive tests of whole inferences.
 MORE = range(10, 15)
 
 
