@@ -26,6 +26,9 @@ HEAD = HERE / "versions.head.md"
 CAUSES = HERE / "versions.yaml"
 RECORDS = HERE.parent / ".versions"
 
+# The verdict on a spec that names a later version as the first that has HF's class.
+_ABSENT = "no such class"
+
 Hooks = Mapping[str, Sequence[str]]
 
 
@@ -79,11 +82,12 @@ def page(found: Mapping[str, Environment], usual: Hooks, causes: Sequence[Any]) 
 def _table(found: Mapping[str, Environment], causes: Sequence[Any]) -> Iterator[str]:
     yield f"| architecture | {' | '.join(found)} |"
     yield f"|{'---|' * (len(found) + 1)}"
-    rows: dict[str, list[str]] = defaultdict(list)
-    for environment in found.values():
-        for record in environment.records:
-            rows[record.architecture].append(_verdict(record, causes))
-    for architecture, cells in sorted(rows.items()):
+    columns = [
+        {record.architecture: _verdict(record, causes) for record in environment.records}
+        for environment in found.values()
+    ]
+    for architecture in sorted({name for column in columns for name in column}):
+        cells = [column.get(architecture, _ABSENT) for column in columns]
         yield f"| {architecture} | {' | '.join(cells)} |"
 
 

@@ -4,7 +4,7 @@
 # spec cohere2 ef3831e334c6
 # spec cohere 92951a7d0129
 # spec llama fb4504711c63
-# generator 08ca2945463e
+# generator bf61bf1e78c9
 # templates 8b976952a6af
 # body 9c509b929b93
 """Cohere2 architecture adapter.

@@ -5,7 +5,7 @@
 # spec deepseek_v3 83a8227d6c9d
 # spec glm4_moe 1353bd95b681
 # spec llama fb4504711c63
-# generator 08ca2945463e
+# generator bf61bf1e78c9
 # templates 8b976952a6af
 # body 466eea857329
 """DeepseekV2 architecture adapter.

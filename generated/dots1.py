@@ -4,7 +4,7 @@
 # spec dots1 237122b977e7
 # spec glm4_moe 1353bd95b681
 # spec llama fb4504711c63
-# generator 08ca2945463e
+# generator bf61bf1e78c9
 # templates 8b976952a6af
 # body 95dd7dc435a5
 """Dots1 architecture adapter.

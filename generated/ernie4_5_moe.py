@@ -4,7 +4,7 @@
 # spec ernie4_5_moe bc522e0f8445
 # spec ernie4_5 e2f679767681
 # spec llama fb4504711c63
-# generator 08ca2945463e
+# generator bf61bf1e78c9
 # templates 8b976952a6af
 # body 09d52067e5fe
 """Ernie 4.5 MoE architecture adapter.

@@ -4,7 +4,7 @@
 # spec exaone4 303c43a433ae
 # spec olmo2 41b1838a2380
 # spec llama fb4504711c63
-# generator 08ca2945463e
+# generator bf61bf1e78c9
 # templates 8b976952a6af
 # body 01a125832c71
 """Exaone4 architecture adapter.

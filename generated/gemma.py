@@ -3,7 +3,7 @@
 # adapter GemmaArchitectureAdapter for GemmaForCausalLM
 # spec gemma 670be2fbe33c
 # spec llama fb4504711c63
-# generator 08ca2945463e
+# generator bf61bf1e78c9
 # templates 8b976952a6af
 # body 3eeaf183acac
 """Gemma architecture adapter.

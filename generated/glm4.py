@@ -4,7 +4,7 @@
 # spec glm4 e0e8c8e52b9e
 # spec glm efee1772a08d
 # spec llama fb4504711c63
-# generator 08ca2945463e
+# generator bf61bf1e78c9
 # templates 8b976952a6af
 # body 4668223a6545
 """Glm4 architecture adapter.

@@ -3,7 +3,7 @@
 # adapter Glm4MoeArchitectureAdapter for Glm4MoeForCausalLM
 # spec glm4_moe 1353bd95b681
 # spec llama fb4504711c63
-# generator 08ca2945463e
+# generator bf61bf1e78c9
 # templates 8b976952a6af
 # body 18545a31aabc
 """Glm4Moe architecture adapter.

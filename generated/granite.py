@@ -3,7 +3,7 @@
 # adapter GraniteArchitectureAdapter for GraniteForCausalLM
 # spec granite d19f9f6e1dda
 # spec llama fb4504711c63
-# generator 08ca2945463e
+# generator bf61bf1e78c9
 # templates 8b976952a6af
 # body 145523c55e5d
 """Granite architecture adapter.

@@ -5,7 +5,7 @@
 # spec granitemoe cdca62de4e3c
 # spec granite d19f9f6e1dda
 # spec llama fb4504711c63
-# generator 08ca2945463e
+# generator bf61bf1e78c9
 # templates 8b976952a6af
 # body c7fc21f90ff9
 """GraniteMoeShared architecture adapter.

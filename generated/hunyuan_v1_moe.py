@@ -4,7 +4,7 @@
 # spec hunyuan_v1_moe f7de41d669f0
 # spec hunyuan_v1_dense af52133a5f5e
 # spec llama fb4504711c63
-# generator 08ca2945463e
+# generator bf61bf1e78c9
 # templates 8b976952a6af
 # body 37dbc1c57985
 """HunYuanMoEV1 architecture adapter.

@@ -4,7 +4,7 @@
 # spec hyperclovax 903571e57862
 # spec granite d19f9f6e1dda
 # spec llama fb4504711c63
-# generator 08ca2945463e
+# generator bf61bf1e78c9
 # templates 8b976952a6af
 # body 94a62c2147c8
 """HyperCLOVAX architecture adapter.

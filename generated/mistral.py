@@ -3,7 +3,7 @@
 # adapter MistralArchitectureAdapter for MistralForCausalLM
 # spec mistral bf4b9af3d637
 # spec llama fb4504711c63
-# generator 08ca2945463e
+# generator bf61bf1e78c9
 # templates 8b976952a6af
 # body 4e35c767fb71
 """Mistral architecture adapter.

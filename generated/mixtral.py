@@ -4,7 +4,7 @@
 # spec mixtral a8507e3348e3
 # spec mistral bf4b9af3d637
 # spec llama fb4504711c63
-# generator 08ca2945463e
+# generator bf61bf1e78c9
 # templates 8b976952a6af
 # body 5ee4171612bf
 """Mixtral architecture adapter.

@@ -4,7 +4,7 @@
 # spec phi3 43cd912087f0
 # spec mistral bf4b9af3d637
 # spec llama fb4504711c63
-# generator 08ca2945463e
+# generator bf61bf1e78c9
 # templates 8b976952a6af
 # body 9e758aab2827
 """Phi3 architecture adapter.

@@ -3,7 +3,7 @@
 # adapter Qwen2ArchitectureAdapter for Qwen2ForCausalLM
 # spec qwen2 28bc3f4f3660
 # spec llama fb4504711c63
-# generator 08ca2945463e
+# generator bf61bf1e78c9
 # templates 8b976952a6af
 # body e47f69a06775
 """Qwen2 architecture adapter.

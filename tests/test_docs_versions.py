@@ -44,6 +44,17 @@ def test_page_says_what_lacks_and_why(script: Any) -> None:
     assert "- AForCausalLM: `mlp.hook_experts` do not fire.\n" in text
 
 
+def test_architecture_that_a_version_lacks_keeps_its_row(script: Any) -> None:
+    both = [record("a", Status.PASSED), record("b", Status.PASSED)]
+    environments = {
+        "transformers 1": script.Environment(both[:1], {}),
+        "transformers 2": script.Environment(both, {}),
+    }
+    text = script.page(environments, HOOKS, CAUSES)
+    assert "| AForCausalLM | verified | verified |\n" in text
+    assert "| BForCausalLM | no such class | verified |\n" in text
+
+
 def test_what_nobody_explains_is_on_no_page(script: Any) -> None:
     failed = record("c", Status.FAILED, "raised KeyError")
     with pytest.raises(SystemExit, match=r"c: no cause of boot\.bridge: raised KeyError"):

@@ -75,6 +75,8 @@ def _jobs(arguments: Namespace, taken: str) -> "list[Job]":
         options["mutants_from"] = project.template_folders()
     paths = [select_spec(project, name) for name in names]
     specs = list(Loader(project.spec_folders()).load_all(paths))
+    if not arguments.specs:
+        specs = _of_installed(specs)
     work = [(spec, _module(project, spec, arguments.module)) for spec in specs]
     if not arguments.module:
         _warn_of_stale(project, [spec.path for spec in specs if _is_built_here(project, spec)])
@@ -84,6 +86,21 @@ def _jobs(arguments: Namespace, taken: str) -> "list[Job]":
         _job(spec, module, overrides, options, shares(processes, os.path.join(taken, str(number))))
         for number, (spec, module) in enumerate(work)
     ]
+
+
+def _of_installed(specs: Sequence[LoadedSpec]) -> list[LoadedSpec]:
+    """The specs whose HF class the transformers installed can have; the others are named."""
+    from adaptergen.verify.versions import is_older_than
+
+    found = []
+    for loaded in specs:
+        since = loaded.spec.since
+        if since and is_older_than(since):
+            needs = f"{loaded.spec.architecture} needs transformers {since} or later"
+            print(f"note: {loaded.name} is left out: {needs}", file=sys.stderr)
+        else:
+            found.append(loaded)
+    return found
 
 
 def _options(arguments: Namespace) -> dict[str, Any]:

@@ -40,6 +40,7 @@ def _facts(spec: Spec) -> list[str]:
         *([spec.side_mlp.fact] if spec.side_mlp else []),
         *spec.multipliers.facts,
         *([spec.hatch.fact] if spec.hatch else []),
+        *([f"Needs transformers {spec.since} or later."] if spec.since else []),
         *(f"Refused where `config.{key}` is set: {why}" for key, why in spec.refused.items()),
         _tying(spec.tied_embeddings),
     ]

@@ -11,7 +11,16 @@ from adaptergen.spec.model import Spec
 from adaptergen.spec.tree import Node
 from adaptergen.spec.walk import TAGS, choice_paths
 
-IDENTITY = ("architecture", "aliases", "model_type", "class_prefix", "title", "summary", "notes")
+IDENTITY = (
+    "architecture",
+    "aliases",
+    "model_type",
+    "class_prefix",
+    "title",
+    "summary",
+    "notes",
+    "since",
+)
 _REPLACED = frozenset(choice_paths(Spec))
 
 

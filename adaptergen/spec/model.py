@@ -22,6 +22,7 @@ from adaptergen.spec.values import (
     Name,
     Path,
     Prose,
+    Version,
 )
 from adaptergen.spec.verification import Verification
 
@@ -69,6 +70,11 @@ class Spec(Facet):
     title: Prose | None = Field(default=None, description="Name in prose; left out, the prefix.")
     summary: Prose = Field(description="What the architecture is, in one or two sentences.")
     notes: list[Prose] = Field(default=[], description="Further facts for the docstring.")
+    since: Version | None = Field(
+        default=None,
+        description="First version of transformers that has HF's class, where `verify` also runs"
+        " with older ones: with these it leaves the spec out, unless it is named.",
+    )
     paths: Paths = Field(description="Where the parts of the HF model are.")
     norm: Norm = Field(discriminator="kind", description="What normalises the residual stream.")
     embedding_norm: Path | None = Field(

@@ -196,6 +196,9 @@ SettingName: TypeAlias = Annotated[
 ClaimName: TypeAlias = Annotated[
     str, Matches(r"[a-z0-9_]+(\.[a-z0-9_]+)*", "a key of specs such as mlp.experts")
 ]
+Version: TypeAlias = Annotated[
+    str, Matches(r"[0-9]+\.[0-9]+", "major and minor version in quotes, such as '5.21'")
+]
 Prose: TypeAlias = Annotated[str, _Prose()]
 Moved: TypeAlias = Annotated[str | list[str] | None, _Moved()]
 Decided: TypeAlias = Annotated[bool | str, _Decided()]

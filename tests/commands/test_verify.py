@@ -8,7 +8,7 @@ import pytest
 
 from adaptergen.project import bundled
 from adaptergen.spec import load
-from adaptergen.verify import jobs
+from adaptergen.verify import jobs, versions
 from tests.building import TINY, replace
 
 
@@ -91,3 +91,19 @@ def test_jobs_of_one_name_do_not_share_their_mutants(built: Path, run, monkeypat
     monkeypatch.setattr(jobs, "run_jobs", start)
     run("verify", "tiny", "specs/tiny.yaml", "--mutants", "--jobs", "4")
     assert len(set(taken)) == len(taken) == 2
+
+
+def test_spec_of_a_later_transformers_is_left_out_unless_it_is_named(
+    built: Path, run, started: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(versions, "version", lambda _: "5.9.0")
+    replace(built / "specs" / "tiny.yaml", "extends", "since: '5.10'\nextends")
+    replace(built / "specs" / "other.yaml", "extends", "since: '5.9'\nextends")
+    assert run("build").status == 0
+    outcome = run("verify", "--all")
+    assert outcome.status == 0
+    assert outcome.err == (
+        "note: tiny is left out: TinyForCausalLM needs transformers 5.10 or later\n"
+    )
+    assert run("verify", "tiny").err == ""
+    assert started == ["other", "tiny"]
