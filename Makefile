@@ -17,7 +17,7 @@ STYLE ?= loose
 SEEDS ?= 0-49
 PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS)
 
-.PHONY: demo test full inference exhaustive seeds versions build check bench bench-forward architectures comparison findings stamps upstream-tests clean
+.PHONY: demo test full inference exhaustive seeds versions build check docs bench bench-forward architectures comparison findings stamps upstream-tests clean
 
 demo: $(READY)  ## build SmolLM3's adapter from its spec and prove it against HuggingFace's model
 	rm -f generated/smollm3.py
@@ -47,6 +47,10 @@ check: $(READY)  ## lint, types, and whether generated files and measured pages 
 	$(BIN)/adaptergen schema | diff specs/schema.json -
 	$(BIN)/python docs/stamps.py --check
 
+docs: $(READY)  ## build the documentation site into site/
+	$(BIN)/python docs/overview.py
+	$(BIN)/mkdocs build --strict
+
 bench: $(READY) .bench/.ready  ## measure speed beside other tools
 	$(BIN)/python tests/bench/bench.py
 
@@ -55,7 +59,7 @@ bench-forward: $(READY)  ## measure hooks beside TransformerLens and HuggingFace
 	$(BIN)/python docs/performance.py
 	$(BIN)/python docs/stamps.py performance
 
-architectures: $(READY)  ## verify all specs: generated/architectures.json, docs/architectures.md, README
+architectures: $(READY)  ## verify all specs: generated/architectures.json, docs/architectures.md
 	$(BIN)/python docs/architectures.py
 
 comparison: $(READY)  ## set generated adapters beside TransformerLens' own: docs/comparison.md
@@ -84,7 +88,7 @@ upstream-tests: $(READY)  ## run TransformerLens' own tests with generated adapt
 	$(BIN)/python docs/stamps.py upstream
 
 clean:  ## remove what the other targets made, but for generated/
-	rm -rf $(VENV) .bench .architectures.json .findings .upstream .versions .inference.json dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) site .bench .architectures.json .findings .upstream .versions .inference.json dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
 
 $(READY): pyproject.toml constraints.txt
 	@echo "setting up $(VENV): a minute or two the first time"

@@ -1,11 +1,10 @@
-"""Measures every architecture that has a spec: generated/architectures.json, and pages of it.
+"""Measures every architecture that has a spec: generated/architectures.json, and its page.
 
 Verification says how far each adapter is from HF, TransformerLens which classes it has adapters
-for. docs/architectures.md and a paragraph of the README are made from that and the specs.
+for. docs/architectures.md is made from that and the specs.
 """
 
 import argparse
-import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -27,9 +26,8 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 PAGE = HERE / "architectures.md"
 HEAD = HERE / "architectures.head.md"
-README = ROOT / "README.md"
-# Where the README's paragraph begins and ends.
-BLOCK = re.compile(r"(<!-- architectures -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+# Where specs and modules are, for the page, which is read on a site of its own.
+SOURCE = "https://github.com/adaptergen/adaptergen/blob/main"
 _COLUMNS = (
     "architecture",
     "spec",
@@ -111,7 +109,9 @@ GROUPS: tuple[tuple[str, Callable[[LoadedSpec, Measurement], bool]], ...] = (
 
 def page(specs: Sequence[LoadedSpec], measured: Measurements) -> str:
     """The text of architectures.md."""
-    lines = [HEAD.read_text(encoding="utf-8").format(versions=_versions(measured)).rstrip()]
+    head = HEAD.read_text(encoding="utf-8")
+    summary = paragraph(specs, measured)
+    lines = [head.format(summary=summary, versions=_versions(measured)).rstrip()]
     for title, belongs in GROUPS:
         inside = [spec for spec in specs if belongs(spec, measured[spec.name])]
         lines += ["", f"## {title}", "", *_table(inside, measured)]
@@ -123,8 +123,8 @@ def _table(specs: Sequence[LoadedSpec], measured: Measurements) -> Iterator[str]
     yield f"|{'---|' * len(_COLUMNS)}"
     for spec in specs:
         found = measured[spec.name]
-        architecture = f"[{spec.spec.architecture}](../generated/{spec.name}.py)"
-        name = f"[{spec.name}](../specs/{spec.name}.yaml)"
+        architecture = f"[{spec.spec.architecture}]({SOURCE}/generated/{spec.name}.py)"
+        name = f"[{spec.name}]({SOURCE}/specs/{spec.name}.yaml)"
         parent = Path(spec.parents[0]).stem if spec.parents else ""
         cells = [architecture, name, parent, spec.spec.summary, str(found.hooks)]
         worst = f"{found.worst:.1e}" if found.passed else "**failed**"
@@ -140,7 +140,7 @@ def _versions(measured: Measurements) -> str:
 
 
 def paragraph(specs: Sequence[LoadedSpec], measured: Measurements) -> str:
-    """What the README says of them."""
+    """How many there are, and which of them TransformerLens lacks."""
     dense, experts, lacking = (
         [
             spec.spec.architecture.removesuffix("ForCausalLM")
@@ -159,7 +159,7 @@ def paragraph(specs: Sequence[LoadedSpec], measured: Measurements) -> str:
         f"hand-written adapters for {len(dense)} dense ones and {len(experts)} mixtures of experts "
         f"among them; the other {len(lacking)} it lacks: {', '.join(lacking)}."
     )
-    return textwrap.fill(text, 105, break_long_words=False, break_on_hyphens=False) + "\n"
+    return textwrap.fill(text, 105, break_long_words=False, break_on_hyphens=False)
 
 
 def committed() -> dict[str, Measurement]:
@@ -173,12 +173,9 @@ def fresh(specs: Sequence[LoadedSpec], measured: Measurements) -> dict[str, Meas
     return {spec: found for spec, found in measured.items() if now.get(spec) == found.module}
 
 
-def write_pages(specs: Sequence[LoadedSpec], measured: Measurements) -> None:
+def write_page(specs: Sequence[LoadedSpec], measured: Measurements) -> None:
     """Write what is derived from specs and measurements."""
     PAGE.write_text(page(specs, measured), encoding="utf-8")
-    text = README.read_text(encoding="utf-8")
-    new = paragraph(specs, measured)
-    README.write_text(BLOCK.sub(lambda found: found[1] + new + found[3], text), encoding="utf-8")
 
 
 def main() -> None:
@@ -197,7 +194,7 @@ def main() -> None:
     measured = {**kept, **new}
     text = measurements_text(measured)
     (output() / FILE).write_text(text, encoding="utf-8")
-    write_pages(found, measured)
+    write_page(found, measured)
 
 
 if __name__ == "__main__":

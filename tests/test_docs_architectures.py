@@ -57,13 +57,11 @@ def test_every_module_is_verified() -> None:
     assert [spec for spec, found in measured.items() if not found.passed] == []
 
 
-def test_page_and_readme_are_fresh(script, specs, request) -> None:
+def test_page_is_fresh(script, specs, request) -> None:
     measured = script.committed()
     if request.config.getoption("--update-cases"):
-        script.write_pages(specs, measured)
+        script.write_page(specs, measured)
     assert script.PAGE.read_text() == script.page(specs, measured), "run pytest --update-cases"
-    (block,) = script.BLOCK.finditer(script.README.read_text())
-    assert block[2] == script.paragraph(specs, measured), "run pytest --update-cases"
 
 
 def test_every_architecture_is_in_one_group(script, specs) -> None:
@@ -103,18 +101,6 @@ def test_versions_are_each_named_once(script, specs) -> None:
     assert "Verified with torch 2, transformers 5, transformer_lens 4; torch 3." in script.page(
         specs, measured
     )
-
-
-def test_pages_are_written_between_their_marks(script, specs, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(script, "PAGE", tmp_path / "page.md")
-    monkeypatch.setattr(script, "README", tmp_path / "README.md")
-    start, end = "before\n<!-- architectures -->\n", "<!-- end -->\nafter\n<!-- end -->\n"
-    script.README.write_text(start + end)
-    measured = {spec.name: measurement() for spec in specs}
-    for _ in range(2):
-        script.write_pages(specs, measured)
-        assert script.README.read_text() == start + script.paragraph(specs, measured) + end
-        assert script.PAGE.read_text() == script.page(specs, measured)
 
 
 def test_name_of_transformer_lens_may_be_spelled_in_another_way(script, specs) -> None:

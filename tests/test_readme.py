@@ -1,34 +1,18 @@
-"""What the README shows is what the commands print and the files hold."""
+"""What README and the pages of the site show is what commands print and files hold."""
 
 import re
 import shlex
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from adaptergen.cli import main
+from tests.pages import FENCE, MARKED, README, ROOT, refreshed, site_pages
 
-ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
-BLOCK = re.compile(
-    r"<!-- (?P<kind>file|output): (?P<what>.*?) -->\n(?P<body>.*?)<!-- end -->", re.DOTALL
-)
-NUMBER = re.compile(r"\d\.\de[-+]\d\d")
-
-
-def derived(kind: str, what: str, output: Callable[[str], str]) -> str:
-    """The text that belongs under a marker."""
-    if kind == "file":
-        name, _, part = what.partition(", ")
-        text = (ROOT / name).read_text()
-        if part:
-            start = text.index(f"class {part}(")
-            text = text[start : text.index("\n\n\n", start)] + "\n"
-        language = {".yaml": "yaml", ".py": "python"}.get(Path(name).suffix, "")
-        return f"```{language}\n{text}```\n"
-    text = output(what)
-    return text if text.startswith("|") else f"```\n$ {what}\n{text}```\n"
+MAKE = re.compile(r"^make (\w+)$", re.MULTILINE)
 
 
 @pytest.fixture
@@ -45,22 +29,52 @@ def output(
     return run
 
 
-def test_examples_and_tables_are_fresh(output, request) -> None:
-    text = README.read_text()
-    blocks = list(BLOCK.finditer(text))
-    assert len(blocks) == 5
-    fresh = text
-    for block in blocks:
-        body = derived(block["kind"], block["what"], output)
-        if NUMBER.sub("N", body) != NUMBER.sub("N", block["body"]):
-            marker = block[0].partition("\n")[0]
-            fresh = fresh.replace(block[0], f"{marker}\n{body}<!-- end -->")
+def marked() -> list[Path]:
+    return [page for page in (README, *site_pages()) if MARKED.search(page.read_text())]
+
+
+@pytest.mark.parametrize("page", marked(), ids=lambda page: page.stem)
+def test_examples_and_tables_are_fresh(page: Path, output, request) -> None:
+    text = page.read_text(encoding="utf-8")
+    fresh = refreshed(text, output)
     if request.config.getoption("--update-cases"):
-        README.write_text(fresh)
+        page.write_text(fresh, encoding="utf-8")
     assert fresh == text, "run pytest --update-cases and look at the difference"
 
 
-def test_verbs_of_the_command_line_are_all_mentioned() -> None:
-    text = README.read_text()
-    for verb in ("build", "verify", "show", "diff", "list", "explain", "schema", "new"):
-        assert f"adaptergen {verb}" in text
+def test_what_varies_is_left_as_it_was_measured_and_all_else_is_renewed() -> None:
+    said = "```\n$ adaptergen x\nworst 1.0e-06 {}\n```\n"
+    page = f"a\n<!-- output: adaptergen x -->\n{said}<!-- end -->\n"
+    assert refreshed(page.format("ok"), lambda _: "worst 2.0e-07 ok\n") == page.format("ok")
+    renewed = refreshed(page.format("failed"), lambda _: "worst 2.0e-07 ok\n")
+    assert renewed == page.format("ok").replace("1.0e-06", "2.0e-07")
+
+
+def test_readme_is_read_in_a_few_minutes_and_stands_alone() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 200
+    links = re.findall(r"\]\(([^)]*)\)", text)
+    assert [link for link in links if not link.startswith("https://")] == []
+    assert len(re.findall(r"!\[[^\]]+\]\(", text)) == 1
+
+
+def test_commands_of_readme_for_make_are_its_targets() -> None:
+    named = MAKE.findall(README.read_text(encoding="utf-8"))
+    assert named == ["demo", "test"]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert [target for target in named if f"\n{target}:" not in makefile] == []
+
+
+@pytest.mark.parametrize("page", [README, *site_pages()], ids=lambda page: page.stem)
+def test_revision_for_pre_commit_is_a_commit_that_has_the_hook(page: Path) -> None:
+    for block in FENCE.finditer(page.read_text(encoding="utf-8")):
+        if "rev:" not in block["body"] or not block["info"].startswith("yaml"):
+            continue
+        (repository,) = yaml.safe_load(block["body"])["repos"]
+        file = f"{repository['rev']}:.pre-commit-hooks.yaml"
+        told = subprocess.run(["git", "show", file], cwd=ROOT, capture_output=True, text=True)
+        if not (ROOT / ".git").exists():
+            pytest.skip("not a checkout")
+        assert told.returncode == 0, f"no such commit: {repository['rev']}"
+        known = {hook["id"] for hook in yaml.safe_load(told.stdout)}
+        assert {hook["id"] for hook in repository["hooks"]} <= known

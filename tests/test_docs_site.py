@@ -1,0 +1,96 @@
+"""The documentation site: every page is reached, every link holds, and it builds offline."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.docs_scripts import load_script
+from tests.links import problems
+from tests.pages import DOCS, ROOT, site_pages
+
+PAGES = {
+    "index.md": "# A\n\n[b](b.md), [own](https://github.com/o/name/blob/main/README.md)\n",
+    "b.md": "# B\n\n## Two `words`\n\n[a](index.md), [here](#two-words), `[code](x.md)`\n",
+}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """A project with a site in which nothing is wrong."""
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "README.md").write_text("[the site](https://o.github.io/name/b/)\n")
+    nav = "site_url: https://o.github.io/name/\nnav: [index.md, {More: [b.md]}]\n"
+    (tmp_path / "mkdocs.yml").write_text(nav)
+    for name, text in PAGES.items():
+        (tmp_path / "docs" / name).write_text(text)
+    return tmp_path
+
+
+def test_every_page_is_reached_and_every_link_holds() -> None:
+    assert problems(ROOT) == []
+
+
+def test_a_site_in_which_nothing_is_wrong_is_let_through(site: Path) -> None:
+    assert problems(site) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "said"),
+    [
+        ("docs/b.md", "[a](c.md)", "docs/b.md: no such file: c.md"),
+        ("docs/b.md", "[a](index.md#c)", "docs/b.md: no such heading: index.md#c"),
+        ("docs/b.md", "[a](../README.md)", "docs/b.md: not in the folder of pages: ../README.md"),
+        ("docs/b.md", "[a](https://o.github.io/name/c/)", "no such page"),
+        ("README.md", "[a](https://github.com/o/name/blob/main/c.md)", "README.md: no such file"),
+        ("docs/c.md", "# C\n", "mkdocs.yml: has no place for c.md"),
+        ("docs/c.md", "# C\n", "docs/c.md: no link leads here from the index"),
+        ("mkdocs.yml", "site_url: https://o.github.io/name/\nnav: [b.md, c.md]", "no such"),
+    ],
+)  # fmt: skip
+def test_what_leads_nowhere_is_found(site: Path, file: str, text: str, said: str) -> None:
+    (site / file).write_text(text)
+    assert [problem for problem in problems(site) if said in problem] != []
+
+
+def test_picture_is_drawn_from_the_files_that_it_shows(request: pytest.FixtureRequest) -> None:
+    script = load_script("overview")
+    if request.config.getoption("--update-cases"):
+        script.main()
+    assert script.PICTURE.read_text(encoding="utf-8") == script.drawn(), "run --update-cases"
+    shown = "".join(line for panel in script.panels(
+        (ROOT / script.SPEC).read_text(), (ROOT / script.MODULE).read_text(), script.measured()
+    ) for line in panel.lines)  # fmt: skip
+    assert "flag: use_rope" in shown
+    assert "_is_nope_layer" in shown
+    assert "verified: " in shown
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("material")
+    folder = tmp_path_factory.mktemp("site")
+    nowhere = "http://127.0.0.1:9"
+    environment = {**os.environ, "http_proxy": nowhere, "https_proxy": nowhere}
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
+    told = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr
+    return folder
+
+
+def test_site_is_built_offline_and_its_pages_ask_for_nothing_elsewhere(built: Path) -> None:
+    for page in site_pages():
+        name = page.relative_to(DOCS).with_suffix("").as_posix()
+        path = built / ("" if name == "index" else name) / "index.html"
+        html = path.read_text(encoding="utf-8")
+        assert re.findall(r"<(?:script|img|iframe)[^>]* src=.?https?://[^ >]*", html) == []
+        assert re.findall(r"<link[^>]*stylesheet[^>]*https?://[^>]*", html) == []
+
+
+def test_scripts_and_heads_of_pages_are_not_published(built: Path) -> None:
+    assert [
+        path for ending in ("py", "jinja", "head.md") for path in built.rglob(f"*.{ending}")
+    ] == []
