@@ -5,19 +5,17 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from adaptergen import registry, stamp, support
+from adaptergen import registry, support
 from adaptergen.errors import Diagnostic, Failure
 from adaptergen.output import Output
 from adaptergen.project import Project
 from adaptergen.registry import Entry
-from adaptergen.spec.files import find_parent, spec_name
+from adaptergen.sources import Sources, difference
+from adaptergen.spec.files import spec_name
 from adaptergen.stamp import Stamp
 
 if TYPE_CHECKING:
     from adaptergen.render import Renderer
-
-# Besides templates, what decides the text of a module.
-_GENERATOR_FOLDERS = ("spec", "render")
 
 
 class Change(NamedTuple):
@@ -58,13 +56,8 @@ class Build:
         self.whole = whole
         self.force = force
         self.targets = [self._target(path) for path in specs]
-        self._digests: dict[str, str] = {}
         self._output = Output(project.output)
-        self._templates = project.template_folders()
-        self._common = (
-            ("generator", "", _digest_generator()),
-            ("templates", "", stamp.digest_folders(self._templates, ".j2")),
-        )
+        self._sources = Sources(project)
 
     def stale(self) -> list[Change]:
         """The files that are out of date, without what they should be: nothing is rendered."""
@@ -99,19 +92,19 @@ class Build:
         reasons |= self._stale_support
         orphans = self._orphans()
         self._refuse_foreign([*reasons, *(orphan.path for orphan in orphans)])
-        renderer = Renderer(self._templates)
+        renderer = Renderer(self._sources.templates)
         drafts = self._drafts(renderer, self._stale)
         drafts += [
-            Draft(path, self._support_stamp(name), renderer.support(name))
+            Draft(path, self._sources.support(name), renderer.support(name))
             for name, path in self._support.items()
             if path in reasons
         ]
         entries = self._entries(drafts)
-        registry.check_unique(entries, self._sources(entries))
+        registry.check_unique(entries, self._files_of(entries))
         if reason := self._why_registry_stale(entries):
             self._refuse_foreign([self._registry_path])
             code = renderer.registry(entries)
-            drafts.append(Draft(self._registry_path, self._registry_stamp(entries), code))
+            drafts.append(Draft(self._registry_path, self._sources.registry(entries), code))
             reasons[self._registry_path] = reason
         texts = _finish(drafts)
         return [Change(path, reason, texts[path]) for path, reason in reasons.items()] + orphans
@@ -124,7 +117,7 @@ class Build:
         """
         from adaptergen.render import Renderer
 
-        return list(_finish(self._drafts(Renderer(self._templates), self.targets)).values())
+        return list(_finish(self._drafts(Renderer(self._sources.templates), self.targets)).values())
 
     def _drafts(self, renderer: "Renderer", targets: Iterable[Target]) -> list[Draft]:
         from adaptergen.render import class_name
@@ -142,7 +135,8 @@ class Build:
                 mistakes += error.diagnostics
                 continue
             entry = Entry(target.name, class_name(loaded.spec), tuple(loaded.spec.architectures))
-            stamp = self._stamp(target, entry.adapter, [loaded.path, *loaded.parents])
+            chain = [loaded.path, *loaded.parents]
+            stamp = self._sources.adapter(target.spec, entry.adapter, chain)
             drafts.append(Draft(target.module, stamp, code))
         if mistakes:
             raise Failure(mistakes)
@@ -163,29 +157,11 @@ class Build:
             name: os.path.join(self.project.output, support.file(name)) for name in support.MODULES
         }
 
-    def _support_stamp(self, name: str) -> Stamp:
-        return Stamp(support.source(name), "", self._common)
-
     @cached_property
     def _stale_support(self) -> dict[str, str]:
         """The modules that adapters import and that are out of date, and why."""
-        reasons = {p: self._why_not(p, self._support_stamp(n)) for n, p in self._support.items()}
+        reasons = {p: self._why_not(p, self._sources.support(n)) for n, p in self._support.items()}
         return {path: reason for path, reason in reasons.items() if reason}
-
-    def _stamp(self, target: Target, adapter: str, chain: Sequence[str]) -> Stamp:
-        inputs = [("spec", spec_name(path), self._digest(path)) for path in chain]
-        return Stamp(self._shown(target.spec), adapter, (*inputs, *self._common))
-
-    def _shown(self, path: str) -> str:
-        """A spec's path as the header names it: the same on every machine, and only a comment."""
-        relative = os.path.relpath(path, self.project.root)
-        name = os.path.basename(path) if relative.startswith("..") else relative
-        return "".join(c if c.isalnum() or c in " ._-/" else "_" for c in name.replace(os.sep, "/"))
-
-    def _digest(self, path: str) -> str:
-        if path not in self._digests:
-            self._digests[path] = stamp.digest_file(path)
-        return self._digests[path]
 
     @cached_property
     def _stale(self) -> dict[Target, str]:
@@ -197,21 +173,11 @@ class Build:
         if isinstance(found, str):
             return found
         names = [name for kind, name, _ in found.inputs if kind == "spec"]
-        chain = self._chain(target.spec, names)
+        chain = self._sources.chain(target.spec, names[1:])
         missing = names[len(chain) :]
         if missing:
             return f"spec {missing[0]} is gone"
-        return _difference(found, self._stamp(target, found.adapter, chain))
-
-    def _chain(self, spec: str, names: Sequence[str]) -> list[str]:
-        """The files of a spec and of the parents that its module was made from."""
-        chain = [spec]
-        for name in names[1:]:
-            parent = find_parent(name, chain[-1], self.project.spec_folders())
-            if parent is None:
-                break
-            chain.append(parent)
-        return chain
+        return difference(found, self._sources.adapter(target.spec, found.adapter, chain))
 
     def _orphans(self) -> list[Change]:
         if not self.whole:
@@ -236,17 +202,13 @@ class Build:
         entries = [Entry.from_adapter(name, line) for name, line in adapters.items() if line]
         return registry.ordered(entries)
 
-    def _sources(self, entries: Iterable[Entry]) -> dict[str, str]:
+    def _files_of(self, entries: Iterable[Entry]) -> dict[str, str]:
         """The file to name when something is wrong with an entry: its spec, or its module."""
         modules = {e.module: os.path.join(self.project.output, f"{e.module}.py") for e in entries}
         return {**modules, **{target.name: target.spec for target in self.targets}}
 
-    def _registry_stamp(self, entries: list[Entry]) -> Stamp:
-        listed = ("adapters", "", registry.digest_entries(entries))
-        return Stamp(registry.SOURCE, "", (listed, *self._common))
-
     def _why_registry_stale(self, entries: list[Entry]) -> str:
-        return self._why_not(self._registry_path, self._registry_stamp(entries))
+        return self._why_not(self._registry_path, self._sources.registry(entries))
 
     def _refuse_foreign(self, paths: Iterable[str]) -> None:
         if not self.force:
@@ -255,14 +217,7 @@ class Build:
     def _why_not(self, path: str, expected: Stamp) -> str:
         """Why a file is not what its stamp should be; empty if it is."""
         found = self._output.state(path)
-        return found if isinstance(found, str) else _difference(found, expected)
-
-
-def _digest_generator() -> str:
-    package = os.path.dirname(os.path.abspath(__file__))
-    folders = [os.path.join(package, name) for name in _GENERATOR_FOLDERS]
-    modules = "".join(f"{name} {names}" for name, names in support.MODULES.items())
-    return stamp.digest([modules.encode(), stamp.digest_folders(folders, ".py").encode()])
+        return found if isinstance(found, str) else difference(found, expected)
 
 
 def _finish(drafts: Sequence[Draft]) -> dict[str, str]:
@@ -272,16 +227,3 @@ def _finish(drafts: Sequence[Draft]) -> dict[str, str]:
     bodies = format_all({draft.path: draft.code for draft in drafts})
     # Popped, so that thousands of modules are not in memory twice.
     return {d.path: d.stamp.header(bodies[d.path]) + bodies.pop(d.path) for d in drafts}
-
-
-def _difference(found: Stamp, expected: Stamp) -> str:
-    """What changed since a file was generated."""
-    # Compared whole, not by name: a spec and its bundled parent may share one.
-    changed = [
-        f"{kind} {name}".strip()
-        for kind, name, digest in expected.inputs
-        if (kind, name, digest) not in found.inputs
-    ]
-    if changed:
-        return f"{', '.join(changed)} changed"
-    return "" if found.source == expected.source else f"made from {found.source}"

@@ -1,5 +1,8 @@
 """The modules beside generated adapters that they import, so that none repeats what those hold."""
 
+# How the name of every template ends.
+TEMPLATE = ".j2"
+
 # By module, the names that templates of adapters may use.
 MODULES = {
     "base_adapter": ("BaseAdapter",),
@@ -25,7 +28,7 @@ def file(name: str) -> str:
 
 def source(name: str) -> str:
     """The template of a module."""
-    return f"{file(name)}.j2"
+    return file(name) + TEMPLATE
 
 
 FILES = tuple(map(file, MODULES))

@@ -2,9 +2,12 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from ruff import find_ruff_bin
 
 from adaptergen import stamp, support
 from tests.building import ROOT, TINY, replace, snapshot
@@ -106,6 +109,89 @@ def test_spec_can_extend_its_bundled_namesake(project: Path, run) -> None:
     assert run("build", "--check").out.startswith("stale: generated/llama.py (spec llama changed)")
     run("build")
     assert "Your Llama." in (project / "generated" / "llama.py").read_text()
+
+
+def test_spec_replaced_by_its_bundled_namesake_is_another_one(project: Path, run) -> None:
+    spec = project / "specs" / "llama.yaml"
+    spec.write_text("architecture: MyForCausalLM\nextends: llama\nsummary: My Llama.\n")
+    run("build")
+    shutil.copy(ROOT / "specs" / "llama.yaml", spec)
+    assert run("build", "--check").out.startswith("stale: generated/llama.py (spec llama changed)")
+    run("build")
+    assert "LlamaForCausalLM" in (project / "generated" / "__init__.py").read_text()
+
+
+def fake_formatter(folder: Path, version: str) -> Path:
+    """A place that packages are installed to, with another version of ruff."""
+    (folder / "ruff").mkdir(parents=True)
+    program = f"def find_ruff_bin(): return {find_ruff_bin()!r}"
+    (folder / "ruff" / "__init__.py").write_text(program)
+    (folder / f"ruff-{version}.dist-info").mkdir()
+    return folder
+
+
+def test_another_version_of_the_formatter_makes_every_module_stale(
+    built: Path, run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(fake_formatter(tmp_path / "site", "0.8.1"))
+    now = run("build", "--check").out
+    assert now.count(" (formatter ruff is 0.8.1, was ") == 2 + len(support.FILES)
+
+
+def test_only_the_formatter_that_headers_name_does_the_work(
+    built: Path, run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = snapshot(built / "generated")
+    monkeypatch.syspath_prepend(fake_formatter(tmp_path / "site", "0.8.1"))
+    outcome = run("build")
+    assert outcome.status == 2
+    assert "ruff is 0." in outcome.err
+    assert "the package ruff 0.8.1; install ruff anew" in outcome.err
+    assert snapshot(built / "generated") == before
+
+
+CHECKED = """
+import sys; sys.path.insert(0, sys.argv[1])
+from adaptergen.cli import main
+status = main(["build", *sys.argv[2:]])
+print(*sorted(m.__file__ for n, m in sys.modules.items() if n.split(".")[0] == "adaptergen"))
+sys.exit(status)
+"""
+
+
+def built_by(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A build by the adaptergen of a checkout, which prints at last which modules it has loaded."""
+    command = [sys.executable, "-P", "-c", CHECKED, str(checkout), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_a_change_of_any_code_that_a_build_runs_makes_modules_stale(
+    project: Path, tmp_path: Path
+) -> None:
+    checkout = tmp_path / "checkout"
+    for folder in ("adaptergen", "templates", "specs"):
+        shutil.copytree(
+            ROOT / folder, checkout / folder, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    (project / "specs" / "tiny.yaml").write_text(TINY)
+    first = built_by(checkout)
+    assert first.returncode == 0, first.stderr
+    loaded = [Path(path) for path in first.stdout.splitlines()[-1].split()]
+    read_or_printed = {"cli.py", "report.py", "commands/__init__.py", "commands/build.py"}
+    covered = {
+        name
+        for path in loaded
+        if (name := path.relative_to(checkout / "adaptergen").as_posix()) not in read_or_printed
+    }
+    assert covered >= {"registry.py", "support.py", "spec/load.py", "render/render.py", "build.py"}
+    for name in sorted(covered):
+        path = checkout / "adaptergen" / name
+        text = path.read_text()
+        path.write_text(text + "# changed\n")
+        outcome = built_by(checkout, "--check")
+        assert (outcome.returncode, "(generator changed)" in outcome.stdout) == (1, True), name
+        path.write_text(text)
+    assert built_by(checkout, "--check").returncode == 0
 
 
 def test_removed_parent_is_named_by_check_and_build_says_where(built: Path, run) -> None:

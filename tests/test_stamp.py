@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from adaptergen.stamp import Stamp, digest, digest_folders, read_stamp
+from adaptergen.stamp import Stamp, digest, digest_file, digest_folders, read_stamp
 
 STAMP = Stamp(
     "specs/x.yaml", "XArchitectureAdapter for XForCausalLM, YForCausalLM",
@@ -71,10 +71,38 @@ def test_truncated_file_is_never_intact(tmp_path: Path, end: int) -> None:
     assert stamped is None or not stamped.intact
 
 
-def test_digest_ignores_line_endings_and_knows_where_parts_end() -> None:
-    assert digest([b"a\r\nb"]) == digest([b"a\nb"])
+def test_digest_knows_where_parts_end_and_has_128_bits() -> None:
     assert digest([b"ab", b"c"]) != digest([b"a", b"bc"])
     assert digest([b""]) != digest([])
+    assert len(bytes.fromhex(digest([b"a"]))) * 8 >= 128
+
+
+def test_digest_of_a_file_ignores_line_endings_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    seen = []
+    for data in (b"a\nb", b"a\r\nb", b"a\rb", b"a\r\r\nb"):
+        path.write_bytes(data)
+        seen.append(digest_file(str(path)))
+    assert seen[0] == seen[1]
+    assert len(set(seen)) == 3
+
+
+@pytest.mark.parametrize("body", ['X = "\ufffd"\n', "X = 1\nY = 2\n"])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("\ufffd".encode(), b"\xff"), (b"\n", b"\r\r\n"), (b"X", b"\xefX"), (b"\n", b"\r"),
+        (b" x ", b" x\xff "), (b"specs/x", b"specs/\xff"),
+    ],
+)  # fmt: skip
+def test_other_bytes_that_read_alike_are_an_edit(
+    tmp_path: Path, body: str, old: bytes, new: bytes
+) -> None:
+    path = tmp_path / "x.py"
+    whole = (STAMP.header(body) + body).encode()
+    changed = whole.replace(old, new)
+    path.write_bytes(changed)
+    assert (read_stamp(str(path)) == (STAMP, True)) == (changed == whole)
 
 
 def test_digest_of_folders_covers_names_contents_and_depth(tmp_path: Path) -> None:
@@ -96,3 +124,41 @@ def test_digest_of_folders_covers_names_contents_and_depth(tmp_path: Path) -> No
     assert len(set(seen)) == 4
     (tmp_path / "notes.txt").write_text("y")
     assert now() == seen[-1]
+
+
+def test_digest_of_folders_follows_links_and_ends_where_they_go_in_circles(tmp_path: Path) -> None:
+    outside, inside = tmp_path / "outside", tmp_path / "inside"
+    for folder in (outside, inside, inside / "one", inside / "two"):
+        folder.mkdir()
+    (outside / "a.j2").write_text("a")
+    (inside / "linked").symlink_to(outside)
+    for name in ("circle", "another", "one/up", "two/up"):
+        (inside / name).symlink_to(inside)
+
+    def now() -> str:
+        return digest_folders([str(inside)], ".j2")
+
+    seen = [now()]
+    (outside / "a.j2").write_text("A")
+    seen.append(now())
+    # What is behind the link is covered already, under another name.
+    for target in ("one", "two"):
+        (inside / "another").unlink()
+        (inside / "another").symlink_to(inside / target)
+        seen.append(now())
+    assert len(set(seen)) == 4
+
+
+def test_digest_of_folders_leaves_out_names_at_the_top_only(tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    for name in ("cli.py", "inner/cli.py", "inner/b.py"):
+        (tmp_path / name).write_text(name)
+
+    def now() -> str:
+        return digest_folders([str(tmp_path)], ".py", skip=["cli.py"])
+
+    seen = [now()]
+    (tmp_path / "cli.py").write_text("changed")
+    assert now() == seen[0]
+    (tmp_path / "inner" / "cli.py").write_text("changed")
+    assert now() != seen[0]

@@ -19,9 +19,11 @@ PARSERS = {"pydantic", "jinja2", "yaml"}
 # Each layer imports from those before it and from itself, never from a later one.
 LAYERS = (
     ("errors", "support"),
+    ("installed",),
     ("spec",),
     ("report", "stamp"),
     ("project", "registry", "output"),
+    ("sources",),
     ("render",),
     ("build", "selection", "writing"),
     ("runtime", "adapters", "verify"),

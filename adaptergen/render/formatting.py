@@ -5,7 +5,10 @@ import re
 import subprocess
 import tempfile
 
-from adaptergen.errors import Diagnostic, Failure
+from adaptergen.errors import Diagnostic, Failure, Unusable
+from adaptergen.installed import formatter_version
+
+_OTHER_VERSION = re.compile(r"Required version `==(.*)` does not match the running version `(.*)`")
 
 
 def format_all(texts: dict[str, str]) -> dict[str, str]:
@@ -13,6 +16,7 @@ def format_all(texts: dict[str, str]) -> dict[str, str]:
 
     Raises:
         Failure: if a text is not valid Python; ruff's message says where.
+        Unusable: if the ruff that runs is not the one that is installed.
     """
     if not texts:
         return {}
@@ -24,9 +28,15 @@ def format_all(texts: dict[str, str]) -> dict[str, str]:
             with open(staged[path], "w", encoding="utf-8", newline="\n") as file:
                 file.write(text)
         command = [find_ruff_bin(), "format", "--isolated", "--no-cache", "--line-length", "100"]
+        # Headers name a version: no other one may do the work.
+        only = f'required-version = "=={formatter_version()}"'
         done = subprocess.run(
-            [*command, "."], cwd=folder, capture_output=True, encoding="utf-8", check=False
-        )
+            [*command, "--config", only, "."],
+            cwd=folder, capture_output=True, encoding="utf-8", check=False,
+        )  # fmt: skip
+        if done.returncode and (other := _OTHER_VERSION.search(done.stderr)):
+            raise Unusable(f"the program {command[0]} is {other[2]}, the package ruff {other[1]}",
+                           "install ruff anew")  # fmt: skip
         if done.returncode:
             raise Failure(_diagnose(texts, line) for line in done.stderr.splitlines())
         return {path: _read(file) for path, file in staged.items()}

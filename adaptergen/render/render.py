@@ -1,7 +1,7 @@
 """Specs in, text of modules out."""
 
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import jinja2
@@ -15,6 +15,18 @@ from adaptergen.render.view import adapter_view
 from adaptergen.spec.model import Spec
 
 
+class _Templates(jinja2.FileSystemLoader):
+    """The templates of folders. What is named otherwise is none: stamps would not cover it."""
+
+    def get_source(
+        self, environment: jinja2.Environment, template: str
+    ) -> tuple[str, str, Callable[[], bool]]:
+        """The text of a template, as Jinja asks for it."""
+        if not template.endswith(support.TEMPLATE):
+            raise jinja2.TemplateNotFound(template)
+        return super().get_source(environment, template)
+
+
 class Renderer:
     """Renders specs through the templates found in `folders`, the first that has one winning.
 
@@ -26,8 +38,8 @@ class Renderer:
         self.environment = jinja2.Environment(
             loader=jinja2.ChoiceLoader(
                 [
-                    jinja2.FileSystemLoader(folders),
-                    jinja2.PrefixLoader({"bundled": jinja2.FileSystemLoader(folders[-1])}),
+                    _Templates(folders),
+                    jinja2.PrefixLoader({"bundled": _Templates(folders[-1])}),
                 ]
             ),
             undefined=jinja2.StrictUndefined,
@@ -75,8 +87,10 @@ class Renderer:
         try:
             return self.environment.get_template(template).render(view)
         except jinja2.TemplateNotFound as error:
+            named = str(error.name).endswith(support.TEMPLATE)
+            hint = "" if named else f"a template's name ends in {support.TEMPLATE}"
             message = f"no template is called '{error.name}'"
-            raise Failure([self._diagnose(error, message)]) from None
+            raise Failure([self._diagnose(error, message, hint)]) from None
         except jinja2.TemplateSyntaxError as error:
             message = f"template error: {error.message}"
             lines = (error.source or "").splitlines()
@@ -87,12 +101,12 @@ class Renderer:
             message = f"template error: {type(error).__name__}: {error}"
             raise Failure([self._diagnose(error, message)]) from None
 
-    def _diagnose(self, error: Exception, message: str) -> Diagnostic:
+    def _diagnose(self, error: Exception, message: str, hint: str = "") -> Diagnostic:
         """The line of the innermost template on the way to an error, from Jinja's traceback."""
         frames = traceback.extract_tb(error.__traceback__)
         lines = [f for f in frames if f.filename.startswith(tuple(self.folders))]
         if not lines:
-            return Diagnostic(self.folders[0], 0, 0, message)
+            return Diagnostic(self.folders[0], 0, 0, message, hint)
         return Diagnostic(
-            lines[-1].filename, lines[-1].lineno or 1, 1, message, "", lines[-1].line or ""
+            lines[-1].filename, lines[-1].lineno or 1, 1, message, hint, lines[-1].line or ""
         )

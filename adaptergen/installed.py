@@ -1,0 +1,42 @@
+"""The version of the formatter, found as fast as a build that has nothing to do needs it."""
+
+import os
+import sys
+
+from adaptergen.errors import Unusable
+
+FORMATTER = "ruff"
+
+
+def formatter_version() -> str:
+    """The version of the ruff that formats what is rendered.
+
+    Read from the name of the folder beside the package, where installers note it: to import
+    `importlib.metadata` takes as long as all else that a build with nothing to do does.
+
+    Raises:
+        Unusable: if ruff is not installed.
+    """
+    for folder in sys.path:
+        if os.path.isfile(os.path.join(folder, FORMATTER, "__init__.py")):
+            versions = [v for name in os.listdir(folder or os.curdir) if (v := _version(name))]
+            if len(versions) == 1:
+                return versions[0]
+            break
+    return _ask_for_it()
+
+
+def _version(name: str) -> str:
+    """The version in `ruff-0.17.6.dist-info`, empty for any other name."""
+    start, ending = f"{FORMATTER}-", ".dist-info"
+    ours = name.startswith(start) and name.endswith(ending)
+    return name[len(start) : -len(ending)] if ours else ""
+
+
+def _ask_for_it() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(FORMATTER)
+    except PackageNotFoundError:
+        raise Unusable("ruff is not installed", f"pip install {FORMATTER}") from None

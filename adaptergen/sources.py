@@ -1,0 +1,93 @@
+"""What generated files are made from, and the stamps that say so."""
+
+import os
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+
+from adaptergen import installed, registry, stamp, support
+from adaptergen.project import Project
+from adaptergen.registry import Entry
+from adaptergen.spec.files import find_parent, spec_name
+from adaptergen.stamp import Stamp
+
+# Of this package, what has no part in the text of a module: it proves adapters, finds specs, puts
+# adapters to use, or reads and prints at the command line.
+NO_GENERATOR = frozenset(
+    {"__main__.py", "cli.py", "commands", "report.py"}
+    | {"infer", "verify"}
+    | {"adapters.py", "generated", "runtime.py"}
+)
+
+Input = tuple[str, str, str]
+
+
+class Sources:
+    """The specs, templates and tools of a project; no file of them is read twice."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.templates = project.template_folders()
+        self._digests: dict[str, str] = {}
+
+    def adapter(self, spec: str, adapter: str, chain: Sequence[str]) -> Stamp:
+        """The stamp of a spec's module; `chain` are the files of the spec and of its parents."""
+        inputs = [("spec", spec_name(path), self._digest(path)) for path in chain]
+        return Stamp(self._shown(spec), adapter, (*inputs, *self._common))
+
+    def support(self, name: str) -> Stamp:
+        """The stamp of a module that adapters import."""
+        return Stamp(support.source(name), "", self._common)
+
+    def registry(self, entries: Iterable[Entry]) -> Stamp:
+        """The stamp of a registry of these modules."""
+        listed = ("adapters", "", registry.digest_entries(entries))
+        return Stamp(registry.SOURCE, "", (listed, *self._common))
+
+    def chain(self, spec: str, names: Sequence[str]) -> list[str]:
+        """The files of a spec and of its parents, by their names, up to the first that is gone."""
+        chain = [spec]
+        for name in names:
+            parent = find_parent(name, chain[-1], self.project.spec_folders())
+            if parent is None:
+                break
+            chain.append(parent)
+        return chain
+
+    @cached_property
+    def _common(self) -> tuple[Input, ...]:
+        package = os.path.dirname(os.path.abspath(__file__))
+        return (
+            ("generator", "", stamp.digest_folders([package], ".py", skip=NO_GENERATOR)),
+            ("templates", "", stamp.digest_folders(self.templates, support.TEMPLATE)),
+            ("formatter", installed.FORMATTER, installed.formatter_version()),
+        )
+
+    def _digest(self, path: str) -> str:
+        if path not in self._digests:
+            self._digests[path] = stamp.digest_file(path)
+        return self._digests[path]
+
+    def _shown(self, path: str) -> str:
+        """A spec's path as the header names it: the same on every machine, and only a comment."""
+        relative = os.path.relpath(path, self.project.root)
+        name = os.path.basename(path) if relative.startswith("..") else relative
+        return "".join(c if c.isalnum() or c in " ._-/" else "_" for c in name.replace(os.sep, "/"))
+
+
+def difference(found: Stamp, expected: Stamp) -> str:
+    """What changed since a file was generated; empty if nothing did."""
+    if found.inputs == expected.inputs:
+        return "" if found.source == expected.source else f"made from {found.source}"
+    # By place, not by name: a spec and its bundled parent may share one.
+    before = [*found.inputs, *(("", "", "") for _ in expected.inputs)]
+    changed = [
+        _change(new, old) for new, old in zip(expected.inputs, before, strict=False) if new != old
+    ]
+    return ", ".join(changed) or "made by another version of adaptergen"
+
+
+def _change(new: Input, old: Input) -> str:
+    kind, name, now = new
+    if kind == "formatter" and old[:2] == new[:2]:
+        return f"formatter {name} is {now}, was {old[2]}"
+    return f"{kind} {name}".strip() + " changed"
