@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 
 from adaptergen.errors import Unusable, shown_path
 from adaptergen.spec.files import read_bytes
+from adaptergen.stamp import digest, normal
 
 FILE = "architectures.json"
-_BODY = re.compile(rb"^# body ([0-9a-f]+)\r?$", re.MULTILINE)
+_END_OF_HEADER = re.compile(rb"^# body [0-9a-f]+\n", re.MULTILINE)
 
 
 class Measurement(NamedTuple):
@@ -36,11 +37,15 @@ class Measurement(NamedTuple):
 
 
 def body_digest(path: str) -> str:
-    """The hash of a generated module's body, from its header; empty if there is none."""
+    """The hash of what is below a generated module's header; empty if there is none.
+
+    The header is left out: it tells of tools and of specs, whose changes may change nothing here.
+    """
     if not os.path.isfile(path):
         return ""
-    found = _BODY.search(read_bytes(path))
-    return found[1].decode() if found else ""
+    data = normal(read_bytes(path))
+    found = _END_OF_HEADER.search(data)
+    return digest([data[found.end() :]]) if found else ""
 
 
 def read_measurements(folder: str) -> dict[str, Measurement]:

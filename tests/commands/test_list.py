@@ -1,6 +1,7 @@
 """`adaptergen list`: one line per architecture, the project's specs before bundled ones."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -116,3 +117,13 @@ def test_verify_all_takes_no_names(built: Path, run: Run) -> None:
     outcome = run("verify", "--all", "tiny")
     assert outcome.status == 2
     assert "--all means every spec" in outcome.err
+
+
+def test_measurement_outlives_a_change_of_the_header_alone(built: Path, run: Run) -> None:
+    measure(built, "tiny")
+    module = built / "generated" / "tiny.py"
+    text = module.read_text()
+    module.write_text(re.sub("^# (generator|body) .*", r"# \1 0123", text, flags=re.MULTILINE))
+    assert rows(run("list").out)["tiny"][3:6] == ["no", "61", "2.5e-06"]
+    module.write_text(text + "# changed\n")
+    assert "stale" in rows(run("list").out)["tiny"]
