@@ -1,8 +1,13 @@
 """A user's mistake: where it is, what it is, what is allowed. Nothing else is shown for one."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
+
+# Of the mistakes in one file, so many are shown.
+MOST = 100
+# Words longer than any of the language are no misspelling of one.
+_LONGEST_WORD = 100
 
 
 class Diagnostic(NamedTuple):
@@ -21,17 +26,34 @@ class Diagnostic(NamedTuple):
         name = shown_path(self.file)
         return f"{name}:{self.line}:{self.column}" if self.line else name
 
+    @property
+    def said(self) -> str:
+        """Place, message and hint on one line, for those who catch it."""
+        return f"{self.location}: {self.message}" + (f" ({self.hint})" if self.hint else "")
+
 
 class Failure(Exception):
     """One or more mistakes, all of those that could be found."""
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = sorted(set(diagnostics))
-        super().__init__("; ".join(f"{d.location}: {d.message}" for d in self.diagnostics))
+        super().__init__("; ".join(d.said for d in self.diagnostics))
 
     def __reduce__(self) -> "tuple[type[Failure], tuple[list[Diagnostic]]]":
         # By default an exception is pickled with its message for an argument.
         return Failure, (self.diagnostics,)
+
+
+def capped(mistakes: Sequence[Diagnostic], count: int = 0) -> list[Diagnostic]:
+    """Mistakes of one file; of very many the first ones, and how many more there are.
+
+    `count` is how many there are where not all of them have been put into words.
+    """
+    total = count or len(mistakes)
+    if total <= MOST:
+        return list(mistakes)
+    *shown, last = mistakes[:MOST]
+    return [*shown, last._replace(message=f"and {total - MOST + 1:,} more mistakes", hint="")]
 
 
 class Unusable(Exception):
@@ -60,6 +82,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 def closest(word: str, known: Iterable[str]) -> str:
     """The known word that is nearly this one, else the empty string."""
+    if len(word) > _LONGEST_WORD:
+        return ""
     from difflib import get_close_matches
 
     return next(iter(get_close_matches(word, list(known), n=1, cutoff=0.75)), "")

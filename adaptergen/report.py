@@ -9,17 +9,18 @@ from adaptergen.errors import Diagnostic, shown_path
 
 FORMATS = ("text", "json", "github")
 _EXCERPT = 160
+_LONGEST = 2000
 
 
 def as_text(diagnostic: Diagnostic, colour: bool = False) -> str:
     """`file:line:column: message`, the line with a caret, and what is allowed."""
     bold, red, reset = ("\033[1m", "\033[31m", "\033[0m") if colour else ("", "", "")
-    location, message = visible(diagnostic.location), visible(diagnostic.message)
+    location, message = visible(diagnostic.location), _brief(diagnostic.message)
     lines = [f"{bold}{location}{reset}: {red}{message}{reset}"]
     if diagnostic.line and diagnostic.source:
         lines += _excerpt(diagnostic)
     if diagnostic.hint:
-        lines.append(f"    {visible(diagnostic.hint)}")
+        lines.append(f"    {_brief(diagnostic.hint)}")
     return "\n".join(lines)
 
 
@@ -32,6 +33,11 @@ def _excerpt(diagnostic: Diagnostic) -> list[str]:
     padding = "".join("\t" if c == "\t" else " " for c in before)
     number = str(diagnostic.line)
     return [f"  {number} | {visible(shown)}", f"  {' ' * len(number)} | {padding}^"]
+
+
+def _brief(text: str) -> str:
+    """Visible text; of what quotes a very long word, the start."""
+    return visible(text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ...")
 
 
 def visible(text: str) -> str:
@@ -57,7 +63,7 @@ def as_github(diagnostic: Diagnostic) -> str:
     place = [f"file={_property(visible(shown_path(diagnostic.file)))}"]
     if diagnostic.line:
         place += [f"line={diagnostic.line}", f"col={diagnostic.column}"]
-    text = "\n".join(filter(None, [visible(diagnostic.message), visible(diagnostic.hint)]))
+    text = "\n".join(filter(None, [_brief(diagnostic.message), _brief(diagnostic.hint)]))
     return f"::error {','.join(place)},title=adaptergen::{_data(text)}"
 
 

@@ -17,12 +17,17 @@ def select_spec(project: Project, argument: str) -> str:
         Failure: if there is none.
     """
     folders = project.spec_folders()
-    path = argument if os.path.isfile(argument) else find_spec(argument, folders)
+    path = argument if _is_file(argument) else find_spec(argument, folders)
     if path is None:
         known = [spec_name(file) for folder in folders for file in spec_files(folder)]
         hint = did_you_mean(argument, known) or "`adaptergen list` names them all"
         raise failure(argument, "no such spec", hint)
     return path
+
+
+def _is_file(path: str) -> bool:
+    """Whether there is a file of any sort; reading it then says what is wrong with it."""
+    return os.path.lexists(path) and not os.path.isdir(path)
 
 
 def select_specs(project: Project, arguments: Sequence[str]) -> list[str]:
@@ -53,7 +58,7 @@ def select_specs(project: Project, arguments: Sequence[str]) -> list[str]:
 def _specs(project: Project, argument: str) -> list[str]:
     if os.path.isdir(argument):
         found = spec_files(argument)
-    elif os.path.isfile(argument):
+    elif _is_file(argument):
         found = [argument]
     else:
         found = list(filter(None, [find_spec(argument, [project.specs])]))

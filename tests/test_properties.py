@@ -15,7 +15,7 @@ from adaptergen.project import bundled
 from adaptergen.registry import Entry
 from adaptergen.render import Renderer, class_name, format_all
 from adaptergen.spec.extends import IDENTITY, inheritable, merge
-from adaptergen.spec.load import validate
+from adaptergen.spec.mistakes import validate
 from adaptergen.spec.model import Spec
 from adaptergen.spec.tree import Node, parse
 from tests.drawn_specs import quick, specs

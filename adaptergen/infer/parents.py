@@ -7,7 +7,8 @@ from typing import Any
 from adaptergen.spec.bias import Biases
 from adaptergen.spec.extends import IDENTITY, inheritable, merge
 from adaptergen.spec.facet import Choice, Facet
-from adaptergen.spec.load import LoadedSpec, validate
+from adaptergen.spec.load import LoadedSpec
+from adaptergen.spec.mistakes import validate
 from adaptergen.spec.model import Spec
 from adaptergen.spec.tree import Node
 from adaptergen.spec.versions import named_places

@@ -6,28 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from adaptergen import support
-
-_COMPONENTS = "transformer_lens.model_bridge.generalized_components"
-
-# Where each name that a template may use is imported from: TL's public API, whole modules, and what
-# is generated beside the adapters.
-PUBLIC_API = {
-    "Any": "typing",
-    "BlockBridge": _COMPONENTS,
-    "ClassVar": "typing",
-    "DelegatedAttentionBlockBridge": _COMPONENTS,
-    "GeneralizedComponent": f"{_COMPONENTS}.base",
-    "MLABlockBridge": _COMPONENTS,
-    "MLPBridge": _COMPONENTS,
-    "ParallelBlockBridge": _COMPONENTS,
-    "ParamProcessingConversion": "transformer_lens.conversion_utils.param_processing_conversion",
-    "RearrangeTensorConversion": "transformer_lens.conversion_utils.conversion_steps",
-    "RotaryEmbeddingBridge": _COMPONENTS,
-    "UnembeddingBridge": _COMPONENTS,
-    "torch": "torch",
-    **{name: f".{module}" for module, names in support.MODULES.items() for name in names},
-}
+from adaptergen.spec.names import PUBLIC_API
 
 
 def import_block(code: str, others: Mapping[str, str] = MappingProxyType({})) -> str:

@@ -62,6 +62,9 @@ class Renderer:
         try:
             others = spec.hatch.imported if spec.hatch else {}
             return f"{docstring}\n{import_block(code, others)}\n\n\n{code}"
+        except RecursionError:
+            message = f"renders code too deeply nested for Python for {spec.architecture}"
+            raise Failure([Diagnostic("adapter.py.j2", 0, 0, message)]) from None
         except SyntaxError as error:
             message = f"renders what is not Python for {spec.architecture}: {error.msg}"
             line = (error.text or "").strip()

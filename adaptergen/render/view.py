@@ -13,7 +13,7 @@ from adaptergen.spec.versions import versions
 
 def class_name(spec: Spec) -> str:
     """Name of the generated adapter class, such as `SmolLM3ArchitectureAdapter`."""
-    return f"{spec.prefix}ArchitectureAdapter"
+    return spec.adapter
 
 
 def adapter_view(spec: Spec) -> dict[str, Any]:

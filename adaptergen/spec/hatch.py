@@ -1,8 +1,11 @@
 """The escape hatch: hand-written Python for what no facet says."""
 
+from keyword import iskeyword
+
 from pydantic import Field
 
 from adaptergen.spec.facet import Facet
+from adaptergen.spec.names import taken
 from adaptergen.spec.values import ImportedName, Prose
 
 
@@ -27,11 +30,31 @@ class Hatch(Facet):
     )
 
     @property
+    def given(self) -> dict[str, str]:
+        """What is imported, by what it is for: `package.module:Class`."""
+        parts = ("attention", "mlp", "block", "prepare_model")
+        return {part: getattr(self, part) for part in parts if getattr(self, part) is not None}
+
+    @property
     def imported(self) -> dict[str, str]:
         """The module of each name that is used, by the name."""
-        found = (self.attention, self.mlp, self.block, self.prepare_model)
-        parts = (name.split(":") for name in found if name is not None)
+        parts = (given.split(":") for given in self.given.values())
         return {name: module for module, name in parts}
+
+    def mistakes(self, adapter: str) -> dict[str, str]:
+        """What is wrong with names to import into an adapter's module, by what they are for."""
+        found: dict[str, str] = {}
+        modules: dict[str, str] = {}
+        for part, given in self.given.items():
+            module, name = given.split(":")
+            keyword = next(filter(iskeyword, [*module.split("."), name]), "")
+            if keyword:
+                found[part] = f"'{keyword}' is a keyword of Python, which nothing can be called"
+            elif why := taken(name, adapter):
+                found[part] = f"'{name}' cannot be imported: {why}"
+            elif modules.setdefault(name, module) != module:
+                found[part] = f"'{name}' is imported from {modules[name]} already"
+        return found
 
     @property
     def fact(self) -> str:

@@ -26,6 +26,9 @@ from adaptergen.spec.values import (
 )
 from adaptergen.spec.verification import Verification
 
+# Alternatives are nested in the adapter's code, which only so many can be.
+_MOST_ALTERNATIVES = 16
+
 
 class Paths(Facet):
     """Where the parts of the HF model are."""
@@ -90,6 +93,7 @@ class Spec(Facet):
     )
     layouts: list[Layout] = Field(
         default=[],
+        max_length=_MOST_ALTERNATIVES,
         description="Other orders, for configs in which a key is set; the first such key counts.",
     )
     attention: Attention = Field(discriminator="kind", description="Attention.")
@@ -123,6 +127,7 @@ class Spec(Facet):
     )
     versions: list[dict[ClaimName, Moved]] = Field(
         default=[],
+        max_length=_MOST_ALTERNATIVES,
         description="Other versions of transformers: by the keys that name modules, their paths"
         " there, null for none. The first counts that has one of its paths in HF, where HF lacks"
         " one of the spec's.",
@@ -135,6 +140,11 @@ class Spec(Facet):
     def prefix(self) -> str:
         """Prefix of the generated class names, such as `SmolLM3`."""
         return self.class_prefix or self.architecture.removesuffix("ForCausalLM")
+
+    @property
+    def adapter(self) -> str:
+        """Name of the generated adapter class, such as `SmolLM3ArchitectureAdapter`."""
+        return f"{self.prefix}ArchitectureAdapter"
 
     @property
     def name(self) -> str:

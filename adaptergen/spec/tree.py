@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import yaml
 
-from adaptergen.errors import Diagnostic, Failure
+from adaptergen.errors import Diagnostic, Failure, capped
 
 _Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
@@ -97,7 +97,7 @@ class _Reader:
         mark = event.start_mark
         if depth > _MAX_DEPTH:
             self.report(mark, f"nested more than {_MAX_DEPTH} levels deep")
-            raise Failure(self.mistakes)
+            raise Failure(capped(sorted(set(self.mistakes))))
         value: Any = None
         self.refuse_reference(event)
         if isinstance(event, yaml.MappingStartEvent):
@@ -201,7 +201,7 @@ def parse(file: str, data: bytes) -> Node:
         message = "a spec is a mapping of keys to values"
         reader.mistakes.append(Diagnostic(file, tree.line, tree.column, message, "", source))
     if tree is None or reader.mistakes:
-        raise Failure(reader.mistakes)
+        raise Failure(capped(sorted(set(reader.mistakes))))
     return tree
 
 

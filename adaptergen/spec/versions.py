@@ -31,8 +31,12 @@ def replaced(spec: Spec, values: Mapping[str, Any]) -> Spec:
 def named_places(spec: Spec) -> dict[str, Leaf]:
     """What the spec says of where single modules are, by claim: versions may differ in these."""
     found = {leaf.claim: leaf for leaf in leaves(spec) if leaf.denotes is Denotes.PART}
-    listed = [claim for claim in found if claim.rpartition(".")[2].isdigit()]
-    return {claim: leaf for claim, leaf in found.items() if claim not in (*listed, *_FIXED)}
+    return {claim: leaf for claim, leaf in found.items() if _movable(claim)}
+
+
+def _movable(claim: str) -> bool:
+    """Whether a claim is about one module, and not about an entry of a list."""
+    return claim not in _FIXED and not claim.rpartition(".")[2].isdigit()
 
 
 def versions(spec: Spec) -> Iterator[tuple[Spec, list[Leaf], list[Leaf]]]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from adaptergen.errors import Failure, did_you_mean
-from adaptergen.spec.load import diagnostic_at
+from adaptergen.spec.mistakes import diagnostic_at
 from adaptergen.spec.tree import Node
 
 

@@ -109,6 +109,6 @@ def test_each_file_is_read_once_for_a_family(tmp_path: Path, monkeypatch) -> Non
         (tmp_path / f"{name}.yaml").write_text(text)
     read: list[str] = []
     actual = module.read_bytes
-    monkeypatch.setattr(module, "read_bytes", lambda path: read.append(path) or actual(path))
+    monkeypatch.setattr(module, "read_bytes", lambda path, *_: read.append(path) or actual(path))
     list(Loader([str(tmp_path)]).load_all(str(tmp_path / f"{name}.yaml") for name in "abc"))
     assert sorted(Path(path).name for path in read) == ["a.yaml", "b.yaml", "base.yaml", "c.yaml"]
