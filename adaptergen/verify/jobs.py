@@ -1,14 +1,14 @@
 """Runs verifications side by side, each in a process of its own with limits."""
 
-import tempfile
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from adaptergen.errors import Failure, Unusable
-from adaptergen.verify.process import Process, ended_by_signals
+from adaptergen.verify.process import Process
 from adaptergen.verify.record import Record, joined
+from adaptergen.verify.temporary import temporary_folder
 from adaptergen.verify.worker import Done, Task
 
 
@@ -66,7 +66,9 @@ class _Running:
     process: Process
 
 
-def run_jobs(jobs: Sequence[Job], limits: Limits, watcher: Watcher) -> Iterator[tuple[Job, Record]]:
+def run_jobs(
+    jobs: Sequence[Job], limits: Limits, watcher: Watcher
+) -> Generator[tuple[Job, Record], None, None]:
     """Each job with its record, in the order in which they end.
 
     Whatever stops a job is in its record, and leaves the others alone. A job that meets a user's
@@ -76,14 +78,13 @@ def run_jobs(jobs: Sequence[Job], limits: Limits, watcher: Watcher) -> Iterator[
         Failure: once all other jobs have ended, if some met a user's mistakes: all of them.
         Unusable: likewise, if a job cannot be done as it was asked for.
     """
-    with tempfile.TemporaryDirectory(prefix="adaptergen-") as folder:
+    with temporary_folder() as folder:
         work = _Work(jobs, limits, watcher, folder)
         try:
-            with ended_by_signals():
-                while work.unfinished:
-                    work.start()
-                    Process.wait([one.process for one in work.running])
-                    yield from work.finished()
+            while work.unfinished:
+                work.start()
+                Process.wait([one.process for one in work.running])
+                yield from work.finished()
         finally:
             work.end(work.running)
     work.raise_mistakes()

@@ -5,36 +5,47 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
+import psutil
+
 from adaptergen.errors import Unusable
-from adaptergen.verify.worker import PRELOADED, Doing, Done, Ready, Task, end_group, work
+from adaptergen.verify.descendants import adopt_orphans, end_descendants, end_tree
+from adaptergen.verify.supervisor import how, supervise
+from adaptergen.verify.temporary import temporary_folder
+from adaptergen.verify.worker import PRELOADED, Doing, Done, Message, Ready, Task
 
 T = TypeVar("T")
 
 # Where processes start from scratch, each imports torch first; that is no fault of the task.
 _IMPORTING = 120.0
+# How long a supervisor may take to end what its task has started.
+_PATIENCE = 10.0
 
 
 class Process:
     """A process that runs a task, and may take so many seconds and gigabytes: 0 for any.
 
-    The task and what it returns travel between processes, so both can be pickled. Its temporary
-    files go into `folder`.
+    A supervisor ends with it what it has started. The task and what it returns travel between
+    processes, so both can be pickled. Temporary files go into a folder made in `folder`.
     """
 
     def __init__(self, task: Task[Any], gigabytes: float, seconds: float, folder: str) -> None:
-        self._pipe, theirs = _pipe()
-        given = (task, gigabytes, folder, theirs)
+        adopt_orphans()
         context: Any = _context()
-        self._process: BaseProcess = context.Process(target=work, args=given, daemon=True)
+        self._said, said = context.Pipe(duplex=False)
+        self._supervisor, above = context.Pipe()
+        given = (task, gigabytes, tempfile.mkdtemp(dir=folder), said, above)
+        self._process: BaseProcess = context.Process(target=supervise, args=given)
         self._process.start()
-        theirs.close()
+        said.close()
+        above.close()
         self._limit = seconds
         self._began = time.monotonic()
         self._ready = False
@@ -53,26 +64,43 @@ class Process:
 
     def heard(self, doing: Callable[[str], None]) -> Done | None:
         """The end of the task, if it has come; `doing` hears what it is about to do."""
-        # Asked first: what it said before it ended is still to be read.
-        alive = self._process.is_alive()
-        try:
-            while self._pipe.poll():
-                match self._pipe.recv():
-                    case Ready():
-                        self._began, self._ready = time.monotonic(), True
-                    case Doing(what):
-                        self._doing = what
-                        doing(what)
-                    case Done() as done:
-                        return done
-        except (EOFError, OSError):
-            alive = False
-        if not alive:
-            self._process.join(timeout=1)
-            return self._stopped(_how(self._process.exitcode))
+        # Asked first: what the task said before it ended is still to be read.
+        ended = self._ended()
+        while message := self._next():
+            match message:
+                case Ready():
+                    self._began, self._ready = time.monotonic(), True
+                case Doing(what):
+                    self._doing = what
+                    doing(what)
+                case Done():
+                    return message
+        if ended:
+            return self._stopped(ended)
         if time.monotonic() >= self._deadline:
             return self._stopped(f"stopped after {self.seconds:.0f} s")
         return None
+
+    def _next(self) -> Message | None:
+        """What the task has said and nobody has read yet."""
+        try:
+            if not self._said.closed and self._said.poll():
+                message: Message = self._said.recv()
+                return message
+        except Exception:
+            # It has ended, or a module under test has written there or closed it.
+            self._said.close()
+        return None
+
+    def _ended(self) -> str:
+        """How the task's process ended; empty as long as it has not."""
+        with suppress(EOFError, OSError):
+            if self._supervisor.poll():
+                return str(self._supervisor.recv())
+        if self._process.is_alive():
+            return ""
+        self._process.join(timeout=1)
+        return how(self._process.exitcode)
 
     def _stopped(self, reason: str) -> Done:
         """The end of a task that did not end by itself."""
@@ -80,16 +108,19 @@ class Process:
 
     def end(self) -> None:
         """Stop it, and what it has started, whether it is done or not."""
-        if self._process.pid is not None:
-            end_group(self._process.pid)
-        self._process.kill()
-        self._process.join()
-        self._pipe.close()
+        self._supervisor.close()
+        self._process.join(_PATIENCE)
+        if self._process.is_alive():
+            with suppress(psutil.Error):
+                end_tree(psutil.Process(self._process.pid))
+        self._said.close()
 
     @staticmethod
     def wait(running: "Sequence[Process]") -> None:
         """Until one of them has something to say, ends, or has no time left."""
-        events = [event for one in running for event in (one._pipe, one._process.sentinel)]
+        events: list[Connection | int] = [one._process.sentinel for one in running]
+        events += [one._supervisor for one in running]
+        events += [one._said for one in running if not one._said.closed]
         left = min(one._deadline for one in running) - time.monotonic()
         wait(events, None if left == float("inf") else max(0.0, left))
 
@@ -107,7 +138,7 @@ def run_alone(
         Failure: if it meets a user's mistake.
         Unusable: if it does not live to return, or cannot be done as it was asked for.
     """
-    with tempfile.TemporaryDirectory(prefix="adaptergen-") as folder, ended_by_signals():
+    with temporary_folder() as folder:
         process = Process(task, gigabytes, seconds, folder)
         try:
             while not (done := process.heard(progress)):
@@ -123,9 +154,13 @@ def run_alone(
     return result
 
 
-def _pipe() -> tuple[Connection, Connection]:
-    ours, theirs = _context().Pipe(duplex=False)
-    return ours, theirs
+def end_all() -> None:
+    """End whatever is left of this process's descendants, as this process is about to end.
+
+    What cleans up behind multiprocessing is left to do so, and then ends by itself.
+    """
+    cleaner: Any = getattr(resource_tracker, "_resource_tracker", None)
+    end_descendants(psutil.Process(), [getattr(cleaner, "_pid", 0) or 0])
 
 
 def _context() -> BaseContext:
@@ -134,30 +169,12 @@ def _context() -> BaseContext:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([PRELOADED])
-    return context
-
-
-def _how(exitcode: int | None) -> str:
-    if exitcode is not None and exitcode < 0:
-        with suppress(ValueError):
-            return f"the process was killed by {signal.Signals(-exitcode).name}"
-    return f"the process ended with exit status {exitcode}"
-
-
-@contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """A request to terminate ends the run as Ctrl-C does."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
+    # Started by hand, while signals are as they were: it would see to it that they are again.
+    resource_tracker.ensure_running()
+    # Ctrl-C reaches all processes of a terminal, and would interrupt the imports.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
-        before = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:
-        # Signals belong to the main thread.
-        yield
-        return
-    try:
-        yield
+        forkserver.ensure_running()
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return context

@@ -11,6 +11,7 @@ from adaptergen.verify.once import UnavailableError, one_line
 from adaptergen.verify.precision import comparable
 from adaptergen.verify.record import CheckResult, Problem, Status
 from adaptergen.verify.subject import Subject
+from adaptergen.verify.temporary import refuse_full
 from adaptergen.verify.versions import exceptions_apply
 
 
@@ -21,6 +22,9 @@ def run_checks(
 
     What several checks need and cannot have is the failure of the first of them; the others are
     skipped and refer to it.
+
+    Raises:
+        Unusable: if the folder for temporary files is full.
     """
     blamed: dict[str, str] = {}
     results = []
@@ -63,8 +67,10 @@ def _run_one(subject: Subject, check: Check, blamed: dict[str, str]) -> CheckRes
     except UnavailableError as error:
         if error.what in blamed and not wrong(check, gathered):
             return skipped(check, f"needs {error.what}, see {blamed[error.what]}")
+        refuse_full(error)
         blamed.setdefault(error.what, check.name)
         gathered.append(Fact(False, f"{error.what} failed: {error.reason}"))
     except Exception as error:
+        refuse_full(error)
         gathered.append(Fact(False, f"raised {one_line(error, subject.module_path)}"))
     return judge(check, gathered)

@@ -1,19 +1,18 @@
-"""What runs in a process of its own: it must not hurt the others, nor outlive them."""
+"""What runs a task in a process of its own: it must not hurt the others."""
 
 import gc
 import os
-import signal
 import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import parent_process
-from typing import Any, Protocol, TypeAlias, TypeVar
+from multiprocessing.connection import Connection
+from typing import Any, NoReturn, Protocol, TypeAlias, TypeVar
 
 from adaptergen.errors import Failure, Unusable
+from adaptergen.verify.temporary import refuse_full
 
 Made = TypeVar("Made", covariant=True)
 
@@ -53,61 +52,50 @@ class Done:
 Message: TypeAlias = Ready | Doing | Done
 
 
-def work(task: Task[Any], gigabytes: float, folder: str, pipe: Connection) -> None:
-    """Run a task and send what becomes of it through the pipe.
+def work(task: Task[Any], gigabytes: float, folder: str, pipe: Connection) -> NoReturn:
+    """Run a task, send what becomes of it through the pipe, and end.
 
-    Temporary files go into `folder`, which the parent removes: a process that is killed cannot.
+    Temporary files go into `folder`, also those of processes that the task starts.
     """
-    tempfile.tempdir = folder
-    _detach()
-    pipe.send(_outcome(task, gigabytes, pipe))
+    tempfile.tempdir = os.environ["TMPDIR"] = folder
+    process = os.getpid()
+
+    def say(message: Message) -> None:
+        if os.getpid() != process:
+            # What the task runs has forked, and the copy has come back here.
+            os._exit(1)
+        pipe.send(message)
+
+    try:
+        say(_outcome(task, gigabytes, say))
+    finally:
+        os._exit(1)
 
 
-def _outcome(task: Task[Any], gigabytes: float, pipe: Connection) -> Done:
+def _outcome(task: Task[Any], gigabytes: float, say: Callable[[Message], None]) -> Done:
     try:
         import_module(PRELOADED)
         # By default progress bars share a semaphore between processes; killed ones would leak it.
         import_module("tqdm").tqdm.set_lock(threading.RLock())
         gc.set_threshold(100_000)
         _limit_memory(gigabytes)
-        pipe.send(Ready())
-        return Done(task(progress=lambda line: pipe.send(Doing(line))))
+        say(Ready())
+        made = task(progress=lambda line: say(Doing(line)))
+        return Done(made)
     except (Failure, Unusable) as mistake:
         return Done(mistake=mistake)
     except BaseException as error:
-        from adaptergen.verify.once import one_line
-
-        return Done(stopped=f"raised {one_line(error)}")
+        return _stopped(error)
 
 
-def _detach() -> None:
-    """Leave the terminal to the parent, which decides what Ctrl-C means, and end when it does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    if hasattr(os, "setsid"):
-        os.setsid()
-    # Whatever a module under test prints, also from C, belongs neither to the table nor beside it.
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
-        os.dup2(nowhere, stream)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+def _stopped(error: BaseException) -> Done:
+    from adaptergen.verify.once import one_line
 
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        end_group(os.getpid())
-        os._exit(1)
-
-
-def end_group(pid: int) -> None:
-    """Kill a worker and what it has started."""
-    with suppress(OSError):
-        if hasattr(os, "killpg"):
-            os.killpg(pid, signal.SIGKILL)
-        else:
-            os.kill(pid, signal.SIGTERM)
+    try:
+        refuse_full(error)
+    except Unusable as mistake:
+        return Done(mistake=mistake)
+    return Done(stopped=f"raised {one_line(error)}")
 
 
 def _limit_memory(gigabytes: float) -> None:

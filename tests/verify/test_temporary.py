@@ -1,0 +1,127 @@
+"""Folders for temporary files that take none are named, before the work and during it."""
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adaptergen.errors import Unusable
+from adaptergen.verify.check import Check
+from adaptergen.verify.running import run_checks
+from adaptergen.verify.temporary import refuse_full, temporary_folder
+
+VERIFY = [sys.executable, "-m", "adaptergen", "verify", "llama", "--only"]
+
+
+@pytest.fixture
+def no_default(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Python has not chosen a folder yet."""
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    for name in ("TMPDIR", "TEMP", "TMP"):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+@pytest.mark.parametrize("name", ["TMPDIR", "TEMP"])
+@pytest.mark.parametrize(
+    ("folder", "reason"), [("gone", "No such file or directory"), ("file", "Not a directory")]
+)
+def test_folder_that_python_would_silently_pass_over_is_named(
+    tmp_path: Path, no_default: pytest.MonkeyPatch, name: str, folder: str, reason: str
+) -> None:
+    (tmp_path / "file").touch()
+    no_default.setenv(name, str(tmp_path / folder))
+    with pytest.raises(Unusable) as caught, temporary_folder():
+        pass
+    assert str(caught.value) == (
+        f"{name}={tmp_path / folder} takes no temporary files: {reason};"
+        " set TMPDIR to another folder"
+    )
+
+
+def test_folder_whose_path_no_socket_can_have_is_named(
+    tmp_path: Path, no_default: pytest.MonkeyPatch
+) -> None:
+    deep = tmp_path / ("x" * 100)
+    deep.mkdir()
+    no_default.setenv("TMPDIR", str(deep))
+    with pytest.raises(Unusable, match="its path is too long"), temporary_folder():
+        pass
+    assert os.listdir(deep) == []
+
+
+def test_folder_is_gone_afterwards(no_default: pytest.MonkeyPatch) -> None:
+    with temporary_folder() as folder:
+        Path(folder, "file").write_text("text")
+    assert not os.path.exists(folder)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device", "x"),
+        OSError(errno.EDQUOT, "Disk quota exceeded"),
+        # As safetensors has it.
+        RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)"),
+    ],
+)
+def test_check_that_finds_no_room_says_nothing_of_the_adapter(error: Exception) -> None:
+    def examine(subject: object) -> Iterator[object]:
+        raise error
+        yield
+
+    class Subject:
+        tolerance, known, module_path = 1e-9, {}, ""
+
+    check = Check("checkpoint.logits", "", "", 1e-9, examine)  # type: ignore[arg-type]
+    with pytest.raises(Unusable, match="takes no temporary files"):
+        run_checks(Subject(), [check])  # type: ignore[arg-type]
+
+
+def test_other_errors_are_those_of_the_adapter() -> None:
+    refuse_full(ValueError("no space"))
+    refuse_full(OSError(errno.ENOENT, "No such file or directory"))
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A file system of one megabyte."""
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
+    mount = shutil.which("mount") or "mount"
+    done = subprocess.run(
+        [mount, "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)],
+        check=False,
+        capture_output=True,
+    )
+    if done.returncode:
+        folder.rmdir()
+        pytest.skip("file systems can be mounted by root only")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+    folder.rmdir()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts a tmpfs")
+@pytest.mark.parametrize(("filled", "where"), [(2**20, "TMPDIR="), (7 * 2**17, "")])
+def test_full_folder_is_named_in_one_line(
+    project: Path, small: Path, filled: int, where: str
+) -> None:
+    (small / "filler").write_bytes(b" " * filled)
+    environment = {**os.environ, "TMPDIR": str(small)}
+    done = subprocess.run(
+        [*VERIFY, "checkpoint.*", "--quiet"],
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"adaptergen: {where}{small}")
+    assert line.endswith(
+        "takes no temporary files: No space left on device; set TMPDIR to another folder"
+    )
+    assert os.listdir(small) == ["filler"]
