@@ -1,9 +1,15 @@
 """`adaptergen` as a program, and `python -m adaptergen`."""
 
-import gc
-import os
+try:
+    import gc
+    import os
+    import sys
 
-from adaptergen.cli import main
+    from adaptergen.cli import main
+    from adaptergen.commands.signals import heed_requests, ignore_requests
+except KeyboardInterrupt:
+    # 130 is what `main` returns for it.
+    raise SystemExit(130) from None
 
 
 def run() -> int:
@@ -11,6 +17,7 @@ def run() -> int:
 
     Both settings together spare a build of one spec a quarter of its time.
     """
+    heed_requests()
     # Nearly all that is imported and built stays until the end: Python looks for garbage among it
     # again and again on the way, and once more when it ends.
     gc.set_threshold(100_000)
@@ -19,7 +26,10 @@ def run() -> int:
     try:
         return main()
     finally:
+        ignore_requests()
         gc.freeze()
+        if "adaptergen.verify.process" in sys.modules:
+            sys.modules["adaptergen.verify.process"].end_all()
 
 
 if __name__ == "__main__":

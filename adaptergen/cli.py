@@ -5,11 +5,13 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from enum import IntEnum
 from importlib import import_module
 from typing import TypeAlias, cast
 
 from adaptergen import __version__
+from adaptergen.commands.signals import exit_status
 from adaptergen.errors import Failure, Unusable
 from adaptergen.report import FORMATS, print_failures, visible
 
@@ -28,8 +30,17 @@ class ExitStatus(IntEnum):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit status."""
-    arguments = parser().parse_args(argv)
+    """Run the command line and return its exit status; 128 and a signal's number if interrupted."""
+    try:
+        return _run(parser().parse_args(argv))
+    except KeyboardInterrupt as error:
+        with suppress(OSError):
+            # A terminal that has hung up takes nothing any more.
+            print("interrupted", file=sys.stderr)
+        return exit_status(error)
+
+
+def _run(arguments: argparse.Namespace) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # What the terminal's encoding lacks is escaped; stderr does so by itself.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -47,9 +58,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return ExitStatus.OK
     except (Unusable, OSError) as error:
         print(f"adaptergen: {visible(str(error))}", file=sys.stderr)
-        return ExitStatus.USAGE
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
         return ExitStatus.USAGE
 
 

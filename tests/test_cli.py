@@ -58,7 +58,7 @@ def test_interrupt_ends_without_traceback(run, monkeypatch, tiny: Path) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(build, "run", interrupted)
-    assert run("build") == (2, "", "interrupted\n")
+    assert run("build") == (130, "", "interrupted\n")
 
 
 def test_folder_that_cannot_be_read_is_no_traceback(run, monkeypatch, tiny: Path) -> None:

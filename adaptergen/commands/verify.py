@@ -2,9 +2,9 @@
 
 import os
 import sys
-import tempfile
 from argparse import Namespace
 from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from adaptergen.spec.files import spec_files
 from adaptergen.spec.load import LoadedSpec, Loader
 from adaptergen.verify.report import Report
 from adaptergen.verify.share import ALONE, Share, shares
+from adaptergen.verify.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from adaptergen.verify.jobs import Job
@@ -32,7 +33,7 @@ def run(arguments: Namespace) -> int:
         return _list_checks()
     if arguments.resume and not arguments.json:
         raise Unusable("--resume needs --json FILE, where finished records are")
-    with tempfile.TemporaryDirectory(prefix="adaptergen-") as taken:
+    with temporary_folder() as taken:
         return _verify(_jobs(arguments, taken), arguments)
 
 
@@ -45,15 +46,18 @@ def _verify(jobs: "list[Job]", arguments: Namespace) -> int:
     if arguments.resume:
         report.resume()
     watcher = progress(sys.stderr, len(report.missing), arguments.quiet)
-    try:
-        for job, record in run_jobs(report.missing, limits, watcher):
-            report.add(job, record)
-    finally:
-        # After Ctrl-C too: what is done is reported.
-        watcher.close()
-        report.close()
+
+    def show() -> None:
         if report.records:
             sys.stdout.write(table(report.records, wants_colour(sys.stdout)))
+
+    # After Ctrl-C too what is done is reported; if one of these fails, the others still happen.
+    with ExitStack() as last:
+        last.callback(show)
+        last.callback(report.close)
+        last.callback(watcher.close)
+        for job, record in last.enter_context(closing(run_jobs(report.missing, limits, watcher))):
+            report.add(job, record)
     return 0 if all(record.passed for record in report.records) else 1
 
 

@@ -62,15 +62,15 @@ class Report:
         self._write_json()
 
     def close(self) -> None:
-        """Write both files, of whatever is there by now."""
+        """Write both files of what is there by now; without any, earlier ones are left alone."""
         self._write_json()
-        if self.html_path:
+        if self.html_path and self._found:
             from adaptergen.verify.page import page
 
             write_all({self.html_path: page(self.records, complete=not self.missing)})
 
     def _write_json(self) -> None:
-        if self.json_path:
+        if self.json_path and self._found:
             texts = [self._texts[i] for i in sorted(self._texts)]
             write_all({self.json_path: assembled(texts, complete=not self.missing)})
 

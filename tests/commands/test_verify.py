@@ -1,7 +1,7 @@
 """`adaptergen verify` until its jobs start: which specs they are of, and what is said before."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,9 +17,9 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the specs whose jobs were started; none of them runs."""
     names: list[str] = []
 
-    def start(given: Sequence[jobs.Job], *_: object) -> Sequence[object]:
+    def start(given: Sequence[jobs.Job], *_: object) -> Iterator[object]:
         names.extend(job.blank.spec for job in given)
-        return ()
+        yield from ()
 
     monkeypatch.setattr(jobs, "run_jobs", start)
     return names
@@ -84,9 +84,9 @@ def test_stale_module_of_a_bundled_spec_gets_a_note_in_adaptergens_own_project(
 def test_jobs_of_one_name_do_not_share_their_mutants(built: Path, run, monkeypatch) -> None:
     taken: list[str] = []
 
-    def start(given: Sequence[jobs.Job], *_: object) -> Sequence[object]:
+    def start(given: Sequence[jobs.Job], *_: object) -> Iterator[object]:
         taken.extend(job.task.keywords["share"].taken for job in given)
-        return ()
+        yield from ()
 
     monkeypatch.setattr(jobs, "run_jobs", start)
     run("verify", "tiny", "specs/tiny.yaml", "--mutants", "--jobs", "4")

@@ -109,6 +109,14 @@ def test_file_is_whole_after_every_record(path: str) -> None:
     assert [found["spec"] for found in tree["records"]] == ["smollm3", "llama"]
 
 
+def test_earlier_files_are_not_replaced_by_empty_ones(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("report.json", "report.html")]
+    for path in paths:
+        path.write_text("earlier")
+    Report([job(GREEN, "a")], *map(str, paths)).close()
+    assert [path.read_text() for path in paths] == ["earlier", "earlier"]
+
+
 def test_resuming_keeps_what_has_the_same_inputs(path: str) -> None:
     jobs = [job(GREEN, "a"), job(RED, "changed"), job(STOPPED, "c")]
     report = Report(jobs, path)

@@ -8,6 +8,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,14 +19,18 @@ from tests.verify.test_document import check
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 REPORT = ("--json", "report.json", "--html", "report.html")
 # It sleeps, so that other tests get their share of the machine.
-ENDLESS = "import time\nwhile True: time.sleep(1)"
+ENDLESS = """
+import subprocess, time
+subprocess.Popen(["sleep", "600"], start_new_session=True)
+while True: time.sleep(1)
+"""
 # Enough for a machine that is busy with other tests; a run that hangs never ends.
 PATIENCE = 90
 
 
 @pytest.fixture
 def three(project: Path, run: Run) -> Path:
-    """A project with three specs; the modules of the last two never end."""
+    """A project with three specs; the modules of the last two never end, nor what they start."""
     for name, parent in (("a", "Llama"), ("b", "Mistral"), ("c", "Qwen2")):
         (project / "specs" / f"{name}.yaml").write_text(
             f"architecture: {parent}ForCausalLM\nextends: {parent.lower()}\nsummary: {name}.\n"
@@ -60,8 +65,29 @@ class Started:
         assert self.process.stderr
         while "verifying c" not in self.process.stderr.readline():
             assert self.process.poll() is None
-        time.sleep(1)
-        assert len(self.left) >= 3
+        until = time.monotonic() + PATIENCE
+        while self.names.count("sleep") < 2:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+
+    def wait_for_imports(self) -> None:
+        """Until the process that others are forked from imports torch."""
+        until = time.monotonic() + PATIENCE
+        while not any("libtorch" in maps for maps in self._read("maps")):
+            assert time.monotonic() < until
+            time.sleep(0.02)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the programs that run."""
+        return [text.strip() for text in self._read("comm")]
+
+    def _read(self, what: str) -> list[str]:
+        found = []
+        for pid in self.left:
+            with suppress(OSError):
+                found.append(Path(f"/proc/{pid}/{what}").read_text())
+        return found
 
     @property
     def left(self) -> list[int]:
@@ -94,16 +120,28 @@ def started(three: Path) -> Iterator[Started]:
 
 
 @pytest.mark.parametrize(
-    "how", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.full)]
+    ("how", "times"),
+    [
+        (signal.SIGINT, 3),
+        (signal.SIGHUP, 1),
+        pytest.param(signal.SIGINT, 1, marks=pytest.mark.full),
+        pytest.param(signal.SIGTERM, 1, marks=pytest.mark.full),
+        pytest.param(signal.SIGTERM, 2, marks=pytest.mark.full),
+        pytest.param(signal.SIGHUP, 2, marks=pytest.mark.full),
+    ],
 )
 def test_interrupted_run_reports_what_is_done_and_leaves_nothing_behind(
-    started: Started, three: Path, how: signal.Signals
+    started: Started, three: Path, how: signal.Signals, times: int
 ) -> None:
     started.wait_until_two_hang()
-    # As a terminal does: to every process in the foreground.
-    os.killpg(started.process.pid, how)
+    for _ in range(times):
+        # As a terminal does: to every process in the foreground.
+        with suppress(ProcessLookupError):
+            os.killpg(started.process.pid, how)
+        time.sleep(0.02)
     out, err = started.process.communicate(timeout=PATIENCE)
-    assert started.process.returncode == 2
+    left = started.left
+    assert started.process.returncode == 128 + how
     assert err == "interrupted\n"
     assert "a (LlamaForCausalLM): verified, 1 check" in out
     text = (three / "report.json").read_text()
@@ -112,7 +150,68 @@ def test_interrupted_run_reports_what_is_done_and_leaves_nothing_behind(
     assert tree["complete"] is False
     assert [(found["spec"], found["passed"]) for found in tree["records"]] == [("a", True)]
     assert "Incomplete" in (three / "report.html").read_text()
+    # What cleans up behind multiprocessing ends when all others have.
+    assert len(left) <= 1
     assert started.none_left()
+
+
+def test_run_that_is_interrupted_while_it_imports_leaves_an_earlier_report_alone(
+    three: Path,
+) -> None:
+    for name in ("report.json", "report.html"):
+        (three / name).write_text("earlier")
+    run = Started(three, *REPORT)
+    run.wait_for_imports()
+    os.killpg(run.process.pid, signal.SIGINT)
+    out, err = run.process.communicate(timeout=PATIENCE)
+    assert (run.process.returncode, out) == (130, "")
+    assert err.endswith("\nverifying a\ninterrupted\n")
+    assert "Traceback" not in err
+    assert {(three / name).read_text() for name in ("report.json", "report.html")} == {"earlier"}
+    assert run.none_left()
+
+
+# Interrupts the import of one module.
+INTERRUPTED = """
+import os, signal, sys
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Finder())
+sys.argv[1:] = {arguments!r}
+import runpy
+runpy.run_module("adaptergen", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    [
+        ("argparse", ["build"]),
+        ("adaptergen.report", ["build"]),
+        ("adaptergen.commands.build", ["build"]),
+        ("adaptergen.spec.load", ["build"]),
+        ("pydantic", ["build", "--force"]),
+        ("jinja2", ["build", "--force"]),
+        ("adaptergen.verify.report", ["verify"]),
+        ("psutil", ["verify"]),
+        ("adaptergen.verify.process", ["infer", "LlamaForCausalLM"]),
+    ],
+)
+def test_interrupted_import_ends_the_run_without_a_traceback(
+    built: Path, module: str, arguments: list[str]
+) -> None:
+    with (built / "specs" / "tiny.yaml").open("a") as spec:
+        spec.write("# changed\n")
+    program = INTERRUPTED.format(module=module, arguments=arguments)
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", program],
+        capture_output=True, text=True, check=False, preexec_fn=_heed_interrupts,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (130, "")
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1:] in ([], ["interrupted"])
 
 
 @pytest.mark.full
