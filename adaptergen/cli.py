@@ -97,6 +97,15 @@ def _build(verb: argparse.ArgumentParser) -> None:
         "--force", action="store_true", help="replace files edited by hand or not ours"
     )
     verb.add_argument(
+        "--prune", action="store_true",
+        help="also remove generated modules without a spec that no build here is known to have "
+        "written",
+    )  # fmt: skip
+    verb.add_argument(
+        "--render", action="store_true",
+        help="trust no header: render all, and compare it with what is there",
+    )  # fmt: skip
+    verb.add_argument(
         "--fail-on-change", action="store_true", help="exit 1 if a file was written (hooks)"
     )
     _output(verb)

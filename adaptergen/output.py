@@ -4,16 +4,21 @@ import os
 from collections.abc import Iterable
 from functools import cached_property
 
-from adaptergen import registry, stamp
+from adaptergen import registry, schema_file, stamp
 from adaptergen.errors import Diagnostic, Failure, Unusable, shown_path
+from adaptergen.project import Project
+from adaptergen.spec.files import read_bytes, spec_name
 from adaptergen.stamp import Stamp, Stamped
+
+CONFLICTS = "has merge conflicts"
 
 
 class Output:
     """The folder that a project's modules are written to; no file of it is read twice."""
 
-    def __init__(self, folder: str) -> None:
-        self.folder = folder
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.folder = project.output
         self._stamps: dict[str, Stamped | None] = {}
 
     @cached_property
@@ -25,6 +30,16 @@ class Output:
         paths = [os.path.join(self.folder, name) for name in names if name != registry.FILE]
         return [path for path in paths if os.path.isfile(path)]
 
+    @cached_property
+    def listed(self) -> frozenset[str]:
+        """The names of the modules that builds of this project wrote: its registry has them all.
+
+        Of a registry that was edited by hand, none.
+        """
+        path = os.path.join(self.folder, registry.FILE)
+        stamped = self.stamped(path) if os.path.isfile(path) else None
+        return registry.listed(read_bytes(path)) if stamped and stamped.intact else frozenset()
+
     def state(self, path: str) -> Stamp | str:
         """The stamp of an untouched generated file, or why there is none."""
         if os.path.isdir(path):
@@ -32,25 +47,54 @@ class Output:
         if not os.path.exists(path) or not os.path.getsize(path):
             return "missing"
         stamped = self.stamped(path)
-        if stamped is None:
-            return "not written by adaptergen"
-        return stamped.stamp if stamped.intact else "edited by hand"
+        if stamped and stamped.intact:
+            return stamped.stamp
+        if stamp.has_conflicts(path):
+            return CONFLICTS
+        return "edited by hand" if stamped else "not written by adaptergen"
 
     def stamped(self, path: str) -> Stamped | None:
         """What a file's header says, and whether the file is as written; None without header."""
         if path not in self._stamps:
-            self._stamps[path] = stamp.read_stamp(path)
+            is_schema = os.path.basename(path) == schema_file.FILE
+            read = schema_file.read_stamp if is_schema else stamp.read_stamp
+            self._stamps[path] = read(path)
         return self._stamps[path]
 
-    def refuse_file(self) -> None:
-        """Refuse a file where the folder should be.
+    def orphans(self, wanted: Iterable[str]) -> list[str]:
+        """Generated modules that are none of those wanted, and whose spec is nowhere any more."""
+        known = frozenset(wanted)
+        return [path for path in self.modules if path not in known and self._is_orphan(path)]
+
+    def _is_orphan(self, path: str) -> bool:
+        stamped = self.stamped(path)
+        if stamped is None:
+            return False
+        spec = os.path.join(self.project.root, stamped.stamp.source)
+        return not (spec_name(spec) == spec_name(path) and os.path.isfile(spec))
+
+    def is_listed(self, path: str) -> bool:
+        """Whether a build of this project is known to have written a module."""
+        return spec_name(path) in self.listed
+
+    def refuse_place(self) -> None:
+        """Refuse what is no folder, and what a link of the project makes of one outside of it.
+
+        A repository from a stranger must not make a build write elsewhere. Where a person names
+        the folder, links are followed.
 
         Raises:
-            Unusable: if there is one.
+            Unusable: if there is such a thing.
         """
-        if os.path.exists(self.folder) and not os.path.isdir(self.folder):
+        name, hint = shown_path(self.folder), "the output is a folder of modules"
+        if os.path.lexists(self.folder) and not os.path.isdir(self.folder):
+            kind = "a file" if os.path.exists(self.folder) else "a link that leads nowhere"
+            raise Unusable(f"{name} is {kind}", hint)
+        root, real = os.path.realpath(self.project.root), os.path.realpath(self.folder)
+        if _is_inside(self.folder, self.project.root) and not _is_inside(real, root):
             raise Unusable(
-                f"{shown_path(self.folder)} is a file", "the output is a folder of modules"
+                f"{name} leads to {real}, which is outside of the project",
+                "give that folder with --out, or in pyproject.toml, if it is meant",
             )
 
     def refuse_foreign(self, paths: Iterable[str]) -> None:
@@ -63,9 +107,37 @@ class Output:
         if mistakes:
             raise Failure(mistakes)
 
+    def holds(self, path: str, text: str) -> bool:
+        """Whether a file holds a text; line endings do not count."""
+        return os.path.isfile(path) and stamp.normal(read_bytes(path)) == text.encode()
+
+    def refuse(self, paths: Iterable[str], why: str) -> None:
+        """Refuse to replace files.
+
+        Raises:
+            Failure: with a line for each.
+        """
+        mistakes = [_left_alone(path, why, "--force replaces it") for path in paths]
+        if mistakes:
+            raise Failure(mistakes)
+
     def _foreign(self, path: str) -> Diagnostic | None:
         state = self.state(path)
+        if os.path.islink(path):
+            hint = "--force replaces or removes the link, and not what it leads to"
+            return _left_alone(path, "a link", hint)
+        if state == CONFLICTS:
+            hint = "`adaptergen build --force` solves them: it writes the file anew"
+            return _left_alone(path, CONFLICTS, hint)
         if isinstance(state, str) and state != "missing":
             hint = "" if os.path.isdir(path) else "--force replaces or removes it"
-            return Diagnostic(path, 0, 0, f"{state}, so it is left alone", hint)
+            return _left_alone(path, state, hint)
         return None
+
+
+def _left_alone(path: str, why: str, hint: str) -> Diagnostic:
+    return Diagnostic(path, 0, 0, f"{why}, so it is left alone", hint)
+
+
+def _is_inside(path: str, folder: str) -> bool:
+    return os.path.commonpath([os.path.abspath(path), os.path.abspath(folder)]) == folder

@@ -12,6 +12,7 @@ from adaptergen.stamp import digest
 
 FILE = "__init__.py"
 SOURCE = "the modules beside it"
+_LISTED = re.compile(rb"^from \.(\w+) import ", re.MULTILINE)
 
 
 class Entry(NamedTuple):
@@ -45,6 +46,11 @@ def _numbered(part: str) -> tuple[int, str]:
 def digest_entries(entries: Iterable[Entry]) -> str:
     """Hash over what the registry lists."""
     return digest(f"{entry.module} {entry.adapter}".encode() for entry in entries)
+
+
+def listed(text: bytes) -> frozenset[str]:
+    """The names of the modules that the text of a registry lists."""
+    return frozenset(name.decode() for name in _LISTED.findall(text))
 
 
 def check_unique(entries: Iterable[Entry], specs: Mapping[str, str]) -> None:

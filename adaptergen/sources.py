@@ -7,7 +7,7 @@ from functools import cached_property
 from adaptergen import installed, registry, stamp, support
 from adaptergen.project import Project
 from adaptergen.registry import Entry
-from adaptergen.spec.files import find_parent, spec_name
+from adaptergen.spec.files import find_parent, read_bytes, spec_name
 from adaptergen.stamp import Stamp
 
 # Of this package, what has no part in the text of a module: it proves adapters, finds specs, puts
@@ -53,11 +53,25 @@ class Sources:
             chain.append(parent)
         return chain
 
+    def read(self, path: str, limit: int) -> bytes:
+        """The bytes of a spec; what is stamped later is the hash of what was read here.
+
+        Raises:
+            Failure: if it cannot be read, or has more than `limit` bytes.
+        """
+        data = read_bytes(path, limit)
+        self._digests[path] = stamp.digest([stamp.normal(data)])
+        return data
+
+    @cached_property
+    def generator(self) -> str:
+        """Hash over the code that makes modules."""
+        return digest_generator()
+
     @cached_property
     def _common(self) -> tuple[Input, ...]:
-        package = os.path.dirname(os.path.abspath(__file__))
         return (
-            ("generator", "", stamp.digest_folders([package], ".py", skip=NO_GENERATOR)),
+            ("generator", "", self.generator),
             ("templates", "", stamp.digest_folders(self.templates, support.TEMPLATE)),
             ("formatter", installed.FORMATTER, installed.formatter_version()),
         )
@@ -72,6 +86,12 @@ class Sources:
         relative = os.path.relpath(path, self.project.root)
         name = os.path.basename(path) if relative.startswith("..") else relative
         return "".join(c if c.isalnum() or c in " ._-/" else "_" for c in name.replace(os.sep, "/"))
+
+
+def digest_generator() -> str:
+    """Hash over the code that makes modules."""
+    package = os.path.dirname(os.path.abspath(__file__))
+    return stamp.digest_folders([package], ".py", skip=NO_GENERATOR)
 
 
 def difference(found: Stamp, expected: Stamp) -> str:

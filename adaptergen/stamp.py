@@ -130,3 +130,9 @@ def read_stamp(path: str) -> Stamped | None:
             inputs.append((kind, name, hexadecimal))
     stamp = Stamp(source, adapter, tuple(inputs))
     return Stamped(stamp, data == stamp.header_bytes(rest) + rest)
+
+
+def has_conflicts(path: str) -> bool:
+    """Whether git has marked places in a file where it could not merge."""
+    lines = b"\n" + normal(read_bytes(path))
+    return b"\n<<<<<<< " in lines and b"\n=======\n" in lines and b"\n>>>>>>> " in lines

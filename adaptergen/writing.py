@@ -1,70 +1,219 @@
 """Writes several files as one: all of them, or none."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from stat import S_ISDIR, S_ISREG
 
 from adaptergen.errors import Unusable, shown_path
+from adaptergen.lock import is_at, open_folder, try_lock
 
-_STAGED = ".adaptergen-new"
+# What is written first lies in folders of such names, beside the files that it will replace.
+_PREFIX = ".adaptergen-"
+_IGNORED = ".gitignore"
+# Names of files that are open already, whatever they are.
+_OPEN = ("/dev/fd/", "/dev/std", "/proc/")
 
 
-def write_all(texts: Mapping[str, str | None]) -> None:
+def write_all(texts: Mapping[str, str | None], *, follow: bool = True) -> None:
     """Write each text to its path; None removes the file.
 
     New contents are staged beside their targets first. If anything stops the run after that, even
-    Ctrl-C, files already replaced are put back.
+    Ctrl-C, files already replaced are put back. A device or a pipe is written into, and never
+    replaced. Where a path is a link, the file that it leads to is written; unless `follow`, the
+    link is replaced.
 
     Raises:
         Unusable: if a file cannot be written.
     """
-    before: dict[str, bytes | None] = {}
-    path = ""
+    writer = _Writer(follow)
     try:
-        for path, text in texts.items():
-            if text is not None:
-                _stage(path, text.encode())
-        for path, text in texts.items():
-            before[path] = _read(path)
-            if text is None:
-                os.remove(path)
-            else:
-                os.replace(_staged(path), os.path.realpath(path))
-    except BaseException as error:
-        _put_back(before)
-        for staged in map(_staged, texts):
+        writer.write(texts)
+    except OSError as error:
+        name = shown_path(writer.path)
+        raise Unusable(f"{name} cannot be written: {error.strerror}") from None
+    finally:
+        writer.close()
+
+
+def abandoned(folder: str) -> list[str]:
+    """What runs that were killed left in a folder, when they were about to replace files there."""
+    found = []
+    for path, held in _abandoned(folder):
+        found.append(path)
+        os.close(held)
+    return found
+
+
+def clear(folder: str) -> bool:
+    """Remove what runs that were killed left in a folder; whether there was something."""
+    found = False
+    for path, held in _abandoned(folder):
+        found = True
+        _remove(path)
+        os.close(held)
+    return found
+
+
+def _abandoned(folder: str) -> Iterator[tuple[str, int]]:
+    """The stages whose makers are no more, and each of them opened and locked."""
+    for name in os.listdir(folder) if os.path.isdir(folder) else []:
+        path = os.path.join(folder, name)
+        if name.startswith(_PREFIX) and not os.path.islink(path):
+            held = open_folder(path)
+            if held >= 0 and try_lock(held):
+                yield path, held
+            elif held >= 0:
+                os.close(held)
+
+
+class _Writer:
+    """One run of `write_all`: where it is, what it has staged, and what was there before."""
+
+    def __init__(self, follow: bool) -> None:
+        self.follow = follow
+        self.path = ""
+        self._stages: dict[str, _Stage] = {}
+        # Of a link, where it leads.
+        self._before: dict[str, bytes | str | None] = {}
+
+    def write(self, texts: Mapping[str, str | None]) -> None:
+        staged: dict[str, str] = {}
+        for self.path, text in texts.items():
+            if text is not None and not _is_special(self.path):
+                staged[self.path] = self._stage(self._target(self.path), text.encode())
+        try:
+            for self.path, text in texts.items():
+                if text is None:
+                    self._before[self.path] = _content(self.path)
+                    os.remove(self.path)
+                elif self.path in staged:
+                    target = self._target(self.path)
+                    self._before[target] = _content(target)
+                    os.replace(staged[self.path], target)
+                else:
+                    _write_into(self.path, text)
+        except BaseException:
+            self._put_back()
+            raise
+
+    def close(self) -> None:
+        """Remove what was staged and not put in place."""
+        for stage in self._stages.values():
+            stage.close()
+
+    def _target(self, path: str) -> str:
+        return os.path.realpath(path) if self.follow else path
+
+    def _stage(self, target: str, content: bytes | str) -> str:
+        folder = os.path.dirname(target) or os.curdir
+        if folder not in self._stages:
+            os.makedirs(folder, exist_ok=True)
+            self._stages[folder] = _Stage(folder)
+        return self._stages[folder].add(content, target)
+
+    def _put_back(self) -> None:
+        for target, content in self._before.items():
             with suppress(OSError):
-                os.remove(staged)
-        if isinstance(error, OSError):
-            raise Unusable(f"{shown_path(path)} cannot be written: {error.strerror}") from None
-        raise
+                if content is None:
+                    os.remove(target)
+                elif _content(target) != content:
+                    os.replace(self._stage(target, content), target)
 
 
-def _staged(path: str) -> str:
-    return os.path.realpath(path) + _STAGED
+class _Stage:
+    """A folder of a name that nobody can foresee, which git ignores, locked as long as it is used.
+
+    The lock tells others, and those who come after a run that was killed, whether it still is.
+    """
+
+    def __init__(self, beside: str) -> None:
+        self._held, self._count = -1, 0
+        self.folder = ""
+        while not self._is_ours():
+            self.folder = os.path.join(beside, _PREFIX + os.urandom(16).hex())
+            os.mkdir(self.folder, 0o700)
+            self._held = open_folder(self.folder)
+            if self._held >= 0:
+                try_lock(self._held, block=True)
+        _make_ignored(self.folder)
+
+    def _is_ours(self) -> bool:
+        """Whether nobody took it for abandoned before it was locked."""
+        if self._held >= 0 and is_at(self._held, self.folder):
+            return True
+        if self._held >= 0:
+            os.close(self._held)
+            return False
+        # Where there are no locks, nobody takes away anything.
+        return bool(self.folder) and os.path.isdir(self.folder)
+
+    def add(self, content: bytes | str, target: str) -> str:
+        """A new file with a content, or a new link to a path, and the target's permissions."""
+        path = os.path.join(self.folder, str(self._count))
+        self._count += 1
+        if isinstance(content, str):
+            os.symlink(content, path)
+            return path
+        with open(path, "xb") as file:
+            file.write(content)
+        if os.path.exists(target):
+            os.chmod(path, os.stat(target).st_mode)
+        return path
+
+    def close(self) -> None:
+        _remove(self.folder)
+        if self._held >= 0:
+            os.close(self._held)
 
 
-def _stage(path: str, data: bytes) -> None:
-    os.makedirs(os.path.dirname(path) or os.curdir, exist_ok=True)
-    with open(_staged(path), "wb") as file:
-        file.write(data)
-    if os.path.exists(path):
-        os.chmod(_staged(path), os.stat(path).st_mode)
+def _make_ignored(folder: str) -> None:
+    """Make git pass over a folder, at whatever moment the process may end.
+
+    Where the system can do that, the file that says so appears only when its text is in it.
+    """
+    path = os.path.join(folder, _IGNORED)
+    try:
+        unnamed = os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o644)
+        os.write(unnamed, b"*\n")
+        # The folder to start from makes Python call the function that can follow links.
+        os.link(f"/proc/self/fd/{unnamed}", path, src_dir_fd=unnamed, follow_symlinks=True)
+        os.close(unnamed)
+    except (AttributeError, OSError):
+        with open(path, "xb") as file:
+            file.write(b"*\n")
 
 
-def _read(path: str) -> bytes | None:
+def _remove(stage: str) -> None:
+    """Remove a stage and what write_all put there, and nothing else."""
+    with suppress(OSError):
+        names = os.listdir(stage)
+        for name in [*filter(str.isdigit, names), *(n for n in names if n == _IGNORED)]:
+            os.remove(os.path.join(stage, name))
+        os.rmdir(stage)
+
+
+def _content(path: str) -> bytes | str | None:
+    """What a file holds; of a link, where it leads; None where there is nothing."""
+    if os.path.islink(path):
+        return os.readlink(path)
     if not os.path.exists(path):
         return None
     with open(path, "rb") as file:
         return file.read()
 
 
-def _put_back(before: Mapping[str, bytes | None]) -> None:
-    for path, data in before.items():
-        with suppress(OSError):
-            if data is None:
-                if os.path.exists(path):
-                    os.remove(path)
-            elif _read(path) != data:
-                _stage(path, data)
-                os.replace(_staged(path), os.path.realpath(path))
+def _is_special(path: str) -> bool:
+    """Whether a path leads to what is no file and no folder, or is the name of an open file."""
+    if os.path.abspath(path).startswith(_OPEN):
+        return True
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return not (S_ISREG(mode) or S_ISDIR(mode))
+
+
+def _write_into(path: str, text: str) -> None:
+    with open(path, "wb") as file:
+        file.write(text.encode())

@@ -4,7 +4,7 @@
 # spec cohere2 ef3831e334c6d28cdcdde7e1fe3775de
 # spec cohere 92951a7d012972ac80bc7751d6f58dcc
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 9bd485f9c84b42879c15dffb6d727526
+# generator bc64f09064ab16e9a3cc6516f6568849
 # templates a78c7bf7a8030ed70b025394b0d56df7
 # formatter ruff 0.17.6
 # body 7762368ce44e629ff10b5ffa2b95733d

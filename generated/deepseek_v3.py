@@ -4,7 +4,7 @@
 # spec deepseek_v3 83a8227d6c9dac4b95fe1965f87869e9
 # spec glm4_moe 1353bd95b681120702679679ebdcb07d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 9bd485f9c84b42879c15dffb6d727526
+# generator bc64f09064ab16e9a3cc6516f6568849
 # templates a78c7bf7a8030ed70b025394b0d56df7
 # formatter ruff 0.17.6
 # body 4f837afc189a6410bc56b5810242e360

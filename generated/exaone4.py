@@ -4,7 +4,7 @@
 # spec exaone4 303c43a433ae78a176ebd2bd53e2798a
 # spec olmo2 41b1838a2380bda3273c8f07e4090db3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 9bd485f9c84b42879c15dffb6d727526
+# generator bc64f09064ab16e9a3cc6516f6568849
 # templates a78c7bf7a8030ed70b025394b0d56df7
 # formatter ruff 0.17.6
 # body 4b385fad66e1dc1095a30f14a1789128

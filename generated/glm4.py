@@ -4,7 +4,7 @@
 # spec glm4 e0e8c8e52b9e88fdccbab96cacc1654b
 # spec glm efee1772a08d6d7b9bda39aaea1bb0ec
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 9bd485f9c84b42879c15dffb6d727526
+# generator bc64f09064ab16e9a3cc6516f6568849
 # templates a78c7bf7a8030ed70b025394b0d56df7
 # formatter ruff 0.17.6
 # body a7d2ac38e789b5a6d8a848e3230b73d4

@@ -2,7 +2,7 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter LlamaArchitectureAdapter for LlamaForCausalLM
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 9bd485f9c84b42879c15dffb6d727526
+# generator bc64f09064ab16e9a3cc6516f6568849
 # templates a78c7bf7a8030ed70b025394b0d56df7
 # formatter ruff 0.17.6
 # body 503533cadbac4912c61c63b72fa47d3e

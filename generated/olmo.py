@@ -3,7 +3,7 @@
 # adapter OlmoArchitectureAdapter for OlmoForCausalLM
 # spec olmo 764c3bde9360a73a9bdcace67d381333
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 9bd485f9c84b42879c15dffb6d727526
+# generator bc64f09064ab16e9a3cc6516f6568849
 # templates a78c7bf7a8030ed70b025394b0d56df7
 # formatter ruff 0.17.6
 # body f43fbd4e9dd6b747592d5c708ed613af

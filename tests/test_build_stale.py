@@ -210,3 +210,35 @@ def test_spec_that_became_unreadable_is_reported_even_when_its_module_is_there(
         1,
         "specs/tiny.yaml: cannot be read: No such file or directory\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("generator ", "generator 0", "generator changed"),
+        ("Name of the spec", "A name of the spec", "edited by hand"),
+        ("Code generated", "Code written", "not written by adaptergen"),
+    ],
+)
+def test_schema_beside_the_specs_is_kept_up_to_date(
+    built: Path, run, old: str, new: str, why: str
+) -> None:
+    schema, text = built / "specs" / "schema.json", run("schema").out
+    schema.write_text(text)
+    assert run("build", "--check").status == 0
+    replace(schema, old, new)
+    outcome = run("build", "--check")
+    assert (outcome.status, outcome.out.splitlines()[0]) == (1, f"stale: specs/schema.json ({why})")
+    if why != "generator changed":
+        assert f"specs/schema.json: {why}, so it is left alone" in run("build").err
+    assert run("build", "--force").out == f"wrote specs/schema.json ({why})\n"
+    assert schema.read_text() == text
+
+
+def test_schema_is_not_made_where_there_is_none_and_of_no_concern_to_a_part(
+    built: Path, run
+) -> None:
+    assert not (built / "specs" / "schema.json").exists()
+    (built / "specs" / "schema.json").write_text("{}")
+    assert run("build", "tiny").status == 0
+    assert run("build", "--check").status == 1

@@ -4,41 +4,68 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from functools import partial
 
-from adaptergen.build import Build, Change
-from adaptergen.errors import Diagnostic, shown_path
+from adaptergen.build import FORGED, Build, Change
+from adaptergen.errors import Diagnostic, Unusable, shown_path
+from adaptergen.lock import Lock
+from adaptergen.output import CONFLICTS, Output
 from adaptergen.project import Project, find_project
 from adaptergen.report import as_github, print_failures, print_json
 from adaptergen.selection import select_specs
 from adaptergen.spec.files import spec_files
+from adaptergen.writing import abandoned, clear, write_all
 
 
 def run(arguments: Namespace) -> int:
     """Build, check or show the specs that the arguments name; 1 if a check finds stale files."""
+    if arguments.render and (arguments.diff or arguments.stdout):
+        raise Unusable("--render is for builds and for --check; --diff and --stdout render anyway")
     project = _project(arguments)
     specs = select_specs(project, arguments.specs)
     own = spec_files(project.specs)
     whole = bool(own) and {*map(os.path.abspath, own)} <= {*map(os.path.abspath, specs)}
-    build = Build(project, specs, whole=whole, force=arguments.force)
-    if arguments.stdout:
-        sys.stdout.write("".join(build.texts()))
-        return 0
-    if arguments.check:
-        return _check(build, arguments)
-    if not build.stale():
-        return _say_up_to_date(build, arguments)
-    changes = build.changes()
-    if arguments.diff:
-        for change in changes:
-            sys.stdout.write(_diff(change))
-        return 1
-    return _write(changes, arguments)
+    reads = arguments.check or arguments.diff or arguments.stdout
+    if not reads:
+        Output(project).refuse_place()
+    with Lock(project.output, share=reads, waiting=partial(_tell_of_waiting, project.output)):
+        build = Build(
+            project, specs, whole=whole, force=arguments.force or arguments.check,
+            prune=arguments.prune, render=arguments.render,
+        )  # fmt: skip
+        if arguments.stdout:
+            sys.stdout.write("".join(build.texts()))
+            return 0
+        for path in build.left_alone():
+            _note(f"{shown_path(path)} has no spec here, and no build of this project is known to "
+                  "have written it: it is left alone, and --prune removes it")  # fmt: skip
+        if arguments.check:
+            return _check(build, arguments)
+        if not arguments.diff and clear(project.output):
+            _note("a build was stopped while it replaced files: this one brings all up to date")
+        if not (arguments.render or build.stale()):
+            return _say_up_to_date(build, arguments)
+        changes = build.changes()
+        if not arguments.diff:
+            return _write(build, changes, arguments)
+    for change in changes:
+        sys.stdout.write(_diff(change))
+    return 1
+
+
+def _note(text: str) -> None:
+    print(f"note: {text}", file=sys.stderr)
+
+
+def _tell_of_waiting(folder: str) -> None:
+    _note(f"another build is at work in {shown_path(folder)}; this one waits for it to end")
 
 
 def _project(arguments: Namespace) -> Project:
     project = find_project()
     if arguments.out:
-        project = project._replace(output=os.path.abspath(arguments.out))
+        # Links are followed where a person names the folder.
+        project = project._replace(output=os.path.realpath(arguments.out))
     if arguments.templates:
         project = project._replace(templates=os.path.abspath(arguments.templates))
     return project
@@ -50,12 +77,15 @@ def _say_up_to_date(build: Build, arguments: Namespace) -> int:
 
 
 def _check(build: Build, arguments: Namespace) -> int:
-    stale = build.stale()
+    stale = [
+        Change(path, "left by a build that was stopped") for path in abandoned(build.project.output)
+    ]
+    stale += build.changes() if arguments.render else build.stale()
     if not stale:
         return _say_up_to_date(build, arguments)
     mistakes = build.mistakes()
     # A build would end at the mistakes, and say no more than this.
-    advice = "" if mistakes else "run `adaptergen build`"
+    advice = "" if mistakes else _advice(stale)
     if arguments.format == "json":
         print_json(_listed(stale), mistakes)
         return 1
@@ -70,12 +100,19 @@ def _check(build: Build, arguments: Namespace) -> int:
     return 1
 
 
-def _write(changes: Sequence[Change], arguments: Namespace) -> int:
+def _advice(stale: Sequence[Change]) -> str:
+    reasons = {change.reason for change in stale}
+    if FORGED in reasons:
+        return "run `adaptergen build --render --force`"
+    return "run `adaptergen build --force`" if CONFLICTS in reasons else "run `adaptergen build`"
+
+
+def _write(build: Build, changes: Sequence[Change], arguments: Namespace) -> int:
     from shlex import quote
 
-    from adaptergen.writing import write_all
-
-    write_all({change.path: change.text for change in changes})
+    if not changes:
+        return _say_up_to_date(build, arguments)
+    write_all({change.path: change.text for change in changes}, follow=False)
     lines = [
         f"{'removed' if c.text is None else 'wrote'} {shown_path(c.path)} ({c.reason})"
         for c in changes

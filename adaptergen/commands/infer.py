@@ -6,13 +6,14 @@ from argparse import Namespace
 from functools import partial
 from typing import Any
 
+from adaptergen import schema_file
 from adaptergen.commands.libraries import require_libraries
 from adaptergen.commands.settings import settings
 from adaptergen.errors import Unusable, failure, shown_path
 from adaptergen.infer.told import Told, told
 from adaptergen.project import Project, find_project
 from adaptergen.selection import misnamed
-from adaptergen.spec.schema import FILE, schema_text
+from adaptergen.sources import digest_generator
 from adaptergen.writing import write_all
 
 
@@ -78,17 +79,15 @@ def _deliver(project: Project, path: str | None, text: str, arguments: Namespace
             sys.stdout.write(text)
         return
     texts: dict[str, str | None] = {path: text}
-    schema = os.path.join(os.path.dirname(path), FILE)
+    schema = os.path.join(os.path.dirname(path), schema_file.FILE)
     if not os.path.exists(schema):
-        texts[schema] = schema_text()
+        texts[schema] = schema_file.text(digest_generator())
     write_all(texts)
     # JSON stays JSON.
     report = sys.stderr if arguments.json else sys.stdout
     report.write(f"wrote {shown_path(path)}\n")
     if os.path.dirname(os.path.abspath(path)) == os.path.abspath(project.specs):
-        from adaptergen.build import Build
+        from adaptergen.build import bring_up_to_date
 
-        changes = Build(project, [path], whole=False).changes()
-        write_all({change.path: change.text for change in changes})
-        for change in changes:
+        for change in bring_up_to_date(project, [path]):
             report.write(f"wrote {shown_path(change.path)}\n")

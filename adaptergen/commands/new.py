@@ -4,12 +4,14 @@ import os
 import re
 from argparse import Namespace
 
+from adaptergen import schema_file
 from adaptergen.errors import failure, shown_path
 from adaptergen.project import find_project
 from adaptergen.selection import select_spec
+from adaptergen.sources import digest_generator
 from adaptergen.spec.files import ENDING
 from adaptergen.spec.load import Loader
-from adaptergen.spec.schema import FILE, LINE, schema_text
+from adaptergen.spec.schema import LINE
 from adaptergen.writing import write_all
 
 _TEXT = """{line}
@@ -36,9 +38,9 @@ def run(arguments: Namespace) -> int:
         line=LINE, architecture=architecture, parent=parent.name, title=parent.spec.name
     )
     texts: dict[str, str | None] = {path: text}
-    schema = os.path.join(project.specs, FILE)
+    schema = os.path.join(project.specs, schema_file.FILE)
     if not os.path.exists(schema):
-        texts[schema] = schema_text()
+        texts[schema] = schema_file.text(digest_generator())
     write_all(texts)
     print(f"wrote {shown_path(path)}; say what differs, then run")
     print(f"    adaptergen build {shown_path(path)}")

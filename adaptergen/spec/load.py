@@ -1,6 +1,6 @@
 """From a spec's name or file to a validated spec, its parents merged in."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from adaptergen.errors import Diagnostic, Failure, closest, did_you_mean, shown_path
@@ -54,6 +54,7 @@ class Loader:
     """Loads specs; `folders` is where parents are looked for, in order. Files are read once."""
 
     folders: Sequence[str]
+    read: Callable[[str, int], bytes] = read_bytes
     _trees: dict[str, Node] = field(default_factory=dict)
 
     def load(self, path: str) -> LoadedSpec:
@@ -122,7 +123,7 @@ class Loader:
 
     def _tree(self, path: str) -> Node:
         if path not in self._trees:
-            self._trees[path] = parse(path, read_bytes(path, SPEC_LIMIT))
+            self._trees[path] = parse(path, self.read(path, SPEC_LIMIT))
         return self._trees[path]
 
     def _find_parent(self, entry: Node, path: str, chain: tuple[str, ...]) -> str:

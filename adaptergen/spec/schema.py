@@ -5,8 +5,7 @@ from typing import Any
 
 from adaptergen.spec.model import Spec
 
-FILE = "schema.json"
-LINE = f"# yaml-language-server: $schema={FILE}"
+LINE = "# yaml-language-server: $schema=schema.json"
 _REQUIRED = ["architecture", "summary"]
 
 
@@ -36,5 +35,5 @@ def _undivided(schema: Any) -> None:
 
 
 def schema_text() -> str:
-    """The schema as it is committed."""
+    """The schema as text."""
     return json.dumps(json_schema(), indent=2) + "\n"
