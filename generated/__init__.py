@@ -2,7 +2,7 @@
 # Edit the spec, then run `adaptergen build`.
 # adapters 98a9474f973724160b2b6b020aaabc3f
 # generator bc64f09064ab16e9a3cc6516f6568849
-# templates a78c7bf7a8030ed70b025394b0d56df7
+# templates 51d82a263937ee1dcb85cbc851d73c05
 # formatter ruff 0.17.6
 # body 57b4495a9792038ae8b6030719c796cf
 """Generated TransformerLens adapters, by the name of the HF class that each is for."""

@@ -7,7 +7,7 @@
 # spec qwen2 28bc3f4f3660878dff43618c2439c7a8
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator bc64f09064ab16e9a3cc6516f6568849
-# templates a78c7bf7a8030ed70b025394b0d56df7
+# templates 51d82a263937ee1dcb85cbc851d73c05
 # formatter ruff 0.17.6
 # body 2388d82e5052529831e1c44a4dc31882
 """Afmoe architecture adapter.

@@ -4,7 +4,7 @@
 # spec arcee 4d9662f4c1d95b72ad40c917186b74ab
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator bc64f09064ab16e9a3cc6516f6568849
-# templates a78c7bf7a8030ed70b025394b0d56df7
+# templates 51d82a263937ee1dcb85cbc851d73c05
 # formatter ruff 0.17.6
 # body defc0b0713d7537fe1d3d913de1a88e7
 """Arcee architecture adapter.

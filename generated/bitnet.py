@@ -4,7 +4,7 @@
 # spec bitnet 0a047ad2f3b35a635ac921593a6eeb9f
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator bc64f09064ab16e9a3cc6516f6568849
-# templates a78c7bf7a8030ed70b025394b0d56df7
+# templates 51d82a263937ee1dcb85cbc851d73c05
 # formatter ruff 0.17.6
 # body 27f87a7b92b994c1b2b2fba344a99172
 """BitNet architecture adapter.

@@ -5,7 +5,7 @@
 # spec hunyuan_v1_dense af52133a5f5e878d120355d3e8ad6657
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator bc64f09064ab16e9a3cc6516f6568849
-# templates a78c7bf7a8030ed70b025394b0d56df7
+# templates 51d82a263937ee1dcb85cbc851d73c05
 # formatter ruff 0.17.6
 # body 19efe543fce86493bcfd493d2a6faa3e
 """HunYuanMoEV1 architecture adapter.
