@@ -13,46 +13,21 @@ from adaptergen.infer.finding import Findings
 from adaptergen.infer.proof import Workshop, with_changes
 from adaptergen.infer.world import World
 from adaptergen.spec.model import Spec
-from adaptergen.spec.verification import KnownFailure
 from adaptergen.spec.written import written
 from adaptergen.verify.check import EXACT, ROUNDED
 from adaptergen.verify.checks import ALL
-from adaptergen.verify.known import as_known, others
-from adaptergen.verify.pattern import pattern
-from adaptergen.verify.record import CheckResult, Problem, Status
+from adaptergen.verify.known import as_known
+from adaptergen.verify.record import CheckResult, Status
 from adaptergen.verify.running import run_checks
 
 
 @dataclass(frozen=True)
 class Limit:
-    """A cause, the checks that fail where it holds, and how to say it.
-
-    `fails` is what they say then, where that is always the same.
-    """
+    """A cause, the checks that fail where it holds, and how to say it."""
 
     checks: tuple[str, ...]
     reason: str
     holds: Callable[[World, Spec], bool]
-    fails: tuple[str, ...] = ()
-
-    def explained(self, problems: Sequence[Problem]) -> KnownFailure | None:
-        """The failure as a spec says it; none if part of it is another one."""
-        found = as_known(problems, self.reason)
-        known = found.model_copy(update={"fails": list(self.fails or found.fails)})
-        return None if others(problems, known) else known
-
-
-def _without_weight(world: World, spec: Spec) -> bool:
-    return spec.norm.weight == "none"
-
-
-def _sinks_left_out(world: World, spec: Spec) -> bool:
-    """Whether rows of HF's patterns sum to one although sinks take a share of attention."""
-    if spec.attention.sinks is None:
-        return False
-    patterns = (pattern(world.hf, path) for path in world.below(spec.attention.path))
-    apart = [float((one.sum(-1) - 1.0).abs().max()) for one in patterns]
-    return max(apart) <= ROUNDED
 
 
 def _opaque_block(world: World, spec: Spec) -> bool:
@@ -80,28 +55,6 @@ _LIMITS = (
         " log-probabilities stay HF's.",
         lambda world, spec: spec.attention.kind == "opaque",
     ),
-    Limit(
-        ("interventions.norms",),
-        "TransformerLens multiplies an edited hook_normalized by a weight, which these norms lack.",
-        _without_weight,
-        (
-            "the output of * with hook_normalized edited raises AttributeError: * object has no"
-            " attribute 'weight'",
-            # Of torch's own norms the weight is there, and is None.
-            "the output of * with hook_normalized edited raises TypeError: unsupported operand"
-            " type(s) for *: 'Tensor' and 'NoneType'",
-        ),
-    ),
-    Limit(
-        ("hooks.pattern", "interventions.pattern"),
-        "HF's pattern leaves out what sinks take, TransformerLens' does not.",
-        _sinks_left_out,
-        (
-            "attn.hook_pattern",
-            "the output with attn.hook_attn_scores edited",
-            "the output with attn.hook_pattern edited",
-        ),
-    ),
 )
 
 
@@ -111,8 +64,7 @@ def limits(world: World, spec: Spec, failures: Sequence[CheckResult], findings: 
     for result in failures:
         for limit in _LIMITS:
             if result.check in limit.checks and limit.holds(world, spec):
-                failure = limit.explained(result.problems)
-                known.update({result.check: failure} if failure else {})
+                known[result.check] = as_known(result.problems, limit.reason)
     if known:
         findings.add("verification.checks", written(known), "the cause was looked for, and found")
     return with_changes(

@@ -19,7 +19,7 @@ from adaptergen.spec.model import Spec
 from adaptergen.verify.call import Call, Edit
 from adaptergen.verify.heads import head_dim, headed, rows
 from adaptergen.verify.hf import HfModel
-from adaptergen.verify.pattern import AroundSoftmax
+from adaptergen.verify.pattern import AroundSoftmax, left_by_sinks
 from adaptergen.verify.probe import at
 
 Place = Literal["input", "output", "scores", "pattern"]
@@ -30,8 +30,8 @@ class Intervention:
     """An edit at a hook below a block, and the module below HF's block where it happens too.
 
     `edit` gets the activation as TL has it: where `heads` names q, k, v or z, HF's is split by
-    head before, and where HF multiplies it by `scale` later on, it is multiplied. An empty path is
-    the block itself.
+    head before, and where HF multiplies it by `scale` later on, it is multiplied; so is a pattern
+    by what `sinks` leave to keys. An empty path is the block itself.
     """
 
     hook: str
@@ -41,6 +41,7 @@ class Intervention:
     edit: Edit
     heads: Literal["", "q", "k", "v", "z"] = ""
     scale: float = 1.0
+    sinks: str | None = None
 
 
 def of_stream(spec: Spec, middle_reaches_stream: bool, scale: float) -> Iterator[Intervention]:
@@ -88,7 +89,8 @@ def of_pattern(spec: Spec, layer: int) -> Iterator[Intervention]:
     edit = partial(_at_head, layer, _tilted, axis=1)
     yield Intervention("attn.hook_attn_scores", claim, path, "scores", edit)
     edit = partial(_at_head, layer, _last_row_even, axis=1)
-    yield Intervention("attn.hook_pattern", claim, path, "pattern", edit)
+    sinks = spec.attention.sinks
+    yield Intervention("attn.hook_pattern", claim, path, "pattern", edit, sinks=sinks)
 
 
 @singledispatch
@@ -139,12 +141,13 @@ def hf_logits(hf: HfModel, spec: Spec, block: str, intervention: Intervention) -
         edit = partial(_scaled, intervention.scale, edit)
 
     def run() -> Tensor:
-        with _edited(module, place, edit):
+        with _edited(module, place, edit, intervention.sinks):
             return hf.logits(hf.batch(hf.length))
 
     # Whatever a spec may have wrong is part of the name: mutants share the model.
     what = f"HF's output with {place} of {path} edited as {intervention.hook}"
-    return hf.once.get(f"{what}, heads of {size}, {intervention.scale}, {elements}", run)
+    said = f"heads of {size}, {intervention.scale}, {elements}, {intervention.sinks}"
+    return hf.once.get(f"{what}, {said}", run)
 
 
 def _at_head(number: int, change: Edit, value: Tensor, axis: int = 2) -> Tensor:
@@ -177,7 +180,7 @@ def _last_row_even(pattern: Tensor) -> Tensor:
     return result
 
 
-def _scaled(scale: float, edit: Edit, value: Tensor) -> Tensor:
+def _scaled(scale: float | Tensor, edit: Edit, value: Tensor) -> Tensor:
     """The edit of a value that is multiplied later on, made as if it were multiplied already."""
     return edit(scale * value) / scale
 
@@ -187,9 +190,9 @@ def _by_head(size: int, edit: Edit, value: Tensor) -> Tensor:
 
 
 @contextmanager
-def _edited(module: nn.Module, place: Place, edit: Edit) -> Iterator[None]:
+def _edited(module: nn.Module, place: Place, edit: Edit, sinks: str | None) -> Iterator[None]:
     if place in ("scores", "pattern"):
-        with _softmax_edited(module, place, edit):
+        with _softmax_edited(module, place, edit, sinks):
             yield
         return
     handle = (
@@ -218,9 +221,12 @@ def _of_keys(keys: int, edit: Edit, value: Tensor) -> Tensor:
 
 
 @contextmanager
-def _softmax_edited(module: nn.Module, place: Place, edit: Edit) -> Iterator[None]:
+def _softmax_edited(
+    module: nn.Module, place: Place, edit: Edit, sinks: str | None
+) -> Iterator[None]:
     """While `module` runs, what the softmax takes (scores) or returns (pattern) is edited."""
     running = False
+    left: Tensor | None = None
 
     def enter(*_: Any) -> None:
         nonlocal running
@@ -232,11 +238,18 @@ def _softmax_edited(module: nn.Module, place: Place, edit: Edit) -> Iterator[Non
 
     def edited(value: Tensor) -> Tensor:
         # Behind the keys there may be a sink, which has no place in TL's scores and patterns.
-        return _of_keys(min(value.shape[-2:]), edit, value) if running else value
+        change = edit if left is None else partial(_scaled, left, edit)
+        return _of_keys(min(value.shape[-2:]), change, value) if running else value
 
+    def measured(scores: Tensor) -> Tensor:
+        nonlocal left
+        left = left_by_sinks(module, sinks, scores) if running and sinks else None
+        return scores
+
+    around = {"taken": edited} if place == "scores" else {"taken": measured, "returned": edited}
     handles = [module.register_forward_pre_hook(enter), module.register_forward_hook(leave)]
     try:
-        with AroundSoftmax(**{"taken" if place == "scores" else "returned": edited}):
+        with AroundSoftmax(**around):
             yield
     finally:
         for handle in handles:

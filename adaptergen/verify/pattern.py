@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from adaptergen.verify.call import Call, Edit, is_pattern
@@ -18,7 +18,8 @@ def _as_it_is(value: Tensor) -> Tensor:
 class AroundSoftmax(TorchFunctionMode):
     """While active, what softmaxes take and return passes through two functions.
 
-    However code spells it: as a function, as a method, or as a module.
+    However code spells it: as a function, as a method, or as a module. What code takes the sum of
+    exponentials of, for sinks beside a softmax, passes through the first.
     """
 
     def __init__(self, *, taken: Edit = _as_it_is, returned: Edit = _as_it_is) -> None:
@@ -30,10 +31,12 @@ class AroundSoftmax(TorchFunctionMode):
     ) -> Any:
         """Call a function of torch."""
         given = kwargs or {}
-        if getattr(func, "__name__", "") != "softmax":
+        name = getattr(func, "__name__", "")
+        if name not in ("softmax", "logsumexp"):
             return func(*args, **given)
         first, *rest = args or (given.pop("input"),)
-        return self._returned(func(self._taken(first), *rest, **given))
+        found = func(self._taken(first), *rest, **given)
+        return self._returned(found) if name == "softmax" else found
 
 
 def _watched(hf: HfModel, path: str, call: Call) -> tuple[Call, list[Tensor]]:
@@ -98,3 +101,60 @@ def pattern(hf: HfModel, path: str) -> Tensor:
             return attended(hf, path, call)[1] if call.pattern is None else call.pattern
 
     return hf.once.get(f"the pattern of HF's {path}", find)
+
+
+def shares(hf: HfModel, path: str, sinks: str | None) -> Tensor:
+    """The pattern [batch, head, query, key], of whose rows sinks take their share.
+
+    HF may have them in the softmax, as a key more, or scale what the heads return afterwards by
+    what the softmax would leave to keys, which its pattern then does not show.
+
+    Raises:
+        UnavailableError: if there is none.
+    """
+    alone = pattern(hf, path)
+    left = left_by_sinks(hf.module(path), sinks, _scores(hf, path)) if sinks else None
+    return alone if left is None else alone * left
+
+
+def left_by_sinks(attention: nn.Module, sinks: str, scores: Tensor) -> Tensor | None:
+    """What sinks beside a softmax of scores leave to keys [batch, head, query, 1].
+
+    Each sink is a score more, of a key without a value. None where it is among the scores.
+    """
+    numbers = getattr(attention, sinks, None)
+    if numbers is None or scores.shape[-1] != scores.shape[-2]:
+        return None
+    total = scores.logsumexp(-1, keepdim=True)
+    left: Tensor = (total - numbers.detach().view(1, -1, 1, 1)).sigmoid()
+    return left
+
+
+def softmax_of_keys(hf: HfModel, path: str) -> Tensor:
+    """The softmax [batch, head, query, key] of an attention module's scores, without sinks.
+
+    Raises:
+        UnavailableError: if no softmax makes its pattern.
+    """
+    scores = _scores(hf, path)
+    return scores[..., : scores.shape[-2]].softmax(-1)
+
+
+def _scores(hf: HfModel, path: str) -> Tensor:
+    """What the last softmax over keys takes in the main pass [batch, head, query, key]."""
+
+    def find() -> Tensor:
+        taken: list[Tensor] = []
+
+        def keep(value: Tensor) -> Tensor:
+            if value.ndim == 4:
+                taken.append(value.detach().to(hf.dtype))
+            return value
+
+        with torch.no_grad(), AroundSoftmax(taken=keep):
+            hf.rerun(path, hf.call(path))
+        if not taken:
+            raise MissingError(f"no softmax in HF's {path} makes a pattern")
+        return taken[-1]
+
+    return hf.once.get(f"what the softmax of HF's {path} takes", find)

@@ -214,28 +214,18 @@ def test_model_that_is_not_described_itself_is_not_refused() -> None:
     assert refusals(world("qwen2"), plain, Findings()) == plain
 
 
-# What the checks say whose failures have a known cause.
-SAID = {
-    "hooks.pattern": "attn.hook_pattern",
-    "interventions.norms": "the output of norm with hook_normalized edited raises AttributeError:"
-    " 'RMSNormalizationBridge' object has no attribute 'weight'",
-}
-
-
-def failing(check: str, worst: float | None = 1.0, said: str = "") -> CheckResult:
-    problem = Problem("off", difference=worst, what=said or SAID.get(check, ""))
+def failing(check: str) -> CheckResult:
+    problem = Problem("off", difference=1.0)
     group = check.partition(".")[0]
-    return CheckResult(check, group, Status.FAILED, "off", worst=worst, problems=(problem,))
+    return CheckResult(check, group, Status.FAILED, "off", worst=1.0, problems=(problem,))
 
 
 @pytest.mark.parametrize(
     ("name", "check", "known"),
     [
-        ("nanochat", "interventions.norms", True),
-        ("llama", "interventions.norms", False),
-        ("granite_swa", "hooks.pattern", True),
-        ("gpt_oss", "hooks.pattern", False),
-        ("llama", "hooks.pattern", False),
+        ("gptj", "claims.window", True),
+        ("llama", "claims.window", False),
+        ("granite_swa", "hooks.pattern", False),
         ("gpt_oss", "forward.logits", False),
     ],
 )
@@ -245,23 +235,6 @@ def test_failure_whose_cause_is_found_is_a_limit(name: str, check: str, known: b
     found = limits(world(name), bare, [failing(check)], findings)
     assert list(found.verification.checks) == ([check] if known else [])
     assert ("verification" in findings.tree()) is known
-
-
-def test_another_failure_of_the_same_check_is_no_limit() -> None:
-    bare = with_changes(spec_of("granite_swa"), verification={})
-    known = limits(world("granite_swa"), bare, [failing("hooks.pattern", 0.4)], Findings())
-    said = known.verification.checks["hooks.pattern"]
-    assert ("attn.hook_pattern" in said.fails, said.by) == (True, 0.4)
-    other = failing("hooks.pattern", said="attn.hook_attn_scores")
-    assert not limits(world("granite_swa"), bare, [other], Findings()).verification.checks
-
-
-def test_norms_of_torch_without_a_weight_have_none_to_multiply_by() -> None:
-    bare = with_changes(spec_of("nanochat"), verification={})
-    said = SAID["interventions.norms"].partition("Attribute")[0]
-    said += "TypeError: unsupported operand type(s) for *: 'Tensor' and 'NoneType'"
-    result = failing("interventions.norms", said=said)
-    assert limits(world("nanochat"), bare, [result], Findings()).verification.checks
 
 
 def test_what_is_computed_in_float32_is_told(shop: Workshop) -> None:

@@ -5,10 +5,6 @@ from typing import Any
 from tests.infer import parts
 from tests.infer.choices import Variant
 
-_WEIGHTLESS = (
-    "TransformerLens multiplies an edited hook_normalized by a weight, which is not there."
-)
-_EDITED = "the output of * with hook_normalized edited raises"
 _SOFTMAX = "HF's softmax is in float32, whatever the scores are."
 _ROTATED = "TransformerLens rotates adjacent elements in float32, HF in the model's own precision."
 
@@ -212,9 +208,4 @@ def _verification(v: Variant) -> dict[str, Any]:
         found["float32"] = _ROTATED
     if v.softmax in ("cast", "module"):
         found["float32"] = _SOFTMAX
-    if v.norm_weight == "none":
-        torchs = "TypeError: unsupported operand type(s) for *: 'Tensor' and 'NoneType'"
-        own = "AttributeError: * object has no attribute 'weight'"
-        fails = [f"{_EDITED} {torchs if v.norm_impl == 'torch' else own}"]
-        found["checks"] = {"interventions.norms": {"reason": _WEIGHTLESS, "fails": fails}}
     return found

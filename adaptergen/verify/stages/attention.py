@@ -40,7 +40,7 @@ def _reimplemented(attention: ReimplementedAttention, layer: Layer) -> Iterator[
     steps = [_rotation, _qk_norm] if norms and norms.after_rope else [_qk_norm, _rotation]
     for step in steps:
         yield from step(attention, layer, heads)
-    yield from _scores(layer, exact=attention.sinks is None)
+    yield from _scores(layer)
     yield from _pattern(layer)
     if attention.gate is not None:
         gate = layer.call(f"{attention.path}.{attention.gate}")
@@ -54,7 +54,7 @@ def _reimplemented(attention: ReimplementedAttention, layer: Layer) -> Iterator[
 def _delegated(attention: DelegatedAttention, layer: Layer) -> Iterator[Stage]:
     yield from _projected(attention, layer, by_head(layer.hf, layer.spec, layer.path))
     if attention.softmax:
-        yield from _scores(layer, exact=True)
+        yield from _scores(layer)
     if attention.softmax or layer.call(attention.path).pattern is not None:
         yield from _pattern(layer)
     yield from _heads_out(attention, layer)
@@ -83,7 +83,7 @@ def _latent(attention: LatentAttention, layer: Layer) -> Iterator[Stage]:
     for role, name in {**latents, "kv": attention.kv_norm}.items():
         latent = _flat(layer.call(f"{attention.path}.{name}").value)
         yield layer.stage(f"attn.hook_{role}_latent", "attention", f"attention.{role}_norm", latent)
-    yield from _scores(layer, exact=True)
+    yield from _scores(layer)
     yield from _pattern(layer)
     output = layer.call(f"{attention.path}.{attention.o}")
     size = getattr(layer.hf.config, attention.value_head_dim)
@@ -158,12 +158,11 @@ def _rotation(
         yield layer.stage(f"attn.hook_rot_{role}", "attention", claim, heads[role])
 
 
-def _scores(layer: Layer, exact: bool) -> Iterator[Stage]:
-    """HF has no scores to compare, but what their softmax is, unless sinks take part in it."""
-    pattern = layer.pattern
+def _scores(layer: Layer) -> Iterator[Stage]:
+    """HF may mask scores with other numbers, but what their softmax is says what they are."""
     yield layer.stage(
-        "attn.hook_attn_scores", "attention", "attention.window", pattern,
-        view=lambda scores: scores.softmax(-1), exact=exact,
+        "attn.hook_attn_scores", "attention", "attention.window", layer.softmax_of_keys,
+        view=lambda scores: scores.softmax(-1),
     )  # fmt: skip
 
 

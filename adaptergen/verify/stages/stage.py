@@ -9,7 +9,7 @@ from torch import Tensor
 from adaptergen.spec.model import Spec
 from adaptergen.verify.call import Call
 from adaptergen.verify.hf import HfModel
-from adaptergen.verify.pattern import pattern
+from adaptergen.verify.pattern import shares, softmax_of_keys
 
 Part = Literal["stream", "norm", "attention", "mlp"]
 
@@ -53,8 +53,16 @@ class Layer:
 
     @property
     def pattern(self) -> Tensor:
-        """The attention pattern [batch, head, query, key]."""
-        return pattern(self.hf, f"{self.path}.{self.spec.attention.path}")
+        """The attention pattern [batch, head, query, key], of which sinks have their share."""
+        attention = self.spec.attention
+        return shares(self.hf, f"{self.path}.{attention.path}", attention.sinks)
+
+    @property
+    def softmax_of_keys(self) -> Tensor:
+        """The softmax of the attention scores [batch, head, query, key], which sinks are not in."""
+        if self.spec.attention.sinks is None:
+            return self.pattern
+        return softmax_of_keys(self.hf, f"{self.path}.{self.spec.attention.path}")
 
     def stage(
         self, hook: str, part: Part, claim: str, theirs: Tensor, *, exact: bool = True,
