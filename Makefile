@@ -17,7 +17,7 @@ STYLE ?= loose
 SEEDS ?= 0-49
 PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS)
 
-.PHONY: demo test full inference exhaustive seeds versions build check docs bench bench-forward architectures comparison findings stamps upstream-tests clean
+.PHONY: demo test full inference exhaustive seeds versions build check docs bench bench-forward architectures comparison findings reference stamps upstream-tests clean
 
 demo: $(READY)  ## build SmolLM3's adapter from its spec and prove it against HuggingFace's model
 	rm -f generated/smollm3.py
@@ -79,6 +79,9 @@ inference: $(READY)  ## measure how often `infer` is right: docs/inference.md
 versions: $(READY)  ## verify all specs with other versions of the libraries: docs/versions.md
 	$(BIN)/python docs/versions.py
 	$(BIN)/python docs/stamps.py versions
+
+reference: $(READY)  ## write the pages of the spec language: docs/reference
+	$(BIN)/python docs/reference.py
 
 stamps: $(READY)  ## let measured pages say whether what they rest on has changed since
 	$(BIN)/python docs/stamps.py

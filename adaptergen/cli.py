@@ -249,7 +249,11 @@ def _diff(verb: argparse.ArgumentParser) -> None:
 
 def _explain(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
-        "facet", nargs="?", metavar="FACET", help="such as rope; without one, all of them"
+        "words", nargs="*", metavar="WORD",
+        help="a key, a kind or a value, such as rope, `mlp gate` or moe; or a check's name",
+    )  # fmt: skip
+    verb.add_argument(
+        "--format", choices=("text", "json", "markdown"), default="text", help="how to print it"
     )
 
 
@@ -279,7 +283,7 @@ _VERBS: tuple[tuple[str, str, Callable[[argparse.ArgumentParser], None]], ...] =
     ("show", "print a spec with its parents merged in, and where each value came from", _show),
     ("diff", "compare two specs, facet by facet", _diff),
     ("list", "list the architectures that have a spec", _list),
-    ("explain", "explain a facet of the spec language", _explain),
+    ("explain", "explain keys, kinds and values of the spec language, and checks", _explain),
     ("schema", "print the JSON Schema of specs", _nothing),
     ("new", "start a spec for a variant of an architecture", _new),
 )

@@ -3,7 +3,7 @@
 # adapter Glm4MoeArchitectureAdapter for Glm4MoeForCausalLM
 # spec glm4_moe 1353bd95b681120702679679ebdcb07d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator bc64f09064ab16e9a3cc6516f6568849
+# generator 9f5debf707637818c085f3caf34358e1
 # templates 51d82a263937ee1dcb85cbc851d73c05
 # formatter ruff 0.17.6
 # body 17c24d8e35ab2e536d47a5e5d35db0c5

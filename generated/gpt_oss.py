@@ -3,7 +3,7 @@
 # adapter GptOssArchitectureAdapter for GptOssForCausalLM
 # spec gpt_oss f3061b6008348207fa529ba415f2e6f2
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator bc64f09064ab16e9a3cc6516f6568849
+# generator 9f5debf707637818c085f3caf34358e1
 # templates 51d82a263937ee1dcb85cbc851d73c05
 # formatter ruff 0.17.6
 # body 18fc15f09d1b411862dca4185ec66b84

@@ -3,7 +3,7 @@
 # adapter OlmoArchitectureAdapter for OlmoForCausalLM
 # spec olmo 18ed20bdb9c3a0aa5e6a1c8b674961e7
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator bc64f09064ab16e9a3cc6516f6568849
+# generator 9f5debf707637818c085f3caf34358e1
 # templates 51d82a263937ee1dcb85cbc851d73c05
 # formatter ruff 0.17.6
 # body f43fbd4e9dd6b747592d5c708ed613af

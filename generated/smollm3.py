@@ -3,7 +3,7 @@
 # adapter SmolLM3ArchitectureAdapter for SmolLM3ForCausalLM
 # spec smollm3 4c34d77272bde9b5dccdf182c26aa81d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator bc64f09064ab16e9a3cc6516f6568849
+# generator 9f5debf707637818c085f3caf34358e1
 # templates 51d82a263937ee1dcb85cbc851d73c05
 # formatter ruff 0.17.6
 # body 3af7c916178b0bf4220c6a0345fee32a

@@ -50,7 +50,8 @@ def _wrong(link: str, page: Path, root: Path, site: str) -> str:
     """What is wrong with a link; nothing if it is of another site."""
     if link.startswith(site):
         name = link.removeprefix(site).partition("#")[0].strip("/") or "index"
-        return "" if (root / "docs" / f"{name}.md").is_file() else "no such page"
+        places = (root / "docs" / f"{name}.md", root / "docs" / name / "index.md")
+        return "" if any(place.is_file() for place in places) else "no such page"
     if own := _OWN.search(link) if site.split("/")[-2] in link else None:
         return "" if (root / own["path"]).exists() else "no such file"
     if re.match(r"\w+:", link):

@@ -29,6 +29,7 @@ LAYERS = (
     ("build", "selection"),
     ("runtime", "adapters", "verify"),
     ("infer",),
+    ("reference",),
     ("commands",),
     ("cli",),
     ("__main__",),
@@ -139,5 +140,5 @@ def test_no_module_of_the_core_loads_torch(package: str, project: Path) -> None:
 
 
 def test_specs_are_compared_and_written_without_torch(project: Path) -> None:
-    program = "import adaptergen.infer.parents, adaptergen.infer.text"
+    program = "import adaptergen.infer.parents, adaptergen.infer.text, adaptergen.reference.words"
     assert loaded_by(program, project) & HEAVY == set()

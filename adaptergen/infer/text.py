@@ -56,6 +56,11 @@ def spec_text(child: Mapping[str, Any], evidence: Mapping[str, str]) -> str:
     return "\n".join([LINE, *texts]) + "\n"
 
 
+def part_text(part: Mapping[str, Any]) -> str:
+    """A part of a spec's file as YAML, with the keys that lead to it."""
+    return "\n".join(line.text for line in _Writer({}).mapping(_ordered(part)))
+
+
 def flow(value: object) -> str:
     """A value on one line."""
     if isinstance(value, Mapping):

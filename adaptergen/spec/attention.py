@@ -26,6 +26,7 @@ _ROTARY = Field(description="Whether positions are rotary.")
 _OPAQUE: Any = Field(
     default=[],
     description="Modules and parameters that HF computes with besides, which no hook shows.",
+    examples=[["temperature"]],
 )
 
 
@@ -58,21 +59,25 @@ class ReimplementedAttention(Facet):
         default=None,
         description="Attribute of HF's attention that scores are multiplied by, where it is not"
         " called `scaling`. Without either, they are divided by the square root of d_head.",
+        examples=["softmax_scale"],
     )
     softcap: Attribute | None = Field(
         default=None,
         description="Attribute of HF's attention that scores are capped by, where it is not called"
         " `attn_logit_softcapping`.",
+        examples=["score_limit"],
     )
     returns: Literal["output"] | list[Returned] = Field(
         default=_USUAL_RETURNS,
         description="What HF's attention returns, place by place; the word alone for an output that"
         " is in no tuple.",
+        examples=[["output", "pattern", "cache"]],
     )
     own_mask: bool = Field(
         default=False,
         description="Whether HF's attention makes its mask by itself, from which tokens are real."
         " Without it, the model makes a mask of queries and keys and hands it to every layer.",
+        examples=[True],
     )
     fused: Literal["auto", "never"] = Field(
         default="auto",
@@ -154,6 +159,7 @@ class DelegatedAttention(Facet):
         default=True,
         description="Whether the pattern is what one softmax in HF's code returns. Otherwise there"
         " are no hooks on scores, and an edited pattern changes nothing.",
+        examples=[False],
     )
     opaque: list[Path] = _OPAQUE
 
@@ -234,7 +240,10 @@ class OpaqueAttention(Facet):
     """
 
     kind: Literal["opaque"]
-    reason: Prose = Field(description="What about its projections or heads no kind describes.")
+    reason: Prose = Field(
+        description="What about its projections or heads no kind describes.",
+        examples=["Its queries come from a convolution over tokens."],
+    )
     path: Path = _PATH
     window: Window = _WINDOW
     rotary: bool = _ROTARY

@@ -12,21 +12,29 @@ from adaptergen.spec.values import ImportedName, Prose
 class Hatch(Facet):
     """Names of hand-written classes and functions that the generated module imports and uses."""
 
-    reason: Prose = Field(description="What no facet says, and these do.")
+    reason: Prose = Field(
+        description="What no facet says, and these do.",
+        examples=["A hook on the share of active neurons is nothing that an architecture has."],
+    )
     attention: ImportedName | None = Field(
         default=None,
         description="Bridge of attention in place of TL's, made with the same arguments.",
+        examples=["my_bridges:MyAttentionBridge"],
     )
     mlp: ImportedName | None = Field(
         default=None,
         description="Bridge of the MLP in place of TL's, made with the same arguments.",
+        examples=["my_bridges:CountingMLPBridge"],
     )
     block: ImportedName | None = Field(
-        default=None, description="Bridge of blocks in place of TL's, made with the same arguments."
+        default=None,
+        description="Bridge of blocks in place of TL's, made with the same arguments.",
+        examples=["my_bridges:MyBlockBridge"],
     )
     prepare_model: ImportedName | None = Field(
         default=None,
         description="Function that gets the HF model once it is loaded, before it is wrapped.",
+        examples=["my_bridges:prepare"],
     )
 
     @property

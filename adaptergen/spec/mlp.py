@@ -119,7 +119,7 @@ class FusedGatedMlp(_ProjectedMlp):
 
 
 class DenseLayers(Facet):
-    """The projections of layers that have a gated MLP in place of experts."""
+    """These have a gated MLP, whose projections are in the MLP module."""
 
     gate: Path = Field(description="Projection that passes through the activation.")
     in_: Path = Field(alias="in", description="Projection that is multiplied with the gate.")
@@ -168,11 +168,9 @@ class MoeMlp(Facet):
         description="Module that holds all experts; null where no single one does."
     )
     count: ConfigKey = Field(description="HF config key of the number of experts.")
-    shared: SharedExpert | None = Field(
-        default=None, description="MLP for every token beside the experts, seen from the MLP."
-    )
+    shared: SharedExpert | None = Field(default=None, description="Shared expert.")
     dense: DenseLayers | None = Field(
-        default=None, description="Projections of layers without experts, where there are any."
+        default=None, description="Layers without experts, where there are any."
     )
     act: ConfigKey | None = _ACT
     opaque: list[Path] = _OPAQUE
@@ -211,7 +209,10 @@ class OpaqueMlp(Facet):
     gated_mlp: ClassVar[bool] = False
 
     kind: Literal["opaque"]
-    reason: Prose = Field(description="What is in it that no kind describes.")
+    reason: Prose = Field(
+        description="What is in it that no kind describes.",
+        examples=["Its neurons are chosen anew for each token."],
+    )
     path: Path = _PATH
 
     act: ClassVar[None] = None
@@ -228,7 +229,7 @@ class OpaqueMlp(Facet):
 
 
 class SideMlp(Facet):
-    """A further gated MLP of a block, its gate and input fused, added to what the MLP returns.
+    """It is gated, its gate and input fused.
 
     No hook of TL shows the sum of both, so that there is no hook_mlp_out.
     """

@@ -72,7 +72,11 @@ class Spec(Facet):
     )
     title: Prose | None = Field(default=None, description="Name in prose; left out, the prefix.")
     summary: Prose = Field(description="What the architecture is, in one or two sentences.")
-    notes: list[Prose] = Field(default=[], description="Further facts for the docstring.")
+    notes: list[Prose] = Field(
+        default=[],
+        description="Further facts for the docstring.",
+        examples=[["Published weights were trained on code alone."]],
+    )
     since: Version | None = Field(
         default=None,
         description="First version of transformers that has HF's class, where `verify` also runs"
@@ -90,14 +94,19 @@ class Spec(Facet):
         default=[],
         description="Modules and parameters of a block that HF computes with besides, which no hook"
         " shows.",
+        examples=[["residual_gain"]],
     )
     layouts: list[Layout] = Field(
         default=[],
         max_length=_MOST_ALTERNATIVES,
         description="Other orders, for configs in which a key is set; the first such key counts.",
     )
-    attention: Attention = Field(discriminator="kind", description="Attention.")
-    mlp: Mlp = Field(discriminator="kind", description="MLP.")
+    attention: Attention = Field(
+        discriminator="kind", description="What attention computes, and who computes it."
+    )
+    mlp: Mlp = Field(
+        discriminator="kind", description="The MLP of a block, or the experts in its place."
+    )
     side_mlp: SideMlp | None = Field(
         default=None, description="A further MLP, added to what the MLP returns."
     )

@@ -71,6 +71,7 @@ class Multipliers(Facet):
     soft_cap: ConfigKey | None = Field(
         default=None,
         description="Config key of the soft cap of the logits, where TL does not know it.",
+        examples=["logits_soft_cap"],
     )
 
     @property

@@ -19,14 +19,19 @@ class Invalid(Choice):
 
     word: ClassVar[str] = "invalid"
 
-    invalid: Prose = Field(description="The reason.")
+    invalid: Prose = Field(
+        description="The reason.", examples=["Experts and the MLP beside them both read ln2."]
+    )
 
 
 class Condition(Facet):
     """A config key, and why a step is invalid where it is set."""
 
-    key: ConfigKey = Field(description="HF config key.")
-    reason: Prose = Field(description="Why the step would change the model then.")
+    key: ConfigKey = Field(description="HF config key.", examples=["attention_bias"])
+    reason: Prose = Field(
+        description="Why the step would change the model then.",
+        examples=["Value biases are normed on their way to the output."],
+    )
 
 
 class InvalidWhere(Choice):

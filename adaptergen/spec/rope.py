@@ -64,7 +64,7 @@ _PAIRS = {
 
 
 class Rope(Facet):
-    """Rotary position embeddings."""
+    """Which elements of a head rotate together, and in which layers."""
 
     pairing: Literal["half", "adjacent", "interleaved"] = Field(
         description="Which elements rotate together: `half` pairs element i with i + d_rotary/2;"
@@ -82,6 +82,7 @@ class Rope(Facet):
         description="Module of HF's attention that computes cosines and sines, from anything of the"
         " residual's type and the tokens' positions. Without one, the model computes them once and"
         " hands them to every layer.",
+        examples=["rotary_emb"],
     )
     backward: bool = Field(
         default=False, description="Whether HF turns by the negative of the angles that it has."

@@ -54,6 +54,11 @@ class Matches:
         return {**handler(schema), "pattern": f"^{self.pattern}$"}
 
 
+def is_plain_name(annotation: object) -> bool:
+    """Whether an annotation is that of a name, rather than of a path or of text."""
+    return isinstance(annotation, Matches) and annotation.pattern == _NAME
+
+
 _DOTTED = Matches(
     r"[A-Za-z0-9][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*", "a dotted path such as model.layers"
 )

@@ -32,7 +32,7 @@ class KnownFailure(Facet):
 
 
 class Verification(Facet):
-    """What verification has to be told; nothing here changes the adapter."""
+    """Nothing of it changes the adapter."""
 
     config: Annotated[dict[ConfigKey, Prose], LeavingOutNull] = Field(
         default={},

@@ -1,50 +1,173 @@
-"""`adaptergen explain`: the reference, whole and by facet."""
+"""`adaptergen explain`: the reference, whole, by key, by kind, by value."""
 
-from adaptergen.spec.facet import Choice, Facet
-from adaptergen.spec.model import Spec
-from adaptergen.spec.walk import classes_of
+import json
+from pathlib import Path
 
+import pytest
 
-def every_class(root: type[Facet]) -> set[type[Facet]]:
-    found = {root}
-    for field in root.model_fields.values():
-        for cls in classes_of(field.annotation):
-            found |= every_class(cls)
-    return found
+from adaptergen.commands import explain
+from adaptergen.reference.lines import Lines
 
 
-def test_a_facet_is_found_by_the_end_of_its_path(run) -> None:
-    out = run("explain", "layers").out
-    assert out.startswith("attention.rope.layers: Which layers rotate.\n")
-    assert "    {flag: ...}     Layers whose HF attention has this attribute truthy rotate" in out
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal as wide as lines ever are."""
+    monkeypatch.setenv("COLUMNS", "100")
 
 
-def test_a_facet_brings_what_is_inside_it(run) -> None:
-    paths = [
-        line.partition(":")[0]
-        for line in run("explain", "rope").out.splitlines()
-        if line[:1].strip()
-    ]
-    keys = ("", ".pairing", ".cosines", ".layers", ".module", ".backward")
-    assert paths == [f"attention.rope{key}" for key in keys]
+def headings(out: str) -> list[str]:
+    return [line for line in out.splitlines() if line and not line.startswith(" ")]
 
 
-def test_unknown_facet_gets_a_suggestion(run) -> None:
-    outcome = run("explain", "rop")
+def test_key_that_four_kinds_have_is_printed_once(run) -> None:
+    out = run("explain", "window").out
+    assert headings(out) == ["attention.window"]
+    assert "Which earlier tokens a layer sees." in out
+    assert "{flag: ...}     Layers whose HF attention has this attribute set see that many" in out
+
+
+def test_each_bias_says_whose_it_is(run) -> None:
+    out = run("explain", "bias").out
+    paths = ("norm", "attention", "attention", "mlp", "mlp.shared", "mlp.dense")
+    assert headings(out) == [f"{path}.bias" for path in paths]
+    assert "Only where 'attention' is 'kind: latent'." in out
+    assert "Only where 'mlp' is 'kind: gated', 'kind: plain' or 'kind: fused_gated'." in out
+
+
+def test_kind_is_explained_with_its_keys_an_example_and_who_uses_it(run) -> None:
+    out = run("explain", "moe").out
+    assert headings(out) == ["mlp, kind: moe"]
+    assert "  router   Module that returns the router's logits" in out
+    assert "  specs/flex_olmo.yaml:\n    mlp: {kind: moe, path: mlp, router: gate" in out
+    assert "  Used by afmoe, aria_text, deepseek_v2" in out
+
+
+@pytest.mark.parametrize(
+    ("word", "facets"),
+    [
+        ("kind", ["norm", "attention", "attention.projections", "mlp"]),
+        ("topology", ["block"]),
+    ],
+)
+def test_key_of_kinds_lists_those_of_each_facet(run, word: str, facets: list[str]) -> None:
+    assert headings(run("explain", word).out) == [f"{facet}.{word}" for facet in facets]
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["kind: moe"], ["mlp, kind: moe"]),
+        (["mlp.moe"], ["mlp, kind: moe"]),
+        (["mlp", "moe"], ["mlp, kind: moe"]),
+        (["{flag: use_rope}"], ["use_rope is what specs give these keys:"]),
+        (["rope.layers"], ["attention.rope.layers"]),
+        (["layers", "rope"], ["attention.rope.layers"]),
+        (["latent", "bias"], ["attention.bias"]),
+        (["delegated", "window"], ["attention.window"]),
+        (["attention.window.flag"], ["attention.window: {flag: ...}"]),
+        (["OFFSET"], ["norm.weight: offset"]),
+    ],
+)
+def test_words_are_taken_as_specs_write_them_and_narrow(
+    run, words: list[str], found: list[str]
+) -> None:
+    assert headings(run("explain", *words).out) == found
+
+
+def test_key_brings_the_keys_inside_it(run) -> None:
+    out = run("explain", "rope").out
+    assert headings(out) == ["attention.rope"]
+    for key in ("pairing", "cosines", "layers", "module", "backward"):
+        assert f"\n  {key:<8}  " in out
+
+
+def test_word_that_is_only_spoken_of_leads_to_what_speaks_of_it(run) -> None:
+    out = run("explain", "GQA").out
+    assert "No key, kind or value is called GQA. These speak of it:" in out
+    assert "  attention.heads  Where the head counts come from." in out
+
+
+def test_name_that_specs_give_leads_to_the_key(run) -> None:
+    out = run("explain", "use_rope").out
+    assert "use_rope is what specs give these keys:" in out
+    assert "  attention.rope.layers.flag  Used by smollm3." in out
+
+
+def test_unknown_word_gets_the_nearest(run) -> None:
+    outcome = run("explain", "windwo")
+    assert (outcome.status, outcome.out) == (1, "")
+    message = "windwo: no key, kind or value is called so, and none speaks of it\n"
+    assert outcome.err == f"{message}    nearly so called: window\n"
+
+
+def test_name_of_a_spec_leads_to_show(run) -> None:
+    outcome = run("explain", "qwen2_moe")
     assert outcome.status == 1
-    assert outcome.err == "rop: no such facet\n    did you mean 'rope'?\n"
+    assert "`adaptergen show qwen2_moe` prints the spec of that name" in outcome.err
 
 
-def test_table_has_every_choice_of_the_language(run) -> None:
-    table = run("explain").out
-    words = {cls.word for cls in every_class(Spec) if issubclass(cls, Choice)}
-    assert words >= {"all", "flag", "none", "per_head", "valid", "invalid"}
-    for word in words:
-        assert f"| `{word}` |" in table or f"| `{{{word}: " in table
+def test_without_words_the_top_of_a_spec_is_listed(run) -> None:
+    out = run("explain").out
+    assert (
+        "  mlp              The MLP of a block, or the experts in its place. Kind: 'gated'," in out
+    )
+    assert "`" not in out
+    assert "|" not in out
 
 
-def test_every_class_and_key_of_the_language_is_described() -> None:
-    for cls in every_class(Spec):
-        assert cls.__doc__
-        for name, field in cls.model_fields.items():
-            assert field.description or name in ("kind", "topology"), f"{cls.__name__}.{name}"
+def test_lines_fit_the_terminal(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    for words in ([], ["attention"], ["processing"], ["bias"]):
+        wide = [line for line in run("explain", *words).out.splitlines() if len(line) > 60]
+        # Examples are as they are in their files.
+        assert [line for line in wide if not line.startswith("    ")] == []
+
+
+def test_code_is_bold_on_a_terminal_and_quoted_in_a_pipe(
+    run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = run("explain", "pairing").out
+    assert "'half' pairs element i" in plain
+    monkeypatch.setattr(explain, "wants_colour", lambda _: True)
+    bold = run("explain", "pairing").out
+    assert "\033[1mhalf\033[0m pairs element i" in bold
+    assert "\033[1mattention.rope.pairing\033[0m" in bold
+
+
+def test_project_specs_count_and_broken_ones_do_not(run, project: Path) -> None:
+    text = "architecture: OwnForCausalLM\nextends: llama\nsummary: Own.\nattention: {sinks: mine}\n"
+    (project / "specs" / "own.yaml").write_text(text)
+    (project / "specs" / "broken.yaml").write_text("architecture: [")
+    outcome = run("explain", "sinks")
+    assert outcome.status == 0
+    assert "own" in outcome.out
+    assert outcome.err == "note: specs/broken.yaml has mistakes and is left out\n"
+
+
+def test_json_has_what_a_program_needs(run) -> None:
+    (entry,) = json.loads(run("explain", "moe", "--format", "json").out)
+    assert (entry["key"], entry["tag"]) == ("mlp", "kind")
+    (value,) = entry["values"]
+    assert (value["word"], value["example"]["spec"]) == ("moe", "flex_olmo")
+    assert "mixtral" in value["used_by"]
+    keys = [entry["key"] for entry in json.loads(run("explain", "--format", "json").out)]
+    assert {"architecture", "attention.rope.layers", "verification.float32"} <= set(keys)
+
+
+def test_markdown_is_the_whole_reference_or_a_part(run) -> None:
+    whole = run("explain", "--format", "markdown").out
+    assert "\n### `attention.rope.layers`\n" in whole
+    assert "](attention.md)" not in whole
+    part = run("explain", "moe", "--format", "markdown").out
+    assert part.startswith("## `kind: moe`\n")
+
+
+@pytest.mark.parametrize("style", ["json", "markdown"])
+def test_unknown_word_fails_for_programs_too(run, style: str) -> None:
+    assert run("explain", "windwo", "--format", style).status == 1
+
+
+def test_wide_first_column_has_its_text_below() -> None:
+    lines = Lines(60)
+    lines.rows([("a", "short"), ("x" * 40, "below")])
+    assert lines.lines == ["  a  short", f"  {'x' * 40}", "     below"]

@@ -1,0 +1,1 @@
+"""The reference of spec language and checks: found by words, shown on a terminal, as Markdown."""
