@@ -13,7 +13,15 @@ from adaptergen.infer.finding import Findings
 from adaptergen.infer.limits import limits, rounding
 from adaptergen.infer.observe import draft, observe
 from adaptergen.infer.processing import processing
-from adaptergen.infer.proof import Workshop, apart, battery, failed, with_changes, workshop
+from adaptergen.infer.proof import (
+    Workshop,
+    apart,
+    battery,
+    battery_again,
+    failed,
+    with_changes,
+    workshop,
+)
 from adaptergen.infer.refusals import refusals
 from adaptergen.infer.tiny import as_usual, shrunk
 from adaptergen.infer.waivers import waivers
@@ -158,5 +166,6 @@ def _attempt(
         better = rounding(world, better, shop, left, findings)
         if better != spec:
             spec = better
-            results = battery(shop.subject(world, spec), lambda check: progress(check.name))
+            subject = shop.subject(world, spec)
+            results = battery_again(subject, results, lambda check: progress(check.name))
     return Inference(world.architecture, spec, findings, tuple(results), conceded)

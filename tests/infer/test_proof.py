@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from adaptergen.infer import proof
 from adaptergen.infer import waivers as waiving
 from adaptergen.infer.finding import Findings
 from adaptergen.infer.limits import limits, rounding
@@ -17,6 +18,7 @@ from adaptergen.infer.world import World
 from adaptergen.project import bundled
 from adaptergen.spec.model import Spec
 from adaptergen.verify.check import ROUNDED
+from adaptergen.verify.checks import ALL
 from adaptergen.verify.checks.forward import logits
 from adaptergen.verify.record import CheckResult, Problem, Status
 from adaptergen.verify.running import run_checks
@@ -244,6 +246,24 @@ def test_what_is_computed_in_float32_is_told(shop: Workshop) -> None:
     findings = Findings()
     found = rounding(world("glm"), bare, shop, results, findings)
     assert "computed in float32" in str(found.verification.float32)
+
+
+def test_what_passed_is_not_run_again(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what failed, and what had nothing to say before a spec told of rounding."""
+    rest = {"forward.logits": Status.FAILED, "gradient.rounding": Status.SKIPPED}
+    before = [CheckResult(c.name, c.group, rest.get(c.name, Status.PASSED)) for c in ALL]
+    ran: list[str] = []
+    true = run_checks
+
+    def counted(subject: Any, checks: Any, announce: Any) -> list[CheckResult]:
+        ran.extend(check.name for check in checks)
+        return true(subject, checks, announce)
+
+    monkeypatch.setattr(proof, "run_checks", counted)
+    after = proof.battery_again(shop.subject(world("glm"), spec_of("glm")), before)
+    assert set(ran) == set(rest)
+    assert [result.check for result in after] == [check.name for check in ALL]
+    assert {result.status for result in after} == {Status.PASSED}
 
 
 @pytest.mark.parametrize(
