@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TypeAlias, cast
 
 from adaptergen import __version__
-from adaptergen.commands.signals import exit_status
+from adaptergen.commands.signals import exit_status, requested
 from adaptergen.errors import Failure, Unusable
 from adaptergen.report import FORMATS, print_failures, visible
 
@@ -33,11 +33,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status; 128 and a signal's number if interrupted."""
     try:
         return _run(parser().parse_args(argv))
-    except KeyboardInterrupt as error:
-        with suppress(OSError):
-            # A terminal that has hung up takes nothing any more.
-            print("interrupted", file=sys.stderr)
-        return exit_status(error)
+    except KeyboardInterrupt:
+        pass
+    except Exception:
+        if not requested():
+            raise
+    with suppress(OSError):
+        # A terminal that has hung up takes nothing any more.
+        print("interrupted", file=sys.stderr)
+    return exit_status()
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -59,6 +60,27 @@ def test_interrupt_ends_without_traceback(run, monkeypatch, tiny: Path) -> None:
 
     monkeypatch.setattr(build, "run", interrupted)
     assert run("build") == (130, "", "interrupted\n")
+
+
+def test_what_a_library_makes_of_an_interrupt_is_one_too(run, monkeypatch, tiny: Path) -> None:
+    from adaptergen.commands import build, signals
+
+    def wrapped(arguments: object) -> int:
+        try:
+            signals._interrupt(signal.SIGTERM, None)
+        except KeyboardInterrupt as error:
+            # While the run ends, another request has no effect.
+            signals._interrupt(signal.SIGINT, None)
+            raise RuntimeError("of a library") from error
+        raise AssertionError
+
+    monkeypatch.setattr(signals, "_received", [])
+    monkeypatch.setattr(build, "run", wrapped)
+    assert run("build") == (143, "", "interrupted\n")
+    monkeypatch.setattr(signals, "_received", [])
+    monkeypatch.setattr(build, "run", lambda _: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        run("build")
 
 
 def test_folder_that_cannot_be_read_is_no_traceback(run, monkeypatch, tiny: Path) -> None:

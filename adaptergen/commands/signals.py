@@ -7,20 +7,13 @@ from types import FrameType
 _REQUESTS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
-
-
-class Interrupted(KeyboardInterrupt):
-    """The run has been asked to end, by the signal of this number."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
+_received: list[int] = []
 
 
 def heed_requests() -> None:
     """Let each request end the run as Ctrl-C does, but for those that are ignored, as by nohup.
 
-    While a run ends, further requests have no effect: they would keep it from tidying up.
+    While the run ends, further requests have no effect: they would keep it from tidying up.
     """
     for number in _REQUESTS:
         if signal.getsignal(number) is not signal.SIG_IGN:
@@ -33,15 +26,19 @@ def ignore_requests() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def exit_status(error: KeyboardInterrupt) -> int:
-    """What a run ends with that was interrupted, as shells have it: 128 and the signal's number."""
-    return 128 + (error.number if isinstance(error, Interrupted) else signal.SIGINT)
+def requested() -> bool:
+    """Whether the run has been asked to end; libraries may make an error of theirs of it."""
+    return bool(_received)
+
+
+def exit_status() -> int:
+    """What an interrupted run ends with, as shells have it: 128 and the signal's number."""
+    return 128 + (_received[0] if _received else signal.SIGINT)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    ending = sys.exc_info()[1]
-    while ending is not None:
-        if isinstance(ending, Interrupted):
-            return
-        ending = ending.__context__
-    raise Interrupted(number)
+    # If it was lost in code that no exception leaves, the next one counts.
+    ending = _received and sys.exc_info()[1] is not None
+    _received.append(number)
+    if not ending:
+        raise KeyboardInterrupt

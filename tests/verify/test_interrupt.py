@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Run
+from tests.verify.started import PATIENCE, Started, heed_interrupts, write_three
 from tests.verify.test_document import check
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
@@ -24,90 +24,17 @@ import subprocess, time
 subprocess.Popen(["sleep", "600"], start_new_session=True)
 while True: time.sleep(1)
 """
-# Enough for a machine that is busy with other tests; a run that hangs never ends.
-PATIENCE = 90
 
 
 @pytest.fixture
 def three(project: Path, run: Run) -> Path:
     """A project with three specs; the modules of the last two never end, nor what they start."""
-    for name, parent in (("a", "Llama"), ("b", "Mistral"), ("c", "Qwen2")):
-        (project / "specs" / f"{name}.yaml").write_text(
-            f"architecture: {parent}ForCausalLM\nextends: {parent.lower()}\nsummary: {name}.\n"
-        )
+    write_three(project)
     assert run("build").status == 0
     for name in ("b", "c"):
         with (project / "generated" / f"{name}.py").open("a") as module:
             module.write(f"\n{ENDLESS}\n")
     return project
-
-
-def _heed_interrupts() -> None:
-    """Ignoring them is inherited, and what a shell makes its background processes do."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-class Started:
-    """A run in the background, whose processes are known by a mark in their environment."""
-
-    def __init__(self, project: Path, *arguments: str) -> None:
-        self.mark = f"ADAPTERGEN_TEST_MARK={uuid.uuid4()}"
-        self.report = project / "report.json"
-        name, _, value = self.mark.partition("=")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "adaptergen", "verify", "--only", "boot.module", *arguments],
-            cwd=project, env={**os.environ, name: value}, start_new_session=True, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=_heed_interrupts,
-        )  # fmt: skip
-
-    def wait_until_two_hang(self) -> None:
-        """Until a is recorded and both processes are busy with b and c."""
-        assert self.process.stderr
-        while "verifying c" not in self.process.stderr.readline():
-            assert self.process.poll() is None
-        until = time.monotonic() + PATIENCE
-        while self.names.count("sleep") < 2:
-            assert time.monotonic() < until
-            time.sleep(0.1)
-
-    def wait_for_imports(self) -> None:
-        """Until the process that others are forked from imports torch."""
-        until = time.monotonic() + PATIENCE
-        while not any("libtorch" in maps for maps in self._read("maps")):
-            assert time.monotonic() < until
-            time.sleep(0.02)
-
-    @property
-    def names(self) -> list[str]:
-        """The names of the programs that run."""
-        return [text.strip() for text in self._read("comm")]
-
-    def _read(self, what: str) -> list[str]:
-        found = []
-        for pid in self.left:
-            with suppress(OSError):
-                found.append(Path(f"/proc/{pid}/{what}").read_text())
-        return found
-
-    @property
-    def left(self) -> list[int]:
-        """The processes of this run that are there now."""
-        found = []
-        for folder in Path("/proc").iterdir():
-            try:
-                environment = (folder / "environ").read_bytes()
-            except OSError:
-                continue
-            if folder.name.isdigit() and self.mark.encode() in environment:
-                found.append(int(folder.name))
-        return found
-
-    def none_left(self) -> bool:
-        """Whether all processes have ended, after some time to do so."""
-        until = time.monotonic() + PATIENCE
-        while self.left and time.monotonic() < until:
-            time.sleep(0.1)
-        return not self.left
 
 
 @pytest.fixture
@@ -207,7 +134,7 @@ def test_interrupted_import_ends_the_run_without_a_traceback(
     program = INTERRUPTED.format(module=module, arguments=arguments)
     done = subprocess.run(
         [sys.executable, "-B", "-c", program],
-        capture_output=True, text=True, check=False, preexec_fn=_heed_interrupts,
+        capture_output=True, text=True, check=False, preexec_fn=heed_interrupts,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (130, "")
     assert "Traceback" not in done.stderr

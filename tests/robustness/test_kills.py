@@ -1,0 +1,153 @@
+"""Builds and verifications that end at any moment lose nothing and leave nothing behind."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.building import TINY, snapshot
+from tests.conftest import Run
+from tests.verify.started import Started, heed_interrupts, write_three
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+ROUNDS = 250
+BUILD = [sys.executable, "-m", "adaptergen", "build"]
+# What a run that was to end may end with: undisturbed, before it heeds signals, and after that.
+ENDS = {0, *(-number for number in SIGNALS), *(128 + number for number in SIGNALS)}
+
+
+def seeds(few: int) -> list[object]:
+    """As many as there are rounds: a few as they are, the others with a mark."""
+    marks = [pytest.mark.full, pytest.mark.exhaustive]
+    return [*range(few), *(pytest.param(seed, marks=marks) for seed in range(few, ROUNDS))]
+
+
+class Ended(NamedTuple):
+    """A run that was asked to end, or made to."""
+
+    status: int
+    out: str
+    err: str
+
+
+def ended(project: Path, delay: float, how: signal.Signals) -> Ended:
+    """A build that gets a signal after so many seconds."""
+    run = subprocess.Popen(
+        BUILD, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=heed_interrupts,
+    )  # fmt: skip
+    time.sleep(delay)
+    run.send_signal(how)
+    out, err = run.communicate()
+    return Ended(run.returncode, out, err)
+
+
+def write_specs(project: Path, word: str) -> None:
+    """Specs that make other modules than with another word, one of them for this word alone."""
+    for number in range(4):
+        text = TINY.replace("A tiny", f"{word} tiny").replace("TinyFor", f"Tiny{number}For")
+        (project / "specs" / f"spec{number}.yaml").write_text(text)
+    for path in (project / "specs").glob("only*.yaml"):
+        path.unlink()
+    (project / "specs" / f"only_{word.lower()}.yaml").write_text(
+        TINY.replace("A tiny", f"{word} tiny").replace("TinyFor", f"{word}For")
+    )
+
+
+@pytest.fixture(scope="module")
+def words(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, bytes]]:
+    """What is built of each word's specs."""
+    made = {}
+    for word in ("One", "Other"):
+        project = tmp_path_factory.mktemp(word)
+        (project / "specs").mkdir()
+        write_specs(project, word)
+        subprocess.run(BUILD, cwd=project, check=True, capture_output=True)
+        made[word] = contents(project)
+    return made
+
+
+def contents(project: Path) -> dict[str, bytes]:
+    """The modules of a project."""
+    return {path.name: path.read_bytes() for path in (project / "generated").glob("*.py")}
+
+
+@pytest.mark.parametrize("seed", seeds(5))
+def test_build_that_ends_at_any_moment_leaves_whole_files_and_is_made_good_by_the_next(
+    project: Path, words: dict[str, dict[str, bytes]], seed: int
+) -> None:
+    chance = random.Random(seed)
+    write_specs(project, "One")
+    began = time.monotonic()
+    subprocess.run(BUILD, check=True, capture_output=True)
+    took = time.monotonic() - began
+    write_specs(project, "Other")
+    # More often than not while it writes, which it does last.
+    delay = took * chance.choice((chance.uniform(0, 1.2), chance.uniform(0.6, 1.1)))
+    run = ended(project, delay, chance.choice(SIGNALS))
+    assert run.status in ENDS, run
+    assert "Traceback" not in run.err or "adaptergen/" not in run.err, run.err
+    for name, found in contents(project).items():
+        assert found in (words["One"].get(name), words["Other"].get(name)), name
+    after = subprocess.run(BUILD, check=False, capture_output=True, text=True)
+    assert (after.returncode, after.stderr) == (0, "") or "interrupted" in after.stderr
+    assert contents(project) == words["Other"]
+    check = subprocess.run([*BUILD, "--check"], check=False, capture_output=True)
+    assert check.returncode == 0
+    whole = snapshot(project)
+    subprocess.run([*BUILD, "--force"], check=True, capture_output=True)
+    assert snapshot(project) == whole
+
+
+MODULE = """
+import os, subprocess, sys, time
+subprocess.Popen(["sleep", "600"], start_new_session=True)
+if os.fork() == 0:
+    os.setsid()
+    time.sleep(600)
+time.sleep(1)
+"""
+
+
+@pytest.mark.parametrize("seed", seeds(3))
+def test_verification_that_ends_at_any_moment_leaves_no_process_and_no_part_of_a_report(
+    project: Path, run: Run, seed: int
+) -> None:
+    write_three(project)
+    assert run("build").status == 0
+    for name in ("b", "c"):
+        with (project / "generated" / f"{name}.py").open("a") as module:
+            module.write(MODULE)
+    report = project / "report.json"
+    report.write_text("earlier")
+    temporary = Path(tempfile.mkdtemp(dir="/tmp"))
+    chance = random.Random(seed)
+    how, times = chance.choice(SIGNALS), chance.choice((1, 2))
+    arguments = ("--jobs", "2", "--json", "report.json")
+    started = Started(project, *arguments, TMPDIR=str(temporary))
+    time.sleep(chance.uniform(0, 12))
+    for _ in range(times):
+        os.killpg(started.process.pid, how)
+        time.sleep(chance.uniform(0, 0.3))
+        if started.process.poll() is not None:
+            break
+    _, err = started.process.communicate()
+    assert started.process.returncode in ENDS, err
+    assert "Traceback" not in err or "adaptergen/" not in err, err
+    assert started.none_left()
+    text = report.read_text()
+    assert text == "earlier" or json.loads(text)["records"]
+    # Whoever is killed outright cannot remove them.
+    left = [path for path in temporary.iterdir() if not path.name.startswith("torchinductor")]
+    assert how == signal.SIGKILL or left == []
+    shutil.rmtree(temporary)
