@@ -75,7 +75,12 @@ def _files(page: str, root: Path) -> Iterator[Path]:
     for name in sorted(RESTS_ON[page]):
         path = root / name
         inside = sorted(path.rglob("*")) if path.is_dir() else [path]
-        yield from (file for file in inside if file.is_file() and "__pycache__" not in file.parts)
+        yield from (file for file in inside if file.is_file() and not _is_made(file))
+
+
+def _is_made(file: Path) -> bool:
+    """Whether a file is made from others, and changes when nothing that is measured does."""
+    return "__pycache__" in file.parts or file.name == "schema.json"
 
 
 def line(page: str, stamp: Stamp, root: Path) -> str:

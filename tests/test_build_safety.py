@@ -61,7 +61,7 @@ def test_full_disk_while_a_file_is_staged_leaves_no_part_of_it(built: Path, run)
     done = subprocess.run(
         [sys.executable, "-B", "-c", program], capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stdout) == (2, "")
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
     assert "cannot be written: File too large" in done.stderr
     assert snapshot(built) == before
 

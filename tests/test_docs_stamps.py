@@ -102,3 +102,11 @@ def test_every_measured_page_has_a_stamp_and_what_it_rests_on_is_there(script: A
     named = {name for names in script.RESTS_ON.values() for name in names}
     assert [name for name in sorted(named) if not (DOCS.parent / name).exists()] == []
     assert list(script.stale(DOCS.parent)) == []
+
+
+def test_schema_made_anew_changes_nothing_that_was_measured(script: Any, root: Path) -> None:
+    before = script.digest("inference", root)
+    (root / "specs" / "schema.json").write_text("{}")
+    assert script.digest("inference", root) == before
+    (root / "specs" / "other.yaml").write_text("")
+    assert script.digest("inference", root) != before
