@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from adaptergen import support
-from adaptergen.errors import Diagnostic, Failure
+from adaptergen.errors import Failure
 from adaptergen.registry import Entry
 from adaptergen.sources import Sources
 from adaptergen.spec.files import spec_name
@@ -61,7 +61,7 @@ class Drafts:
 
         loader = Loader(self.sources.project.spec_folders(), self.sources.read)
         drafts: list[Draft] = []
-        mistakes: list[Diagnostic] = []
+        mistakes = self._renderer.misspelt()
         for target in targets:
             try:
                 loaded = loader.load(target.spec)

@@ -10,6 +10,7 @@ from adaptergen import support
 from adaptergen.errors import Diagnostic, Failure
 from adaptergen.registry import Entry
 from adaptergen.render.imports import import_block
+from adaptergen.render.overrides import misspelt
 from adaptergen.render.text import comment, literal, prose
 from adaptergen.render.view import adapter_view
 from adaptergen.spec.model import Spec
@@ -49,6 +50,11 @@ class Renderer:
             autoescape=False,
         )
         self.environment.filters.update(literal=literal, prose=prose, comment=comment)
+
+    def misspelt(self) -> list[Diagnostic]:
+        """Templates, and blocks of them, that override nothing."""
+        *own, bundled = self.folders
+        return [m for folder in own for m in misspelt(self.environment, folder, bundled)]
 
     def adapter(self, spec: Spec) -> str:
         """The adapter module of a spec, unformatted.

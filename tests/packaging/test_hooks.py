@@ -36,7 +36,7 @@ class Repository:
         self.cache = str(cache)
         self.git("init", "--quiet")
         self.write("pyproject.toml", '[tool.adaptergen]\ntemplates = "templates"\n')
-        self.write("templates/unused.j2", "")
+        self.write("templates/README", "")
         self.write("specs/mine.yaml", SPEC)
         self.write(
             ".pre-commit-config.yaml",
