@@ -5,6 +5,7 @@ from types import ModuleType
 
 import pytest
 
+from adaptergen.reference.checks import checks
 from adaptergen.reference.markdown import INDEX, pages
 from adaptergen.spec.reference import entries
 from adaptergen.spec.usage import Usage
@@ -39,10 +40,11 @@ def test_every_key_has_one_section_and_every_link_leads_to_one(derived) -> None:
     anchors = {name: headings(text) for name, text in derived.items()}
     for name, found in anchors.items():
         assert len(found) == len(set(found)), name
-    # The index has a heading of its own, and kinds have one each beside keys.
+    # Kinds and checks have one each beside keys, and so have the index and the page of checks.
     kinds = sum(len(entry.values) for entry in entries() if entry.tag and "." not in entry.path)
     groups = sum(text.count("\n## Keys of ") for text in derived.values())
-    assert sum(map(len, anchors.values())) == len(entries()) + kinds + groups + 1
+    proven = len(checks()) + len({check.group for check in checks()})
+    assert sum(map(len, anchors.values())) == len(entries()) + kinds + groups + proven + 2
     for name, text in derived.items():
         for link in LINK.finditer(text):
             page = link["page"] or name
@@ -53,6 +55,11 @@ def test_every_key_has_one_section_and_every_link_leads_to_one(derived) -> None:
 def test_every_page_is_reached_from_the_index(derived) -> None:
     reached = {link["page"] for link in LINK.finditer(derived[INDEX]) if link["page"]}
     assert reached == derived.keys() - {INDEX}
+
+
+def test_check_links_to_the_claim_that_it_proves(derived) -> None:
+    section = derived["checks.md"].partition("### `claims.rope.layers`")[2]
+    assert "[`attention.rope.layers`](attention.md#attentionropelayers)" in section
 
 
 def test_key_of_one_kind_stands_under_that_kind(derived) -> None:

@@ -11,8 +11,8 @@ from adaptergen.project import find_project
 from adaptergen.reference.lines import Lines
 from adaptergen.reference.markdown import part, whole
 from adaptergen.reference.record import as_dict
-from adaptergen.reference.search import Found, find, mentions, nearest, split
-from adaptergen.reference.terminal import show, show_names, show_overview
+from adaptergen.reference.search import Found, find, find_checks, mentions, nearest, split
+from adaptergen.reference.terminal import show, show_checks, show_names, show_overview
 from adaptergen.reference.words import naming
 from adaptergen.report import wants_colour
 from adaptergen.spec.files import find_spec, spec_files, spec_name
@@ -33,12 +33,20 @@ def run(arguments: Namespace) -> int:
         return 0
     if not words:
         show_overview(lines)
-    elif found := find(words, entries()):
-        show(found, Usage(_specs()), lines)
-    elif not _show_other(words, lines):
+    elif not _show(words, lines) and not _show_other(words, lines):
         raise _unknown(words)
     print("\n".join(lines.lines))
     return 0
+
+
+def _show(words: list[str], lines: Lines) -> bool:
+    """Show keys, kinds, values and checks that are called so."""
+    found, named = find(words, entries()), find_checks(words)
+    if found or named:
+        usage = Usage(_specs())
+        show(found, usage, lines)
+        show_checks(named, usage, lines)
+    return bool(lines.lines)
 
 
 def _show_other(words: list[str], lines: Lines) -> bool:

@@ -21,7 +21,8 @@ class Lines:
         """A line above the rest of an entry, after an empty one."""
         if self.lines:
             self.lines.append("")
-        self.lines.append(f"{_BOLD}{text}{_RESET}" if self.bold else text)
+        plain = text.replace("`", "" if self.bold else "'")
+        self.lines.append(self._code(plain))
 
     def gap(self) -> None:
         """An empty line."""

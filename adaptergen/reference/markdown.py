@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
+from adaptergen.reference.checks import KNOWN_FAILURES, checks
 from adaptergen.reference.search import Found
 from adaptergen.reference.words import (
     example_lines,
@@ -16,6 +18,7 @@ from adaptergen.spec.reference import Entry, Value, entries, keys_of
 from adaptergen.spec.usage import Usage
 
 INDEX = "index.md"
+CHECKS = "checks.md"
 _LINK = re.compile(r"\[(`[^]]*`)\]\([^)]*\)")
 
 
@@ -24,7 +27,7 @@ def pages(usage: Usage) -> dict[str, str]:
     every = entries()
     top = [entry for entry in every if "." not in entry.path]
     found = {file_of(entry): _page(entry, usage) for entry in top if _has_page(entry)}
-    return {INDEX: _index(top, usage), **found}
+    return {INDEX: _index(top, usage), **found, CHECKS: _checks(usage)}
 
 
 def part(found: Sequence[Found], usage: Usage) -> str:
@@ -62,6 +65,8 @@ def _index(top: Sequence[Entry], usage: Usage) -> str:
         " key by key; a choice (`all`, `{flag: ...}`) and a facet of another kind replace what the"
         " parent has.",
         "",
+        f"[Checks]({CHECKS}) has what `adaptergen verify` proves of a spec.",
+        "",
         "| key | meaning |",
         "|---|---|",
     ]
@@ -73,6 +78,33 @@ def _index(top: Sequence[Entry], usage: Usage) -> str:
         if not _has_page(entry):
             lines += ["", *_section(entry, usage, "##")]
     return "\n".join(lines) + "\n"
+
+
+def _checks(usage: Usage) -> str:
+    """The page of checks, by group."""
+    lines = [
+        "# Checks of `verify`",
+        "",
+        "What each check proves, and how. `adaptergen explain NAME` says it on a terminal.",
+    ]
+    (known,) = (entry for entry in entries() if entry.path == KNOWN_FAILURES)
+    for group, inside in groupby(checks(), key=lambda check: check.group):
+        lines += ["", f"## {group}"]
+        for check in inside:
+            lines += ["", f"### `{check.name}`", "", f"**{check.proves}**"]
+            lines += [text for paragraph in check.how for text in ("", paragraph)]
+            lines += ["", f"If it fails, {_link(check.claim)} is not so."] if check.claim else []
+            names = ", ".join(usage.of(known, check.name))
+            lines += ["", f"Known to fail for {names}."] if names else []
+    return "\n".join(lines) + "\n"
+
+
+def _link(path: str) -> str:
+    """A link to a key of the language, or to that of which it says the kind, from another page."""
+    entry = next(e for e in entries() if path in (e.path, f"{e.path}.{e.tag}"))
+    top = path.partition(".")[0]
+    page = INDEX if entry.path == top and not _has_page(entry) else f"{top}.md"
+    return f"[`{path}`]({page}#{_anchor(entry)})"
 
 
 def _kinds(entry: Entry) -> str:

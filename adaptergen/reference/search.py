@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
+from adaptergen.reference.checks import CheckEntry, checks
 from adaptergen.spec.reference import Entry
 
 _BETWEEN = re.compile(r"[\s:={},\[\]`]+")
@@ -38,10 +39,17 @@ def mentions(words: Sequence[str], every: Sequence[Entry]) -> list[Found]:
     return [match for entry in every if (match := _mention(words, entry))]
 
 
-def nearest(word: str, every: Sequence[Entry], others: Sequence[str] = ()) -> list[str]:
-    """Up to three names that are nearly this one, of keys, kinds and values or of anything else."""
+def find_checks(words: Sequence[str]) -> list[CheckEntry]:
+    """The checks that are called so, or are of a group that is."""
+    known = checks()
+    return [check for check in known if any(word in (check.name, check.group) for word in words)]
+
+
+def nearest(word: str, every: Sequence[Entry]) -> list[str]:
+    """Up to three names that are nearly this one, of keys, kinds, values or checks."""
     known = dict.fromkeys(name for entry in every for name in _names(entry))
-    return get_close_matches(word, [*known, *others], n=3, cutoff=0.65)
+    known |= dict.fromkeys(name for check in checks() for name in (check.name, check.group))
+    return get_close_matches(word, known, n=3, cutoff=0.65)
 
 
 def _names(entry: Entry) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from adaptergen.reference.checks import KNOWN_FAILURES, CheckEntry
 from adaptergen.reference.lines import Lines
 from adaptergen.reference.search import Found
 from adaptergen.reference.words import (
@@ -32,6 +33,34 @@ def show(found: Sequence[Found], usage: Usage, lines: Lines) -> None:
 def show_names(found: Sequence[Found], lines: Lines) -> None:
     """Each in a row."""
     lines.rows([_row(match) for match in found])
+
+
+def show_checks(found: Sequence[CheckEntry], usage: Usage, lines: Lines) -> None:
+    """One check in full, several in a row each."""
+    if len(found) < 2:
+        for check in found:
+            _show_check(check, usage, lines)
+        return
+    lines.heading("Checks of `verify`:")
+    lines.rows([(check.name, check.proves) for check in found])
+    lines.gap()
+    lines.text(f"`adaptergen explain {found[0].name}` says how one of them does it.")
+
+
+def _show_check(check: CheckEntry, usage: Usage, lines: Lines) -> None:
+    lines.heading(f"{check.name}, a check of `verify`")
+    lines.text(check.proves)
+    for paragraph in check.how:
+        lines.text(paragraph)
+    if check.claim:
+        lines.gap()
+        lines.text(f"If it fails, `{check.claim}` is not so.")
+    (known,) = (entry for entry in entries() if entry.path == KNOWN_FAILURES)
+    if failing := usage.of(known, check.name):
+        lines.gap()
+        lines.text(f"Known to fail, with the reason in the spec: {', '.join(failing)}.")
+    lines.gap()
+    lines.text(f"`adaptergen verify NAME --only {check.name}` runs it alone.")
 
 
 def show_overview(lines: Lines) -> None:

@@ -66,7 +66,7 @@ class Usage:
         return sorted(u.loaded.name for u in self._specs if u.place(entry, word) is not None)
 
     def saying(self, text: str) -> dict[str, list[str]]:
-        """The keys that specs give a text as their value, each with these specs."""
+        """The keys that specs give a text as their value, or as a key in it, with these specs."""
         found: dict[str, list[str]] = {}
         for used in self._specs:
             for path, word in used.said:
@@ -155,6 +155,8 @@ def _note(used: _Used, facet: Facet, prefix: str, keys: Keys, same: dict[str, st
         path, at = f"{prefix}{key_of(name, field_)}", (*keys, key_of(name, field_))
         if field_.is_required() or value != field_.get_default():
             used.given.setdefault(path, at)
+        if isinstance(value, dict):
+            used.said.update(((path, key), (*at, key)) for key in value)
         for inner, place in _items(value, at):
             if isinstance(inner, Facet):
                 told = same.get(path, path)

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from adaptergen.commands import explain
-from adaptergen.reference.lines import Lines
 
 
 @pytest.fixture(autouse=True)
@@ -144,6 +143,29 @@ def test_project_specs_count_and_broken_ones_do_not(run, project: Path) -> None:
     assert outcome.err == "note: specs/broken.yaml has mistakes and is left out\n"
 
 
+def test_check_is_explained_by_what_it_proves_and_how(run) -> None:
+    out = run("explain", "claims.rope.layers").out
+    assert headings(out) == ["claims.rope.layers, a check of 'verify'"]
+    assert "The layers that rotate are those that the spec says." in out
+    assert "A layer rotates if its output depends on its cosines and sines." in out
+    assert "If it fails, 'attention.rope.layers' is not so" in out
+
+
+def test_check_that_an_adapter_is_known_to_fail_names_its_spec(run) -> None:
+    assert "deepseek_v2" in run("explain", "checkpoint.logits").out
+
+
+def test_group_of_checks_is_listed_beside_a_key_of_its_name(run) -> None:
+    out = run("explain", "fused").out
+    assert "attention.fused" in headings(out)
+    assert headings(out)[-1] == "Checks of 'verify':"
+    assert "\n  fused.agrees   Attention is the same whether HF computes it or TL does.\n" in out
+
+
+def test_misspelt_check_gets_the_nearest(run) -> None:
+    assert "claims.heads" in run("explain", "claims.haeds").err
+
+
 def test_json_has_what_a_program_needs(run) -> None:
     (entry,) = json.loads(run("explain", "moe", "--format", "json").out)
     assert (entry["key"], entry["tag"]) == ("mlp", "kind")
@@ -165,9 +187,3 @@ def test_markdown_is_the_whole_reference_or_a_part(run) -> None:
 @pytest.mark.parametrize("style", ["json", "markdown"])
 def test_unknown_word_fails_for_programs_too(run, style: str) -> None:
     assert run("explain", "windwo", "--format", style).status == 1
-
-
-def test_wide_first_column_has_its_text_below() -> None:
-    lines = Lines(60)
-    lines.rows([("a", "short"), ("x" * 40, "below")])
-    assert lines.lines == ["  a  short", f"  {'x' * 40}", "     below"]
