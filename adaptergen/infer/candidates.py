@@ -9,7 +9,8 @@ from adaptergen.infer.proof import Workshop, apart, with_changes
 from adaptergen.infer.world import World
 from adaptergen.spec.attention import ReimplementedAttention
 from adaptergen.spec.model import Spec
-from adaptergen.verify.check import ROUNDED
+from adaptergen.verify.check import EXACT, ROUNDED
+from adaptergen.verify.precision import uncast
 
 # What TL reads off HF's attention by these names; a spec says other names of the same.
 _READ = {"scale": "scaling", "softcap": "attn_logit_softcapping"}
@@ -18,21 +19,40 @@ _MOST = 4
 
 
 def fitted(world: World, spec: Spec, shop: Workshop, findings: Findings) -> Spec:
-    """The spec as it is, or the first candidate with which alone the adapter gives HF's output."""
+    """The spec as it is, or the first candidate with which alone the adapter gives HF's output.
+
+    A soft cap far above the scores changes no more than a cast to float32 does; so nothing is cast
+    while candidates are compared.
+    """
     attention = spec.attention
-    if not isinstance(attention, ReimplementedAttention):
+    if not isinstance(attention, ReimplementedAttention) or _apart(world, spec, shop) <= EXACT:
         return spec
-    difference = apart(shop.subject(world, spec))
-    if difference <= ROUNDED:
-        return spec
-    for changes in _candidates(world, attention):
-        other = with_changes(spec, attention=_changed(attention, changes))
-        if apart(shop.subject(world, other)) <= ROUNDED:
-            for path, value in changes.items():
-                said = f"otherwise HF's output is {difference:.1e} away"
-                findings.add(f"attention.{path}", value, said)
-            return other
-    return spec
+    with uncast():
+        exact = World(world.architecture, world.settings)
+        difference = _apart(exact, spec, shop)
+        changes = _best(exact, spec, attention, shop) if difference > EXACT else {}
+    for path, value in changes.items():
+        said = f"otherwise HF's output is {difference:.1e} away"
+        findings.add(f"attention.{path}", value, said)
+    return _with(spec, changes)
+
+
+def _best(
+    world: World, spec: Spec, attention: ReimplementedAttention, shop: Workshop
+) -> dict[str, Any]:
+    """The changes of the first candidate that is exact, or else of the first that is near."""
+    near: dict[str, Any] | None = None
+    for changes in ({}, *_candidates(world, attention)):
+        difference = _apart(world, _with(spec, changes), shop)
+        if difference <= EXACT:
+            return changes
+        if difference <= ROUNDED and near is None:
+            near = changes
+    return near or {}
+
+
+def _apart(world: World, spec: Spec, shop: Workshop) -> float:
+    return apart(shop.subject(world, spec))
 
 
 def _candidates(world: World, attention: ReimplementedAttention) -> Iterator[dict[str, Any]]:
@@ -55,12 +75,13 @@ def _numbers(world: World, attention: ReimplementedAttention) -> list[str]:
     return [name for name, value in public.items() if isinstance(value, float) and value][:_MOST]
 
 
-def _changed(attention: ReimplementedAttention, changes: dict[str, Any]) -> dict[str, Any]:
-    tree = attention.model_dump(by_alias=True)
+def _with(spec: Spec, changes: dict[str, Any]) -> Spec:
+    """The spec with some keys of attention changed."""
+    tree = spec.attention.model_dump(by_alias=True)
     for path, value in changes.items():
         *parents, key = path.split(".")
         facet = tree
         for parent in parents:
             facet = facet[parent]
         facet[key] = value
-    return tree
+    return with_changes(spec, attention=tree)

@@ -1,13 +1,7 @@
 """Checks that a right adapter fails, each with a cause that is looked for before it is believed."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
-from unittest.mock import patch
-
-import torch
-from torch import Tensor
 
 from adaptergen.infer.finding import Findings
 from adaptergen.infer.proof import Workshop, with_changes
@@ -17,6 +11,7 @@ from adaptergen.spec.written import written
 from adaptergen.verify.check import EXACT, ROUNDED
 from adaptergen.verify.checks import ALL
 from adaptergen.verify.known import as_known
+from adaptergen.verify.precision import uncast
 from adaptergen.verify.record import CheckResult, Status
 from adaptergen.verify.running import run_checks
 
@@ -89,7 +84,7 @@ def rounding(
     names = {result.check for result in small}
     on_disk = all(name.startswith("checkpoint.") for name in names)
     subject = shop.subject(World(world.architecture, world.settings), spec)
-    with _uncast():
+    with uncast():
         again = run_checks(subject, [check for check in ALL if check.name in names])
     if any(result.status is Status.FAILED for result in again):
         return spec
@@ -108,22 +103,3 @@ def rounding(
         said["float32"] = reason
         findings.add("verification.float32", reason, "")
     return with_changes(spec, verification=said)
-
-
-@contextmanager
-def _uncast() -> Iterator[None]:
-    """While active, nothing in float64 is made float32."""
-    to, cast = Tensor.to, Tensor.float
-
-    def kept(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        if self.dtype is torch.float64:
-            args = tuple(a for a in args if a is not torch.float32)
-            kwargs = {k: v for k, v in kwargs.items() if v is not torch.float32}
-            return to(self, *args, **kwargs) if args or kwargs else self
-        return to(self, *args, **kwargs)
-
-    def whole(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return self if self.dtype is torch.float64 else cast(self, *args, **kwargs)
-
-    with patch.object(Tensor, "to", kept), patch.object(Tensor, "float", whole):
-        yield

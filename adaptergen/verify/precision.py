@@ -71,3 +71,22 @@ def comparable() -> Iterator[None]:
     finally:
         torch.set_num_threads(threads)
         hf_logging.set_verbosity(verbosity)
+
+
+@contextlib.contextmanager
+def uncast() -> Iterator[None]:
+    """While active, nothing in float64 is made float32."""
+    to, cast = Tensor.to, Tensor.float
+
+    def kept(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if self.dtype is torch.float64:
+            args = tuple(a for a in args if a is not torch.float32)
+            kwargs = {k: v for k, v in kwargs.items() if v is not torch.float32}
+            return to(self, *args, **kwargs) if args or kwargs else self
+        return to(self, *args, **kwargs)
+
+    def whole(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return self if self.dtype is torch.float64 else cast(self, *args, **kwargs)
+
+    with patch.object(Tensor, "to", kept), patch.object(Tensor, "float", whole):
+        yield

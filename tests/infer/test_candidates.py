@@ -8,10 +8,11 @@ import pytest
 
 from adaptergen.infer.candidates import fitted
 from adaptergen.infer.finding import Findings
-from adaptergen.infer.proof import Workshop, with_changes, workshop
+from adaptergen.infer.proof import Workshop, apart, with_changes, workshop
 from adaptergen.infer.world import World
 from adaptergen.project import bundled
 from adaptergen.spec.model import Spec
+from adaptergen.verify.check import EXACT, ROUNDED
 from adaptergen.verify.code import load_code
 from tests.infer.variants import draw, truth, write
 from tests.infer.worlds import changed, spec_of, world
@@ -62,3 +63,23 @@ def test_numbers_of_attention_are_found_under_any_name(shop: Workshop, tmp_path:
     assert set(findings.evidence()) == {
         "attention.scale", "attention.softcap", "attention.rope.backward"
     }  # fmt: skip
+
+
+def test_a_soft_cap_that_changes_as_little_as_rounding_does_is_found(
+    shop: Workshop, tmp_path: Path
+) -> None:
+    """Scores far below the cap, which HF makes float32 before its softmax."""
+    numbers = {"scale_key": "softmax_scale", "softcap_key": "attention_cap", "backward": False}
+    names = {"scale_name": "factor", "cap_name": "limit", "softmax": "cast"}
+    variant = replace(draw(33, "loose"), nope="all", **numbers, **names)
+    write(variant, tmp_path)
+    load_code(str(tmp_path))
+    spec = Spec.model_validate(truth(variant))
+    tiny = {**spec.tiny, "softmax_scale": 0.05, "attention_cap": 90.0}
+    spec = with_changes(spec, tiny=tiny)
+    usual = {**spec.model_dump(by_alias=True)["attention"], "scale": None, "softcap": None}
+    unnamed = with_changes(spec, attention=usual)
+    found = World(spec.architecture, spec.tiny)
+    capless = with_changes(spec, attention={**usual, "scale": "factor"})
+    assert EXACT < apart(shop.subject(found, capless)) <= ROUNDED
+    assert fitted(found, unnamed, shop, Findings()) == spec
