@@ -83,9 +83,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_site_is_built_offline_and_its_pages_ask_for_nothing_elsewhere(built: Path) -> None:
     for page in site_pages():
-        name = page.relative_to(DOCS).with_suffix("").as_posix()
-        path = built / ("" if name == "index" else name) / "index.html"
-        html = path.read_text(encoding="utf-8")
+        address = page.relative_to(DOCS).with_suffix("")
+        folder = built / (address.parent if address.name == "index" else address)
+        html = (folder / "index.html").read_text(encoding="utf-8")
         assert re.findall(r"<(?:script|img|iframe)[^>]* src=.?https?://[^ >]*", html) == []
         assert re.findall(r"<link[^>]*stylesheet[^>]*https?://[^>]*", html) == []
 
