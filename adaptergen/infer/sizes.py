@@ -97,7 +97,7 @@ def _depending(config: Any, known: Mapping[str, Any], tried: Mapping[str, Any]) 
     a head can rotate than there is.
     """
     heads, hidden = _full(config, "num_attention_heads"), _full(config, "hidden_size")
-    if not (isinstance(heads, int) and isinstance(hidden, int)):
+    if not (isinstance(heads, int) and isinstance(hidden, int) and 0 < heads <= hidden):
         return {}
     full = _full(config, "head_dim") or hidden // heads
     head = tried["head_dim"] or tried["hidden_size"] // tried["num_attention_heads"]

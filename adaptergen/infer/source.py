@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import transformers
-from transformers import CONFIG_MAPPING, AutoConfig, GenerationMixin, PreTrainedModel
+from transformers import CONFIG_MAPPING, AutoConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from adaptergen.errors import Unusable, did_you_mean, failure
 from adaptergen.verify.code import load_code, read_config
-from adaptergen.verify.hf import hf_class
-from adaptergen.verify.once import one_line
+from adaptergen.verify.hf import hf_class, is_language_model
+from adaptergen.verify.once import MissingError, one_line
 from adaptergen.verify.spelling import respelled
 
 # Keys of a config that say nothing of how the model computes.
@@ -47,14 +47,16 @@ def source(argument: str, *, trust_remote_code: bool) -> Source:
 
 
 def _known_class(name: str) -> str:
-    found = getattr(transformers, name, None)
-    if isinstance(found, type) and issubclass(found, PreTrainedModel):
-        if not issubclass(found, GenerationMixin):
-            raise Unusable(f"{name} is no language model", "give a class that generates text")
-        return name
-    known = [other for other in dir(transformers) if other.endswith("ForCausalLM")]
-    hint = did_you_mean(name, known) or "give a class, a config.json, a folder or a hub id"
-    raise Unusable(f"transformers {transformers.__version__} has no model class {name}", hint)
+    try:
+        hf_class(name)
+    except MissingError:
+        known = {other for other in dir(transformers) if other.endswith("ForCausalLM")} - {name}
+        hint = did_you_mean(name, known) or "give a class, a config.json, a folder or a hub id"
+        version = transformers.__version__
+        raise Unusable(f"transformers {version} has no model class {name}", hint) from None
+    if not is_language_model(name):
+        raise Unusable(f"{name} is no language model", "give a class that generates text")
+    return name
 
 
 def _folder(folder: str, trusted: bool) -> Source:

@@ -1,19 +1,22 @@
 """The whole verification of one adapter: checks, variants, mutants."""
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from adaptergen.errors import did_you_mean, failure
+from adaptergen.errors import Failure, Unusable, did_you_mean, failure
 from adaptergen.spec.load import LoadedSpec
+from adaptergen.spec.mistakes import diagnostic_at
 from adaptergen.spec.model import Spec
 from adaptergen.verify.checks import ALL
 from adaptergen.verify.code import load_code
-from adaptergen.verify.hf import hf_class
+from adaptergen.verify.hf import hf_class, hf_config, is_language_model, unfilled
 from adaptergen.verify.layers import layer_facts
 from adaptergen.verify.listed import refuse_unknown
 from adaptergen.verify.mutants import run_mutants
+from adaptergen.verify.once import one_line
 from adaptergen.verify.precision import comparable
 from adaptergen.verify.record import CheckResult, MutantResult, Record, Status, VariantResult
 from adaptergen.verify.running import run_checks
@@ -40,9 +43,12 @@ def run(
     if code:
         load_code(code)
     spec, chosen = loaded.spec, select.of(ALL)
+    _refuse_other_classes(loaded)
     _refuse_unknown_keys(loaded.path, spec, overrides)
     _refuse_unknown_checks(loaded)
-    subject = Subject(spec, module_path, respelled(spec.architecture, overrides, spec.tiny))
+    changes = respelled(spec.architecture, overrides, spec.tiny)
+    _refuse_values(spec, changes, overrides)
+    subject = Subject(spec, module_path, changes)
 
     results = run_checks(subject, chosen if share.first else [], lambda c: progress(c.name))
     results = [_located(loaded, result) for result in results]
@@ -95,6 +101,35 @@ def _refuse_unknown_checks(loaded: LoadedSpec) -> None:
     for key in ("checks", "older"):
         known = loaded.entries("verification", key)
         refuse_unknown(f"verification.{key}", known, names, "check", "--list-checks")
+
+
+def _refuse_values(spec: Spec, changes: dict[str, Any], overrides: dict[str, Any]) -> None:
+    """Of a value that HF makes no model with, nothing is the adapter's fault."""
+    why = _why_unmade(spec, changes)
+    if not why or _why_unmade(spec, {}):
+        # The checks say what is wrong with the spec's own values.
+        return
+    alone = {k: v for k, v in overrides.items() if _why_unmade(spec, {k: v})} or overrides
+    told = " ".join(f"--set {key}={json.dumps(value)}" for key, value in alone.items())
+    raise Unusable(f"{told}: HF makes no {spec.architecture} with that: {why}")
+
+
+def _why_unmade(spec: Spec, changes: dict[str, Any]) -> str:
+    """Why HF makes no tiny model with some values on top of the spec's; empty if it does."""
+    settings = {**spec.tiny, **changes}
+    try:
+        unfilled(spec.architecture, hf_config(spec.architecture, settings))
+    except Exception as error:
+        return one_line(error)
+    return ""
+
+
+def _refuse_other_classes(loaded: LoadedSpec) -> None:
+    """A class of transformers that is no language model would be looked at as if it were one."""
+    if not is_language_model(loaded.spec.architecture):
+        message = f"{loaded.spec.architecture} of transformers is no language model"
+        hint = "give a class that generates text, such as LlamaForCausalLM"
+        raise Failure([diagnostic_at(loaded.entries()["architecture"], message, hint)])
 
 
 def _refuse_unknown_keys(path: str, spec: Spec, overrides: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, Pre
 from transformers.dynamic_module_utils import get_class_from_dynamic_module
 
 from adaptergen.errors import Diagnostic, Failure, failure
+from adaptergen.spec.files import read_bytes
 from adaptergen.verify.hf import own_class
 from adaptergen.verify.once import one_line
 
@@ -51,15 +52,15 @@ def read_config(file: str) -> dict[str, Any]:
     Raises:
         Failure: if there is none, or it holds something else.
     """
+    if os.path.isdir(os.path.dirname(file) or os.curdir) and not os.path.lexists(file):
+        raise failure(file, "no such file")
     try:
-        with open(file, encoding="utf-8") as opened:
-            config = json.load(opened)
-    except FileNotFoundError:
-        raise failure(file, "no such file") from None
-    except OSError as error:
-        raise failure(file, str(error.strerror)) from None
+        # Editors of some systems put a byte order mark in front.
+        config = json.loads(read_bytes(file).decode("utf-8-sig"))
     except ValueError as error:
         raise failure(file, f"not valid JSON: {one_line(error)}") from None
+    except RecursionError:
+        raise failure(file, "not valid JSON: nested too deeply") from None
     if not isinstance(config, dict):
         raise failure(file, "expected a config: a mapping of keys to values")
     return config

@@ -148,7 +148,8 @@ def run_alone(
     if done.mistake:
         raise done.mistake
     if done.stopped:
-        hint = "--timeout and --memory say how much it may take"
+        raised = done.stopped.startswith("raised")
+        hint = "" if raised else "--timeout and --memory say how much it may take"
         raise Unusable(f"{name}: {done.stopped}", hint)
     result: T = done.result
     return result

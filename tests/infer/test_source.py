@@ -1,10 +1,13 @@
 """What the argument of `infer` means, and what of a checkpoint's config is kept."""
 
 import json
+import os
+import random
 from pathlib import Path
 from typing import Any
 
 import pytest
+import transformers
 
 from adaptergen.errors import Failure, Unusable
 from adaptergen.infer.source import Source, source
@@ -45,7 +48,9 @@ def test_unknown_class_gets_a_suggestion(name: str) -> None:
         meant(name)
 
 
-@pytest.mark.parametrize("name", ["LlamaConfig", "AutoTokenizer", "pipeline"])
+@pytest.mark.parametrize(
+    "name", ["LlamaConfig", "AutoTokenizer", "pipeline", "AutoModelForCausalLM", "__name__"]
+)
 def test_what_is_no_model_class_is_refused(name: str) -> None:
     with pytest.raises(Unusable, match=f"no model class {name}"):
         meant(name)
@@ -63,6 +68,13 @@ def test_what_is_no_model_class_is_refused(name: str) -> None:
         ({"architectures": ["NoSuchForCausalLM"], "model_type": [1]}, "has no model class NoSuch"),
         ({"architectures": ["pipeline"], "model_type": "mine"}, "has no model class pipeline"),
         ({"architectures": ["CLIPModel"]}, "CLIPModel is no language model"),
+        ({"architectures": ["CLIPModel"], "model_type": "clip"}, "CLIPModel is no language model"),
+        ({"architectures": ["AutoModelForCausalLM"]}, "has no model class AutoModelForCausalLM"),
+        ({"architectures": ["__name__"], "model_type": "__name__"}, "has no model class __name__"),
+        ({"architectures": ["PreTrainedModel"]}, "has no model class PreTrainedModel"),
+        ("[" * 100_000 + "]" * 100_000, "not valid JSON: nested too deeply"),
+        ('{"a":' * 100_000 + "1" + "}" * 100_000, "not valid JSON: nested too deeply"),
+        ("", "not valid JSON"),
         ({**LLAMA, **OWN_CODE, "model_type": "mine"}, "the model has modelling code of its own"),
         ({**LLAMA, "hidden_size": "wide"}, "LlamaConfig refuses it"),
     ],
@@ -77,6 +89,74 @@ def test_config_that_describes_no_model_is_refused(
         assert refused.value.diagnostics[0].file == str(path)
 
 
+def test_class_is_never_suggested_for_itself() -> None:
+    with pytest.raises(Unusable) as refused:
+        meant("AutoModelForCausalLM")
+    assert "'AutoModelForCausalLM'" not in str(refused.value)
+
+
+def test_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    path = written(tmp_path, {**LLAMA, "attention_bias": True})
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert meant(path).given == {"attention_bias": True}
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_config_that_is_not_utf8_is_refused(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "config.json"
+    path.write_bytes('{"name": "é"}'.encode(encoding))
+    with pytest.raises(Failure, match="not valid JSON: UnicodeDecodeError"):
+        meant(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_pipe_for_a_config_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "config.json")
+    with pytest.raises(Failure, match="it is no regular file"):
+        meant(tmp_path / "config.json")
+
+
+CLASSES = ("Llama", "Qwen3Moe", "Gemma3", "GPTNeoX", "DeepseekV3", "SmolLM3", "Falcon", "GptOss")
+STRANGE = (
+    None, -1, 0, 1, "x", [], {}, [1], [None], "eager", 1.5, -0.5, 1e400, True, False, 3, 7, 512,
+    {"rope_type": "linear"}, {"rope_type": "yarn", "factor": 0}, 10**18, [0] * 7, ["nope"], "silu",
+    ["sliding_attention"] * 3, "Tanh", 100_000,
+)  # fmt: skip
+
+
+def strange(chance: random.Random) -> dict[str, Any]:
+    """A config some of whose values make no sense, alone or beside the others."""
+    name = f"{chance.choice(CLASSES)}ForCausalLM"
+    keys = list(getattr(transformers, name).config_class().to_dict())
+    changes = {chance.choice(keys): chance.choice(STRANGE) for _ in range(chance.choice((1, 1, 3)))}
+    return {"architectures": [name], **changes}
+
+
+def outcome(config: dict[str, Any], folder: Path) -> str:
+    try:
+        tiny_of(written(folder, config))
+    except (Failure, Unusable):
+        return "refused"
+    return "taken"
+
+
+@pytest.mark.parametrize(
+    "key", ["hidden_size", "num_attention_heads", "head_dim", "num_key_value_heads", "vocab_size"]
+)
+@pytest.mark.parametrize("size", [0, -1, 10**18])
+def test_impossible_size_is_refused_or_made_small(tmp_path: Path, key: str, size: int) -> None:
+    assert outcome({**LLAMA, key: size}, tmp_path) in ("refused", "taken")
+
+
+@pytest.mark.parametrize(
+    "seeds",
+    [range(12), pytest.param(range(12, 400), marks=[pytest.mark.full, pytest.mark.exhaustive])],
+)
+def test_strange_config_is_refused_in_words_or_taken(tmp_path: Path, seeds: range) -> None:
+    found = {outcome(strange(random.Random(seed)), tmp_path) for seed in seeds}
+    assert found == {"refused", "taken"}
+
+
 @pytest.mark.parametrize("name", ["config.json", "."])
 def test_what_is_not_there_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(Failure, match=r"config\.json: no such file"):
@@ -85,7 +165,7 @@ def test_what_is_not_there_is_refused(tmp_path: Path, name: str) -> None:
 
 def test_what_cannot_be_opened_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path, LLAMA)
-    with pytest.raises(Failure, match=r"config\.json/config\.json: Not a directory"):
+    with pytest.raises(Failure, match=r"config\.json/config\.json: cannot be read: Not a"):
         meant(path / "config.json")
 
 
