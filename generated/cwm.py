@@ -3,7 +3,7 @@
 # adapter CwmArchitectureAdapter for CwmForCausalLM
 # spec cwm 76d598e481a145abd894248341d1cd8a
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator c26bcd519f5e0b8eed84f4f6f88da6b0
+# generator 5631d83627b592d084861c4fe9b7c997
 # templates 51d82a263937ee1dcb85cbc851d73c05
 # formatter ruff 0.17.6
 # body 126a89682f826898d03c721aba8a0426

@@ -4,7 +4,7 @@
 # spec glm4 e0e8c8e52b9e88fdccbab96cacc1654b
 # spec glm efee1772a08d6d7b9bda39aaea1bb0ec
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator c26bcd519f5e0b8eed84f4f6f88da6b0
+# generator 5631d83627b592d084861c4fe9b7c997
 # templates 51d82a263937ee1dcb85cbc851d73c05
 # formatter ruff 0.17.6
 # body a7d2ac38e789b5a6d8a848e3230b73d4

@@ -4,7 +4,7 @@
 # spec qwen3 6d571bcce7ee407f1d4c4be604ac3bc3
 # spec qwen2 28bc3f4f3660878dff43618c2439c7a8
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator c26bcd519f5e0b8eed84f4f6f88da6b0
+# generator 5631d83627b592d084861c4fe9b7c997
 # templates 51d82a263937ee1dcb85cbc851d73c05
 # formatter ruff 0.17.6
 # body b4b0bc19ac4204ffb86ebcc33b116cb1

@@ -5,9 +5,9 @@ import re
 from argparse import Namespace
 
 from adaptergen import schema_file
-from adaptergen.errors import failure, shown_path
+from adaptergen.errors import Failure, failure, shown_path
 from adaptergen.project import find_project
-from adaptergen.selection import select_spec
+from adaptergen.selection import misnamed, select_spec
 from adaptergen.sources import digest_generator
 from adaptergen.spec.files import ENDING
 from adaptergen.spec.load import Loader
@@ -28,6 +28,8 @@ def run(arguments: Namespace) -> int:
     if not re.fullmatch("[a-z][a-z0-9_]*", name):
         raise failure(name, "not a spec's name", "lower-case letters, digits and underscores")
     path = os.path.join(project.specs, name + ENDING)
+    for mistake in misnamed(path):
+        raise Failure([mistake])
     if os.path.exists(path):
         raise failure(path, "exists already, so it is left alone")
     architecture = arguments.architecture or f"{name[0].upper()}{name[1:]}ForCausalLM"

@@ -34,8 +34,11 @@ def _names(folder: str) -> Iterator[str]:
 
 
 def _parse(environment: jinja2.Environment, name: str) -> nodes.Template | None:
+    loader = environment.loader
+    if loader is None:
+        return None
     try:
-        return environment.parse(environment.loader.get_source(environment, name)[0])
+        return environment.parse(loader.get_source(environment, name)[0])
     except (jinja2.TemplateError, UnicodeDecodeError, RecursionError):
         return None
 

@@ -181,6 +181,8 @@ def parse(file: str, data: bytes) -> Node:
     except UnicodeDecodeError as error:
         place = _after(data[: error.start].decode("utf-8-sig"))
         raise Failure([Diagnostic(file, *place, "not UTF-8", "save the file as UTF-8")]) from None
+    if conflicts := list(_conflicts(file, text)):
+        raise Failure(conflicts)
     reader = _Reader(file, text)
     tree = None
     try:
@@ -203,6 +205,14 @@ def parse(file: str, data: bytes) -> Node:
     if tree is None or reader.mistakes:
         raise Failure(capped(sorted(set(reader.mistakes))))
     return tree
+
+
+def _conflicts(file: str, text: str) -> Iterator[Diagnostic]:
+    """The places that git could not merge. No line of a spec begins as its marks do."""
+    for number, line in enumerate(text.split("\n") if "<<<<<<< " in text else [], 1):
+        if line.startswith("<<<<<<< "):
+            hint = "decide between the lines above and below =======, and remove git's marks"
+            yield Diagnostic(file, number, 1, "a merge conflict", hint, line.rstrip("\r"))
 
 
 def _after(text: str) -> tuple[int, int]:

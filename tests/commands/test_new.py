@@ -40,6 +40,7 @@ def test_existing_spec_is_left_alone(project: Path, run) -> None:
     ("arguments", "message"),
     [
         (["My-Model", "--extends", "llama"], "My-Model: not a spec's name"),
+        (["hook_aware", "--extends", "llama"], "'hook_aware' is not a name for a spec"),
         (["mymodel", "--extends", "lama"], "lama: no such spec"),
         (["mymodel", "--extends", "llama", "--architecture", "my"], "expected a class name"),
     ],
