@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,17 +17,24 @@ from tests.pages import DOCS, FENCE, steady
 FOLLOWED = {
     "tutorial.md": ("quill",),
     "guides/notebook.md": ("copycat",),
+    "guides/package.md": (),
     "guides/waivers.md": (),
 }
 PICTURE = re.compile(r"!\[[^\]]*\]\(([\w.-]+)\)")
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    # `verify` adds the project to it.
-    monkeypatch.setattr(sys, "path", [*sys.path])
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where a reader works; modules of it are forgotten afterwards."""
+    found = tmp_path.resolve()
+    # `verify` adds the project to it, too.
+    monkeypatch.setattr(sys, "path", [str(found), *sys.path])
     monkeypatch.setenv("MPLBACKEND", "agg")
-    return tmp_path.resolve()
+    before = {*sys.modules}
+    yield found
+    for name in {*sys.modules} - before:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(found)):
+            del sys.modules[name]
 
 
 @pytest.mark.full

@@ -25,6 +25,7 @@ class QuillConfig(PreTrainedConfig):
         qkv_bias: bool = True,
         residual_scale: float = 0.25,
         nope_interval: int = 4,
+        use_cache: bool = True,
         tie_word_embeddings: bool = False,
         pad_token_id: int | None = None,
         bos_token_id: int = 1,
@@ -46,6 +47,7 @@ class QuillConfig(PreTrainedConfig):
         self.qkv_bias = qkv_bias
         self.residual_scale = residual_scale
         self.nope_interval = nope_interval
+        self.use_cache = use_cache
         self.pad_token_id = pad_token_id
         self.bos_token_id = bos_token_id
         self.eos_token_id = eos_token_id
