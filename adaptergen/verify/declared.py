@@ -61,29 +61,35 @@ def conditions(spec: Spec, config: Any) -> Iterator[tuple[dict[str, Any], str]]:
     What is decided by a key that is not just on or off is so too: HF has models with it on and off.
     """
     deciding = {leaf.value for leaf in claims(spec) if leaf.decides}
+    under = [layout_keys(spec, number, config) for number in range(len(spec.layouts))]
     for key, claim in keys_named(spec).items():
         value = getattr(config, key, None)
         if key in spec.refused:
             continue
         if isinstance(value, bool):
-            yield {**_other_layouts_off(spec, claim), key: not value}, claim
+            number = next((n for n in range(len(under)) if claim == f"layouts.{n}.when"), None)
+            yield {**(under[number] if number is not None else {}), key: not value}, claim
         elif key in deciding:
             yield {key: type(value)() if value else True}, claim
     if isinstance(spec.attention, LatentAttention):
         yield {spec.attention.compressed: None}, "attention.compressed"
-    for i, layout in enumerate(spec.layouts):
-        for key, number in layout.unless.items():
-            yield {layout.when: True, key: number}, f"layouts.{i}.unless"
-            if getattr(config, key, None) == number:
-                yield {layout.when: True, key: None}, f"layouts.{i}.when"
+    for number, layout in enumerate(spec.layouts):
+        for key, excluded in layout.unless.items():
+            yield {**under[number], key: excluded}, f"layouts.{number}.unless"
+            if getattr(config, key, None) == excluded:
+                yield under[number], f"layouts.{number}.when"
 
 
-def _other_layouts_off(spec: Spec, claim: str) -> dict[str, Any]:
-    """What has to be off for a layout's key to decide: the first layout that is on counts."""
-    for number in range(len(spec.layouts)):
-        if claim == f"layouts.{number}.when":
-            return {earlier.when: False for earlier in spec.layouts[:number]}
-    return {}
+def layout_keys(spec: Spec, number: int, config: Any) -> dict[str, Any]:
+    """Config keys with values under which blocks have the layout of that number.
+
+    The first layout that is on counts, unless one of its further keys has the excluded number.
+    """
+    layout = spec.layouts[number]
+    others = layout.unless.items()
+    excluded = {key: None for key, value in others if getattr(config, key, None) == value}
+    earlier = {before.when: False for before in spec.layouts[:number]}
+    return {**earlier, **excluded, layout.when: True}
 
 
 def accepted(spec: Spec, models: Iterable[Structure]) -> Iterator[Structure]:

@@ -11,7 +11,7 @@ from adaptergen.verify import probe
 from adaptergen.verify.check import Evidence, Fact, check
 from adaptergen.verify.checks.claims_config import width_facts
 from adaptergen.verify.checks.claims_positions import rope_layers, window
-from adaptergen.verify.declared import parameters
+from adaptergen.verify.declared import layout_keys, parameters
 from adaptergen.verify.heads import headed
 from adaptergen.verify.layers import rotation_claimed, windows_claimed
 from adaptergen.verify.once import UnavailableError
@@ -83,16 +83,18 @@ def _constants(subject: Subject, settings: Mapping[str, Sequence[Any]]) -> Itera
 
 def _behind_layouts(subject: Subject, known: Collection[str]) -> Iterator[Fact]:
     """Whether unset keys stay without effect under each key that decides a layout."""
-    config = subject.hf.config.to_dict()
-    unset = [k for k, v in config.items() if v is None and k not in known and not is_common(k)]
-    for i, layout in enumerate(subject.declared.layouts if unset else ()):
-        other = subject.variant(**{layout.when: True})
-        if not runs(subject.hf, {layout.when: True}):
+    config, spec = subject.hf.config, subject.declared
+    values = config.to_dict().items()
+    unset = [k for k, v in values if v is None and k not in known and not is_common(k)]
+    for i, layout in enumerate(spec.layouts if unset else ()):
+        changes = layout_keys(spec, i, config)
+        if not runs(subject.hf, changes):
             continue
+        other = subject.variant(**changes)
         for key in unset:
             tried = [{key: number} for number in (1, 2)]
-            effects = ((effect(other, change), change) for change in tried)
-            said = next((said for said, change in effects if said and runs(other.hf, change)), "")
+            effects = ((effect(other, moved), moved) for moved in tried)
+            said = next((said for said, moved in effects if said and runs(other.hf, moved)), "")
             text = f"where {layout.when} is set, {said}, and no claim names '{key}'"
             yield Fact(not said, text, claim=f"layouts.{i}")
 
