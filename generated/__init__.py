@@ -2,7 +2,7 @@
 # Edit the spec, then run `adaptergen build`.
 # adapters 98a9474f973724160b2b6b020aaabc3f
 # generator 5631d83627b592d084861c4fe9b7c997
-# templates 51d82a263937ee1dcb85cbc851d73c05
+# templates 66db705d4df6957813e30873355c00cd
 # formatter ruff 0.17.6
 # body 57b4495a9792038ae8b6030719c796cf
 """Generated TransformerLens adapters, by the name of the HF class that each is for."""

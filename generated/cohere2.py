@@ -5,7 +5,7 @@
 # spec cohere 92951a7d012972ac80bc7751d6f58dcc
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 5631d83627b592d084861c4fe9b7c997
-# templates 51d82a263937ee1dcb85cbc851d73c05
+# templates 66db705d4df6957813e30873355c00cd
 # formatter ruff 0.17.6
 # body 7762368ce44e629ff10b5ffa2b95733d
 """Cohere2 architecture adapter.

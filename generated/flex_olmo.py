@@ -5,7 +5,7 @@
 # spec olmo2 41b1838a2380bda3273c8f07e4090db3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 5631d83627b592d084861c4fe9b7c997
-# templates 51d82a263937ee1dcb85cbc851d73c05
+# templates 66db705d4df6957813e30873355c00cd
 # formatter ruff 0.17.6
 # body cdc97f6e67905584aee6d02561764d80
 """FlexOlmo architecture adapter.

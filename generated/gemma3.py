@@ -6,7 +6,7 @@
 # spec gemma 670be2fbe33cc7cea38338f5f0bd166a
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 5631d83627b592d084861c4fe9b7c997
-# templates 51d82a263937ee1dcb85cbc851d73c05
+# templates 66db705d4df6957813e30873355c00cd
 # formatter ruff 0.17.6
 # body cd83478359c951f1bb5f04e8a563ec82
 """Gemma3 architecture adapter.

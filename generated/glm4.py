@@ -5,7 +5,7 @@
 # spec glm efee1772a08d6d7b9bda39aaea1bb0ec
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 5631d83627b592d084861c4fe9b7c997
-# templates 51d82a263937ee1dcb85cbc851d73c05
+# templates 66db705d4df6957813e30873355c00cd
 # formatter ruff 0.17.6
 # body a7d2ac38e789b5a6d8a848e3230b73d4
 """Glm4 architecture adapter.

@@ -6,7 +6,7 @@
 # spec granite d19f9f6e1ddadd5f709790d1babde24b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 5631d83627b592d084861c4fe9b7c997
-# templates 51d82a263937ee1dcb85cbc851d73c05
+# templates 66db705d4df6957813e30873355c00cd
 # formatter ruff 0.17.6
 # body 6558f7e4e51faeee05b4ccd47f9ad36c
 """GraniteMoeShared architecture adapter.

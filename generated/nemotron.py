@@ -6,7 +6,7 @@
 # spec arcee 4d9662f4c1d95b72ad40c917186b74ab
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 5631d83627b592d084861c4fe9b7c997
-# templates 51d82a263937ee1dcb85cbc851d73c05
+# templates 66db705d4df6957813e30873355c00cd
 # formatter ruff 0.17.6
 # body 6aaabb35c8d7a55123675decf19249bb
 """Nemotron architecture adapter.
