@@ -85,6 +85,8 @@ def misnamed(path: str) -> Iterable[Diagnostic]:
         yield Diagnostic(path, 0, 0, f"a spec's file ends in {ENDING}")
     elif not _is_module_name(name):
         hint = "it becomes a module: lower-case letters, digits and underscores"
+        if _is_module_name(name.lower()):
+            hint = f"it becomes a module: write it in lower case, {name.lower()}{ENDING}"
         yield Diagnostic(path, 0, 0, f"'{name}' is not a name for a spec", hint)
     elif name in MODULES:
         hint = "adapters import a module of that name, which stands beside them"

@@ -80,7 +80,7 @@ class _Writer:
     def write(self, texts: Mapping[str, str | None]) -> None:
         staged: dict[str, str] = {}
         for self.path, text in texts.items():
-            if text is not None and not _is_special(self.path):
+            if text is not None and not is_special(self.path):
                 staged[self.path] = self._stage(self._target(self.path), text.encode())
         try:
             for self.path, text in texts.items():
@@ -203,7 +203,7 @@ def _content(path: str) -> bytes | str | None:
         return file.read()
 
 
-def _is_special(path: str) -> bool:
+def is_special(path: str) -> bool:
     """Whether a path leads to what is no file and no folder, or is the name of an open file."""
     if os.path.abspath(path).startswith(_OPEN):
         return True

@@ -3,7 +3,7 @@
 # adapter ArceeArchitectureAdapter for ArceeForCausalLM
 # spec arcee 4d9662f4c1d95b72ad40c917186b74ab
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 5631d83627b592d084861c4fe9b7c997
+# generator df3d5b654b910c9e1e523b527e356048
 # templates 66db705d4df6957813e30873355c00cd
 # formatter ruff 0.17.6
 # body defc0b0713d7537fe1d3d913de1a88e7

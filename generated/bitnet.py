@@ -3,7 +3,7 @@
 # adapter BitNetArchitectureAdapter for BitNetForCausalLM
 # spec bitnet 0a047ad2f3b35a635ac921593a6eeb9f
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 5631d83627b592d084861c4fe9b7c997
+# generator df3d5b654b910c9e1e523b527e356048
 # templates 66db705d4df6957813e30873355c00cd
 # formatter ruff 0.17.6
 # body 27f87a7b92b994c1b2b2fba344a99172

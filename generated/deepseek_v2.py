@@ -5,7 +5,7 @@
 # spec deepseek_v3 83a8227d6c9dac4b95fe1965f87869e9
 # spec glm4_moe 1353bd95b681120702679679ebdcb07d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 5631d83627b592d084861c4fe9b7c997
+# generator df3d5b654b910c9e1e523b527e356048
 # templates 66db705d4df6957813e30873355c00cd
 # formatter ruff 0.17.6
 # body 0fb470ed7167d36a6936d0a4762f314d

@@ -4,7 +4,7 @@
 # spec flex_olmo 49228cffe83ffd24b4336d5995ce4dc5
 # spec olmo2 41b1838a2380bda3273c8f07e4090db3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 5631d83627b592d084861c4fe9b7c997
+# generator df3d5b654b910c9e1e523b527e356048
 # templates 66db705d4df6957813e30873355c00cd
 # formatter ruff 0.17.6
 # body cdc97f6e67905584aee6d02561764d80

@@ -3,7 +3,7 @@
 # adapter GptOssArchitectureAdapter for GptOssForCausalLM
 # spec gpt_oss f3061b6008348207fa529ba415f2e6f2
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 5631d83627b592d084861c4fe9b7c997
+# generator df3d5b654b910c9e1e523b527e356048
 # templates 66db705d4df6957813e30873355c00cd
 # formatter ruff 0.17.6
 # body 18fc15f09d1b411862dca4185ec66b84

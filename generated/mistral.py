@@ -3,7 +3,7 @@
 # adapter MistralArchitectureAdapter for MistralForCausalLM
 # spec mistral bf4b9af3d6377a93b0e4abbaf09c81c3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 5631d83627b592d084861c4fe9b7c997
+# generator df3d5b654b910c9e1e523b527e356048
 # templates 66db705d4df6957813e30873355c00cd
 # formatter ruff 0.17.6
 # body f6e3d20bcb20ffff31429054e5ae75a2

@@ -4,7 +4,7 @@
 # spec olmo3 76c51a2a97c9a858c62563fd3fe0c60f
 # spec olmo2 41b1838a2380bda3273c8f07e4090db3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 5631d83627b592d084861c4fe9b7c997
+# generator df3d5b654b910c9e1e523b527e356048
 # templates 66db705d4df6957813e30873355c00cd
 # formatter ruff 0.17.6
 # body dc9aac690d1639ab136a08dd139b59e8

@@ -21,7 +21,7 @@ LAYERS = (
     ("errors", "support"),
     ("installed", "lock"),
     ("spec", "writing"),
-    ("report", "stamp"),
+    ("report", "stamp", "destination"),
     ("project", "registry", "schema_file"),
     ("output", "sources"),
     ("render",),

@@ -9,11 +9,13 @@ from typing import Any
 from adaptergen import schema_file
 from adaptergen.commands.libraries import require_libraries
 from adaptergen.commands.settings import settings
+from adaptergen.destination import refuse_unwritable
 from adaptergen.errors import Unusable, failure, shown_path
 from adaptergen.infer.told import Told, told
 from adaptergen.project import Project, find_project
 from adaptergen.selection import misnamed
 from adaptergen.sources import digest_generator
+from adaptergen.spec.files import spec_name
 from adaptergen.writing import write_all
 
 
@@ -21,7 +23,7 @@ def run(arguments: Namespace) -> int:
     """Infer, write and print; 1 if something is not explained."""
     require_libraries("infer")
     project = find_project()
-    path = _target(arguments)
+    path = _target(arguments, project)
     fixed = settings(arguments.tiny, "--tiny")
     _allow_hub(arguments.source)
     found = _found(arguments, fixed, project)
@@ -47,8 +49,8 @@ def _found(arguments: Namespace, fixed: dict[str, Any], project: Project) -> Tol
     return run_alone(arguments.source, task, arguments.memory, arguments.timeout, progress)
 
 
-def _target(arguments: Namespace) -> str | None:
-    """The file to write, which must be a spec's, and must not be there."""
+def _target(arguments: Namespace, project: Project) -> str | None:
+    """The file to write, which must be a spec's, and must not be there but can be made."""
     path: str | None = arguments.out
     if path is None:
         return None
@@ -56,7 +58,15 @@ def _target(arguments: Namespace) -> str | None:
         raise Unusable(f"--out {path}: {mistake.message}", mistake.hint)
     if os.path.exists(path) and not arguments.force:
         raise failure(path, "exists already, so it is left alone", "--force replaces it")
+    refuse_unwritable(path, "--out")
+    if _is_in(project, path):
+        refuse_unwritable(os.path.join(project.output, f"{spec_name(path)}.py"), "--out: module")
     return path
+
+
+def _is_in(project: Project, path: str) -> bool:
+    """Whether a spec belongs to the project, and its module is built with it."""
+    return os.path.dirname(os.path.abspath(path)) == os.path.abspath(project.specs)
 
 
 def _allow_hub(source: str) -> None:
@@ -86,7 +96,7 @@ def _deliver(project: Project, path: str | None, text: str, arguments: Namespace
     # JSON stays JSON.
     report = sys.stderr if arguments.json else sys.stdout
     report.write(f"wrote {shown_path(path)}\n")
-    if os.path.dirname(os.path.abspath(path)) == os.path.abspath(project.specs):
+    if _is_in(project, path):
         from adaptergen.build import bring_up_to_date
 
         for change in bring_up_to_date(project, [path]):

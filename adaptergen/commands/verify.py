@@ -18,7 +18,7 @@ from adaptergen.report import wants_colour
 from adaptergen.selection import select_spec, select_specs
 from adaptergen.spec.files import spec_files
 from adaptergen.spec.load import LoadedSpec, Loader
-from adaptergen.verify.report import Report
+from adaptergen.verify.report import Report, refuse_places
 from adaptergen.verify.share import ALONE, Share, shares
 from adaptergen.verify.temporary import temporary_folder
 
@@ -33,6 +33,7 @@ def run(arguments: Namespace) -> int:
         return _list_checks()
     if arguments.resume and not arguments.json:
         raise Unusable("--resume needs --json FILE, where finished records are")
+    refuse_places(arguments.json, arguments.html)
     with temporary_folder() as taken:
         return _verify(_jobs(arguments, taken), arguments)
 

@@ -10,8 +10,9 @@ from transformers import CONFIG_MAPPING, AutoConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from adaptergen.errors import Unusable, did_you_mean, failure
+from adaptergen.verify.classes import generates
 from adaptergen.verify.code import load_code, read_config
-from adaptergen.verify.hf import hf_class, is_language_model
+from adaptergen.verify.hf import hf_class
 from adaptergen.verify.once import MissingError, one_line
 from adaptergen.verify.spelling import respelled
 
@@ -48,13 +49,13 @@ def source(argument: str, *, trust_remote_code: bool) -> Source:
 
 def _known_class(name: str) -> str:
     try:
-        hf_class(name)
+        found = hf_class(name)
     except MissingError:
         known = {other for other in dir(transformers) if other.endswith("ForCausalLM")} - {name}
         hint = did_you_mean(name, known) or "give a class, a config.json, a folder or a hub id"
         version = transformers.__version__
         raise Unusable(f"transformers {version} has no model class {name}", hint) from None
-    if not is_language_model(name):
+    if not generates(found):
         raise Unusable(f"{name} is no language model", "give a class that generates text")
     return name
 

@@ -6,13 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import transformers
+
 from adaptergen.errors import Failure, Unusable, did_you_mean, failure
 from adaptergen.spec.load import LoadedSpec
 from adaptergen.spec.mistakes import diagnostic_at
 from adaptergen.spec.model import Spec
 from adaptergen.verify.checks import ALL
+from adaptergen.verify.classes import generates
 from adaptergen.verify.code import load_code
-from adaptergen.verify.hf import hf_class, hf_config, is_language_model, unfilled
+from adaptergen.verify.hf import hf_class, hf_config, unfilled
 from adaptergen.verify.layers import layer_facts
 from adaptergen.verify.listed import refuse_unknown
 from adaptergen.verify.mutants import run_mutants
@@ -126,7 +129,8 @@ def _why_unmade(spec: Spec, changes: dict[str, Any]) -> str:
 
 def _refuse_other_classes(loaded: LoadedSpec) -> None:
     """A class of transformers that is no language model would be looked at as if it were one."""
-    if not is_language_model(loaded.spec.architecture):
+    named = getattr(transformers, loaded.spec.architecture, None)
+    if named is not None and not generates(named):
         message = f"{loaded.spec.architecture} of transformers is no language model"
         hint = "give a class that generates text, such as LlamaForCausalLM"
         raise Failure([diagnostic_at(loaded.entries()["architecture"], message, hint)])

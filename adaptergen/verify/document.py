@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from textwrap import indent
@@ -10,11 +11,15 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from adaptergen.errors import Unusable, shown_path
+from adaptergen.spec.files import read_bytes
 from adaptergen.verify.record import Record
 
 # Raised when a reader of older documents would misread one.
 SCHEMA = 2
+# What every document begins with.
+START = '{\n  "schema": '
 SCHEMA_FILE = "record.schema.json"
+_LONGEST = 2**30
 _NUMBER = {"anyOf": [{"type": "number"}, {"const": "inf"}]}
 
 
@@ -33,10 +38,7 @@ def assembled(records: Sequence[str], *, complete: bool) -> str:
     """The document of records that are JSON already; `complete` is false after an interruption."""
     inside = ",\n".join(indent(text, "    ") for text in records)
     listed = f"[\n{inside}\n  ]" if records else "[]"
-    return (
-        f'{{\n  "schema": {SCHEMA},\n  "complete": {str(complete).lower()},\n'
-        f'  "records": {listed}\n}}\n'
-    )
+    return f'{START}{SCHEMA},\n  "complete": {str(complete).lower()},\n  "records": {listed}\n}}\n'
 
 
 def read_records(path: str) -> list[Record]:
@@ -45,16 +47,17 @@ def read_records(path: str) -> list[Record]:
     Raises:
         Unusable: if the file is no such document.
     """
+    if not os.path.lexists(path):
+        return []
     try:
-        with open(path, encoding="utf-8") as file:
-            document = json.load(file)
+        document = json.loads(read_bytes(path, _LONGEST))
         if document["schema"] != SCHEMA:
             return []
         trees = [{k: v for k, v in tree.items() if k != "passed"} for tree in document["records"]]
         return TypeAdapter(list[Record]).validate_python(trees)
-    except FileNotFoundError:
-        return []
-    except (ValueError, TypeError, LookupError, AttributeError, ValidationError):
+    except (
+        ValueError, TypeError, LookupError, AttributeError, RecursionError, ValidationError,
+    ):  # fmt: skip
         raise Unusable(f"{shown_path(path)} holds no records of `adaptergen verify`") from None
 
 

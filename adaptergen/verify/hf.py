@@ -9,11 +9,11 @@ from typing import Any
 import torch
 import transformers
 from torch import Tensor, nn
-from transformers import GenerationMixin, PreTrainedModel
 from transformers.initialization import no_init_weights
 
 from adaptergen.verify.amplify import amplify, learned
 from adaptergen.verify.call import Call
+from adaptergen.verify.classes import is_model
 from adaptergen.verify.once import MissingError, Once
 
 _SEED = 7
@@ -72,23 +72,9 @@ def hf_class(architecture: str) -> Any:
         MissingError: if there is none, in the installed transformers neither.
     """
     found = _OWN.get(architecture) or getattr(transformers, architecture, None)
-    if not _is_model(found):
+    if not is_model(found):
         raise MissingError(f"transformers {transformers.__version__} has no {architecture}")
     return found
-
-
-def _is_model(cls: Any) -> bool:
-    """Whether something is a class of models with configs, and none that chooses among such."""
-    is_class = isinstance(cls, type) and issubclass(cls, PreTrainedModel)
-    return is_class and cls.config_class is not None
-
-
-def is_language_model(architecture: str) -> bool:
-    """Whether the HF class of that name generates text, if there is such a class."""
-    if architecture in _OWN:
-        return True
-    found = getattr(transformers, architecture, None)
-    return found is None or (_is_model(found) and issubclass(found, GenerationMixin))
 
 
 def hf_config(architecture: str, settings: Mapping[str, Any], attention: str = "eager") -> Any:

@@ -4,12 +4,28 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from adaptergen.verify.document import assembled, read_records, record_json
+from adaptergen.destination import refuse_report, refuse_same
+from adaptergen.verify.document import START, assembled, read_records, record_json
 from adaptergen.verify.record import Record, versions
-from adaptergen.writing import write_all
+from adaptergen.writing import is_special, write_all
 
 if TYPE_CHECKING:
     from adaptergen.verify.jobs import Job
+
+_PAGE = "<!DOCTYPE html>"
+
+
+def refuse_places(json_path: str | None, html_path: str | None) -> None:
+    """Refuse places for reports that would turn out bad only when all is done.
+
+    Raises:
+        Unusable: if one cannot be written, or holds something else, or both are the same.
+    """
+    refuse_same((("--json", json_path), ("--html", html_path)))
+    if json_path:
+        refuse_report(json_path, "--json", START)
+    if html_path:
+        refuse_report(html_path, "--html", _PAGE)
 
 
 class Report:
@@ -59,11 +75,18 @@ class Report:
         """Keep a record, and write the file."""
         number = next(i for i, other in enumerate(self.jobs) if other is job)
         self._keep(number, replace(record, inputs=job.blank.inputs))
-        self._write_json()
+        # Into a pipe or a device a second report would be written behind the first.
+        if self.json_path and not is_special(self.json_path):
+            self._write_json()
 
     def close(self) -> None:
         """Write both files of what is there by now; without any, earlier ones are left alone."""
-        self._write_json()
+        try:
+            self._write_json()
+        finally:
+            self._write_page()
+
+    def _write_page(self) -> None:
         if self.html_path and self._found:
             from adaptergen.verify.page import page
 

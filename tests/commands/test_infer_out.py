@@ -52,7 +52,7 @@ def test_schema_that_is_there_is_left_alone(project: Path, run, inferring) -> No
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("Mine.yaml", "'Mine' is not a name for a spec; it becomes a module: lower-case"),
+        ("Mine.yaml", "'Mine' is not a name for a spec; it becomes a module: write it in"),
         ("my-model.yaml", "'my-model' is not a name for a spec; it becomes a module"),
         ("mine.yml", "a spec's file ends in .yaml"),
         ("mine", "a spec's file ends in .yaml"),
