@@ -70,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="adaptergen",
         description="TransformerLens adapters from YAML specs, proven against HuggingFace.",
+        epilog="A tutorial, guides and reference: https://adaptergen.github.io/adaptergen/",
     )
     top.add_argument("--version", action="version", version=f"adaptergen {__version__}")
     verbs = top.add_subparsers(title="verbs", metavar="VERB", required=True)

@@ -54,3 +54,7 @@ def test_every_verb_is_on_the_page_of_commands() -> None:
     verbs = re.findall(r"^ {4}(\w+) ", help_, re.MULTILINE)
     assert len(verbs) >= 9
     assert [verb for verb in verbs if f"adaptergen {verb}" not in text] == []
+
+
+def test_help_leads_to_the_documentation() -> None:
+    assert PROJECT["urls"]["Documentation"] in parser().format_help()

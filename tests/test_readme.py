@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from adaptergen.cli import main
+from adaptergen.cli import main, parser
 from tests.pages import FENCE, MARKED, README, ROOT, refreshed, site_pages
 
+COMMAND = re.compile(r"(?:^(?:\$ | *- run: )?|`)(adaptergen [a-z][^`\n]*)", re.MULTILINE)
 MAKE = re.compile(r"^make (\w+)$", re.MULTILINE)
 
 
@@ -63,6 +64,38 @@ def test_commands_of_readme_for_make_are_its_targets() -> None:
     assert named == ["demo", "test"]
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert [target for target in named if f"\n{target}:" not in makefile] == []
+
+
+def commands(page: str) -> list[str]:
+    """What a page tells to run, in code and between the words."""
+    blocks = [block for block in FENCE.finditer(page) if "adaptergen" in block["body"]]
+    shown = [block["body"] for block in blocks if block["info"] in ("", "console", "sh", "yaml")]
+    inline = re.findall(r"`adaptergen [^`]*`", FENCE.sub("", page))
+    found = [command for text in (*shown, *inline) for command in COMMAND.findall(text)]
+    return [command.partition("  #")[0] for command in found]
+
+
+def is_known(command: str) -> bool:
+    """Whether the command line takes it; a verb alone may stand for whatever it is given."""
+    arguments = shlex.split(command)[1:]
+    try:
+        parser().parse_args(arguments if len(arguments) > 1 else [*arguments, "--help"])
+    except SystemExit as end:
+        return end.code == 0
+    return True
+
+
+@pytest.mark.parametrize("page", [README, *site_pages()], ids=lambda page: page.stem)
+def test_command_line_knows_each_command_that_a_page_tells_to_run(page: Path) -> None:
+    unknown = [c for c in commands(page.read_text(encoding="utf-8")) if not is_known(c)]
+    assert unknown == []
+
+
+def test_command_that_a_page_has_wrong_is_noticed() -> None:
+    page = "`adaptergen build --chek`\n```yaml\n- run: adaptergen verfy\n```\n"
+    assert commands(page) == ["adaptergen verfy", "adaptergen build --chek"]
+    assert [is_known(command) for command in commands(page)] == [False, False]
+    assert is_known("adaptergen build --check")
 
 
 @pytest.mark.parametrize("page", [README, *site_pages()], ids=lambda page: page.stem)
