@@ -58,3 +58,11 @@ def test_every_verb_is_on_the_page_of_commands() -> None:
 
 def test_help_leads_to_the_documentation() -> None:
     assert PROJECT["urls"]["Documentation"] in parser().format_help()
+
+
+def test_make_installs_the_formatter_that_committed_modules_are_stamped_with() -> None:
+    # Another one would make all of them stale in a fresh clone.
+    (stamp,) = re.findall(
+        r"^# formatter (\w+) (.*)$", (ROOT / "generated" / "llama.py").read_text(), re.MULTILINE
+    )
+    assert "==".join(stamp) in (ROOT / "constraints.txt").read_text().split()
