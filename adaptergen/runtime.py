@@ -54,13 +54,15 @@ def _falling_back(
 
     That is with a config that its own refuses, or as base of an adapter for another architecture.
     """
-    refused: tuple[str, ...] = getattr(own, "refused", ())
+    refused: dict[str, bool] = getattr(own, "refused", {})
     if other is None or not (refused or len(signature(other).parameters) > 1):
         return own
 
     def new(cls: type, cfg: Any, **options: Any) -> Any:
         # Python initialises what is returned here only if it is of the class that was called.
-        refuses = options or any(getattr(cfg, key, False) for key in refused)
+        refuses = options or any(
+            bool(getattr(cfg, key, not value)) == value for key, value in refused.items()
+        )
         return other(cfg, **options) if refuses else object.__new__(cls)
 
     return type(own.__name__, (own,), {"__new__": new, "__module__": own.__module__})

@@ -9,6 +9,7 @@ MODULES = {
     "hook_aware": ("LinearBridge", "NormalizationBridge", "RMSNormalizationBridge"),
     "places": (),
     "joint": ("Joint", "JointGatedMLPBridge", "JointLinearBridge", "PartBridge"),
+    "called_as_hf": (),
     "attention": (
         "HookAwareAttentionBridge",
         "MLAAttentionBridge",

@@ -6,10 +6,10 @@
 # spec starcoder2 4c001e4e5c27ce3b26800d9df1da3023
 # spec mistral bf4b9af3d6377a93b0e4abbaf09c81c3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator df3d5b654b910c9e1e523b527e356048
-# templates 66db705d4df6957813e30873355c00cd
+# generator ebdbfa06fb2c187273a3c7c970fa9f11
+# templates d115577af824e5b54a16172c1917d7d0
 # formatter ruff 0.17.6
-# body b9c0c006f5c9ca11799173bcdc82ff9e
+# body dd5e89227701cfd1c0b9247beefea55b
 """Falcon architecture adapter.
 
 Parallel decoder with one projection for queries, keys and values, in three layouts.
@@ -82,8 +82,8 @@ class FalconArchitectureAdapter(BaseAdapter):
     # The part of HF's model in which TL finds the rotary embedding, to test components.
     _testing_lm_attr = "transformer"
 
-    # HF config keys under which this is no adapter for a model.
-    refused = ("alibi",)
+    # Values of HF config keys under which this is no adapter for a model.
+    refused: ClassVar[dict[str, bool]] = {"alibi": True}
 
     # What HF's class takes for config keys that are not given.
     defaults: ClassVar[dict[str, Any]] = {

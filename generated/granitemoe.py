@@ -4,8 +4,8 @@
 # spec granitemoe cdca62de4e3c04c0f0ef5c50c618bc42
 # spec granite d19f9f6e1ddadd5f709790d1babde24b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator df3d5b654b910c9e1e523b527e356048
-# templates 66db705d4df6957813e30873355c00cd
+# generator ebdbfa06fb2c187273a3c7c970fa9f11
+# templates d115577af824e5b54a16172c1917d7d0
 # formatter ruff 0.17.6
 # body 40d10038a7d9d28913a0a89e272e446b
 """GraniteMoe architecture adapter.

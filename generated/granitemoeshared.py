@@ -5,8 +5,8 @@
 # spec granitemoe cdca62de4e3c04c0f0ef5c50c618bc42
 # spec granite d19f9f6e1ddadd5f709790d1babde24b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator df3d5b654b910c9e1e523b527e356048
-# templates 66db705d4df6957813e30873355c00cd
+# generator ebdbfa06fb2c187273a3c7c970fa9f11
+# templates d115577af824e5b54a16172c1917d7d0
 # formatter ruff 0.17.6
 # body 6558f7e4e51faeee05b4ccd47f9ad36c
 """GraniteMoeShared architecture adapter.

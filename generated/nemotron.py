@@ -5,8 +5,8 @@
 # spec jais2 c838c06bf2728673d9bee182a6f8e4cd
 # spec arcee 4d9662f4c1d95b72ad40c917186b74ab
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator df3d5b654b910c9e1e523b527e356048
-# templates 66db705d4df6957813e30873355c00cd
+# generator ebdbfa06fb2c187273a3c7c970fa9f11
+# templates d115577af824e5b54a16172c1917d7d0
 # formatter ruff 0.17.6
 # body 6aaabb35c8d7a55123675decf19249bb
 """Nemotron architecture adapter.

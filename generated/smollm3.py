@@ -3,8 +3,8 @@
 # adapter SmolLM3ArchitectureAdapter for SmolLM3ForCausalLM
 # spec smollm3 4c34d77272bde9b5dccdf182c26aa81d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator df3d5b654b910c9e1e523b527e356048
-# templates 66db705d4df6957813e30873355c00cd
+# generator ebdbfa06fb2c187273a3c7c970fa9f11
+# templates d115577af824e5b54a16172c1917d7d0
 # formatter ruff 0.17.6
 # body 3af7c916178b0bf4220c6a0345fee32a
 """SmolLM3 architecture adapter.

@@ -28,7 +28,7 @@ from adaptergen.infer.qk_norm import HeadNorms, head_norms
 from adaptergen.infer.world import UnexplainedError, World
 from adaptergen.spec.model import Spec
 from adaptergen.verify import probe
-from adaptergen.verify.pattern import hands_mask, has_one_softmax
+from adaptergen.verify.pattern import handed_mask, has_one_softmax, hides
 from adaptergen.verify.positions import positions_of
 from adaptergen.verify.returned import returned
 
@@ -172,8 +172,11 @@ def _reimplemented(world: World, path: str, found: Projections, findings: Findin
         if value is not None:
             findings.add(f"attention.{key}", value, _DISTURBED)
     _returned(world, path, findings)
-    if not hands_mask(world.hf, path):
+    mask = handed_mask(world.hf, path)
+    if mask is None:
         findings.add("attention.own_mask", True, "it is handed none of queries and keys")
+    elif hides(mask):
+        findings.add("attention.mask_hides", True, "it is false of a token and itself")
     if own is None and not computes_with_sdpa(world):
         findings.add("attention.fused", "never", "HF's model with SDPA")
     norms = [normed.q, normed.k] if normed else []
@@ -189,7 +192,7 @@ def _reimplemented(world: World, path: str, found: Projections, findings: Findin
 def _rope(world: World, attention: str, findings: Findings) -> None:
     if not any(positions_of(world.hf, path) for path in world.below(attention)):
         _no_positions(world)
-    usual = {"pairing": "half", **positions.inside(world, attention)}
+    usual = {"pairing": "half", **positions.source(world, attention)}
     findings.add("attention.rope", {**usual, "layers": "all"}, "")
     paired = positions.pairing(world, draft(world, findings))
     said = (

@@ -13,7 +13,7 @@ from adaptergen.verify.hf import window_settings
 from adaptergen.verify.layers import reach_found, rotation_found
 from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.perturb import perturbations
-from adaptergen.verify.positions import Positions, positions_of
+from adaptergen.verify.positions import USUAL, Positions, on_circles, positions_of
 from adaptergen.verify.probe import changed
 from adaptergen.verify.subject import Subject
 
@@ -46,38 +46,49 @@ def pairing(world: World, spec: Spec) -> dict[str, str] | None:
     raise UnexplainedError("elements of a head rotate in pairs that no facet describes")
 
 
-def inside(world: World, attention: str) -> dict[str, str]:
-    """The module inside of attention that computes cosines and sines, if there is one.
+def source(world: World, attention: str) -> dict[str, str]:
+    """Where attention has its cosines and sines from, if that is not the usual place.
 
     Raises:
-        UnexplainedError: if it computes them from something else than the tokens' positions.
+        UnexplainedError: if what computes them takes something else than the tokens' positions.
     """
     for path in world.below(attention):
         found = positions_of(world.hf, path)
-        if found is not None and found.source:
-            name = found.source.removeprefix(f"{path}.")
-            if not _asked_for_positions(world, path, found):
-                raise UnexplainedError(
-                    f"attention's {name} computes cosines and sines from something else than"
-                    " the tokens' positions"
-                )
-            return {"module": name}
+        if found is None:
+            continue
+        if found.source:
+            return _inside(world, path, found)
+        return {"argument": found.argument} if found.argument != USUAL else {}
     return {}
 
 
-def _asked_for_positions(world: World, attention: str, found: Positions) -> bool:
-    """Whether the module computes the same from what attention takes and the tokens' positions."""
+def _inside(world: World, attention: str, found: Positions) -> dict[str, str]:
+    """The module of attention that computes them, and what it calls the number of positions."""
+    name = found.source.removeprefix(f"{attention}.")
     hidden = world.hf.call(attention).input
     places = torch.arange(hidden.shape[1]).unsqueeze(0)
+    if found.length and _computes(world, found, hidden, **{found.length: hidden.shape[1]}):
+        return {"module": name, "length": found.length}
+    if _computes(world, found, hidden, places):
+        return {"module": name}
+    raise UnexplainedError(
+        f"attention's {name} computes cosines and sines from something else than the tokens'"
+        " positions"
+    )
+
+
+def _computes(world: World, found: Positions, *args: Any, **kwargs: Any) -> bool:
+    """Whether the module computes the same from these arguments."""
     try:
         with torch.no_grad():
-            cos, sin = world.hf.module(found.source)(hidden, places)
+            parts = on_circles(world.hf.module(found.source)(*args, **kwargs))
     except Exception:
-        # Whatever a module raises that wants something else, such as a number of tokens.
+        # Whatever a module raises that wants something else.
         return False
-    return all(
-        one.ndim == other.ndim and not changed(one, other)
-        for one, other in ((cos, found.cos), (sin, found.sin))
+    own = (found.cos, found.sin)
+    return parts is not None and all(
+        part.numel() == other.numel() and not changed(part.reshape(other.shape), other)
+        for part, other in zip(parts, own, strict=True)
     )
 
 

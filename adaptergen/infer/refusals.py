@@ -6,6 +6,7 @@ from adaptergen.infer.finding import Findings
 from adaptergen.infer.proof import with_changes
 from adaptergen.infer.world import World
 from adaptergen.spec.model import Spec
+from adaptergen.spec.values import UNLESS
 from adaptergen.verify.declared import parameters
 from adaptergen.verify.layout import under
 from adaptergen.verify.structure import Structure
@@ -14,17 +15,18 @@ _SHOWN = 2
 
 
 def refusals(world: World, spec: Spec, findings: Findings) -> Spec:
-    """The spec with each boolean key refused that brings such parameters, where it is not set."""
+    """The spec that refuses models for each boolean key that brings such parameters."""
     if _left_over(spec, world.structures[0]):
         # The model itself is not described; the checks say so.
         return spec
     refused = dict(spec.refused)
     for built in world.structures[1:]:
         (key,) = built.changes
-        names = _left_over(spec, built) if built.changes[key] else []
+        names = _left_over(spec, built)
         if names and key != "tie_word_embeddings":
-            refused[key] = f"No facet describes {', '.join(names[:_SHOWN])}."
-            findings.add(f"refused.{key}", refused[key], "HF's parameters where it is set")
+            setting = key if built.changes[key] else f"{UNLESS}{key}"
+            refused[setting] = f"No facet describes {', '.join(names[:_SHOWN])}."
+            findings.add(f"refused.{setting}", refused[setting], "HF's parameters under it")
     return with_changes(spec, refused=refused) if refused else spec
 
 

@@ -46,6 +46,7 @@ _OF_EXPERTS, _CHOOSING = {"expert", "experts", "moe"}, {"group", "selected", "to
 # The base of rotary angles is no size, though large.
 _OF_ANGLES = {"base", "theta"}
 _OF_ROTATION, _OF_OTHERS = {"rope", "rotary"}, {"layer", "layers", "rank"}
+_OF_TOKENS = {"vocab", "vocabulary"}
 _WIDTH = {"channels", "dim", "ndims", "size", "width"}
 _CHOSEN = 2
 # Less than a head, and not the half of one that other conventions of rotation mean.
@@ -61,6 +62,9 @@ def sizes(config: Any, architecture: str) -> Iterator[dict[str, Any]]:
     named = {config.attribute_map.get(key, key): size for key, size in _SIZES.items()}
     known = {**tiny_settings(architecture), **{k: v for k, v in named.items() if k in values}}
     numbers = cycle(_SMALL)
+    # Some configs have the size of the vocabulary under several names.
+    of_tokens = (key for key in large(config) if _OF_TOKENS & set(key.split("_")))
+    known |= dict.fromkeys(of_tokens, _SIZES["vocab_size"])
     small = {**known, **{key: next(numbers) for key in large(config) if key not in known}}
     tried: list[dict[str, Any]] = []
     for depending in (_depending, _as_many_as_heads):

@@ -16,6 +16,7 @@ from adaptergen.infer.world import World
 from adaptergen.spec.leaves import keys_named
 from adaptergen.spec.model import Spec
 from adaptergen.spec.processing import Valid
+from adaptergen.spec.values import UNLESS
 from adaptergen.verify import probe
 from adaptergen.verify.call import Call
 from adaptergen.verify.check import ROUNDED
@@ -50,15 +51,17 @@ def waivers(world: World, spec: Spec, shop: Workshop, findings: Findings) -> Spe
         if len(wrong) < len(judged):
             reasons[key] = _explanation(world, effective)
             limits |= wrong
-        elif isinstance(world.values.get(key), bool) and not world.values[key]:
-            refused[key] = "The model then computes what no facet describes."
+        elif isinstance(value, bool):
+            setting = f"{UNLESS}{key}" if value else key
+            refused[setting] = "The model then computes what no facet describes."
         else:
             setting, said = next(iter(wrong.items()))
             findings.unexplained.append(f"config key '{key}', with {setting}: {said}")
     for key, reason in reasons.items():
         findings.add(f"verification.config.{key}", reason, "")
-    for key, reason in refused.items():
-        findings.add(f"refused.{key}", reason, "the adapter differs from HF where it is set")
+    for setting, reason in refused.items():
+        if setting not in spec.refused:
+            findings.add(f"refused.{setting}", reason, "the adapter differs from HF under it")
     if limits:
         findings.add("verification.limits", limits, "")
     verification = {**spec.verification.model_dump(), "config": reasons, "limits": limits}

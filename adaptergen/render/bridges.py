@@ -78,9 +78,10 @@ def _has_own_attention_bridge(attention: Attention) -> bool:
     if not isinstance(attention, ReimplementedAttention):
         return False
     rope = attention.rope
-    own = (rope.backward, rope.per_pair, rope.module, attention.norm_before_o, attention.returned)
-    inside = (_own_window(attention), attention.named)
-    return not rope.layers.every_layer or any(own) or any(inside)
+    turning = (rope.backward, rope.per_pair, rope.module, rope.argument)
+    other = (attention.norm_before_o, attention.returned, _own_window(attention), attention.named)
+    own = (*turning, *other, attention.mask_hides)
+    return not rope.layers.every_layer or any(own)
 
 
 def _own_window(attention: Attention) -> str:

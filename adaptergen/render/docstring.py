@@ -41,7 +41,7 @@ def _facts(spec: Spec) -> list[str]:
         *spec.multipliers.facts,
         *([spec.hatch.fact] if spec.hatch else []),
         *([f"Needs transformers {spec.since} or later."] if spec.since else []),
-        *(f"Refused where `config.{key}` is set: {why}" for key, why in spec.refused.items()),
+        *(f"Refused where {setting(key)}: {why}" for key, why in spec.refused.items()),
         _tying(spec.tied_embeddings),
     ]
 

@@ -8,6 +8,7 @@ from adaptergen.render.settings import settings
 from adaptergen.spec.leaves import Leaf
 from adaptergen.spec.model import Spec
 from adaptergen.spec.projections import FusedProjections
+from adaptergen.spec.values import deciding
 from adaptergen.spec.versions import versions
 
 
@@ -34,7 +35,7 @@ def adapter_view(spec: Spec) -> dict[str, Any]:
         "splits_projections": isinstance(projections, FusedProjections),
         "mlp": spec.mlp,
         "side_mlp": spec.side_mlp,
-        "refused": spec.refused,
+        "refused": {deciding(setting): reason for setting, reason in spec.refused.items()},
         "versions": _versions(spec),
         "prepare": imported_name(spec.hatch.prepare_model) if spec.hatch else "",
     }

@@ -13,8 +13,8 @@ from adaptergen.spec.values import Attribute, ConfigKey, Decided, PartName, Path
 from adaptergen.spec.window import Window
 
 # What HF's attention can return in a place: its output, its pattern, the cache that it was given,
-# or nothing.
-Returned = Literal["output", "pattern", "cache", "nothing"]
+# the pair of keys and values that is its own cache, or nothing.
+Returned = Literal["output", "pattern", "cache", "keys_and_values", "nothing"]
 _USUAL_RETURNS: list[Returned] = ["output", "pattern"]
 
 _PATH = Field(description="Attention module, seen from the block.")
@@ -70,13 +70,20 @@ class ReimplementedAttention(Facet):
     returns: Literal["output"] | list[Returned] = Field(
         default=_USUAL_RETURNS,
         description="What HF's attention returns, place by place; the word alone for an output that"
-        " is in no tuple.",
+        " is in no tuple. `cache` is one that it was given, `keys_and_values` a pair of tensors in"
+        " the place of one.",
         examples=[["output", "pattern", "cache"]],
     )
     own_mask: bool = Field(
         default=False,
         description="Whether HF's attention makes its mask by itself, from which tokens are real."
         " Without it, the model makes a mask of queries and keys and hands it to every layer.",
+        examples=[True],
+    )
+    mask_hides: bool = Field(
+        default=False,
+        description="Whether a mask of booleans that HF hands attention is true of what a token"
+        " does not see, and not of what it sees.",
         examples=[True],
     )
     fused: Literal["auto", "never"] = Field(
@@ -124,6 +131,7 @@ class ReimplementedAttention(Facet):
         gate = f"Gate: the sigmoid of `{self.gate}` multiplies what the heads return."
         norm = f"Norm: `{self.norm_before_o}` norms what the heads return."
         mask = "Mask: made in attention, from which tokens are real."
+        hides = "Mask: true of what a token does not see."
         scale = f"Scores are multiplied by `{self.scale}` of HF's attention."
         cap = f"Scores are capped by `{self.softcap}` of HF's attention."
         return [
@@ -135,6 +143,7 @@ class ReimplementedAttention(Facet):
             *([gate] if self.gate else []),
             *([norm] if self.norm_before_o else []),
             *([mask] if self.own_mask else []),
+            *([hides] if self.mask_hides else []),
             *([scale] if self.scale else []),
             *([cap] if self.softcap else []),
         ]

@@ -93,7 +93,8 @@ def _of_field(field: FieldInfo, value: Any, at: Leaf) -> Iterator[Leaf]:
     denotes = denoted(field)
     if isinstance(value, dict):
         for key in value:
-            named = replace(at, claim=f"{at.claim}.{key}", value=key, denotes=denotes, is_key=True)
+            name = key.removeprefix(UNLESS) if denotes is Denotes.KEY else key
+            named = replace(at, claim=f"{at.claim}.{key}", value=name, denotes=denotes, is_key=True)
             yield replace(named, without=f"{named.claim}: null")
     elif isinstance(value, list):
         for number, inner in enumerate(value):

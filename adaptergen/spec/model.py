@@ -22,6 +22,7 @@ from adaptergen.spec.values import (
     Name,
     Path,
     Prose,
+    Setting,
     Version,
 )
 from adaptergen.spec.verification import Verification
@@ -125,9 +126,10 @@ class Spec(Facet):
     tiny: Annotated[dict[ConfigKey, JsonValue], LeavingOutNull] = Field(
         description="HF config of the tiny random model that verification builds."
     )
-    refused: Annotated[dict[ConfigKey, Prose], LeavingOutNull] = Field(
+    refused: Annotated[dict[Setting, Prose], LeavingOutNull] = Field(
         default={},
-        description="HF config keys under which the adapter refuses a model, with the reason.",
+        description="HF config keys under which the adapter refuses a model, with the reason;"
+        " `not KEY`, and it refuses those where that one is not set.",
     )
     defaults: Annotated[dict[Name, JsonValue], LeavingOutNull] = Field(
         default={},

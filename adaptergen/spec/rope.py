@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 from pydantic import Field
 
 from adaptergen.spec.facet import Choice, Facet, OneOf, Word
-from adaptergen.spec.values import Attribute, PartName
+from adaptergen.spec.values import Argument, Attribute, PartName
 
 
 class AllLayers(Word):
@@ -84,6 +84,20 @@ class Rope(Facet):
         " hands them to every layer.",
         examples=["rotary_emb"],
     )
+    length: Argument | None = Field(
+        default=None,
+        description="Argument by which that module is asked for a table of as many positions as"
+        " there are tokens, where it is not asked for the tokens' positions. Attention takes its"
+        " tokens' rows.",
+        examples=["seq_len"],
+    )
+    argument: Argument | None = Field(
+        default=None,
+        description="Argument by which the model hands attention what turns its queries and keys,"
+        " where it is not `position_embeddings`: cosines and sines, complex numbers, or one tensor"
+        " with cosine and sine in its last dimension.",
+        examples=["rotary_pos_emb"],
+    )
     backward: bool = Field(
         default=False, description="Whether HF turns by the negative of the angles that it has."
     )
@@ -98,6 +112,15 @@ class Rope(Facet):
         """The facet in a sentence of the docstring."""
         way = ", the other way round" if self.backward else ""
         shared = ", by one cosine and sine for both" if self.per_pair else ""
-        inside = f" Attention's own `{self.module}` computes cosines and sines."
         said = f"RoPE: {_PAIRS[self.pairing]}{shared}{way}, {self.layers.fact}."
-        return said + (inside if self.module else "")
+        return said + self._source
+
+    @property
+    def _source(self) -> str:
+        """Where cosines and sines come from, unless it is as in most models."""
+        if self.argument:
+            return f" They are handed to attention as `{self.argument}`."
+        if not self.module:
+            return ""
+        table = f", a table of `{self.length}` positions" if self.length else ""
+        return f" Attention's own `{self.module}` computes cosines and sines{table}."

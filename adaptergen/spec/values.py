@@ -19,6 +19,7 @@ class Denotes(Enum):
     KEY = "config key"
     PART = "module or parameter"
     ATTRIBUTE = "attribute of attention"
+    ARGUMENT = "argument"
 
 
 _NAME = "[A-Za-z][A-Za-z0-9_]*"
@@ -91,10 +92,16 @@ class _Prose:
 UNLESS = "not "
 
 
+def deciding(decided: str) -> tuple[str, bool]:
+    """The config key that decides, and the value by which it does."""
+    key = decided.removeprefix(UNLESS)
+    return key, key == decided
+
+
 def setting(decided: str) -> str:
     """The config that a key decides by, in words."""
-    key = decided.removeprefix(UNLESS)
-    return f"`config.{key}` is {'set' if key == decided else 'not set'}"
+    key, is_set = deciding(decided)
+    return f"`config.{key}` is {'set' if is_set else 'not set'}"
 
 
 class _Decided:
@@ -181,8 +188,14 @@ Name: TypeAlias = Annotated[str, Matches(_NAME, "a name of letters, digits and u
 ConfigKey: TypeAlias = Annotated[Name, Denotes.KEY]
 PartName: TypeAlias = Annotated[Name, Denotes.PART]
 Attribute: TypeAlias = Annotated[Name, Denotes.ATTRIBUTE]
+Argument: TypeAlias = Annotated[Name, Denotes.ARGUMENT]
 # Modules of a sequence are named by numbers.
 Path: TypeAlias = Annotated[str, _DOTTED, Denotes.PART]
+Setting: TypeAlias = Annotated[
+    str,
+    Matches(rf"({UNLESS})?{_NAME}", "an HF config key, or `not KEY` for one that is not set"),
+    Denotes.KEY,
+]
 ImportedName: TypeAlias = Annotated[
     str,
     Matches(

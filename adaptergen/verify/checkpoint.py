@@ -30,13 +30,18 @@ class Checkpoint:
     bridge: TransformerBridge
 
 
-def settings() -> dict[str, int]:
-    """Config keys of a model whose vocabulary is the tokenizer's."""
+def settings(hf: HfModel | None = None) -> dict[str, int]:
+    """Config keys of a model whose vocabulary is the tokenizer's.
+
+    Other models than HF's own may have its size under several names.
+    """
     ids = _vocabulary()
     pad, bos, eos = (ids[token] for token in _SPECIAL)
-    return {
-        "vocab_size": len(ids), "pad_token_id": pad, "bos_token_id": bos, "eos_token_id": eos,
-    }  # fmt: skip
+    values = hf.config.to_dict() if hf is not None else {}
+    rows = len(hf.model.get_input_embeddings().weight) if hf is not None else 0
+    named = [key for key, value in values.items() if "vocab" in key and value == rows]
+    sizes = dict.fromkeys(named or ["vocab_size"], len(ids))
+    return {**sizes, "pad_token_id": pad, "bos_token_id": bos, "eos_token_id": eos}
 
 
 def save(model: Any, folder: str) -> None:

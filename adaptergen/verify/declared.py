@@ -26,6 +26,7 @@ from adaptergen.spec.mlp import (
 )
 from adaptergen.spec.model import Spec
 from adaptergen.spec.qk_norm import HeadModulesQKNorm
+from adaptergen.spec.values import UNLESS
 from adaptergen.verify.heads import head_counts
 from adaptergen.verify.structure import Structure, decided
 
@@ -64,7 +65,7 @@ def conditions(spec: Spec, config: Any) -> Iterator[tuple[dict[str, Any], str]]:
     under = [layout_keys(spec, number, config) for number in range(len(spec.layouts))]
     for key, claim in keys_named(spec).items():
         value = getattr(config, key, None)
-        if key in spec.refused:
+        if {key, f"{UNLESS}{key}"} & spec.refused.keys():
             continue
         if isinstance(value, bool):
             number = next((n for n in range(len(under)) if claim == f"layouts.{n}.when"), None)

@@ -80,12 +80,36 @@ def attended(hf: HfModel, path: str, call: Call) -> tuple[Tensor, Tensor]:
     return again.value, pattern[..., : call.input.shape[1]]
 
 
-def hands_mask(hf: HfModel, path: str) -> bool:
-    """Whether an attention module is handed a mask [batch, head, query, key] in the main pass."""
-    call = hf.call(path)
-    given = (*call.args, *call.kwargs.values())
+def handed_mask(hf: HfModel, path: str) -> Tensor | None:
+    """The mask [batch, head, query, key] that an attention module is handed.
+
+    Where it is handed none of tokens that are all real, it is one of a padded batch.
+    """
+    return hf.once.get(f"the mask that HF's {path} is handed", lambda: _handed_mask(hf, path))
+
+
+def _handed_mask(hf: HfModel, path: str) -> Tensor | None:
+    found = _mask_of(hf.call(path))
+    if found is not None:
+        return found
+    padded = hf.once.get("HF's padded pass", lambda: hf.observe(hf.padded("left")))
+    return _mask_of(padded.calls[path])
+
+
+def _mask_of(call: Call) -> Tensor | None:
     square = 2 * (call.input.shape[1],)
-    return any(isinstance(x, Tensor) and x.ndim == 4 and x.shape[-2:] == square for x in given)
+    for given in (*call.args, *call.kwargs.values()):
+        if isinstance(given, Tensor) and given.ndim == 4 and given.shape[-2:] == square:
+            return given
+    return None
+
+
+def hides(mask: Tensor) -> bool:
+    """Whether a mask [batch, head, query, key] of booleans is true of what is not seen.
+
+    A token, the last one for sure, sees itself.
+    """
+    return mask.dtype == torch.bool and mask.ndim == 4 and not mask[..., -1, -1].any()
 
 
 def pattern(hf: HfModel, path: str) -> Tensor:

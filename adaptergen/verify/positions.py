@@ -10,18 +10,24 @@ from adaptergen.verify.call import Call
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.probe import changed, editing, unmasked
 
+# The argument of a layer and of its attention that holds cosines and sines in HF's own models.
+USUAL = "position_embeddings"
+
 
 @dataclass(frozen=True)
 class Positions:
-    """Cosines and sines, each [batch, pos, d_rotary].
+    """Cosines and sines, each [batch, pos, d_rotary], or [1, pos, d_rotary] for all rows at once.
 
-    `source` is the module inside of attention that computes them, empty where the model does and
-    hands them down.
+    `source` is the module inside of attention that computes them, and `length` its argument that
+    says for how many positions, empty where it is told positions. Where the model computes them,
+    both are empty, and `argument` is what it hands them down as.
     """
 
     cos: Tensor
     sin: Tensor
     source: str = ""
+    length: str = ""
+    argument: str = ""
 
 
 def positions_of(hf: HfModel, path: str) -> Positions | None:
@@ -30,13 +36,37 @@ def positions_of(hf: HfModel, path: str) -> Positions | None:
 
 
 def _positions_of(hf: HfModel, path: str) -> Positions | None:
-    handed = hf.call(path).kwargs.get("position_embeddings")
+    given = hf.call(path).kwargs
+    handed = given.get(USUAL)
     if isinstance(handed, tuple) and len(handed) == 2:
-        return Positions(handed[0], handed[1])
+        return Positions(handed[0], handed[1], argument=USUAL)
+    for name, value in given.items():
+        found = _by_token(hf, value)
+        if found is not None:
+            return Positions(*found, argument=name)
     for inside, call in hf.seen.calls.items():
-        if inside.startswith(f"{path}.") and on_circles(call.output):
-            return Positions(call.output[0], call.output[1], inside)
+        found = _by_token(hf, call.output) if inside.startswith(f"{path}.") else None
+        if found is not None:
+            return Positions(*found, source=inside, length=_length(call))
     return None
+
+
+def _by_token(hf: HfModel, given: Any) -> tuple[Tensor, Tensor] | None:
+    """Cosines and sines of the main pass, whose tokens are at the first positions."""
+    parts = on_circles(given)
+    if parts is None:
+        return None
+    batch, length = hf.batch(hf.length).ids.shape
+    cos, sin = (part.reshape(-1, part.shape[-1]) for part in parts)
+    if len(cos) == batch * length:
+        return cos.view(batch, length, -1), sin.view(batch, length, -1)
+    return cos[:length].unsqueeze(0), sin[:length].unsqueeze(0)
+
+
+def _length(call: Call) -> str:
+    """The one whole number among a call's arguments, by name."""
+    numbers = [name for name, value in call.kwargs.items() if type(value) is int]
+    return numbers[0] if len(numbers) == 1 else ""
 
 
 def cosines_of(positions: Any) -> Tensor | None:
@@ -51,15 +81,35 @@ def cosines_of(positions: Any) -> Tensor | None:
     return first if isinstance(first, Tensor) and first[..., 0, :].all() else None
 
 
-def on_circles(output: Any) -> bool:
-    """Whether what a module returned are cosines and sines of the same angles, perhaps scaled."""
-    if not isinstance(output, tuple) or not all(isinstance(part, Tensor) for part in output):
-        return False
-    cos = cosines_of(output)
-    if cos is None or cos.is_complex() or cos.shape != output[1].shape:
-        return False
-    squares = cos.square() + output[1].square()
-    return not changed(squares, squares[..., :1, :].expand_as(squares))
+def on_circles(given: Any) -> tuple[Tensor, Tensor] | None:
+    """Cosines and sines of the same angles, perhaps scaled; None if it is something else.
+
+    They are a pair, the parts of complex numbers, or both in the last dimension of one tensor.
+    """
+    parts = _parts(given)
+    if parts is None:
+        return None
+    cos, sin = (part.reshape(-1, part.shape[-1]) for part in parts)
+    # At position 0 nothing is turned.
+    if not (len(cos) and cos[0].all()) or sin[0].any():
+        return None
+    squares = cos.square() + sin.square()
+    return None if changed(squares, squares[:1].expand_as(squares)) else parts
+
+
+def _parts(given: Any) -> tuple[Tensor, Tensor] | None:
+    if isinstance(given, Tensor):
+        if not given.is_complex() and (given.ndim < 3 or given.shape[-1] != 2):
+            return None
+        whole = torch.view_as_real(given) if given.is_complex() else given
+        given = whole.unbind(-1)
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        return None
+    cos, sin = given
+    if not isinstance(cos, Tensor) or not isinstance(sin, Tensor):
+        return None
+    real = cos.is_floating_point() and sin.is_floating_point()
+    return (cos, sin) if real and cos.shape == sin.shape and cos.ndim > 1 else None
 
 
 def rotates(hf: HfModel, layer: str) -> bool:
@@ -79,12 +129,17 @@ def _rotates(hf: HfModel, layer: str) -> bool:
 
 def without_turning(hf: HfModel, path: str, call: Call, positions: Positions) -> Call:
     """A module run again where no position turns anything."""
-    still = (torch.ones_like(positions.cos), torch.zeros_like(positions.sin))
     if not positions.source:
-        return hf.rerun(path, call.with_argument("position_embeddings", still))
-
-    def hold(_: Any) -> Any:
-        return still
-
-    with editing(hf, {positions.source: hold}):
+        handed = call.kwargs[positions.argument]
+        return hf.rerun(path, call.with_argument(positions.argument, _still(handed)))
+    with editing(hf, {positions.source: _still}):
         return hf.rerun(path, call)
+
+
+def _still(given: Any) -> Any:
+    """Cosines of 1 and sines of 0, in the form of those that were given."""
+    if isinstance(given, Tensor) and given.is_complex():
+        return torch.ones_like(given)
+    parts = given.unbind(-1) if isinstance(given, Tensor) else given
+    still = torch.ones_like(parts[0]), torch.zeros_like(parts[1])
+    return torch.stack(still, dim=-1) if isinstance(given, Tensor) else type(given)(still)

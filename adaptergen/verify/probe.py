@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from adaptergen.verify.call import Call, Edit
 from adaptergen.verify.hf import HfModel
-from adaptergen.verify.pattern import attended
+from adaptergen.verify.pattern import attended, hides
 
 # HF computes norms and rotary tables in float32. What changes at all changes by far more.
 NOISE = 1e-5
@@ -49,7 +49,7 @@ def unmasked(call: Call) -> Call:
         return call
     # A mask of tokens has 1 for what is seen, one of scores is added to them.
     whole = mask.dtype == torch.bool or mask.ndim == 2
-    seen = torch.ones_like(mask) if whole else torch.zeros_like(mask)
+    seen = torch.ones_like(mask) if whole and not hides(mask) else torch.zeros_like(mask)
     return call.with_argument("attention_mask", seen)
 
 

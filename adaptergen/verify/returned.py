@@ -22,10 +22,17 @@ def returned(hf: HfModel, path: str) -> str | list[str]:
     cached = _with_cache(hf, path)
     if cached is not None and len(cached.values) == len(places):
         for place, value in enumerate(cached.values):
-            places[place] = "cache" if isinstance(value, Cache) else places[place]
+            places[place] = _of_cache(value) or places[place]
     if isinstance(call.output, Tensor):
         return places[0]
     return places if isinstance(call.output, tuple) else ["other"]
+
+
+def _of_cache(value: Any) -> str:
+    if isinstance(value, Cache):
+        return "cache"
+    pair = isinstance(value, tuple | list) and len(value) == 2
+    return "keys_and_values" if pair and all(isinstance(v, Tensor) for v in value) else ""
 
 
 def _word(call: Call, place: int) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from adaptergen.spec.values import deciding
 from adaptergen.verify.behind import behind_switches, together
 from adaptergen.verify.check import EXACT, Check, largest_difference
 from adaptergen.verify.checks import forward, hooks, weights
@@ -169,10 +170,11 @@ def sweep(
     What a limit explains is no failure. One of the spec's own, which are all unless `own` says so,
     must occur; one that a parent has set need not.
     """
-    refused, own = subject.declared.refused, limits.keys() if own is None else own
+    refused = [deciding(setting) for setting in subject.declared.refused]
+    own = limits.keys() if own is None else own
 
     def wanted(changes: Mapping[str, Any]) -> bool:
-        return not any(changes.get(key) for key in refused)
+        return not any(bool(changes.get(k, not value)) == value for k, value in refused)
 
     found = [
         _result(variant, limits.get(variant.setting, ""), variant.setting in own)

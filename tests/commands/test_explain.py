@@ -76,7 +76,7 @@ def test_words_are_taken_as_specs_write_them_and_narrow(
 def test_key_brings_the_keys_inside_it(run) -> None:
     out = run("explain", "rope").out
     assert headings(out) == ["attention.rope"]
-    for key in ("pairing", "cosines", "layers", "module", "backward"):
+    for key in ("pairing", "cosines", "layers", "module", "length", "argument", "backward"):
         assert f"\n  {key:<8}  " in out
 
 

@@ -1,44 +1,43 @@
-"""A model that was published beside transformers, and is like nothing in it."""
+"""Models that were published beside transformers, and are like nothing in it."""
 
 from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
-from adaptergen.infer.concessions import Concessions
 from adaptergen.infer.finding import Findings
 from adaptergen.infer.observe import draft, observe
+from adaptergen.infer.positions import source as source_of_positions
+from adaptergen.infer.refusals import refusals
 from adaptergen.infer.run import infer
 from adaptergen.infer.source import source
 from adaptergen.infer.tiny import shrunk
 from adaptergen.infer.world import UnexplainedError, World
 from adaptergen.project import bundled
-from adaptergen.spec.attention import DelegatedAttention
 from adaptergen.spec.compare import facets
+from adaptergen.verify import checkpoint
+from adaptergen.verify.positions import positions_of
 
 pytestmark = pytest.mark.usefixtures("exact")
 FOLDER = Path(__file__).parent / "outside"
 
 
 @cache
-def small() -> World:
-    meant = source(str(FOLDER), trust_remote_code=True)
+def small(name: str = "outside") -> World:
+    meant = source(str(FOLDER.parent / name), trust_remote_code=True)
     return shrunk(meant.architecture, meant.given, {})
 
 
-def test_positions_that_attention_has_of_its_own_are_named() -> None:
-    with pytest.raises(UnexplainedError, match="attention's table computes cosines") as said:
-        observe(small(), Findings())
-    assert said.value.part == "attention"
-
-
-def test_the_rest_of_such_attention_is_found_all_the_same() -> None:
+def test_a_table_of_positions_that_attention_has_of_its_own_is_found() -> None:
     findings = Findings()
-    observe(small(), findings, Concessions(projections="Why."))
+    observe(small(), findings)
     found = facets(draft(small(), findings))
     expected = {
-        "attention.kind": "delegated",
-        "attention.rotary": True,
+        "attention.kind": "reimplemented",
+        "attention.rope.module": "table",
+        "attention.rope.length": "length",
+        "attention.own_mask": True,
         "attention.projections.qkv": "pack",
         "attention.projections.layout": "grouped",
         "attention.heads.query": "n_heads",
@@ -49,6 +48,45 @@ def test_the_rest_of_such_attention_is_found_all_the_same() -> None:
     assert {path: found.get(path) for path in expected} == expected
 
 
+def test_positions_that_such_a_module_computes_from_something_else_are_named() -> None:
+    world = small()
+    path = next(world.below("mix"))
+    # As the model runs, and never again.
+    assert positions_of(world.hf, path) is not None
+    table = type(world.hf.module(f"{path}.table"))
+    said = pytest.raises(UnexplainedError, match="attention's table computes cosines and sines")
+    with patch.object(table, "forward", side_effect=ValueError), said:
+        source_of_positions(world, "mix")
+
+
+def test_a_cache_in_pairs_and_a_mask_of_what_is_hidden_are_found() -> None:
+    findings = Findings()
+    observe(small("older"), findings)
+    found = facets(draft(small("older"), findings))
+    expected = {
+        "attention.kind": "reimplemented",
+        "attention.rope.module": "rotary",
+        "attention.rope.length": "seq_len",
+        "attention.returns": ["output", "keys_and_values"],
+        "attention.mask_hides": True,
+        "attention.own_mask": False,
+    }
+    assert {path: found.get(path) for path in expected} == expected
+
+
+def test_keys_that_have_to_be_set_are_refused_unset() -> None:
+    world, findings = small("older"), Findings()
+    observe(world, findings)
+    found = refusals(world, draft(world, findings), findings)
+    assert found.refused == {"not final_norm": "No facet describes norm.weight."}
+
+
+def test_the_vocabulary_has_one_size_under_all_its_names() -> None:
+    values = small("older").config.to_dict()
+    assert values["padded_vocab_size"] == values["vocab_size"] == 113
+    assert checkpoint.settings(small("older").hf)["padded_vocab_size"] != 113
+
+
 def test_keys_of_the_config_that_nothing_asks_for_are_no_part_of_the_tiny_model() -> None:
     meant = source(str(FOLDER), trust_remote_code=True)
     found = shrunk(meant.architecture, {**meant.given, "n_stray": 5, "d_ff": 96}, {})
@@ -57,11 +95,11 @@ def test_keys_of_the_config_that_nothing_asks_for_are_no_part_of_the_tiny_model(
 
 
 @pytest.mark.full
-def test_it_is_proven_with_positions_left_to_hf() -> None:
-    meant = source(str(FOLDER), trust_remote_code=True)
+@pytest.mark.parametrize("name", ["outside", "older"])
+def test_they_are_proven_with_nothing_left_to_hf(name: str) -> None:
+    meant = source(str(FOLDER.parent / name), trust_remote_code=True)
     found = infer(meant.architecture, meant.given, {}, [bundled("templates")])
     assert found.unexplained == []
-    assert found.spec is not None
-    assert isinstance(found.spec.attention, DelegatedAttention)
+    assert found.explained
     passed = {result.check for result in found.results if result.status.value == "passed"}
-    assert passed >= {"hooks.pattern", "interventions.pattern", "cache.generate", "use.compiled"}
+    assert passed >= {"hooks.rotation", "hooks.pattern", "cache.padding", "cache.generate"}

@@ -195,6 +195,23 @@ POSITIONS = [
         layer=0,
     ),
     Case(
+        "a mask that should be true of what is hidden",
+        {"claims.window": "HF's mask is true of what is seen"},
+        spec="llama",
+        change={"attention.mask_hides": True},
+        layer=0,
+    ),
+    Case(
+        "positions that should be handed to attention as something else",
+        {
+            "claims.rope.layers": "HF hands attention cosines and sines as position_embeddings,"
+            " not as freqs"
+        },
+        spec="llama",
+        change={"attention.rope.argument": "freqs"},
+        layer=0,
+    ),
+    Case(
         "a module inside of attention that should compute positions",
         {"claims.rope.layers": "HF's model computes cosines and sines, not q_proj"},
         spec="llama",

@@ -1,5 +1,7 @@
 """Cosines and sines are known by what they are, whoever computes them."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -18,6 +20,24 @@ def test_cosines_and_sines_of_the_same_angles(factor: float) -> None:
 
 
 @pytest.mark.parametrize(
+    "given",
+    [
+        list(TURNS),
+        torch.complex(*TURNS),
+        torch.stack(TURNS, dim=-1),
+        tuple(part[None, :, None] for part in TURNS),
+        tuple(part[:, None] for part in TURNS),
+    ],
+    ids=["a list", "complex numbers", "one tensor", "for each head", "positions first"],
+)
+def test_cosines_and_sines_come_in_many_forms(given: Any) -> None:
+    found = on_circles(given)
+    assert found is not None
+    for part, expected in zip(found, TURNS, strict=True):
+        assert torch.equal(part.reshape(expected.shape), expected)
+
+
+@pytest.mark.parametrize(
     "output",
     [
         TURNS[0],
@@ -27,8 +47,22 @@ def test_cosines_and_sines_of_the_same_angles(factor: float) -> None:
         (TURNS[0], TURNS[1][:, :2]),
         (TURNS[0], (2 * ANGLES).sin()),
         (TURNS[0], TURNS[0]),
+        torch.complex(TURNS[1], TURNS[0]),
+        torch.stack((TURNS[1], TURNS[0]), dim=-1),
+        tuple(part[2:] for part in TURNS),
     ],
-    ids=["cosines", "sines first", "no sines", "three", "narrow", "other angles", "twice"],
+    ids=[
+        "cosines",
+        "sines first",
+        "no sines",
+        "three",
+        "narrow",
+        "other angles",
+        "twice",
+        "complex sines first",
+        "sines first in one tensor",
+        "not from the start",
+    ],
 )
 def test_what_is_no_such_pair(output: tuple[Tensor, ...]) -> None:
     assert not on_circles(output)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from adaptergen.spec.attention import LatentAttention
 from adaptergen.spec.mlp import MoeMlp
 from adaptergen.spec.model import Spec
+from adaptergen.spec.values import deciding
 from adaptergen.verify.check import Evidence, Fact, NotApplicableError, check
 from adaptergen.verify.components import Component, bare
 from adaptergen.verify.hf import hf_class
@@ -103,13 +104,13 @@ def defaults(subject: Subject) -> Iterator[Evidence]:
 @check("boot.refused", "The adapter refuses the models that the spec says it refuses.")
 def refused(subject: Subject) -> Iterator[Evidence]:
     """Better no bridge than one that computes something else."""
-    keys = subject.spec.refused
-    if not keys:
+    settings = subject.spec.refused
+    if not settings:
         raise NotApplicableError("the spec says that it takes all")
-    for key in keys:
-        variant = subject.variant(**{key: True})
-        text = f"a model with {key} is wrapped all the same"
-        yield Fact(_is_refused(variant), text, claim=f"refused.{key}")
+    for setting in settings:
+        variant = subject.variant(**dict([deciding(setting)]))
+        text = f"a model with {setting} is wrapped all the same"
+        yield Fact(_is_refused(variant), text, claim=f"refused.{setting}")
 
 
 def _is_refused(variant: Subject) -> bool:

@@ -134,7 +134,7 @@ def _read_back(subject: Subject) -> Checkpoint:
 
 def _model(subject: Subject) -> HfModel:
     return subject.hf.once.get(
-        "HF's model for a checkpoint", lambda: subject.variant(**checkpoint.settings()).hf
+        "HF's model for a checkpoint", lambda: subject.variant(**checkpoint.settings(subject.hf)).hf
     )
 
 

@@ -19,9 +19,9 @@ from adaptergen.verify.layers import (
     windows_claimed,
 )
 from adaptergen.verify.once import UnavailableError
-from adaptergen.verify.pattern import hands_mask
+from adaptergen.verify.pattern import handed_mask, hides
 from adaptergen.verify.perturb import shown
-from adaptergen.verify.positions import positions_of
+from adaptergen.verify.positions import USUAL, positions_of
 from adaptergen.verify.stages.attention import elements_turning
 from adaptergen.verify.subject import Subject
 
@@ -62,13 +62,23 @@ def rope_layers(subject: Subject) -> Iterator[Evidence]:
 
 def _computed(subject: Subject, number: int) -> Iterator[Evidence]:
     """Whether cosines and sines of a layer come from where the spec says."""
-    claimed = subject.reimplemented.rope.module
+    rope = subject.reimplemented.rope
     attention = f"{subject.layers[number]}.{subject.spec.attention.path}"
     positions = positions_of(subject.hf, attention)
-    if positions is not None:
-        source = positions.source.removeprefix(f"{attention}.")
-        text = f"HF's {source or 'model'} computes cosines and sines, not {claimed or 'the model'}"
-        yield Fact(source == (claimed or ""), text, number, claim="attention.rope.module")
+    if positions is None:
+        return
+    claim = "attention.rope"
+    source, claimed = positions.source.removeprefix(f"{attention}."), rope.module or ""
+    text = f"HF's {source or 'model'} computes cosines and sines, not {claimed or 'the model'}"
+    yield Fact(source == claimed, text, number, claim=f"{claim}.module")
+    if not source:
+        handed, claimed = positions.argument, rope.argument or USUAL
+        text = f"HF hands attention cosines and sines as {handed}, not as {claimed}"
+        yield Fact(handed == claimed, text, number, claim=f"{claim}.argument")
+    elif rope.length or positions.length:
+        asked, claimed = positions.length or "positions", rope.length or "positions"
+        text = f"HF asks {source} for {asked}, not for {claimed}"
+        yield Fact(asked == claimed, text, number, claim=f"{claim}.length")
 
 
 @check(
@@ -157,9 +167,13 @@ def _masks(subject: Subject) -> Iterator[Evidence]:
     if not isinstance(attention, ReimplementedAttention):
         return
     for number, path in subject.below(attention.path):
-        own = not hands_mask(subject.hf, path)
+        mask = handed_mask(subject.hf, path)
+        own = mask is None
         text = "HF's attention makes its own mask" if own else "HF hands attention its mask"
         yield Fact(own == attention.own_mask, text, number, claim="attention.own_mask")
+        hiding = mask is not None and hides(mask)
+        text = f"HF's mask is true of what is {'not ' if hiding else ''}seen"
+        yield Fact(hiding == attention.mask_hides, text, number, claim="attention.mask_hides")
 
 
 def _no_hidden_window(subject: Subject) -> Iterator[Evidence]:

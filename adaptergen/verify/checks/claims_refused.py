@@ -6,6 +6,7 @@ from typing import Any
 
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 
+from adaptergen.spec.values import deciding
 from adaptergen.verify.check import Evidence, Fact, NotApplicableError, check
 from adaptergen.verify.checks.variants import is_right
 from adaptergen.verify.declared import parameters
@@ -21,50 +22,51 @@ def refused(subject: Subject) -> Iterator[Evidence]:
     """
     if not subject.declared.refused:
         raise NotApplicableError("the spec says that it takes all")
-    for key in subject.declared.refused:
-        wrapped = _Wrapped(subject, key)
+    for setting in subject.declared.refused:
+        wrapped = _Wrapped(subject, setting)
         # Asked for first: HF must be able to have such a model.
         assert wrapped.hf.seen is not None
-        needless = _is_described(wrapped, key) and is_right(wrapped)
-        text = f"a model with {key} set is right once it is wrapped, the spec refuses it"
-        yield Fact(not needless, text, claim=f"refused.{key}")
+        needless = _is_described(wrapped, setting) and is_right(wrapped)
+        text = f"a model with {setting} set is right once it is wrapped, the spec refuses it"
+        yield Fact(not needless, text, claim=f"refused.{setting}")
 
 
 class _Wrapped(Subject):
     """The adapter on a model that the spec refuses, made to take it."""
 
-    def __init__(self, subject: Subject, key: str) -> None:
-        overrides = {**subject.overrides, key: True}
+    def __init__(self, subject: Subject, setting: str) -> None:
+        overrides = {**subject.overrides, **dict([deciding(setting)])}
         super().__init__(subject.declared, subject.module_path, overrides, thrifty=True)
-        self._key = key
+        self._setting = setting
 
     @property
     def adapter(self) -> type[ArchitectureAdapter]:
-        """The adapter class, which prepares a model as if the key were not set."""
+        """The adapter class, which prepares a model as if it were another."""
         found = super().adapter
-        return self.once.get("the adapter that takes all", lambda: _taking(found, self._key))
+        return self.once.get("the adapter that takes all", lambda: _taking(found, self._setting))
 
 
-def _is_described(subject: Subject, key: str) -> bool:
-    """Whether the spec leads to all parameters that HF has where the key is set."""
-    built = structure(subject.hf, {key: True})
+def _is_described(subject: Subject, setting: str) -> bool:
+    """Whether the spec leads to all parameters that HF has in such a model."""
+    built = structure(subject.hf, dict([deciding(setting)]))
     return parameters(subject.spec, built).keys() == built.shapes.keys()
 
 
-def _taking(adapter: type[ArchitectureAdapter], key: str) -> type[ArchitectureAdapter]:
+def _taking(adapter: type[ArchitectureAdapter], setting: str) -> type[ArchitectureAdapter]:
     class Taking(adapter):  # type: ignore[misc, valid-type]
         def prepare_model(self, hf_model: Any) -> None:
-            with _unset(hf_model.config, key):
+            with _otherwise(hf_model.config, setting):
                 super().prepare_model(hf_model)
 
     return Taking
 
 
 @contextmanager
-def _unset(config: Any, key: str) -> Iterator[None]:
-    """While active, a config key is false."""
+def _otherwise(config: Any, setting: str) -> Iterator[None]:
+    """While active, a config key has another value than the one that a spec refuses."""
+    key, is_set = deciding(setting)
     value = getattr(config, key)
-    setattr(config, key, False)
+    setattr(config, key, not is_set)
     try:
         yield
     finally:
