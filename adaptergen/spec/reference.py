@@ -243,6 +243,7 @@ _NAMED = {
     Denotes.KEY: "a key of HF's config",
     Denotes.PART: "the name of a module or a parameter",
     Denotes.ATTRIBUTE: "the name of an attribute of HF's attention",
+    Denotes.ARGUMENT: "the name of an argument",
 }
 # What mappings lead to, by its type; text otherwise.
 _OF_MAPPINGS = {JsonValue: "values", int: "numbers", KnownFailure: "keys", Moved: "paths"}
