@@ -1,10 +1,15 @@
-"""The version of the formatter, found as fast as a build that has nothing to do needs it."""
+"""What makes modules: which code of this package, and which formatter. Imports nothing heavy."""
 
 import os
 import sys
 
-from adaptergen.errors import Unusable
-
+# Of this package, what has no part in the text of a module: it proves adapters, finds specs, puts
+# adapters to use, or reads and prints at the command line.
+NO_GENERATOR = frozenset(
+    {"__main__.py", "cli.py", "commands", "quick.py", "report.py"}
+    | {"infer", "verify"}
+    | {"adapters.py", "generated", "runtime.py"}
+)
 FORMATTER = "ruff"
 
 
@@ -35,6 +40,8 @@ def _version(name: str) -> str:
 
 def _ask_for_it() -> str:
     from importlib.metadata import PackageNotFoundError, version
+
+    from adaptergen.errors import Unusable
 
     try:
         return version(FORMATTER)

@@ -10,14 +10,6 @@ from adaptergen.registry import Entry
 from adaptergen.spec.files import find_parent, read_bytes, spec_name
 from adaptergen.stamp import Stamp
 
-# Of this package, what has no part in the text of a module: it proves adapters, finds specs, puts
-# adapters to use, or reads and prints at the command line.
-NO_GENERATOR = frozenset(
-    {"__main__.py", "cli.py", "commands", "report.py"}
-    | {"infer", "verify"}
-    | {"adapters.py", "generated", "runtime.py"}
-)
-
 Input = tuple[str, str, str]
 
 
@@ -91,7 +83,7 @@ class Sources:
 def digest_generator() -> str:
     """Hash over the code that makes modules."""
     package = os.path.dirname(os.path.abspath(__file__))
-    return stamp.digest_folders([package], ".py", skip=NO_GENERATOR)
+    return stamp.digest_folders([package], ".py", skip=installed.NO_GENERATOR)
 
 
 def difference(found: Stamp, expected: Stamp) -> str:

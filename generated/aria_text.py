@@ -3,7 +3,7 @@
 # adapter AriaTextArchitectureAdapter for AriaTextForCausalLM
 # spec aria_text c9a2f3aa442cae2e3ffbe47fc6433eb1
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator d0f8bce9c037007d4b3634be912d2985
+# generator 84509f9cecfbd7a90b714aaf543dd0ec
 # templates d115577af824e5b54a16172c1917d7d0
 # formatter ruff 0.17.6
 # body 4083d603dd3b9efdb7625810ce8877d6

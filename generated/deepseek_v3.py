@@ -4,7 +4,7 @@
 # spec deepseek_v3 83a8227d6c9dac4b95fe1965f87869e9
 # spec glm4_moe 1353bd95b681120702679679ebdcb07d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator d0f8bce9c037007d4b3634be912d2985
+# generator 84509f9cecfbd7a90b714aaf543dd0ec
 # templates d115577af824e5b54a16172c1917d7d0
 # formatter ruff 0.17.6
 # body 4f837afc189a6410bc56b5810242e360

@@ -4,7 +4,7 @@
 # spec glm4 e0e8c8e52b9e88fdccbab96cacc1654b
 # spec glm efee1772a08d6d7b9bda39aaea1bb0ec
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator d0f8bce9c037007d4b3634be912d2985
+# generator 84509f9cecfbd7a90b714aaf543dd0ec
 # templates d115577af824e5b54a16172c1917d7d0
 # formatter ruff 0.17.6
 # body a7d2ac38e789b5a6d8a848e3230b73d4

@@ -21,6 +21,7 @@ LAYERS = (
     ("errors", "support"),
     ("installed", "lock"),
     ("spec", "writing"),
+    ("quick",),
     ("report", "stamp", "destination"),
     ("project", "registry", "schema_file"),
     ("output", "sources"),

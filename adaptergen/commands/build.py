@@ -6,6 +6,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from functools import partial
 
+from adaptergen import quick
 from adaptergen.build import FORGED, Build, Change
 from adaptergen.errors import Diagnostic, Unusable, shown_path
 from adaptergen.lock import Lock
@@ -22,6 +23,8 @@ def run(arguments: Namespace) -> int:
     if arguments.render and (arguments.diff or arguments.stdout):
         raise Unusable("--render is for builds and for --check; --diff and --stdout render anyway")
     project = _project(arguments)
+    trees = rests_on(project)
+    found = quick.before(trees) if _is_plain(arguments) else ""
     specs = select_specs(project, arguments.specs)
     own = spec_files(project.specs)
     whole = bool(own) and {*map(os.path.abspath, own)} <= {*map(os.path.abspath, specs)}
@@ -36,21 +39,44 @@ def run(arguments: Namespace) -> int:
         if arguments.stdout:
             sys.stdout.write("".join(build.texts()))
             return 0
-        for path in build.left_alone():
+        if not reads and clear(project.output):
+            _note("a build was stopped while it replaced files: this one brings all up to date")
+        left = build.left_alone()
+        for path in left:
             _note(f"{shown_path(path)} has no spec here, and no build of this project is known to "
                   "have written it: it is left alone, and --prune removes it")  # fmt: skip
+        stale = _stale(build, arguments)
+        if not (stale or left) and found and find_project() == project:
+            quick.note(found, _up_to_date(build), trees)
         if arguments.check:
-            return _check(build, arguments)
-        if not arguments.diff and clear(project.output):
-            _note("a build was stopped while it replaced files: this one brings all up to date")
-        if not (arguments.render or build.stale()):
+            return _check(build, stale, arguments)
+        if not stale:
             return _say_up_to_date(build, arguments)
-        changes = build.changes()
+        changes = stale if arguments.render else build.changes()
         if not arguments.diff:
             return _write(build, changes, arguments)
     for change in changes:
         sys.stdout.write(_diff(change))
     return 1
+
+
+def rests_on(project: Project) -> list[str]:
+    """The folders that decide whether a project is fresh, as `quick.state` takes them."""
+    folders = [*project.spec_folders(), *project.template_folders()]
+    return [f"flat {project.output}", *(f"all {folder}" for folder in folders)]
+
+
+def _is_plain(arguments: Namespace) -> bool:
+    """Whether nothing but the project says what there is to do."""
+    a = arguments
+    named = a.specs or a.out or a.templates
+    return not (named or a.diff or a.stdout or a.prune or a.render or a.force)
+
+
+def _stale(build: Build, arguments: Namespace) -> list[Change]:
+    """What is out of date, as a check says; what a killed build left is that, too."""
+    left = [Change(p, "left by a build that was stopped") for p in abandoned(build.project.output)]
+    return left + (build.changes() if arguments.render else build.stale())
 
 
 def _note(text: str) -> None:
@@ -72,15 +98,15 @@ def _project(arguments: Namespace) -> Project:
 
 
 def _say_up_to_date(build: Build, arguments: Namespace) -> int:
+    return _say(arguments, _up_to_date(build), [])
+
+
+def _up_to_date(build: Build) -> str:
     count = len(build.targets)
-    return _say(arguments, f"up to date: {count} adapter{'' if count == 1 else 's'}", [])
+    return f"up to date: {count} adapter{'' if count == 1 else 's'}"
 
 
-def _check(build: Build, arguments: Namespace) -> int:
-    stale = [
-        Change(path, "left by a build that was stopped") for path in abandoned(build.project.output)
-    ]
-    stale += build.changes() if arguments.render else build.stale()
+def _check(build: Build, stale: Sequence[Change], arguments: Namespace) -> int:
     if not stale:
         return _say_up_to_date(build, arguments)
     mistakes = build.mistakes()
