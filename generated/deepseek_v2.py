@@ -2,10 +2,10 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter DeepseekV2ArchitectureAdapter for DeepseekV2ForCausalLM
 # spec deepseek_v2 b9d7d9335bf3a3478ff4b2369deaec12
-# spec deepseek_v3 83a8227d6c9dac4b95fe1965f87869e9
+# spec deepseek_v3 9f6de026c1da922795cadba70bc6d06d
 # spec glm4_moe 1353bd95b681120702679679ebdcb07d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 84509f9cecfbd7a90b714aaf543dd0ec
+# generator e7206e57569b6dd6e5f028ca7fa756f2
 # templates d115577af824e5b54a16172c1917d7d0
 # formatter ruff 0.17.6
 # body 0fb470ed7167d36a6936d0a4762f314d

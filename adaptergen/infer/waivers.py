@@ -17,13 +17,17 @@ from adaptergen.spec.leaves import keys_named
 from adaptergen.spec.model import Spec
 from adaptergen.spec.processing import Valid
 from adaptergen.spec.values import UNLESS
+from adaptergen.spec.verification import KnownFailure
+from adaptergen.spec.written import written
 from adaptergen.verify import probe
 from adaptergen.verify.call import Call
 from adaptergen.verify.check import ROUNDED
 from adaptergen.verify.checks.claims_fields import effect
+from adaptergen.verify.known import as_known
 from adaptergen.verify.perturb import moves, shown
 from adaptergen.verify.structure import reshapes
 from adaptergen.verify.subject import Subject
+from adaptergen.verify.sweep import CHECKS, examine
 
 
 def waivers(world: World, spec: Spec, shop: Workshop, findings: Findings) -> Spec:
@@ -36,7 +40,7 @@ def waivers(world: World, spec: Spec, shop: Workshop, findings: Findings) -> Spe
     named = keys_named(spec)
     reasons: dict[str, str] = {}
     refused = dict(spec.refused)
-    limits: dict[str, str] = {}
+    limits: dict[str, KnownFailure] = {}
     for key, settings in moves(world.config).items():
         if key in named:
             continue
@@ -50,22 +54,33 @@ def waivers(world: World, spec: Spec, shop: Workshop, findings: Findings) -> Spe
         wrong = {setting: said for setting, said in judged.items() if said}
         if len(wrong) < len(judged):
             reasons[key] = _explanation(world, effective)
-            limits |= wrong
+            for changes in (change for change in effective if shown(change) in wrong):
+                setting = shown(changes)
+                # As the sweep over settings finds it, which looks for limits.
+                problems = examine(subject, changes, CHECKS).problems
+                if problems:
+                    limits[setting] = as_known(problems, wrong[setting])
+                else:
+                    findings.unexplained.append(_unexplained(key, setting, wrong[setting]))
         elif isinstance(value, bool):
             setting = f"{UNLESS}{key}" if value else key
             refused[setting] = "The model then computes what no facet describes."
         else:
             setting, said = next(iter(wrong.items()))
-            findings.unexplained.append(f"config key '{key}', with {setting}: {said}")
+            findings.unexplained.append(_unexplained(key, setting, said))
     for key, reason in reasons.items():
         findings.add(f"verification.config.{key}", reason, "")
     for setting, reason in refused.items():
         if setting not in spec.refused:
             findings.add(f"refused.{setting}", reason, "the adapter differs from HF under it")
     if limits:
-        findings.add("verification.limits", limits, "")
-    verification = {**spec.verification.model_dump(), "config": reasons, "limits": limits}
+        findings.add("verification.limits", written(limits), "")
+    verification = {**spec.verification.model_dump(), "config": reasons, "limits": written(limits)}
     return with_changes(spec, verification=verification, refused=refused)
+
+
+def _unexplained(key: str, setting: str, said: str) -> str:
+    return f"config key '{key}', with {setting}: {said}"
 
 
 def _judged(

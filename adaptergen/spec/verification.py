@@ -16,7 +16,7 @@ from adaptergen.spec.values import (
 
 
 class KnownFailure(Facet):
-    """How a check is known to fail; where it finds anything else, it fails all the same."""
+    """How a check, or a variant, is known to fail; anything else is a failure all the same."""
 
     reason: Prose = Field(description="Why it fails, and whose doing that is.")
     fails: list[Prose] = Field(
@@ -44,10 +44,11 @@ class Verification(Facet):
         description="Mutants that behave as the adapter does, with the reason why none of the"
         " checks can tell them apart.",
     )
-    limits: Annotated[dict[SettingName, Prose], LeavingOutNull] = Field(
+    limits: Annotated[dict[SettingName, KnownFailure], LeavingOutNull] = Field(
         default={},
         description="Variants, as `verify --variants` names them, under which the adapter is known"
-        " to be wrong, with the reason. One that turns out right fails.",
+        " to be wrong, and how. One that turns out right fails, and so does one that is wrong in"
+        " another way.",
     )
     checks: Annotated[dict[CheckName, KnownFailure], LeavingOutNull] = Field(
         default={},

@@ -24,7 +24,7 @@ def others(problems: Sequence[Problem], known: KnownFailure) -> list[Problem]:
 
 def as_known(problems: Sequence[Problem], reason: str) -> KnownFailure:
     """What a spec would say of these problems."""
-    texts = dict.fromkeys(_NUMBER.sub("*", _text(problem)) for problem in problems)
+    texts = dict.fromkeys(_NUMBER.sub("*", plain(problem)) for problem in problems)
     differences = [p.difference for p in problems if p.difference is not None]
     finite = [value for value in differences if math.isfinite(value)]
     by = float(f"{max(finite):.1e}") if finite else None
@@ -34,7 +34,7 @@ def as_known(problems: Sequence[Problem], reason: str) -> KnownFailure:
 def _objection(problem: Problem, known: KnownFailure) -> str:
     """What the spec does not say of a problem; nothing if it says all of it."""
     patterns = (".*".join(map(re.escape, text.split("*"))) for text in known.fails)
-    if not any(re.fullmatch(pattern, _text(problem)) for pattern in patterns):
+    if not any(re.fullmatch(pattern, plain(problem)) for pattern in patterns):
         return "which is not the failure that the spec knows"
     difference = problem.difference
     if difference is None or (known.by is None and math.isinf(difference)):
@@ -44,6 +44,6 @@ def _objection(problem: Problem, known: KnownFailure) -> str:
     return f"not by {known.by:.1e} as the spec says" if difference > _SIZE * known.by else ""
 
 
-def _text(problem: Problem) -> str:
+def plain(problem: Problem) -> str:
     """What is wrong, without the layer, the difference and the claim."""
     return problem.what or _CLAIM.sub("", _LAYER.sub("", problem.message))

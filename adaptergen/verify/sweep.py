@@ -4,19 +4,21 @@ An adapter that is right for the tiny config is often wrong one config field awa
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from adaptergen.spec.values import deciding
+from adaptergen.spec.verification import KnownFailure
 from adaptergen.verify.behind import behind_switches, together
 from adaptergen.verify.check import EXACT, Check, largest_difference
 from adaptergen.verify.checks import forward, hooks, weights
 from adaptergen.verify.hf import HfModel
+from adaptergen.verify.known import others, plain
 from adaptergen.verify.once import UnavailableError, one_line
 from adaptergen.verify.perturb import perturbations, shown
-from adaptergen.verify.record import CheckResult, Status, VariantResult
+from adaptergen.verify.record import CheckResult, Problem, Status, VariantResult
 from adaptergen.verify.running import run_checks
 from adaptergen.verify.subject import Subject
 
@@ -59,13 +61,18 @@ class Variant:
         return [result for result in self.results if result.status is Status.FAILED]
 
     @property
+    def problems(self) -> list[Problem]:
+        """What is wrong, if anything is; each is told with the name of the check that found it."""
+        found = [_told(result, problem) for result in self.failures for problem in result.problems]
+        if not found and (self.moved or 0.0) > _ROUNDING:
+            what = "HF ignores the setting, the adapter's output moves"
+            found = [Problem(f"{what} by {self.moved:.1e}", difference=self.moved, what=what)]
+        return found
+
+    @property
     def complaint(self) -> str:
-        """What is wrong, or nothing."""
-        if self.failures:
-            return f"{self.failures[0].check}: {self.failures[0].message}"
-        if (self.moved or 0.0) > _ROUNDING:
-            return f"HF ignores the setting, the adapter's output moves by {self.moved:.1e}"
-        return ""
+        """The first of it, or nothing."""
+        return self.problems[0].message if self.problems else ""
 
     @property
     def worst(self) -> float | None:
@@ -160,7 +167,7 @@ def _moved(base: Subject, variant: Subject) -> float | None:
 
 def sweep(
     subject: Subject,
-    limits: Mapping[str, str],
+    limits: Mapping[str, KnownFailure],
     checks: Sequence[Check] = CHECKS,
     progress: Callable[[str], None] = lambda line: None,
     own: Collection[str] | None = None,
@@ -177,7 +184,7 @@ def sweep(
         return not any(bool(changes.get(k, not value)) == value for k, value in refused)
 
     found = [
-        _result(variant, limits.get(variant.setting, ""), variant.setting in own)
+        _result(variant, limits.get(variant.setting), variant.setting in own)
         for variant in variants(subject, checks, wanted, progress)
     ]
     unknown = set(own) - {result.setting for result in found}
@@ -185,14 +192,22 @@ def sweep(
     return [*found, *(VariantResult(name, Status.FAILED, None, text) for name in sorted(unknown))]
 
 
-def _result(variant: Variant, limit: str, must_occur: bool) -> VariantResult:
-    setting, complaint, worst = variant.setting, variant.complaint, variant.worst
+def _told(result: CheckResult, problem: Problem) -> Problem:
+    message, what = (f"{result.check}: {text}" for text in (problem.message, plain(problem)))
+    return replace(problem, message=message, what=what)
+
+
+def _result(variant: Variant, limit: KnownFailure | None, must_occur: bool) -> VariantResult:
+    setting, problems, worst = variant.setting, variant.problems, variant.worst
     if variant.refused:
         return VariantResult(setting, Status.SKIPPED, None, variant.refused)
-    if complaint and limit:
-        return VariantResult(setting, Status.KNOWN, worst, f"limit: {limit} ({complaint})")
+    unknown = others(problems, limit) if limit else problems
+    if unknown:
+        return VariantResult(setting, Status.FAILED, worst, unknown[0].message)
+    if limit and problems:
+        text = f"limit: {limit.reason} ({problems[0].message})"
+        return VariantResult(setting, Status.KNOWN, worst, text)
     if limit and must_occur:
         text = "the spec has a limit for it, but nothing is wrong"
         return VariantResult(setting, Status.FAILED, worst, text)
-    status = Status.FAILED if complaint else Status.PASSED
-    return VariantResult(setting, status, worst, complaint)
+    return VariantResult(setting, Status.PASSED, worst, "")

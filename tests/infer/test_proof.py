@@ -216,10 +216,10 @@ def test_model_that_is_not_described_itself_is_not_refused() -> None:
     assert refusals(world("qwen2"), plain, Findings()) == plain
 
 
-def failing(check: str) -> CheckResult:
-    problem = Problem("off", difference=1.0)
+def failing(check: str, worst: float | None = 1.0) -> CheckResult:
+    problem = Problem("off", difference=worst)
     group = check.partition(".")[0]
-    return CheckResult(check, group, Status.FAILED, "off", worst=1.0, problems=(problem,))
+    return CheckResult(check, group, Status.FAILED, "off", worst=worst, problems=(problem,))
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 import torch
 
+from adaptergen.spec.verification import KnownFailure
 from adaptergen.verify import sweep
 from adaptergen.verify.check import Check
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.perturb import shown
 from adaptergen.verify.precision import comparable
-from adaptergen.verify.record import CheckResult, Status
+from adaptergen.verify.record import CheckResult, Problem, Status
 from adaptergen.verify.subject import Subject
 from adaptergen.verify.sweep import CHECKS, Variant, examine, settings
 from adaptergen.verify.tiny import tiny_settings
@@ -93,22 +94,45 @@ def test_settings_cover_heads_with_biases_and_every_scaling_type() -> None:
         assert any(f"rope_type: {kind}" in text for text in found)
 
 
-def _result(status: Status) -> CheckResult:
-    return CheckResult("forward.logits", "forward", status, worst=0.5, message="is off")
+def _result(status: Status, what: str = "the output", by: float = 0.5) -> CheckResult:
+    problems = (Problem(f"{what} is off", difference=by, what=what),)
+    found = problems if status is Status.FAILED else ()
+    return CheckResult("forward.logits", "forward", status, worst=by, problems=found)
+
+
+LIMIT = KnownFailure(reason="Why.", fails=["forward.logits: the output"], by=0.5)
 
 
 @pytest.mark.parametrize(
     ("variant", "limit", "status", "message"),
     [
-        (Variant({"a": 1}, (_result(Status.PASSED),)), "", Status.PASSED, ""),
-        (Variant({"a": 1}, (_result(Status.FAILED),)), "", Status.FAILED, "is off"),
-        (Variant({"a": 1}, (_result(Status.FAILED),)), "Why.", Status.KNOWN, "limit: Why. ("),
-        (Variant({"a": 1}, (_result(Status.PASSED),)), "Why.", Status.FAILED, "nothing is wrong"),
-        (Variant({"a": 1}, refused="No."), "", Status.SKIPPED, "No."),
+        (Variant({"a": 1}, (_result(Status.PASSED),)), None, Status.PASSED, ""),
+        (Variant({"a": 1}, (_result(Status.FAILED),)), None, Status.FAILED, "is off"),
+        (Variant({"a": 1}, (_result(Status.FAILED),)), LIMIT, Status.KNOWN, "limit: Why. ("),
+        (Variant({"a": 1}, (_result(Status.PASSED),)), LIMIT, Status.FAILED, "nothing is wrong"),
+        (
+            Variant({"a": 1}, (_result(Status.FAILED, by=2.0),)),
+            LIMIT,
+            Status.FAILED,
+            "is off, not by 5.0e-01 as the spec says",
+        ),
+        (
+            Variant({"a": 1}, (_result(Status.FAILED), _result(Status.FAILED, "W_Q"))),
+            LIMIT,
+            Status.FAILED,
+            "forward.logits: W_Q is off, which is not the failure that the spec knows",
+        ),
+        (
+            Variant({"a": 1}, (_result(Status.PASSED),), moved=0.5),
+            LIMIT,
+            Status.FAILED,
+            "which is not the failure that the spec knows",
+        ),
+        (Variant({"a": 1}, refused="No."), None, Status.SKIPPED, "No."),
     ],
 )
 def test_limits_explain_what_is_wrong_and_nothing_else(
-    variant: Variant, limit: str, status: Status, message: str
+    variant: Variant, limit: KnownFailure | None, status: Status, message: str
 ) -> None:
     result = sweep._result(variant, limit, must_occur=True)
     assert (result.setting, result.status) == ("a=1", status)
@@ -130,7 +154,7 @@ def test_each_setting_is_announced_before_it_is_tried(monkeypatch: pytest.Monkey
 
 def test_a_limit_of_no_setting_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweep, "settings", lambda hf: [])
-    (result,) = sweep.sweep(_subject("llama"), {"hidden_act=swash": "Why."})
+    (result,) = sweep.sweep(_subject("llama"), {"hidden_act=swash": LIMIT})
     assert result.status is Status.FAILED
     assert "no such setting is tried" in result.message
 
@@ -139,7 +163,7 @@ def test_a_limit_that_a_parent_has_set_need_not_occur(monkeypatch: pytest.Monkey
     monkeypatch.setattr(sweep, "settings", lambda hf: [{"a": 1}])
     right = Variant({"a": 1}, (_result(Status.PASSED),))
     monkeypatch.setattr(sweep, "examine", lambda *_: right)
-    limits = {"a=1": "Why.", "a=2": "Why."}
+    limits = {"a=1": LIMIT, "a=2": LIMIT}
     (result,) = sweep.sweep(_subject("llama"), limits, own=())
     assert (result.setting, result.status) == ("a=1", Status.PASSED)
     statuses = [found.status for found in sweep.sweep(_subject("llama"), limits, own=("a=2",))]
