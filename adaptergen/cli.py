@@ -1,6 +1,5 @@
 """The command line: arguments in, exit status out. Each verb lives in `adaptergen.commands`."""
 
-import argparse
 import io
 import os
 import sys
@@ -8,14 +7,15 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from enum import IntEnum
 from importlib import import_module
-from typing import TypeAlias, cast
+from typing import TYPE_CHECKING, cast
 
-from adaptergen import __version__
+from adaptergen.arguments import parser
 from adaptergen.commands.signals import exit_status, requested
 from adaptergen.errors import Failure, Unusable
-from adaptergen.report import FORMATS, print_failures, visible
+from adaptergen.report import print_failures, visible
 
-Group: TypeAlias = "argparse._ArgumentGroup"
+if TYPE_CHECKING:
+    from argparse import Namespace
 
 
 class ExitStatus(IntEnum):
@@ -31,8 +31,13 @@ class ExitStatus(IntEnum):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status; 128 and a signal's number if interrupted."""
+    top = parser()
     try:
-        return _run(parser().parse_args(argv))
+        arguments = top.parse_args(argv)
+        if not hasattr(arguments, "verb"):
+            top.print_help()
+            return ExitStatus.OK
+        return _run(arguments)
     except KeyboardInterrupt:
         pass
     except Exception:
@@ -44,12 +49,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     return exit_status()
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def _run(arguments: "Namespace") -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # What the terminal's encoding lacks is escaped; stderr does so by itself.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        run = cast("Callable[[argparse.Namespace], int]", import_module(arguments.verb).run)
+        run = cast("Callable[[Namespace], int]", import_module(arguments.verb).run)
         status = run(arguments)
         sys.stdout.flush()
         return status
@@ -63,232 +68,3 @@ def _run(arguments: argparse.Namespace) -> int:
     except (Unusable, OSError) as error:
         print(f"adaptergen: {visible(str(error))}", file=sys.stderr)
         return ExitStatus.USAGE
-
-
-def parser() -> argparse.ArgumentParser:
-    """The parser of all verbs."""
-    top = argparse.ArgumentParser(
-        prog="adaptergen",
-        description="TransformerLens adapters from YAML specs, proven against HuggingFace.",
-        epilog="A tutorial, guides and reference: https://adaptergen.github.io/adaptergen/",
-    )
-    top.add_argument("--version", action="version", version=f"adaptergen {__version__}")
-    verbs = top.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for name, summary, add in _VERBS:
-        verb = verbs.add_parser(
-            name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
-        )
-        verb.set_defaults(verb=f"adaptergen.commands.{name}")
-        add(verb)
-    return top
-
-
-def _build(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument(
-        "specs", nargs="*", metavar="SPEC|DIR",
-        help="spec files, folders of specs, or names; without any, all of the project's specs",
-    )  # fmt: skip
-    mode = verb.add_mutually_exclusive_group()
-    mode.add_argument(
-        "--check", action="store_true", help="write nothing; exit 1 if a file is stale"
-    )
-    mode.add_argument("--diff", action="store_true", help="write nothing; show what would change")
-    mode.add_argument("--stdout", action="store_true", help="write nothing; print the modules")
-    verb.add_argument("--out", metavar="DIR", help="folder of the generated modules")
-    verb.add_argument(
-        "--templates", metavar="DIR", help="templates that go before the bundled ones"
-    )
-    verb.add_argument(
-        "--force", action="store_true", help="replace files edited by hand or not ours"
-    )
-    verb.add_argument(
-        "--prune", action="store_true",
-        help="also remove generated modules without a spec that no build here is known to have "
-        "written",
-    )  # fmt: skip
-    verb.add_argument(
-        "--render", action="store_true",
-        help="trust no header: render all, and compare it with what is there",
-    )  # fmt: skip
-    verb.add_argument(
-        "--fail-on-change", action="store_true", help="exit 1 if a file was written (hooks)"
-    )
-    _output(verb)
-
-
-def _verify(verb: argparse.ArgumentParser) -> None:
-    verb.usage = "adaptergen verify [options] [NAME|SPEC ...]"
-    verb.add_argument(
-        "specs", nargs="*", metavar="NAME|SPEC", help="what to verify; without any, all"
-    )
-    verb.add_argument("--all", action="store_true", help="every spec, as without names")
-    verb.add_argument("--quiet", action="store_true", help="no progress on stderr")
-    verb.add_argument("--module", metavar="FILE", help="a module instead of the generated one")
-    verb.add_argument(
-        "--adapter", metavar="transformer_lens:CLASS", type=_shipped,
-        help="the adapter that TransformerLens ships for a HF class, with a spec or without",
-    )  # fmt: skip
-    verb.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
-        help="HF config of the tiny model, such as attention_bias=true; repeatable",
-    )  # fmt: skip
-    verb.add_argument(
-        "--trust-remote-code", metavar="DIR", dest="code",
-        help="a folder whose modelling files define HF's class; they are run",
-    )  # fmt: skip
-    _verify_checks(verb.add_argument_group("checks"))
-    _verify_report(verb.add_argument_group("report"))
-    _verify_processes(verb.add_argument_group("processes, one for each architecture"))
-
-
-def _verify_checks(group: Group) -> None:
-    for flag, help_ in (
-        ("--only", "run no others: names or groups, such as `hooks.*` or `forward`; repeatable"),
-        ("--skip", "leave these out; repeatable"),
-    ):
-        group.add_argument(flag, action="append", default=[], metavar="PATTERN", help=help_)
-    group.add_argument(
-        "--variants", action="store_true", help="also check each config that is one field away"
-    )
-    group.add_argument(
-        "--mutants", action="store_true",
-        help="also break each adapter that passes in many ways; the checks must notice each "
-        "(processes that --jobs has to spare share the work)",
-    )  # fmt: skip
-    group.add_argument("--list-checks", action="store_true", help="show what is checked, and end")
-
-
-def _verify_report(group: Group) -> None:
-    group.add_argument("--json", metavar="FILE", help="write the records for programs")
-    group.add_argument("--html", metavar="FILE", help="draw the records as one page for people")
-    group.add_argument(
-        "--resume", action="store_true",
-        help="skip what the --json file holds on the same inputs and versions",
-    )  # fmt: skip
-
-
-def _verify_processes(group: Group) -> None:
-    group.add_argument(
-        "--jobs", type=_positive, default=1, metavar="N", help="how many at once (default 1)"
-    )
-    _limits(group, 300)
-
-
-def _limits(group: argparse._ActionsContainer, seconds: int) -> None:
-    """What a process may take."""
-    group.add_argument(
-        "--timeout", type=_limit, default=seconds, metavar="SECONDS",
-        help=f"what takes longer is stopped and has failed (default {seconds}; 0: never)",
-    )  # fmt: skip
-    group.add_argument(
-        "--memory", type=_limit, default=4, metavar="GB",
-        help="allowed on top of the libraries (default 4; 0: any; Linux only)",
-    )  # fmt: skip
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
-
-
-def _limit(text: str) -> float:
-    number = float(text)
-    if not 0 <= number < float("inf"):
-        raise ValueError
-    return number
-
-
-def _shipped(text: str) -> str:
-    origin, _, name = text.partition(":")
-    if origin != "transformer_lens" or not name.isidentifier():
-        raise ValueError
-    return name
-
-
-# What argparse calls a value that these refuse.
-_positive.__name__, _limit.__name__ = "positive number", "number"
-_shipped.__name__ = "adapter, such as transformer_lens:LlamaForCausalLM,"
-
-
-def _infer(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument(
-        "source", metavar="CLASS|CONFIG.json|FOLDER|HUB_ID",
-        help="HF class, config, folder of a model (weights are not needed), or hub id",
-    )  # fmt: skip
-    verb.add_argument("--out", metavar="FILE", help="spec to write; without it, it is printed")
-    verb.add_argument("--force", action="store_true", help="replace the file if it is there")
-    verb.add_argument(
-        "--partial", action="store_true",
-        help="write the spec even if something is not explained, or a part is left to HF",
-    )  # fmt: skip
-    verb.add_argument(
-        "--trust-remote-code", action="store_true",
-        help="run the model's own modelling files, though transformers may have the class too",
-    )  # fmt: skip
-    verb.add_argument(
-        "--tiny", action="append", default=[], metavar="KEY=VALUE",
-        help="HF config of the tiny model that is looked at; repeatable",
-    )  # fmt: skip
-    _limits(verb, 900)
-    verb.add_argument("--explain", action="store_true", help="also list the nearest parents")
-    verb.add_argument("--json", action="store_true", help="print everything for programs instead")
-    verb.add_argument("--quiet", action="store_true", help="no progress and no table")
-
-
-def _show(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("spec", metavar="NAME|SPEC", help="the spec to show")
-
-
-def _diff(verb: argparse.ArgumentParser) -> None:
-    verb.description = f"{verb.description} Exits with 0 whether or not they differ."
-    verb.add_argument("one", metavar="NAME|SPEC", help="a spec")
-    verb.add_argument("other", metavar="NAME|SPEC", help="the spec to hold against it")
-    verb.add_argument(
-        "--all", action="store_true",
-        help="also what makes no other model: names, tokenizer, tiny model, verification, reasons",
-    )  # fmt: skip
-    verb.add_argument("--format", choices=("text", "json"), default="text", help="how to print it")
-
-
-def _explain(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument(
-        "words", nargs="*", metavar="WORD",
-        help="a key, a kind or a value, such as rope, `mlp gate` or moe; or a check's name",
-    )  # fmt: skip
-    verb.add_argument(
-        "--format", choices=("text", "json", "markdown"), default="text", help="how to print it"
-    )
-
-
-def _new(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("name", metavar="NAME", help="name of the spec, such as mymodel")
-    verb.add_argument("--extends", metavar="PARENT", required=True, help="the spec it varies")
-    verb.add_argument("--architecture", metavar="CLASS", help="HF class; left out, NAMEForCausalLM")
-
-
-def _list(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--format", choices=("text", "json"), default="text", help="how to print it")
-
-
-def _nothing(verb: argparse.ArgumentParser) -> None:
-    pass
-
-
-def _output(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--format", choices=FORMATS, default="text", help="how to print the outcome")
-    verb.add_argument("--quiet", action="store_true", help="print mistakes only")
-
-
-_VERBS: tuple[tuple[str, str, Callable[[argparse.ArgumentParser], None]], ...] = (
-    ("build", "generate adapter modules from specs", _build),
-    ("verify", "prove generated adapters against HuggingFace", _verify),
-    ("infer", "find the spec of a model that nobody has described, and prove it", _infer),
-    ("show", "print a spec with its parents merged in, and where each value came from", _show),
-    ("diff", "compare two specs, facet by facet", _diff),
-    ("list", "list the architectures that have a spec", _list),
-    ("explain", "explain keys, kinds and values of the spec language, and checks", _explain),
-    ("schema", "print the JSON Schema of specs", _nothing),
-    ("new", "start a spec for a variant of an architecture", _new),
-)

@@ -49,14 +49,24 @@ def find_project(start: str | None = None) -> Project:
         Failure: if the table is not valid.
     """
     start = os.path.abspath(start or os.curdir)
-    folder = start
+    plain = Project(start, os.path.join(start, "specs"), os.path.join(start, "generated"))
+    return nearest_project(start) or plain
+
+
+def nearest_project(folder: str) -> Project | None:
+    """The project of the nearest `[tool.adaptergen]` table; None where there is no table.
+
+    Raises:
+        Failure: if the table is not valid.
+    """
+    folder = os.path.abspath(folder)
     while True:
         path = os.path.join(folder, "pyproject.toml")
         if os.path.isfile(path) and (project := _read(path)):
             return project
         parent = os.path.dirname(folder)
         if parent == folder:
-            return Project(start, os.path.join(start, "specs"), os.path.join(start, "generated"))
+            return None
         folder = parent
 
 

@@ -60,11 +60,22 @@ def as_dict(diagnostic: Diagnostic) -> dict[str, str | int]:
 
 def as_github(diagnostic: Diagnostic) -> str:
     """A GitHub workflow command that annotates the line."""
-    place = [f"file={_property(visible(shown_path(diagnostic.file)))}"]
+    place = [f"file={_property(visible(_in_repository(diagnostic.file)))}"]
     if diagnostic.line:
         place += [f"line={diagnostic.line}", f"col={diagnostic.column}"]
     text = "\n".join(filter(None, [_brief(diagnostic.message), _brief(diagnostic.hint)]))
     return f"::error {','.join(place)},title=adaptergen::{_data(text)}"
+
+
+def _in_repository(path: str) -> str:
+    """A path from the root of its git repository; outside of one as it is shown."""
+    folder = absolute = os.path.realpath(path)
+    while (parent := os.path.dirname(folder)) != folder:
+        folder = parent
+        # In a work tree or a submodule it is a file.
+        if os.path.lexists(os.path.join(folder, ".git")):
+            return os.path.relpath(absolute, folder).replace(os.sep, "/")
+    return shown_path(path)
 
 
 def _data(text: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import adaptergen
-from adaptergen import cli
+from adaptergen import arguments, cli
 
 TINY = "architecture: TinyForCausalLM\nextends: llama\nsummary: A tiny decoder.\n"
 
@@ -29,23 +29,39 @@ def test_version_is_that_of_the_package(capsys) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    "given",
     [
-        [],
         ["bild"],
         ["build", "--chek"],
         ["build", "--check", "--diff"],
         ["build", "--format", "xml"],
     ],
 )
-def test_wrong_usage_exits_2(arguments: list[str], capsys) -> None:
+def test_wrong_usage_exits_2(given: list[str], capsys) -> None:
     with pytest.raises(SystemExit) as exit_:
-        cli.main(arguments)
+        cli.main(given)
     assert exit_.value.code == 2
     assert "usage: adaptergen" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("verb", [name for name, _, _ in cli._VERBS])
+def test_without_a_verb_there_is_help(run) -> None:
+    outcome = run()
+    assert (outcome.status, outcome.err) == (0, "")
+    assert all(f"\n    {name} " in outcome.out for name, _, _ in arguments.VERBS)
+
+
+@pytest.mark.parametrize("verb", [name for name, _, _ in arguments.VERBS if name != "schema"])
+def test_every_verb_prints_for_programs(verb: str, capsys) -> None:
+    with pytest.raises(SystemExit):
+        cli.main([verb, "--help"])
+    assert re.search(r"--format \{text,json[,}]", capsys.readouterr().out)
+
+
+def test_json_is_another_name_for_the_format() -> None:
+    assert arguments.parser().parse_args(["infer", "X", "--json"]).format == "json"
+
+
+@pytest.mark.parametrize("verb", [name for name, _, _ in arguments.VERBS])
 def test_every_verb_explains_itself_in_few_lines(verb: str, capsys) -> None:
     with pytest.raises(SystemExit):
         cli.main([verb, "--help"])

@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from adaptergen import __version__
-from adaptergen.cli import parser
+from adaptergen.arguments import parser
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

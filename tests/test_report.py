@@ -1,5 +1,7 @@
 """How a mistake is printed."""
 
+from pathlib import Path
+
 import pytest
 
 from adaptergen.errors import Diagnostic, Failure, did_you_mean
@@ -62,3 +64,19 @@ def test_failure_lists_each_mistake_once_in_the_order_of_the_files() -> None:
 )
 def test_only_a_close_match_is_suggested(word: str, hint: str) -> None:
     assert did_you_mean(word, ["attention", "key_value", "query"]) == hint
+
+
+@pytest.mark.parametrize("marker", ["folder", "file"])
+def test_annotation_has_the_path_from_the_root_of_the_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, marker: str
+) -> None:
+    inner = tmp_path / "repository" / "project" / "specs"
+    inner.mkdir(parents=True)
+    git = tmp_path / "repository" / ".git"
+    git.mkdir() if marker == "folder" else git.write_text("gitdir: elsewhere")
+    monkeypatch.chdir(inner.parent)
+    for file in ("specs/a.yaml", str(inner / "a.yaml")):
+        assert "file=project/specs/a.yaml," in as_github(Diagnostic(file, 2, 1, "wrong"))
+    assert as_text(Diagnostic("specs/a.yaml", 2, 1, "wrong")).startswith("specs/a.yaml:2:1")
+    monkeypatch.chdir(tmp_path)
+    assert "file=b.yaml," in as_github(Diagnostic("b.yaml", 2, 1, "wrong"))

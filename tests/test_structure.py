@@ -32,6 +32,7 @@ LAYERS = (
     ("infer",),
     ("reference",),
     ("commands",),
+    ("arguments",),
     ("cli",),
     ("__main__",),
 )

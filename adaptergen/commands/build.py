@@ -13,7 +13,7 @@ from adaptergen.lock import Lock
 from adaptergen.output import CONFLICTS, Output
 from adaptergen.project import Project, find_project
 from adaptergen.report import as_github, print_failures, print_json
-from adaptergen.selection import select_specs
+from adaptergen.selection import project_of, select_specs
 from adaptergen.spec.files import spec_files
 from adaptergen.writing import abandoned, clear, write_all
 
@@ -31,7 +31,7 @@ def run(arguments: Namespace) -> int:
     reads = arguments.check or arguments.diff or arguments.stdout
     if not reads:
         Output(project).refuse_place()
-    with Lock(project.output, share=reads, waiting=partial(_tell_of_waiting, project.output)):
+    with Lock(project.output, share=reads, waiting=partial(tell_of_waiting, project.output)):
         build = Build(
             project, specs, whole=whole, force=arguments.force or arguments.check,
             prune=arguments.prune, render=arguments.render,
@@ -54,7 +54,7 @@ def run(arguments: Namespace) -> int:
             return _say_up_to_date(build, arguments)
         changes = stale if arguments.render else build.changes()
         if not arguments.diff:
-            return _write(build, changes, arguments)
+            return write(build, changes, arguments)
     for change in changes:
         sys.stdout.write(_diff(change))
     return 1
@@ -83,12 +83,13 @@ def _note(text: str) -> None:
     print(f"note: {text}", file=sys.stderr)
 
 
-def _tell_of_waiting(folder: str) -> None:
+def tell_of_waiting(folder: str) -> None:
+    """Say why nothing happens yet."""
     _note(f"another build is at work in {shown_path(folder)}; this one waits for it to end")
 
 
 def _project(arguments: Namespace) -> Project:
-    project = find_project()
+    project = project_of(arguments.specs)
     if arguments.out:
         # Links are followed where a person names the folder.
         project = project._replace(output=os.path.realpath(arguments.out))
@@ -98,7 +99,7 @@ def _project(arguments: Namespace) -> Project:
 
 
 def _say_up_to_date(build: Build, arguments: Namespace) -> int:
-    return _say(arguments, _up_to_date(build), [])
+    return say(arguments, _up_to_date(build), [])
 
 
 def _up_to_date(build: Build) -> str:
@@ -113,7 +114,7 @@ def _check(build: Build, stale: Sequence[Change], arguments: Namespace) -> int:
     # A build would end at the mistakes, and say no more than this.
     advice = "" if mistakes else _advice(stale)
     if arguments.format == "json":
-        print_json(_listed(stale), mistakes)
+        print_json(listed(stale), mistakes)
         return 1
     for change in stale:
         if arguments.format == "github":
@@ -133,7 +134,8 @@ def _advice(stale: Sequence[Change]) -> str:
     return "run `adaptergen build --force`" if CONFLICTS in reasons else "run `adaptergen build`"
 
 
-def _write(build: Build, changes: Sequence[Change], arguments: Namespace) -> int:
+def write(build: Build, changes: Sequence[Change], arguments: Namespace) -> int:
+    """Write what is out of date, and say so."""
     from shlex import quote
 
     if not changes:
@@ -143,9 +145,9 @@ def _write(build: Build, changes: Sequence[Change], arguments: Namespace) -> int
         f"{'removed' if c.text is None else 'wrote'} {shown_path(c.path)} ({c.reason})"
         for c in changes
     ]
-    if arguments.fail_on_change:
+    if fail := getattr(arguments, "fail_on_change", False):
         lines.append(f"now run: git add {' '.join(quote(shown_path(c.path)) for c in changes)}")
-    return _say(arguments, "\n".join(lines), changes, status=int(arguments.fail_on_change))
+    return say(arguments, "\n".join(lines), changes, status=int(fail))
 
 
 def _diff(change: Change) -> str:
@@ -160,14 +162,15 @@ def _diff(change: Change) -> str:
     return "".join(unified_diff(before, after, f"a/{name}", f"b/{name}"))
 
 
-def _say(arguments: Namespace, text: str, changes: Sequence[Change], status: int = 0) -> int:
+def say(arguments: Namespace, text: str, changes: Sequence[Change], status: int = 0) -> int:
     """Print the outcome to stdout in the format asked for; `--quiet` hides success only."""
     if arguments.format == "json":
-        print_json(_listed(changes))
+        print_json(listed(changes))
     elif status or not arguments.quiet:
         print(text)
     return status
 
 
-def _listed(changes: Sequence[Change]) -> list[dict[str, str]]:
+def listed(changes: Sequence[Change]) -> list[dict[str, str]]:
+    """Changes for programs."""
     return [{"file": shown_path(c.path), "reason": c.reason} for c in changes]

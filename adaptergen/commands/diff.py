@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from adaptergen.infer.text import flow
-from adaptergen.project import find_project
 from adaptergen.report import visible
-from adaptergen.selection import select_spec
+from adaptergen.selection import project_of, select_spec
 from adaptergen.spec.compare import Difference, differences
 from adaptergen.spec.load import Loader
 
@@ -18,7 +17,7 @@ _WIDTH = 60
 
 def run(arguments: Namespace) -> int:
     """Print the facets that differ, first those that make another model; always 0."""
-    project = find_project()
+    project = project_of((arguments.one, arguments.other))
     names = (arguments.one, arguments.other)
     paths = [select_spec(project, name) for name in names]
     one, other = Loader(project.spec_folders()).load_all(paths)

@@ -26,10 +26,11 @@ def run(arguments: Namespace) -> int:
     path = _target(arguments, project)
     fixed = settings(arguments.tiny, "--tiny")
     _allow_hub(arguments.source)
+    as_json = arguments.format == "json"
     found = _found(arguments, fixed, project)
-    if arguments.json:
+    if as_json:
         sys.stdout.write(found.json)
-    report = sys.stdout if path and not arguments.json else sys.stderr
+    report = sys.stdout if path and not as_json else sys.stderr
     if not arguments.quiet:
         report.write(found.table)
     if found.text and arguments.explain:
@@ -84,8 +85,9 @@ def _progress(arguments: Namespace) -> Any:
 
 def _deliver(project: Project, path: str | None, text: str, arguments: Namespace) -> None:
     """Write the spec, and its module if it belongs to the project; or print it."""
+    as_json = arguments.format == "json"
     if path is None:
-        if not arguments.json:
+        if not as_json:
             sys.stdout.write(text)
         return
     texts: dict[str, str | None] = {path: text}
@@ -94,7 +96,7 @@ def _deliver(project: Project, path: str | None, text: str, arguments: Namespace
         texts[schema] = schema_file.text(digest_generator())
     write_all(texts)
     # JSON stays JSON.
-    report = sys.stderr if arguments.json else sys.stdout
+    report = sys.stderr if as_json else sys.stdout
     report.write(f"wrote {shown_path(path)}\n")
     if _is_in(project, path):
         from adaptergen.build import bring_up_to_date

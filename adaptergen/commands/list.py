@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from adaptergen.commands.architectures import Measurement, body_digest, read_measurements
-from adaptergen.errors import shown_path
+from adaptergen.errors import Failure, shown_path
 from adaptergen.project import Project, bundled, find_project
+from adaptergen.report import print_failures
 from adaptergen.spec.files import spec_files, spec_name
 from adaptergen.spec.load import LoadedSpec, Loader
 
@@ -79,17 +80,32 @@ class Row(NamedTuple):
 
 
 def run(arguments: Namespace) -> int:
-    """Print a line for each spec of the project, and for each bundled one that it does not hide."""
+    """Print a line for each spec of the project, and for each bundled one that it does not hide.
+
+    1 if there are specs with mistakes, which are shown after the others.
+    """
     project = find_project()
     paths: dict[str, str] = {}
     for folder in project.spec_folders():
         for path in spec_files(folder):
             paths.setdefault(spec_name(path), path)
-    loaded = Loader(project.spec_folders()).load_all(paths[name] for name in sorted(paths))
-    rows = _rows(list(loaded), project)
+    loader, loaded = Loader(project.spec_folders()), []
+    try:
+        for spec in loader.load_all(paths[name] for name in sorted(paths)):
+            loaded.append(spec)
+    except Failure as error:
+        _show(_rows(loaded, project), arguments)
+        # The list stays a list for those who read it from stdout.
+        print_failures(error.diagnostics, "text")
+        return 1
+    _show(_rows(loaded, project), arguments)
+    return 0
+
+
+def _show(rows: Sequence[Row], arguments: Namespace) -> None:
     if arguments.format == "json":
         print(json.dumps([row.tree for row in rows], indent=2))
-        return 0
+        return
     cells = [_HEADER, *(row.cells for row in rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(_HEADER))]
     for row in cells:
@@ -98,7 +114,6 @@ def run(arguments: Namespace) -> int:
         )
     for line in _footer(rows):
         print(line)
-    return 0
 
 
 def _rows(specs: Sequence[LoadedSpec], project: Project) -> list[Row]:

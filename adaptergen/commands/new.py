@@ -7,6 +7,7 @@ from argparse import Namespace
 from adaptergen import schema_file
 from adaptergen.errors import Failure, failure, shown_path
 from adaptergen.project import find_project
+from adaptergen.report import print_json
 from adaptergen.selection import misnamed, select_spec
 from adaptergen.sources import digest_generator
 from adaptergen.spec.files import ENDING
@@ -44,6 +45,9 @@ def run(arguments: Namespace) -> int:
     if not os.path.exists(schema):
         texts[schema] = schema_file.text(digest_generator())
     write_all(texts)
+    if arguments.format == "json":
+        print_json([{"file": shown_path(file), "reason": "missing"} for file in texts])
+        return 0
     print(f"wrote {shown_path(path)}; say what differs, then run")
     print(f"    adaptergen build {shown_path(path)}")
     print(f"    adaptergen verify {name}")

@@ -5,11 +5,11 @@ import re
 from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from adaptergen.errors import shown_path
-from adaptergen.project import find_project
-from adaptergen.selection import select_spec
-from adaptergen.spec.load import Loader
+from adaptergen.selection import project_of, select_spec
+from adaptergen.spec.load import LoadedSpec, Loader
 from adaptergen.spec.model import Spec
 from adaptergen.spec.tree import Node
 
@@ -20,11 +20,34 @@ _CONSTANTS = ("true", "false", "null", "yes", "no", "on", "off")
 
 def run(arguments: Namespace) -> int:
     """Print the spec as YAML, each value with its file and line."""
-    project = find_project()
+    project = project_of([arguments.spec])
     loaded = Loader(project.spec_folders()).load(select_spec(project, arguments.spec))
+    if arguments.format == "json":
+        print(json.dumps(_tree(loaded), indent=2, ensure_ascii=False))
+        return 0
     for text, origin in [*_lines(_ordered(loaded.tree)), *_derived(loaded.spec)]:
         print(f"{text:<{_COLUMN}}  # {origin}" if origin else text)
     return 0
+
+
+def _tree(loaded: LoadedSpec) -> dict[str, Any]:
+    """The spec for programs, and for each value the file and the line that it is from."""
+    tree = _ordered(loaded.tree)
+    return {
+        "name": loaded.name,
+        "file": shown_path(loaded.path),
+        "parents": [shown_path(path) for path in loaded.parents],
+        "spec": tree.plain(),
+        "origins": dict(_origins(tree)),
+    }
+
+
+def _origins(node: Node, path: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(node.value, dict) and node.value:
+        for key, child in node.value.items():
+            yield from _origins(child, f"{path}.{key}" if path else key)
+    else:
+        yield path, f"{shown_path(node.file)}:{node.line}"
 
 
 def _ordered(tree: Node) -> Node:

@@ -13,11 +13,12 @@ from adaptergen.commands.libraries import require_libraries
 from adaptergen.commands.progress import progress
 from adaptergen.commands.settings import settings
 from adaptergen.errors import Unusable, failure, shown_path
-from adaptergen.project import Project, bundled, find_project
+from adaptergen.project import Project, bundled, nearest_project
 from adaptergen.report import wants_colour
-from adaptergen.selection import select_spec, select_specs
+from adaptergen.selection import project_of, select_spec, select_specs
 from adaptergen.spec.files import spec_files
 from adaptergen.spec.load import LoadedSpec, Loader
+from adaptergen.verify.document import to_json
 from adaptergen.verify.report import Report, refuse_places
 from adaptergen.verify.share import ALONE, Share, shares
 from adaptergen.verify.temporary import temporary_folder
@@ -49,7 +50,9 @@ def _verify(jobs: "list[Job]", arguments: Namespace) -> int:
     watcher = progress(sys.stderr, len(report.missing), arguments.quiet)
 
     def show() -> None:
-        if report.records:
+        if arguments.format == "json":
+            sys.stdout.write(to_json(report.records, complete=not report.missing))
+        elif report.records:
             sys.stdout.write(table(report.records, wants_colour(sys.stdout)))
 
     # After Ctrl-C too what is done is reported; if one of these fails, the others still happen.
@@ -64,14 +67,14 @@ def _verify(jobs: "list[Job]", arguments: Namespace) -> int:
 
 def _jobs(arguments: Namespace, taken: str) -> "list[Job]":
     """What to verify; in the folder `taken`, processes note which mutants they judge."""
-    project = find_project()
+    project = project_of(arguments.specs)
     # Generated modules may import bridges that the project has written by hand.
     sys.path.append(project.root)
     if arguments.all and (arguments.specs or arguments.adapter or arguments.module):
         raise Unusable("--all means every spec; name none, and no adapter or module")
     if arguments.adapter:
         return [_shipped_job(project, arguments)]
-    names = arguments.specs or select_specs(project, [])
+    names = arguments.specs or _all(project)
     if arguments.module and len(names) != 1:
         raise Unusable("--module needs exactly one spec")
     overrides = settings(arguments.overrides, "--set")
@@ -91,6 +94,14 @@ def _jobs(arguments: Namespace, taken: str) -> "list[Job]":
         _job(spec, module, overrides, options, shares(processes, os.path.join(taken, str(number))))
         for number, (spec, module) in enumerate(work)
     ]
+
+
+def _all(project: Project) -> list[str]:
+    """The project's specs; outside of projects the bundled ones."""
+    if os.path.isdir(project.specs) or nearest_project(os.curdir):
+        return select_specs(project, [])
+    print("note: there is no project here, so these are the bundled specs", file=sys.stderr)
+    return spec_files(bundled("specs"))
 
 
 def _of_installed(specs: Sequence[LoadedSpec]) -> list[LoadedSpec]:

@@ -53,6 +53,12 @@ def test_invalid_spec_is_reported_with_its_place(project: Path, run) -> None:
     outcome = run("list")
     assert outcome.status == 1
     assert "specs/bad.yaml:3:1: unknown key 'sumary'" in outcome.err
+    # The others are listed even so, for people and for programs.
+    assert "llama" in rows(outcome.out)
+    assert "bad" not in rows(outcome.out)
+    outcome = run("list", "--format", "json")
+    assert "qwen3" in {row["spec"] for row in json.loads(outcome.out)}
+    assert (outcome.status, "specs/bad.yaml:3:1" in outcome.err) == (1, True)
 
 
 def test_what_was_measured_is_shown(built: Path, run: Run) -> None:

@@ -50,3 +50,12 @@ def test_mistake_is_reported_and_nothing_written(project, run, arguments, messag
     assert outcome.status == 1
     assert message in outcome.err
     assert list((project / "specs").iterdir()) == []
+
+
+def test_what_was_written_is_told_to_programs(project: Path, run) -> None:
+    import json
+
+    told = json.loads(run("new", "mymodel", "--extends", "llama", "--format", "json").out)
+    assert [change["file"] for change in told["changes"]] == [
+        "specs/mymodel.yaml", "specs/schema.json",
+    ]  # fmt: skip

@@ -51,3 +51,13 @@ def test_unknown_name_gets_a_suggestion(project: Path, run) -> None:
     outcome = run("show", "smolm3")
     assert (outcome.status, outcome.out) == (1, "")
     assert outcome.err == "smolm3: no such spec\n    did you mean 'smollm3'?\n"
+
+
+def test_spec_is_shown_for_programs(project: Path, run) -> None:
+    import json
+
+    shown = json.loads(run("show", "smollm3", "--format", "json").out)
+    assert shown["spec"]["attention"]["rope"]["layers"] == {"flag": "use_rope"}
+    assert shown["origins"]["attention.rope.layers.flag"].endswith("smollm3.yaml:6")
+    assert shown["origins"]["paths.embed"].endswith("llama.yaml:5")
+    assert [Path(path).name for path in shown["parents"]] == ["llama.yaml"]

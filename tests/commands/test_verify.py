@@ -1,5 +1,6 @@
 """`adaptergen verify` until its jobs start: which specs they are of, and what is said before."""
 
+import json
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -107,3 +108,33 @@ def test_spec_of_a_later_transformers_is_left_out_unless_it_is_named(
     )
     assert run("verify", "tiny").err == ""
     assert started == ["other", "tiny"]
+
+
+@pytest.mark.parametrize("flag", [[], ["--all"]])
+def test_outside_of_a_project_the_bundled_specs_are_meant(
+    tmp_path: Path, run, started: list[str], monkeypatch: pytest.MonkeyPatch, flag: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = run("verify", *flag)
+    assert outcome.status == 0
+    assert outcome.err.startswith("note: there is no project here, so these are the bundled specs")
+    assert len(started) > 50
+    assert {"llama", "smollm3"} <= set(started)
+
+
+def test_project_without_specs_does_not_mean_the_bundled_ones(
+    project: Path, run, started: list[str]
+) -> None:
+    assert run("verify").status == 2
+    (project / "specs").rmdir()
+    (project / "pyproject.toml").write_text("[tool.adaptergen]\n")
+    assert run("verify", "--all").status == 2
+    assert started == []
+
+
+def test_records_are_printed_for_programs(built: Path, run, monkeypatch) -> None:
+    from tests.verify.samples import GREEN
+
+    monkeypatch.setattr(jobs, "run_jobs", lambda given, *_: ((job, GREEN) for job in given))
+    outcome = run("verify", "tiny", "--format", "json")
+    assert json.loads(outcome.out)["records"][0]["spec"] == GREEN.spec
