@@ -73,7 +73,9 @@ def hf_class(architecture: str) -> Any:
     """
     found = _OWN.get(architecture) or getattr(transformers, architecture, None)
     if not is_model(found):
-        raise MissingError(f"transformers {transformers.__version__} has no {architecture}")
+        installed = f"transformers {transformers.__version__}"
+        hint = "code in a folder is run with --trust-remote-code"
+        raise MissingError(f"{installed} has no {architecture}; {hint}")
     return found
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from transformers import GenerationConfig
 
 from adaptergen.verify.hf import hf_class
+from adaptergen.verify.once import MissingError
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -20,9 +21,13 @@ def respelled(
 ) -> dict[str, Any]:
     """Settings on top of those of `base`, under the names that the class's config has for them.
 
-    A key that HF does not know stays as it is, and so do settings that HF refuses.
+    A key that HF does not know stays as it is, and so do settings that HF refuses, and those of a
+    class that it lacks.
     """
-    cls = hf_class(architecture).config_class
+    try:
+        cls = hf_class(architecture).config_class
+    except MissingError:
+        return dict(settings)
     names = cls().to_dict().keys()
     current = {key: value for key, value in settings.items() if key in names}
     if len(current) == len(settings):

@@ -276,7 +276,7 @@ CLAIMS = [
     ),
     Case(
         "a class that HF lacks",
-        {"claims.architecture": "has no SmolLM4ForCausalLM; contradicts architecture"},
+        {"claims.architecture": "has no SmolLM4ForCausalLM; code in a folder is run with"},
         change={"architecture": "SmolLM4ForCausalLM"},
         only=True,
     ),

@@ -60,3 +60,7 @@ def test_keys_that_mean_nothing_are_unknown(key: str, value: object) -> None:
 @pytest.mark.parametrize("value", [None, {"type": "linear", "factor": 2.0}])
 def test_scaling_is_known_whatever_its_value(value: object) -> None:
     assert unknown("LlamaForCausalLM", {"rope_scaling": value}) == []
+
+
+def test_settings_of_a_class_that_transformers_lacks_stay_for_the_checks_to_speak_of() -> None:
+    assert respelled("UnheardOfForCausalLM", {"rope_theta": 1.0}) == {"rope_theta": 1.0}
