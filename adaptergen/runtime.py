@@ -2,12 +2,14 @@
 
 import os
 import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib.util import module_from_spec, spec_from_file_location
 from inspect import signature
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from adaptergen.errors import failure
+from adaptergen.errors import did_you_mean, failure
 from adaptergen.project import bundled
 from adaptergen.registry import FILE
 from adaptergen.stamp import digest
@@ -16,35 +18,94 @@ if TYPE_CHECKING:
     from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 
 
-def register(*folders: str) -> list[str]:
+def register(*folders: str, only: Iterable[str] | None = None) -> list[str]:
     """Make generated adapters known to TL, under new names and in place of its own.
 
     Afterwards both `build_bridge_from_module` and `TransformerBridge.boot_transformers` use them.
-    What one of them refuses is left to the adapter that was there before.
+    (TL finds adapters of installed packages by entry points, too, but up to TL 4.3
+    `boot_transformers` asks a table that these do not reach.) What one of them refuses is left to
+    the adapter that was there before.
 
     Args:
         folders: Folders with a generated registry; without any, the adapters bundled here.
+        only: HF classes whose adapters to register, such as `LlamaForCausalLM`; without it, all.
 
     Returns:
         The names of the architectures registered.
 
     Raises:
-        Failure: if a folder has no registry.
+        Failure: if a folder has no registry, or no folder an adapter for one of `only`. Nothing is
+            registered then.
         ImportError: if TransformerLens is not installed.
     """
-    from transformer_lens.factories import architecture_adapter_factory as factory
-
+    factory = _factory()
+    found = _chosen(folders or (bundled("generated"),), only)
     # TL would warn later about entry points for names that are registered by then.
     factory.ArchitectureAdapterFactory.discover_entry_points()
-    names: list[str] = []
-    for folder in folders or (bundled("generated"),):
-        for name, own in load_adapters(folder).items():
-            adapter = _falling_back(own, factory.SUPPORTED_ARCHITECTURES.get(name))
-            factory.ArchitectureAdapterFactory.register_adapter(name, adapter)
-            # `boot_transformers` recognises a checkpoint's class by this table alone.
-            factory.SUPPORTED_ARCHITECTURES[name] = adapter
-            names.append(name)
-    return names
+    for name, own in found:
+        adapter = _falling_back(own, factory.SUPPORTED_ARCHITECTURES.get(name))
+        factory.ArchitectureAdapterFactory.register_adapter(name, adapter)
+        # `boot_transformers` recognises a checkpoint's class by this table alone.
+        factory.SUPPORTED_ARCHITECTURES[name] = adapter
+    return [name for name, _ in found]
+
+
+@contextmanager
+def registered(*folders: str, only: Iterable[str] | None = None) -> Iterator[list[str]]:
+    """What `register` does, undone at the end: TL's own adapters are then in place again.
+
+    Bridges that were made inside keep their adapters.
+
+    Raises:
+        Failure: as `register` does.
+        ImportError: likewise.
+    """
+    factory = _factory()
+    factory.ArchitectureAdapterFactory.discover_entry_points()
+    # TL has no function that takes an adapter back.
+    tables: list[dict[str, Any]] = [
+        factory.ArchitectureAdapterFactory._adapters,
+        factory.SUPPORTED_ARCHITECTURES,
+    ]
+    before = [dict(table) for table in tables]
+    names = register(*folders, only=only)
+    try:
+        yield names
+    finally:
+        for table, old in zip(tables, before, strict=True):
+            for name in names:
+                table.pop(name, None)
+            table |= {name: old[name] for name in names if name in old}
+
+
+def _factory() -> Any:
+    """TL's module that knows all adapters.
+
+    Raises:
+        ImportError: with the line that installs it, if TL is not installed.
+    """
+    try:
+        from transformer_lens.factories import architecture_adapter_factory
+    except ModuleNotFoundError as error:
+        missing = (error.name or "transformer_lens").partition(".")[0]
+        message = f"adapters need {missing}: pip install 'adaptergen[verify]'"
+        raise ImportError(message, name=missing) from None
+    return architecture_adapter_factory
+
+
+def _chosen(
+    folders: Iterable[str], only: Iterable[str] | None
+) -> "list[tuple[str, type[ArchitectureAdapter]]]":
+    """The adapters of folders, by architecture; those of `only` if it is given."""
+    found = [pair for folder in folders for pair in load_adapters(folder).items()]
+    if only is None:
+        return found
+    wanted = {only} if isinstance(only, str) else set(only)
+    known = {name for name, _ in found}
+    if unknown := sorted(wanted - known):
+        hint = did_you_mean(unknown[0], known) or "`adaptergen list` names all bundled ones"
+        raise failure(", ".join(unknown), "there is no adapter for it", hint)
+    return [(name, own) for name, own in found if name in wanted]
 
 
 def _falling_back(

@@ -3,7 +3,7 @@
 # adapter CohereArchitectureAdapter for CohereForCausalLM
 # spec cohere 92951a7d012972ac80bc7751d6f58dcc
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator cd32c73d654bfbd77179327b2f0f0c22
+# generator a425679eefe239a119865a74c3538fff
 # templates d115577af824e5b54a16172c1917d7d0
 # formatter ruff 0.17.6
 # body fdd9963993f52bde38b1f5aff00a2a2a

@@ -4,6 +4,7 @@ import copy
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -183,3 +184,65 @@ def test_what_other_adapters_are_made_of_is_left_to_the_one_before(times: int) -
 
     assert isinstance(adapter(config()), own)
     assert type(adapter(config(), hybrid=True)) is before
+
+
+def tables() -> list[dict[str, Any]]:
+    return [
+        dict(factory.ArchitectureAdapterFactory._adapters),
+        dict(factory.SUPPORTED_ARCHITECTURES),
+    ]
+
+
+@pytest.mark.parametrize("only", [["LlamaForCausalLM", "CwmForCausalLM"], "LlamaForCausalLM"])
+def test_only_the_classes_that_are_named_are_registered(only: Any) -> None:
+    factory.ArchitectureAdapterFactory.discover_entry_points()
+    before = tables()
+    names = adaptergen.register(only=only)
+    assert set(names) == ({only} if isinstance(only, str) else set(only))
+    for old, new in zip(before, tables(), strict=True):
+        assert {name for name in new if new[name] is not old.get(name)} == set(names)
+
+
+def test_class_without_an_adapter_is_refused_and_nothing_registered() -> None:
+    factory.ArchitectureAdapterFactory.discover_entry_points()
+    before = tables()
+    with pytest.raises(Failure, match=r"LamaForCausalLM: .* \(did you mean 'LlamaForCausalLM'\?\)"):
+        adaptergen.register(only=["SmolLM3ForCausalLM", "LamaForCausalLM"])
+    assert tables() == before
+
+
+@pytest.mark.parametrize("ends", ["well", "badly"])
+def test_what_is_registered_for_a_while_is_undone(ends: str) -> None:
+    factory.ArchitectureAdapterFactory.discover_entry_points()
+    factory.SUPPORTED_ARCHITECTURES.pop("CwmForCausalLM", None)
+    before = tables()
+    model = tiny("SmolLM3ForCausalLM")
+
+    def module() -> str:
+        bridge = build_bridge_from_module(
+            copy.deepcopy(model), "SmolLM3ForCausalLM", hf_config=copy.deepcopy(model.config)
+        )
+        return type(bridge.adapter).__module__
+
+    raises = pytest.raises(ZeroDivisionError) if ends == "badly" else nullcontext()
+    chosen = ["SmolLM3ForCausalLM", "CwmForCausalLM"]
+    with raises, adaptergen.registered(only=chosen) as names:
+        assert set(names) == set(chosen)
+        assert module() == "adaptergen.generated.smollm3"
+        with adaptergen.registered():
+            assert tables()[1].keys() > set(names)
+        assert module() == "adaptergen.generated.smollm3"
+        assert 1 / (ends == "well")
+    assert tables() == before
+    assert module().startswith("transformer_lens.")
+
+
+def test_without_transformer_lens_the_line_that_installs_it_is_told() -> None:
+    program = (
+        "import sys; sys.modules['transformer_lens'] = None\n"
+        "import adaptergen\ntry: adaptergen.register()\nexcept ImportError as error: print(error)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "adapters need transformer_lens: pip install 'adaptergen[verify]'\n"
