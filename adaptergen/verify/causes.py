@@ -20,6 +20,11 @@ class Wrong:
     problem: Problem
 
     @property
+    def raised(self) -> bool:
+        """Whether the check could not go on, which may follow from what others found."""
+        return self.problem.message.startswith("raised ") or " failed: " in self.problem.message
+
+    @property
     def kind(self) -> str:
         """What is wrong, without the numbers in which architectures differ."""
         if self.problem.what:
@@ -80,7 +85,7 @@ def diagnose(record: Record) -> Diagnosis:
         first = next(wrong for wrong in consequences if wrong.problem.follows == divergence)
         consequences.remove(first)
         causes.append(first)
-    causes.sort(key=lambda wrong: _rank(wrong, divergence))
+    causes.sort(key=lambda wrong: (_rank(wrong, divergence), wrong.raised))
     return Diagnosis(divergence, tuple(causes), tuple(consequences))
 
 

@@ -69,7 +69,10 @@ def _run_one(subject: Subject, check: Check, blamed: dict[str, str]) -> CheckRes
             return skipped(check, f"needs {error.what}, see {blamed[error.what]}")
         refuse_full(error)
         blamed.setdefault(error.what, check.name)
-        gathered.append(Fact(False, f"{error.what} failed: {error.reason}"))
+        failed = Fact(False, f"{error.what} failed: {error.reason}")
+        # The check may have said it, and which claim is to blame.
+        said = [fact.message for fact in gathered if isinstance(fact, Fact)]
+        gathered += [] if failed.message in said else [failed]
     except Exception as error:
         refuse_full(error)
         gathered.append(Fact(False, f"raised {one_line(error, subject.module_path)}"))

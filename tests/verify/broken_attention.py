@@ -240,7 +240,7 @@ POSITIONS = [
     ),
     Case(
         "RoPE on sliding layers where none slide",
-        {"claims.rope.layers": "the tiny model does not have rotating and NoPE layers"},
+        {"claims.rope.layers": "the tiny model has no layers of both kinds, rotating and NoPE"},
         spec="llama",
         change={"attention.rope.layers": "hybrid_sliding"},
     ),

@@ -84,7 +84,7 @@ CLAIMS = [
     ),
     Case(
         "NoPE layers that do not exist",
-        {"claims.rope.layers": "the tiny model does not have rotating and NoPE layers"},
+        {"claims.rope.layers": "the tiny model has no layers of both kinds, rotating and NoPE"},
         spec="llama",
         change={"attention.rope.layers": {"flag": "is_causal"}},
         only=True,
@@ -117,7 +117,7 @@ CLAIMS = [
     ),
     Case(
         "a window that the tiny model does not show",
-        {"claims.window": "the tiny model does not have layers that do not see everything"},
+        {"claims.window": "the tiny model has no layer with a window shorter than its text"},
         spec="mistral",
         change={"tiny.sliding_window": 100},
         only=True,
@@ -282,7 +282,13 @@ CLAIMS = [
     ),
     Case(
         "a config that HF refuses",
-        {"claims.architecture": "Field 'hidden_size' expected int, got str"},
+        {"claims.architecture": "got str (value: 'wide'); contradicts tiny.hidden_size"},
         change={"tiny.hidden_size": "wide"},
+    ),
+    Case(
+        "a bias of norms that HF lacks",
+        {"claims.parameters": "HF has no parameter model.norm.bias; contradicts norm.bias"},
+        spec="llama",
+        change={"norm": {"kind": "layer", "bias": True, "eps": "rms_norm_eps"}},
     ),
 ]

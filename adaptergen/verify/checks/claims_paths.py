@@ -18,18 +18,34 @@ from adaptergen.verify.positions import cosines_of
 from adaptergen.verify.structure import Structure, runs, structures
 from adaptergen.verify.subject import Subject
 
+# Claims that lead to norms, beside those of a block.
+_NORMS = ("paths.final_norm", "embedding_norm")
 
-@check(
-    "claims.architecture",
-    "HF has the class, and builds the tiny model and runs it.",
-    claim="architecture",
-)
+
+@check("claims.architecture", "HF has the class, and builds the tiny model and runs it.")
 def architecture(subject: Subject) -> Iterator[Evidence]:
-    """Building it raises where something is wrong."""
-    name = type(subject.hf.model).__name__
-    yield Fact(name == subject.spec.architecture, f"HF's class is {name}")
+    """Building it raises where something is wrong; HF may say which key of the config that is."""
+    try:
+        name = type(subject.hf.model).__name__
+    except UnavailableError as error:
+        text = f"{error.what} failed: {error.reason}"
+        yield Fact(False, text, claim=_blamed(subject, error.reason))
+        raise
+    yield Fact(name == subject.spec.architecture, f"HF's class is {name}", claim="architecture")
     finite = bool(subject.hf.seen.logits.isfinite().all())
     yield Fact(finite, "HF's logits are not finite numbers", claim="tiny")
+
+
+def _blamed(subject: Subject, reason: str) -> str:
+    """The claim that an error is about: a key of the tiny model that it names, or the class.
+
+    None of the spec's where the user has set that key to something else.
+    """
+    named = [key for key in subject.hf.settings if re.search(rf"\b{re.escape(key)}\b", reason)]
+    key = max(named, key=len, default="")
+    if key in subject.overrides:
+        return ""
+    return f"tiny.{key}" if key else "architecture"
 
 
 @check("claims.model_type", "HF's config class has the spec's model type.", claim="model_type")
@@ -157,7 +173,8 @@ def _accusation(
     spec: Spec, built: Structure, name: str, pattern: str, declared: dict[str, str]
 ) -> tuple[str, None, str]:
     if name in declared:
-        return f"HF has no parameter {pattern}{built.setting}", None, declared[name]
+        claim = _claim_of_missing(name, built, declared[name])
+        return f"HF has no parameter {pattern}{built.setting}", None, claim
     for claim, path in _of_biases(spec).items():
         if f".{name}".endswith(f".{path}.bias"):
             return f"HF's {path} has a bias{built.setting}", None, claim
@@ -166,6 +183,14 @@ def _accusation(
     claim = inside or ("block" if name.startswith(f"{spec.paths.blocks}.") else "paths")
     text = f"HF's parameter {pattern}{built.setting} is reached by no path of the spec"
     return text, None, claim
+
+
+def _claim_of_missing(name: str, built: Structure, claim: str) -> str:
+    """The claim that a parameter is there: of a norm's bias not that which leads to the norm."""
+    module, _, kind = name.rpartition(".")
+    of_norm = claim in _NORMS or claim.startswith("block.")
+    has_module = f"{module}.weight" in built.shapes
+    return "norm.bias" if of_norm and kind == "bias" and has_module else claim
 
 
 def _of_biases(spec: Spec) -> dict[str, str]:

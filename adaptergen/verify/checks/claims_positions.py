@@ -50,7 +50,7 @@ def rope_layers(subject: Subject) -> Iterator[Evidence]:
         yield from _has_attribute(subject, policy.flag)
     if not policy.every_layer:
         both = len(set(found.values())) == 2
-        yield from _exercised(subject, both, "rotating and NoPE layers")
+        yield from _exercised(subject, both, "no layers of both kinds, rotating and NoPE")
     for number, rotates in found.items():
         does = "rotates" if rotates else "does not rotate"
         text = f"{does} in HF, against the policy '{policy.word}'"
@@ -128,14 +128,14 @@ def window(subject: Subject) -> Iterator[Evidence]:
     found, windows = reach_found(subject), windows_claimed(subject)
     if isinstance(claimed, ConfigWindow):
         some = min(found.values()) < hf.length
-        yield from _exercised(subject, some, "layers that do not see everything")
+        yield from _exercised(subject, some, "no layer with a window shorter than its text")
     elif isinstance(claimed, FlaggedWindow | SlidingLayersWindow):
         flag = getattr(claimed, "flag", "is_sliding")
         known = any(value is not None for value in flag_of_layers(subject, flag).values())
         if not subject.overrides:
             yield Fact(known, f"HF's attention has no attribute '{flag}' in any layer")
         both = len({seen == hf.length for seen in found.values()}) == 2
-        yield from _exercised(subject, both, "layers with and without a window")
+        yield from _exercised(subject, both, "no layers of both kinds, with a window and without")
     else:
         yield from _no_hidden_window(subject)
     yield from _masks(subject)
@@ -151,13 +151,13 @@ def _has_attribute(subject: Subject, name: str) -> Iterator[Evidence]:
         yield Fact(exists, f"HF's attention has no attribute '{name}'", number)
 
 
-def _exercised(subject: Subject, holds: bool, what: str) -> Iterator[Evidence]:
+def _exercised(subject: Subject, holds: bool, lacking: str) -> Iterator[Evidence]:
     """A policy is tested only by a model that has layers of both kinds.
 
     The spec's own tiny model must have them; a config that the user asks for need not.
     """
     if not subject.overrides:
-        text = f"the tiny model does not have {what}: set its config so that it has"
+        text = f"the tiny model has {lacking}: set keys of its config in `tiny` that change that"
         yield Fact(holds, text, claim="tiny")
 
 
