@@ -119,7 +119,8 @@ def _falling_back(
     if other is None or not (refused or len(signature(other).parameters) > 1):
         return own
 
-    def new(cls: type, cfg: Any, **options: Any) -> Any:
+    # Without a config, as adapters are copied.
+    def new(cls: type, cfg: Any = None, **options: Any) -> Any:
         # Python initialises what is returned here only if it is of the class that was called.
         refuses = options or any(
             bool(getattr(cfg, key, not value)) == value for key, value in refused.items()

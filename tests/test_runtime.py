@@ -163,6 +163,7 @@ def test_what_an_adapter_refuses_is_left_to_the_one_before(alibi: bool, times: i
     after = bridged()
     with torch.no_grad():
         torch.testing.assert_close(after(ids), before(ids))
+        torch.testing.assert_close(copy.deepcopy(after)(ids), before(ids))
     own = load_adapters(bundled("generated"))["FalconForCausalLM"]
     assert isinstance(after.adapter, own) != alibi
     assert (type(after.adapter) is type(before.adapter)) == alibi
