@@ -1,4 +1,4 @@
-"""What makes modules: which code of this package, and which formatter. Imports nothing heavy."""
+"""What is there to make modules: code, the formatter, a cache folder. Imports nothing heavy."""
 
 import os
 import sys
@@ -11,6 +11,12 @@ NO_GENERATOR = frozenset(
     | {"adapters.py", "generated", "runtime.py"}
 )
 FORMATTER = "ruff"
+
+
+def cache_folder() -> str:
+    """The folder of the user's caches for this program; it need not be there."""
+    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return os.path.join(caches, "adaptergen")
 
 
 def formatter_version() -> str:

@@ -15,7 +15,7 @@ try:
 except ImportError:
     from hashlib import blake2b
 
-from adaptergen.installed import NO_GENERATOR, formatter_version
+from adaptergen.installed import NO_GENERATOR, cache_folder, formatter_version
 
 PACKAGE = os.path.dirname(os.path.abspath(__file__))
 # Arguments that change nothing of what there is to do.
@@ -73,9 +73,8 @@ def note(found: str, said: str, trees: list[str]) -> None:
 
 
 def _note_path() -> str:
-    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     key = blake2b(f"{os.getcwd()}\n{PACKAGE}".encode("utf-8", "surrogateescape"), digest_size=16)
-    return os.path.join(caches, "adaptergen", key.hexdigest())
+    return os.path.join(cache_folder(), key.hexdigest())
 
 
 def state(trees: list[str]) -> str:

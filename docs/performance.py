@@ -1,5 +1,6 @@
 """Writes performance.md and its plots from what `make bench-forward` measures."""
 
+import json
 import math
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ RECORD = HERE / "performance.yaml"
 PAGE = HERE / "performance.md"
 HEAD = HERE / "performance.head.md"
 PLOT = "performance.svg.jinja"
+BUILDS = HERE / "builds.json"
 HF, EAGER, TL, OURS = "HF sdpa", "HF eager", "TransformerLens", "generated"
 # What is measured, and what HF does meanwhile: without hooks, it computes logits.
 WORKS = {
@@ -102,12 +104,46 @@ TARGETS = (
 )  # fmt: skip
 
 
+_BUILDS_HEAD = f"""\
+## Builds
+
+Medians of whole processes that `make bench` runs in turns: a build of 60 specs with nothing to do
+beside `python -c pass`; with one spec changed beside black on that module; of 1,000 specs from
+nothing beside one spec changed; and the memory of 1,000 specs beside that of 100. Machines differ:
+ratios are what counts. `python tests/bench/bench.py --record` adds a row.
+
+| commit | nothing to do | python | | one changed | black | | 1,000 cold \\
+| one changed | | MB of 1,000 | of 100 | |
+|---|{"---:|" * 12}
+| at most | | | 3.0 x | | | 1.0 x | | | 8 x | | | 1.5 x |
+"""
+
+
 def page(machines: Sequence[Machine]) -> str:
     """The text of performance.md."""
     lines = [HEAD.read_text(encoding="utf-8").rstrip()]
     for machine in machines:
         lines += ["", *_section(machine)]
+    lines += ["", *_builds(json.loads(BUILDS.read_text(encoding="utf-8")))]
     return "\n".join(lines) + "\n"
+
+
+def _builds(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What builds take at some commits, each beside what else ran in turns with it."""
+    yield from _BUILDS_HEAD.splitlines()
+    for row in rows:
+        cells = [cell for work in ("fresh", "changed", "cold") for cell in _pair(row[work], "s")]
+        yield f"| {' | '.join([row['commit'], *cells, *_pair(row['megabytes'], '')])} |"
+
+
+def _pair(pair: Sequence[float], unit: str) -> list[str]:
+    """Ours, theirs, and ours as a multiple of theirs."""
+    ours, theirs = pair
+    return [
+        f"{ours:.3g} {unit}".rstrip(),
+        f"{theirs:.3g} {unit}".rstrip(),
+        f"{ours / theirs:.2f} x",
+    ]
 
 
 def _section(machine: Machine) -> Iterator[str]:

@@ -9,6 +9,7 @@ import jinja2
 from adaptergen import support
 from adaptergen.errors import Diagnostic, Failure
 from adaptergen.registry import Entry
+from adaptergen.render.compiled import Compiled
 from adaptergen.render.imports import import_block
 from adaptergen.render.overrides import misspelt
 from adaptergen.render.text import comment, literal, prose
@@ -49,6 +50,7 @@ class Renderer:
             keep_trailing_newline=True,
             autoescape=False,
         )
+        self.environment.bytecode_cache = Compiled(self.environment)
         self.environment.filters.update(literal=literal, prose=prose, comment=comment)
 
     def misspelt(self) -> list[Diagnostic]:
