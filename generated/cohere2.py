@@ -4,7 +4,7 @@
 # spec cohere2 ef3831e334c6d28cdcdde7e1fe3775de
 # spec cohere 92951a7d012972ac80bc7751d6f58dcc
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator c0e84acbc6e0f31eb28e298ceb1a8e61
+# generator 8ada07b8d9435ae7fd84b48168ed0f05
 # templates d115577af824e5b54a16172c1917d7d0
 # formatter ruff 0.17.6
 # body 7762368ce44e629ff10b5ffa2b95733d

@@ -4,7 +4,7 @@
 # spec ernie4_5_moe bc522e0f844594dbf7dce58a63b7a37d
 # spec ernie4_5 e2f6797676817eb86fcf82ba34baf1c4
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator c0e84acbc6e0f31eb28e298ceb1a8e61
+# generator 8ada07b8d9435ae7fd84b48168ed0f05
 # templates d115577af824e5b54a16172c1917d7d0
 # formatter ruff 0.17.6
 # body 8adb57f42e4dc84aea1d1bc9bd544e6e

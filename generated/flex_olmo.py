@@ -4,7 +4,7 @@
 # spec flex_olmo 49228cffe83ffd24b4336d5995ce4dc5
 # spec olmo2 41b1838a2380bda3273c8f07e4090db3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator c0e84acbc6e0f31eb28e298ceb1a8e61
+# generator 8ada07b8d9435ae7fd84b48168ed0f05
 # templates d115577af824e5b54a16172c1917d7d0
 # formatter ruff 0.17.6
 # body cdc97f6e67905584aee6d02561764d80

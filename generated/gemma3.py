@@ -5,7 +5,7 @@
 # spec gemma2 23b477ce69f2b97970862444b6ddd8ee
 # spec gemma 670be2fbe33cc7cea38338f5f0bd166a
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator c0e84acbc6e0f31eb28e298ceb1a8e61
+# generator 8ada07b8d9435ae7fd84b48168ed0f05
 # templates d115577af824e5b54a16172c1917d7d0
 # formatter ruff 0.17.6
 # body cd83478359c951f1bb5f04e8a563ec82

@@ -3,7 +3,7 @@
 # adapter Qwen2ArchitectureAdapter for Qwen2ForCausalLM
 # spec qwen2 28bc3f4f3660878dff43618c2439c7a8
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator c0e84acbc6e0f31eb28e298ceb1a8e61
+# generator 8ada07b8d9435ae7fd84b48168ed0f05
 # templates d115577af824e5b54a16172c1917d7d0
 # formatter ruff 0.17.6
 # body ecfaea3f69c615c1ae649f32d71d1316

@@ -3,7 +3,7 @@
 # adapter SeedOssArchitectureAdapter for SeedOssForCausalLM
 # spec seed_oss d2c773a4fc4719d94487d429877a3b5e
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator c0e84acbc6e0f31eb28e298ceb1a8e61
+# generator 8ada07b8d9435ae7fd84b48168ed0f05
 # templates d115577af824e5b54a16172c1917d7d0
 # formatter ruff 0.17.6
 # body e96628858f6cadfe1d831aa8ea69225a

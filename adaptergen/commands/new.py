@@ -5,6 +5,7 @@ import re
 from argparse import Namespace
 
 from adaptergen import schema_file
+from adaptergen.commands.model_types import language_models, model_type_of
 from adaptergen.errors import Failure, failure, shown_path
 from adaptergen.project import find_project
 from adaptergen.report import print_json
@@ -16,7 +17,7 @@ from adaptergen.spec.schema import LINE
 from adaptergen.writing import write_all
 
 _TEXT = """{line}
-architecture: {architecture}
+{identity}
 extends: {parent}
 summary: Variant of {title}.
 """
@@ -33,13 +34,20 @@ def run(arguments: Namespace) -> int:
         raise Failure([mistake])
     if os.path.exists(path):
         raise failure(path, "exists already, so it is left alone")
-    architecture = arguments.architecture or f"{name[0].upper()}{name[1:]}ForCausalLM"
+    known = language_models()
+    model_type = model_type_of(name, known)
+    usual = known.get(model_type, f"{name[0].upper()}{name[1:]}ForCausalLM")
+    architecture: str = arguments.architecture or usual
     if not re.fullmatch("[A-Z][A-Za-z0-9_]*", architecture):
         raise failure(architecture, "expected a class name such as LlamaForCausalLM")
     parent = Loader(project.spec_folders()).load(select_spec(project, arguments.extends))
-    text = _TEXT.format(
-        line=LINE, architecture=architecture, parent=parent.name, title=parent.spec.name
-    )
+    identity = f"architecture: {architecture}"
+    # A class may have several types; that of the spec's name is meant first.
+    types = [model_type, *filter(str.isidentifier, known)]
+    own = next((found for found in types if known.get(found) == architecture), "")
+    if own and own != architecture.removesuffix("ForCausalLM").lower():
+        identity += f"\nmodel_type: {own}"
+    text = _TEXT.format(line=LINE, identity=identity, parent=parent.name, title=parent.spec.name)
     texts: dict[str, str | None] = {path: text}
     schema = os.path.join(project.specs, schema_file.FILE)
     if not os.path.exists(schema):

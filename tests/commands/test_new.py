@@ -1,8 +1,11 @@
 """`adaptergen new`: a spec that builds as it stands."""
 
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
+
+from adaptergen.commands import model_types
 
 
 def test_new_spec_builds_as_it_stands(project: Path, run) -> None:
@@ -59,3 +62,48 @@ def test_what_was_written_is_told_to_programs(project: Path, run) -> None:
     assert [change["file"] for change in told["changes"]] == [
         "specs/mymodel.yaml", "specs/schema.json",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("solar_open", ["architecture: SolarOpenForCausalLM", "model_type: solar_open"]),
+        ("solaropen", ["architecture: SolarOpenForCausalLM", "model_type: solar_open"]),
+        ("arcee", ["architecture: ArceeForCausalLM"]),
+        ("gpt2", ["architecture: GPT2LMHeadModel", "model_type: gpt2"]),
+        ("nobody_knows", ["architecture: Nobody_knowsForCausalLM"]),
+    ],
+)
+def test_class_and_type_are_those_of_transformers_where_it_has_them(
+    project: Path, run, name: str, lines: list[str]
+) -> None:
+    assert run("new", name, "--extends", "llama").status == 0
+    text = (project / "specs" / f"{name}.yaml").read_text()
+    assert text.splitlines()[1 : 2 + len(lines)] == [*lines, "extends: llama"]
+    assert run("build").status == 0
+
+
+def test_type_is_that_of_the_class_that_is_named(project: Path, run) -> None:
+    run("new", "mine", "--extends", "llama", "--architecture", "SolarOpenForCausalLM")
+    assert "model_type: solar_open\n" in (project / "specs" / "mine.yaml").read_text()
+
+
+@pytest.mark.parametrize("text", [None, "", "(", "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES = 3\n"])
+def test_other_transformers_or_none_are_no_hindrance(
+    project: Path, run, monkeypatch, text: str | None
+) -> None:
+    folder = project / "transformers"
+    (folder / "models" / "auto").mkdir(parents=True)
+    if text is not None:
+        (folder / "models" / "auto" / "modeling_auto.py").write_text(text)
+    found = ModuleSpec("transformers", None, origin=str(folder / "__init__.py"))
+    monkeypatch.setattr(model_types, "find_spec", lambda name: found)
+    assert run("new", "solar_open", "--extends", "llama").status == 0
+    assert "Solar_openForCausalLM" in (project / "specs" / "solar_open.yaml").read_text()
+
+
+def test_table_read_is_the_one_that_transformers_has() -> None:
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    usual = {k: v for k, v in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.items() if isinstance(v, str)}
+    assert model_types.language_models() == usual
