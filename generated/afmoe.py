@@ -6,8 +6,8 @@
 # spec qwen3 6d571bcce7ee407f1d4c4be604ac3bc3
 # spec qwen2 28bc3f4f3660878dff43618c2439c7a8
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8ada07b8d9435ae7fd84b48168ed0f05
-# templates d115577af824e5b54a16172c1917d7d0
+# generator 5eebf89a07edad8d0267b6b9ff2bb21a
+# templates c1bbc81f2250dc0f497296cad5c7b6ea
 # formatter ruff 0.17.6
 # body 2388d82e5052529831e1c44a4dc31882
 """Afmoe architecture adapter.

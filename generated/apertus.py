@@ -3,8 +3,8 @@
 # adapter ApertusArchitectureAdapter for ApertusForCausalLM
 # spec apertus 94bbe6edc022e54cdb647484d732cf44
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8ada07b8d9435ae7fd84b48168ed0f05
-# templates d115577af824e5b54a16172c1917d7d0
+# generator 5eebf89a07edad8d0267b6b9ff2bb21a
+# templates c1bbc81f2250dc0f497296cad5c7b6ea
 # formatter ruff 0.17.6
 # body 3c812267970b3c758c413e411aea14cf
 """Apertus architecture adapter.

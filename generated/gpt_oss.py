@@ -3,8 +3,8 @@
 # adapter GptOssArchitectureAdapter for GptOssForCausalLM
 # spec gpt_oss f3061b6008348207fa529ba415f2e6f2
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8ada07b8d9435ae7fd84b48168ed0f05
-# templates d115577af824e5b54a16172c1917d7d0
+# generator 5eebf89a07edad8d0267b6b9ff2bb21a
+# templates c1bbc81f2250dc0f497296cad5c7b6ea
 # formatter ruff 0.17.6
 # body 18fc15f09d1b411862dca4185ec66b84
 """GptOss architecture adapter.

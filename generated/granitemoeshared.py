@@ -5,8 +5,8 @@
 # spec granitemoe cdca62de4e3c04c0f0ef5c50c618bc42
 # spec granite d19f9f6e1ddadd5f709790d1babde24b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8ada07b8d9435ae7fd84b48168ed0f05
-# templates d115577af824e5b54a16172c1917d7d0
+# generator 5eebf89a07edad8d0267b6b9ff2bb21a
+# templates c1bbc81f2250dc0f497296cad5c7b6ea
 # formatter ruff 0.17.6
 # body 6558f7e4e51faeee05b4ccd47f9ad36c
 """GraniteMoeShared architecture adapter.

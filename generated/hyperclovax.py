@@ -4,8 +4,8 @@
 # spec hyperclovax 903571e578626f2b7f58875473c6cabd
 # spec granite d19f9f6e1ddadd5f709790d1babde24b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8ada07b8d9435ae7fd84b48168ed0f05
-# templates d115577af824e5b54a16172c1917d7d0
+# generator 5eebf89a07edad8d0267b6b9ff2bb21a
+# templates c1bbc81f2250dc0f497296cad5c7b6ea
 # formatter ruff 0.17.6
 # body 54bfacada7d97cffbb4db4cc1e6ecbd0
 """HyperCLOVAX architecture adapter.

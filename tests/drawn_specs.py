@@ -68,6 +68,7 @@ blocks = (
 separate = mapping(kind=st.just("separate"), q=paths, k=paths, v=paths, o=paths)
 fused = mapping(kind=st.just("fused"), qkv=paths, o=paths, layout=words("stacked", "grouped"))
 qk_norms = mapping(q=names, k=names, present=decided, after_rope=st.booleans())
+places = words("output", "pattern", "cache", "keys_and_values", "nothing")
 attention = mapping(
     kind=st.just("reimplemented"),
     path=paths,
@@ -84,8 +85,11 @@ attention = mapping(
     ),
     window=words("none", "sliding_layers") | mapping(config=names) | mapping(flag=names),
     sinks=st.none() | names,
+    mask_hides=st.booleans(),
     returns=st.just("output")
-    | st.lists(words("output", "pattern", "cache", "nothing"), min_size=1, max_size=4),
+    | st.lists(
+        words("output", "pattern", "cache", "keys_and_values", "nothing"), min_size=1, max_size=4
+    ),
 )
 hidden = {"path": paths, "act": st.none() | names, "opaque": st.lists(paths, max_size=2)}
 gates = {"gate": paths, "in_": paths, "out": paths}
@@ -93,7 +97,7 @@ mlps = (
     mapping(kind=st.just("gated"), **hidden, **gates, bias=biased("gate", "in_", "out"))
     | mapping(kind=st.just("plain"), **hidden, in_=paths, out=paths, bias=biased("in_", "out"))
     | mapping(
-        kind=st.just("fused_gated"), **hidden, gate_in=paths, out=paths,
+        kind=st.just("fused_gated"), **hidden, gate_in=paths, out=paths, first=words("gate", "in"),
         bias=biased("gate_in", "out"),
     )
     | mapping(

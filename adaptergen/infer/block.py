@@ -85,6 +85,10 @@ def _flow(world: World, layer: str, opaque: bool) -> Flow:
         "ln2": trace.feeding(trace.given(mlp), taken=ln1),
         "ln2_post": trace.reading(after),
     }
+    if roles["ln2"] is not None and roles["ln1_post"] == roles["ln2"]:
+        raise UnexplainedError(
+            f"{layer}.{attention} returns the residual stream, not what it adds to it"
+        )
     added, after = (
         trace.value(name) if name else value
         for name, value in ((roles["ln1_post"], added), (roles["ln2_post"], after))

@@ -9,7 +9,7 @@ from adaptergen.verify.once import MissingError, UnavailableError, one_line
 from adaptergen.verify.record import CheckResult
 
 # Groups of checks that a wrong idea of attention fails first.
-_OF_ATTENTION = ("boot", "forward", "hooks")
+_OF_ATTENTION = ("boot", "forward", "hooks", "cache")
 # The part of a model that a claim is about, by how the claim begins.
 _PARTS = {
     "attention": "attention",

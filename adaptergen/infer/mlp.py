@@ -93,9 +93,11 @@ def projected(world: World, path: str) -> Facet:
         into = f"{path}.{inner[0]}"
         if probe.hidden_by_element(world.hf, path, into, reader):
             return {"kind": "plain", "in": inner[0], "out": out}
-        first, second = torch.arange(world.hf.call(into).value.shape[-1]).chunk(2)
-        if probe.gated_by(world.hf, path, (into, first), (into, second), reader):
-            return {"kind": "fused_gated", "gate_in": inner[0], "out": out}
+        halves = torch.arange(world.hf.call(into).value.shape[-1]).chunk(2)
+        for word, (one, other) in (("gate", halves), ("in", halves[::-1])):
+            if probe.gated_by(world.hf, path, (into, one), (into, other), reader):
+                found = {"kind": "fused_gated", "gate_in": inner[0], "out": out}
+                return {**found, "first": word} if word == "in" else found
     raise UnexplainedError(f"no facet describes the MLP {path}: linear layers {', '.join(names)}")
 
 
@@ -119,7 +121,7 @@ def _with_bias(
 
 
 def _width(world: World, path: str, found: Mapping[str, Any]) -> Facet:
-    """The config key of the number of hidden neurons, where TL does not know it."""
+    """Where the number of hidden neurons is, if TL does not know it."""
 
     def read(other: World) -> int:
         return int(other.hf.call(f"{path}.{found['out']}").input.shape[-1])
@@ -130,7 +132,7 @@ def _width(world: World, path: str, found: Mapping[str, Any]) -> Facet:
     keys = [key for key in numbers(world.values) if world.values[key] == width]
     # Fused halves want an even number.
     key = moved_by(world, keys, (width + 8,), lambda other, number: read(other) == number)
-    return {"width": key} if key else {}
+    return {"width": key} if key else {"measured": True}
 
 
 def known_to_tl(world: World) -> Any:

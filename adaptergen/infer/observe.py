@@ -88,7 +88,7 @@ def _mlp(world: World, parts: Anatomy, findings: Findings, opaque: str) -> None:
         from adaptergen.infer.mlp import projected
 
         found = projected(world, f"{world.layers[0]}.{parts.side_mlp}")
-        if found["kind"] != "fused_gated":
+        if found["kind"] != "fused_gated" or "first" in found:
             raise UnexplainedError(f"no facet describes {parts.side_mlp} beside the MLP")
         side = {"path": parts.side_mlp, "gate_in": found["gate_in"], "out": found["out"]}
         findings.add("side_mlp", side, _FLOW)

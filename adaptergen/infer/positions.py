@@ -58,7 +58,9 @@ def source(world: World, attention: str) -> dict[str, str]:
             continue
         if found.source:
             return _inside(world, path, found)
-        return {"argument": found.argument} if found.argument != USUAL else {}
+        handed = world.hf.call(path).kwargs[found.argument]
+        usual = isinstance(handed, tuple) and handed[0].ndim == found.cos.ndim
+        return {} if usual and found.argument == USUAL else {"argument": found.argument}
     return {}
 
 

@@ -36,6 +36,7 @@ def settings(spec: Spec) -> dict[str, Any]:
         "flags": flags,
         "recent_flags": [flag for flag in _RECENT_FLAGS if flag in flags],
         "copied_settings": _copied_settings(spec),
+        "measured": _measured(spec),
         "learned_settings": _learned_settings(spec),
         "invalid_steps": _invalid_steps(spec),
         "conditional_steps": _conditional_steps(spec),
@@ -77,6 +78,13 @@ def _copied_settings(spec: Spec) -> dict[str, str]:
         "output_logits_soft_cap": cap,
     }  # fmt: skip
     return copied | {field: key for field, key in known.items() if key is not None}
+
+
+def _measured(spec: Spec) -> str:
+    """The layer of the first block that reads hidden neurons, if no config key counts them."""
+    if not getattr(spec.mlp, "measured", False):
+        return ""
+    return f"{spec.paths.blocks}.0.{spec.mlp.path}.{spec.mlp.modules['out']}"
 
 
 # Flags that TL 3.9 takes no notice of.

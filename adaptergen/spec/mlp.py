@@ -18,6 +18,11 @@ _WIDTH = Field(
     default=None,
     description="HF config key of the number of hidden neurons, where TL does not know it.",
 )
+_MEASURED = Field(
+    default=False,
+    description="Whether TL is told the number of hidden neurons by the output projection's weight,"
+    " where no config key holds it.",
+)
 _OUT = Field(description="Projection back to the residual stream.")
 _BIAS = Field(description="Which projections have a bias.")
 
@@ -48,6 +53,7 @@ class GatedMlp(_ProjectedMlp):
     bias: GatedMlpBias = _BIAS
     act: ConfigKey | None = _ACT
     width: ConfigKey | None = _WIDTH
+    measured: bool = _MEASURED
     norm_before_out: PartName | None = Field(
         default=None, description="Norm of the gated activations, before the output projection."
     )
@@ -76,6 +82,7 @@ class PlainMlp(_ProjectedMlp):
     bias: PlainMlpBias = _BIAS
     act: ConfigKey | None = _ACT
     width: ConfigKey | None = _WIDTH
+    measured: bool = _MEASURED
     overwritten: bool = Field(
         default=False,
         description="Whether HF's block changes the MLP's output in place, which hooks would see.",
@@ -94,7 +101,7 @@ class PlainMlp(_ProjectedMlp):
 
 
 class FusedGatedMlp(_ProjectedMlp):
-    """A gated MLP whose gate and input are one projection: gate rows first, input rows after."""
+    """A gated MLP whose gate and input are the halves of one projection."""
 
     gated_mlp: ClassVar[bool] = True
 
@@ -103,14 +110,19 @@ class FusedGatedMlp(_ProjectedMlp):
     gate_in: Path = Field(description="Projection whose halves are the gate and the input.")
     out: Path = _OUT
     bias: FusedMlpBias = _BIAS
+    first: Literal["gate", "in"] = Field(
+        default="gate", description="Which of the two the first half of the projection is."
+    )
     act: ConfigKey | None = _ACT
     width: ConfigKey | None = _WIDTH
+    measured: bool = _MEASURED
     opaque: list[Path] = _OPAQUE
 
     @property
     def fact(self) -> str:
         """The facet in a sentence of the docstring."""
-        return f"MLP: gated, gate and input are the halves of `{self.gate_in}`; `{self.out}` last."
+        order = "gate and input" if self.first == "gate" else "input and gate"
+        return f"MLP: gated, {order} are the halves of `{self.gate_in}`; `{self.out}` last."
 
     @property
     def modules(self) -> dict[str, str]:

@@ -94,7 +94,8 @@ class Variant:
     length_key: str
     decoy_keys: tuple[str, ...]
     # How the code is written: through HF's attention interface, or `eager`, all by itself.
-    # `loose` code does so too, and has another shape.
+    # `loose` code does so too, and has another shape; `older` code has its positions and masks in
+    # other forms besides.
     style: str = "interface"
     softmax: str = ""
     masks: str = ""
@@ -109,6 +110,13 @@ class Variant:
     mask_in: str = "model"
     scale_name: str = "scaling"
     cap_name: str = "attn_logit_softcapping"
+    # What computes positions returns: a pair for the tokens, or a table of as many as are asked for
+    # by attention; a list with a dimension for heads, one tensor, or complex numbers.
+    rotary_form: str = "pair"
+    mask_true: str = "seen"
+    # What the first half of a fused gate and input is.
+    first_half: str = "gate"
+    layer_name: str = "layer_idx"
 
 
 # A value that is listed several times is drawn that often.
@@ -251,6 +259,16 @@ LOOSE: dict[str, tuple[Any, ...]] = {
     "mask_in": ("model", "attention"),
     "scale_name": ("scaling", "scale", "softmax_factor"),
     "cap_name": ("attn_logit_softcapping", "cap", "score_limit"),
+}  # fmt: skip
+
+
+# What such code was like before transformers had caches and masks of its own.
+OLDER: dict[str, tuple[Any, ...]] = {
+    "rotary_form": ("table", "table", "list", "stacked", "complex"),
+    "mask_true": ("seen", "hidden"),
+    "masks": ("boolean", "boolean", "lowest", "large"),
+    "first_half": ("gate", "in"),
+    "layer_name": ("layer_idx", "layer_id", "number"),
 }  # fmt: skip
 
 

@@ -4,12 +4,13 @@ import random
 from dataclasses import replace
 from typing import Any
 
-from tests.infer.choices import CHOICES, EAGER, LOOSE, Variant
+from tests.infer.choices import CHOICES, EAGER, LOOSE, OLDER, Variant
 
 STYLES: dict[str, tuple[dict[str, tuple[Any, ...]], ...]] = {
     "interface": (),
     "eager": (EAGER,),
     "loose": (EAGER, LOOSE),
+    "older": (EAGER, LOOSE),
 }
 
 
@@ -19,13 +20,33 @@ def draw(seed: int, style: str = "interface") -> Variant:
     drawn = {name: rng.choice(options) for name, options in CHOICES.items()}
     for choices in STYLES[style]:
         drawn |= {name: rng.choice(options) for name, options in choices.items()}
+    if style == "older":
+        # By numbers of its own: those of other styles stay what they are.
+        own = random.Random(f"older {seed}")
+        drawn |= {name: own.choice(options) for name, options in OLDER.items()}
     return settled(Variant(seed=seed, style=style, **drawn))
 
 
 def settled(v: Variant) -> Variant:
     """The architecture with choices changed that the language, TL or HF cannot have together."""
-    for change in (_norms, _heads, _positions, _layers, _mlp, _embedding, _softmax, _returns):
+    of_parts = (_norms, _heads, _positions, _layers, _mlp, _embedding)
+    for change in (_older, *of_parts, _softmax, _returns):
         v = change(v)
+    return v
+
+
+def _older(v: Variant) -> Variant:
+    if v.rotary_form == "table":
+        v = replace(v, rotary_in="attention")
+    elif v.rotary_form != "pair":
+        v = replace(v, rotary_in="model")
+    if v.rotary_form in ("stacked", "complex"):
+        pairing = "adjacent" if v.pairing == "interleaved" else v.pairing
+        v = replace(v, cosines="per_pair", pairing=pairing)
+    if v.masks != "boolean" or v.mask_in == "attention":
+        v = replace(v, mask_true="seen")
+    if v.mlp_kind != "fused_gated":
+        v = replace(v, first_half="gate")
     return v
 
 

@@ -50,6 +50,16 @@ def model_type(v: Variant) -> str:
     return prefix(v).lower()
 
 
+def own_form(v: Variant) -> bool:
+    """Whether attention is handed cosines and sines in another form than HF's."""
+    return v.rotary_form in ("list", "stacked", "complex")
+
+
+def positions(v: Variant) -> str:
+    """What attention calls the cosines and sines that it is handed."""
+    return "rotary_pos_emb" if own_form(v) else "position_embeddings"
+
+
 def biases(v: Variant) -> dict[str, bool | str]:
     """What decides the bias of each attention projection."""
     return _BIASES[v.bias]

@@ -48,6 +48,23 @@ def unnormed_mlp(block: Any) -> None:
     block.post_attention_layernorm = nn.Identity()
 
 
+def adding_by_itself(block: Any) -> None:
+    """Attention returns the residual stream with what it adds, which the MLP's norm reads."""
+    streams: list[torch.Tensor] = []
+    block.self_attn.register_forward_hook(
+        lambda _, args, output: (output[0] + streams[-1], *output[1:])
+    )
+
+    def forward(hidden_states: torch.Tensor, **given: Any) -> torch.Tensor:
+        streams.append(hidden_states)
+        normed = block.input_layernorm(hidden_states)
+        stream, _ = block.self_attn(hidden_states=normed, **given)
+        result: torch.Tensor = stream + block.mlp(block.post_attention_layernorm(stream))
+        return result
+
+    block.forward = forward
+
+
 def no_first_norm(block: Any) -> None:
     block.input_layernorm = nn.Identity()
 
@@ -60,6 +77,10 @@ def no_first_norm(block: Any) -> None:
         (third_norm, f"no facet describes the norm extra in {FIRST}"),
         (normed_late, f"no facet describes attention's norm in {FIRST}"),
         (
+            adding_by_itself,
+            f"{FIRST}.self_attn returns the residual stream, not what it adds to it",
+        ),
+        (
             unnormed_mlp,
             f"no facet describes {FIRST}: sequential, norms: ln1 input_layernorm",
         ),
@@ -68,7 +89,7 @@ def no_first_norm(block: Any) -> None:
             f"no facet describes {FIRST}: sequential, norms: ln2 post_attention_layernorm",
         ),
     ],
-    ids=["gain", "doubled", "norm", "late", "unnormed", "unlike the others"],
+    ids=["gain", "doubled", "norm", "late", "inside", "unnormed", "unlike the others"],
 )
 def test_other_order_is_refused(change: Change, message: str) -> None:
     found = odd(change)

@@ -59,7 +59,7 @@ def test_positions_that_such_a_module_computes_from_something_else_are_named() -
         source_of_positions(world, "mix")
 
 
-def test_a_cache_in_pairs_and_a_mask_of_what_is_hidden_are_found() -> None:
+def test_pairs_for_a_cache_a_mask_of_what_is_hidden_and_a_width_of_no_key_are_found() -> None:
     findings = Findings()
     observe(small("older"), findings)
     found = facets(draft(small("older"), findings))
@@ -70,6 +70,8 @@ def test_a_cache_in_pairs_and_a_mask_of_what_is_hidden_are_found() -> None:
         "attention.returns": ["output", "keys_and_values"],
         "attention.mask_hides": True,
         "attention.own_mask": False,
+        "mlp.width": None,
+        "mlp.measured": True,
     }
     assert {path: found.get(path) for path in expected} == expected
 

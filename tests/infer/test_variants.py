@@ -13,7 +13,7 @@ from adaptergen.verify.record import Status
 from adaptergen.verify.running import run_checks
 from adaptergen.verify.select import EVERYTHING, Selection
 from adaptergen.verify.subject import Subject
-from tests.infer.choices import EAGER, LOOSE
+from tests.infer.choices import EAGER, LOOSE, OLDER
 from tests.infer.drawing import STYLES
 from tests.infer.variants import CHOICES, draw, truth, values_of, write
 from tests.verify.conftest import QUICK
@@ -25,6 +25,9 @@ MORE_EAGER = (4, 6, 9, 13, 18, 21)
 # Of code of another shape: positions from the model and from attention, a norm in the head.
 FEW_LOOSE = (0, 5)
 MORE_LOOSE = (8, 13)
+# Of older code: each form of positions, and masks of what is hidden.
+FEW_OLDER = (0, 3)
+MORE_OLDER = (1, 2, 4, 5)
 # All are inferred and proven in the exhaustive tests of whole inferences.
 MORE = range(10, 15)
 
@@ -70,6 +73,17 @@ def test_the_spec_of_code_of_another_shape_passes(seed: int, tmp_path: Path) -> 
     assert failures(seed, tmp_path, QUICK, "loose") == {}
 
 
+@pytest.mark.parametrize("seed", FEW_OLDER)
+def test_the_spec_of_older_code_passes(seed: int, tmp_path: Path) -> None:
+    assert failures(seed, tmp_path, QUICK, "older") == {}
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("seed", MORE_OLDER)
+def test_more_older_code_passes(seed: int, tmp_path: Path) -> None:
+    assert failures(seed, tmp_path, style="older") == {}
+
+
 def test_elements_rotate_though_the_pattern_hardly_depends_on_one_of_them(tmp_path: Path) -> None:
     assert failures(28, tmp_path, Selection(only=("claims.rope.pairing",)), "loose") == {}
 
@@ -98,7 +112,8 @@ def test_every_value_of_every_choice_is_drawn() -> None:
     drawn = [values_of(draw(seed)) for seed in range(60)]
     eager = [values_of(draw(seed, "eager")) for seed in range(60)]
     loose = [values_of(draw(seed, "loose")) for seed in range(60)]
-    for choices, found in ((CHOICES, drawn), (EAGER, eager), (LOOSE, loose)):
+    older = [values_of(draw(seed, "older")) for seed in range(60)]
+    for choices, found in ((CHOICES, drawn), (EAGER, eager), (LOOSE, loose), (OLDER, older)):
         for name, options in choices.items():
             missing = set(options) - {values[name] for values in found}
             assert not missing, f"{name}: {missing}"

@@ -17,7 +17,7 @@ def truth(v: Variant) -> dict[str, Any]:
         "summary": f"Synthetic architecture {v.seed}.",
         "paths": {
             "embed": f"{v.stem}.{v.embed}",
-            "rotary": f"{v.stem}.{v.rotary}" if v.rotary_in == "model" else None,
+            "rotary": _rotary(v),
             "blocks": f"{v.stem}.{v.blocks}",
             "final_norm": f"{parts.head(v) or v.stem}.{v.final_norm}",
             "unembed": parts.unembed(v),
@@ -47,6 +47,11 @@ def tiny(v: Variant) -> dict[str, Any]:
     return {key: small for key, (small, default) in values.items() if small not in (None, default)}
 
 
+def _rotary(v: Variant) -> str | None:
+    """The module that TL can wrap: one of the model, which returns what HF's do."""
+    return f"{v.stem}.{v.rotary}" if v.rotary_form == "pair" and v.rotary_in == "model" else None
+
+
 def _norm(v: Variant) -> dict[str, Any]:
     bias = {"bias": v.norm_bias} if v.norm_kind == "layer" else {}
     return {"kind": v.norm_kind, "weight": v.norm_weight, **bias, "eps": v.eps_key or None}
@@ -60,6 +65,7 @@ def _attention(v: Variant, own: dict[str, str]) -> dict[str, Any]:
         "norm_before_o": v.norm_before_o or None,
         "returns": _returns(v),
         "own_mask": v.mask_in == "attention",
+        "mask_hides": v.mask_true == "hidden",
         "scale": v.scale_name if v.scale_key and v.scale_name != "scaling" else None,
         "softcap": _cap_name(v),
         # The class does not say that it supports torch's SDPA.
@@ -120,6 +126,8 @@ def _rope(v: Variant) -> dict[str, Any]:
         "backward": v.backward,
         "cosines": v.cosines,
         "module": v.rotary if v.rotary_in == "attention" else None,
+        "length": "seq_len" if v.rotary_form == "table" else None,
+        "argument": parts.positions(v) if parts.own_form(v) else None,
     }
 
 
@@ -131,7 +139,9 @@ def _window(v: Variant, own: dict[str, str]) -> Any:
 
 def _mlp(v: Variant) -> dict[str, Any]:
     norm = {"norm_before_out": v.norm_before_out} if v.norm_before_out else {}
+    first = {"first": v.first_half} if v.mlp_kind == "fused_gated" else {}
     return {
+        **first,
         "kind": v.mlp_kind,
         "path": v.mlp,
         **parts.mlp_modules(v),

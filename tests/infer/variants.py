@@ -59,7 +59,8 @@ _SOFTMAXES = {
 
 
 def _own_attributes(v: Variant, text: str) -> str:
-    named = {**_ATTRIBUTES, "scaling": v.scale_name, "attn_logit_softcapping": v.cap_name}
+    own = {"scaling": v.scale_name, "attn_logit_softcapping": v.cap_name}
+    named = {**_ATTRIBUTES, **own, "layer_idx": v.layer_name}
     for usual, own in named.items() if v.style != "interface" else ():
         text = re.sub(rf"\bself\.{usual}\b", f"self.{own}", text)
     return text
@@ -82,7 +83,8 @@ def _handed(v: Variant) -> list[tuple[str, str]]:
     """What a layer hands to attention, in order: the argument's name, and the layer's own."""
     mask, cache = ("attention_mask", "attention_mask"), (v.cache_name, "cache")
     positions = ("position_ids", "position_ids")
-    rotary = [("position_embeddings",) * 2] if v.rotary_in == "model" else []
+    named = (parts.positions(v), "position_embeddings")
+    rotary = [named] if v.rotary_in == "model" else []
     return [mask, positions, cache, *rotary]
 
 
@@ -139,6 +141,7 @@ def _context(v: Variant) -> dict[str, Any]:
         "qk_shapes": _qk_shapes(v),
         "normed": _normed(v),
         "rotates": _rotates(v),
+        "positions": _turning(v),
         "cache": v.cache_name,
         "softmax": _SOFTMAXES.get(v.softmax),
         "returned": _places(v, "attn_output"),
@@ -215,8 +218,20 @@ def _rotates(v: Variant) -> str:
         "interval": f"self.{v.nope_flag}",
         "window": f"self.{v.window_attribute} is not None",
         "hybrid_sliding": "self.sliding_window is None or self.is_sliding",
-        "handed": "position_embeddings is not None",
+        "handed": f"{parts.positions(v)} is not None",
     }.get(v.nope, "")
+
+
+def _turning(v: Variant) -> str:
+    """Cosines and sines [batch, pos, d_rotary], as an expression in attention."""
+    handed = parts.positions(v)
+    own = f"self.{v.rotary}(value, position_ids)" if v.rotary_in == "attention" else handed
+    return {
+        "table": f"[part[position_ids] for part in self.{v.rotary}(value, seq_len=tokens)]",
+        "list": f"[part.squeeze(2) for part in {handed}]",
+        "stacked": f"{handed}.unbind(-1)",
+        "complex": f"(({handed}.real).to(query.dtype), ({handed}.imag).to(query.dtype))",
+    }.get(v.rotary_form, own)
 
 
 def _decoy(v: Variant) -> str:

@@ -35,6 +35,13 @@ MLPS = [
         layer=0,
     ),
     Case(
+        "a gate in the second half that is in the first",
+        {"claims.mlp": "the second half of HF's gate_up_proj is not the gate of the other"},
+        spec="phi3",
+        change={"mlp.first": "in"},
+        layer=0,
+    ),
+    Case(
         "an MLP with a fused gate that it lacks",
         {"claims.mlp": "the first half of HF's c_fc is not the gate of the other"},
         spec="starcoder2",

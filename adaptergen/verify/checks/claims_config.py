@@ -8,7 +8,7 @@ from adaptergen.spec.model import Spec
 from adaptergen.verify.check import Evidence, Fact, check
 from adaptergen.verify.heads import head_counts, headed
 from adaptergen.verify.once import UnavailableError
-from adaptergen.verify.structure import Structure, decided, structure, structures
+from adaptergen.verify.structure import Structure, decided, runs, structure, structures
 from adaptergen.verify.subject import Subject
 
 
@@ -48,9 +48,12 @@ def heads(subject: Subject) -> Iterator[Evidence]:
             # HF refuses some combinations; they are no model that an adapter could meet.
             continue
         if isinstance(attention, LatentAttention):
-            yield from _latent_widths(subject, attention, built)
+            facts = [*_latent_widths(subject, attention, built)]
         else:
-            yield from width_facts(subject, built)
+            facts = [*width_facts(subject, built)]
+        # Some it builds and then cannot run.
+        if all(fact.holds for fact in facts) or not changes or runs(subject.hf, changes):
+            yield from facts
 
 
 def head_settings(spec: Spec) -> list[dict[str, Any]]:

@@ -78,9 +78,11 @@ def _gated(mlp: GatedMlp, hf: HfModel, path: str) -> Iterator[tuple[bool, str, s
 @_facts.register
 def _fused_gated(mlp: FusedGatedMlp, hf: HfModel, path: str) -> Iterator[tuple[bool, str, str]]:
     fused = f"{path}.{mlp.gate_in}"
-    gate, up = torch.arange(hf.call(fused).value.shape[-1]).chunk(2)
+    halves = torch.arange(hf.call(fused).value.shape[-1]).chunk(2)
+    gate, up = halves if mlp.first == "gate" else halves[::-1]
     gated = probe.gated_by(hf, path, (fused, gate), (fused, up), f"{path}.{mlp.out}")
-    yield gated, f"the first half of HF's {mlp.gate_in} is not the gate of the other", "gate_in"
+    half = "first" if mlp.first == "gate" else "second"
+    yield gated, f"the {half} half of HF's {mlp.gate_in} is not the gate of the other", "gate_in"
 
 
 @_facts.register

@@ -2,7 +2,8 @@
 
 Each layer returns its own keys and values. A module of attention computes a table of cosines and
 sines for as many positions as there are tokens, and masks are true of what is not seen. One config
-key has to be set, and the size of the vocabulary stands under two of them.
+key has to be set, the size of the vocabulary stands under two of them, and that of the MLP under
+none.
 """
 
 from typing import Any
@@ -114,9 +115,11 @@ class Attention(nn.Module):
 class MLP(nn.Module):
     def __init__(self, config: OlderConfig) -> None:
         super().__init__()
-        self.gate = nn.Linear(config.hidden_size, config.ffn_size, bias=False)
-        self.up = nn.Linear(config.hidden_size, config.ffn_size, bias=False)
-        self.down = nn.Linear(config.ffn_size, config.hidden_size, bias=False)
+        # Of gate and input together, as the key counts.
+        width = config.ffn_size // 2
+        self.gate = nn.Linear(config.hidden_size, width, bias=False)
+        self.up = nn.Linear(config.hidden_size, width, bias=False)
+        self.down = nn.Linear(width, config.hidden_size, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.down(nn.functional.silu(self.gate(x)) * self.up(x))
