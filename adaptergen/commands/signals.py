@@ -38,7 +38,7 @@ def exit_status() -> int:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     # If it was lost in code that no exception leaves, the next one counts.
-    ending = _received and sys.exc_info()[1] is not None
+    ending = bool(_received) and sys.exc_info()[1] is not None
     _received.append(number)
     if not ending:
         raise KeyboardInterrupt

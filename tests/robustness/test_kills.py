@@ -27,8 +27,8 @@ REQUESTS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, *REQUESTS)
 ROUNDS = 250
 BUILD = [sys.executable, "-m", "adaptergen", "build"]
-# What a run that was to end may end with: undisturbed, before it heeds signals, and after that.
-ENDS = {0, *(-number for number in SIGNALS), *(128 + number for number in SIGNALS)}
+# What a run that is to end may end with: before it heeds signals, and after that.
+ENDS = {*(-number for number in SIGNALS), *(128 + number for number in REQUESTS)}
 
 
 def seeds(few: int) -> list[object]:
@@ -100,9 +100,11 @@ def test_build_that_is_asked_to_end_at_any_moment_has_written_all_or_nothing(
     # More often than not while it writes, which it does last.
     delay = took * chance.choice((chance.uniform(0, 1.2), chance.uniform(0.6, 1.1)))
     run = ended(project, delay, chance.choice(REQUESTS))
-    assert run.status in ENDS, run
+    # It may have been done.
+    assert run.status in {0, *ENDS}, run
     assert "Traceback" not in run.err or "adaptergen/" not in run.err, run.err
-    assert contents(project) in (words["One"], words["Other"])
+    found = contents(project)
+    assert found == words["Other"] or (run.status and found == words["One"])
     after = subprocess.run(BUILD, check=False, capture_output=True, text=True)
     assert (after.returncode, after.stderr) in ((0, ""), (0, STOPPED))
     assert contents(project) == words["Other"]
@@ -115,7 +117,8 @@ subprocess.Popen(["sleep", "600"], start_new_session=True)
 if os.fork() == 0:
     os.setsid()
     time.sleep(600)
-time.sleep(1)
+while True:
+    time.sleep(1)
 """
 
 
