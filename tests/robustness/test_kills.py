@@ -20,7 +20,7 @@ import pytest
 from tests.building import TINY
 from tests.conftest import Run
 from tests.test_build_killed import STOPPED
-from tests.verify.started import Started, heed_interrupts, write_three
+from tests.verify.started import EARLIER, Started, heed_interrupts, write_three
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 REQUESTS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -132,7 +132,7 @@ def test_verification_that_ends_at_any_moment_leaves_no_process_and_no_part_of_a
         with (project / "generated" / f"{name}.py").open("a") as module:
             module.write(MODULE)
     report = project / "report.json"
-    report.write_text("earlier")
+    report.write_text(EARLIER["report.json"])
     temporary = Path(tempfile.mkdtemp(dir="/tmp"))
     chance = random.Random(seed)
     how, times = chance.choice(SIGNALS), chance.choice((1, 2))
@@ -151,7 +151,7 @@ def test_verification_that_ends_at_any_moment_leaves_no_process_and_no_part_of_a
     assert "Traceback" not in err or "adaptergen/" not in err, err
     assert started.none_left()
     text = report.read_text()
-    assert text == "earlier" or json.loads(text)["records"]
+    assert text == EARLIER["report.json"] or json.loads(text)["records"]
     # Whoever is killed outright cannot remove them.
     left = [path for path in temporary.iterdir() if not path.name.startswith("torchinductor")]
     assert how == signal.SIGKILL or left == []

@@ -9,6 +9,11 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
+# Reports of a run before.
+EARLIER = {
+    "report.json": '{\n  "schema": 2,\n  "complete": true,\n  "records": []\n}\n',
+    "report.html": "<!DOCTYPE html>\n<title>Earlier</title>\n",
+}
 # Enough for a machine that is busy with other tests; a run that hangs never ends.
 PATIENCE = 90
 
@@ -54,6 +59,7 @@ class Started:
         until = time.monotonic() + PATIENCE
         while not any("libtorch" in maps for maps in self._read("maps")):
             assert time.monotonic() < until
+            assert self.process.poll() is None
             time.sleep(0.02)
 
     @property

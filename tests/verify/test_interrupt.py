@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Run
-from tests.verify.started import PATIENCE, Started, heed_interrupts, write_three
+from tests.verify.started import EARLIER, PATIENCE, Started, heed_interrupts, write_three
 from tests.verify.test_document import check
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
@@ -85,8 +85,8 @@ def test_interrupted_run_reports_what_is_done_and_leaves_nothing_behind(
 def test_run_that_is_interrupted_while_it_imports_leaves_an_earlier_report_alone(
     three: Path,
 ) -> None:
-    for name in ("report.json", "report.html"):
-        (three / name).write_text("earlier")
+    for name, text in EARLIER.items():
+        (three / name).write_text(text)
     run = Started(three, *REPORT)
     run.wait_for_imports()
     os.killpg(run.process.pid, signal.SIGINT)
@@ -94,7 +94,7 @@ def test_run_that_is_interrupted_while_it_imports_leaves_an_earlier_report_alone
     assert (run.process.returncode, out) == (130, "")
     assert err.endswith("\nverifying a\ninterrupted\n")
     assert "Traceback" not in err
-    assert {(three / name).read_text() for name in ("report.json", "report.html")} == {"earlier"}
+    assert {name: (three / name).read_text() for name in EARLIER} == EARLIER
     assert run.none_left()
 
 
