@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """`adaptergen` as a program, and `python -m adaptergen`."""
 
 try:

@@ -31,8 +31,12 @@ class ExitStatus(IntEnum):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status; 128 and a signal's number if interrupted."""
-    top = parser()
     try:
+        top = parser()
+        if "_ARGCOMPLETE" in os.environ:
+            from adaptergen.completion import complete
+
+            complete(top)
         arguments = top.parse_args(argv)
         if not hasattr(arguments, "verb"):
             top.print_help()

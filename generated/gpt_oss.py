@@ -3,7 +3,7 @@
 # adapter GptOssArchitectureAdapter for GptOssForCausalLM
 # spec gpt_oss f3061b6008348207fa529ba415f2e6f2
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 5eebf89a07edad8d0267b6b9ff2bb21a
+# generator 27af5866b36d03c25acd27ceb679f493
 # templates c1bbc81f2250dc0f497296cad5c7b6ea
 # formatter ruff 0.17.6
 # body 18fc15f09d1b411862dca4185ec66b84

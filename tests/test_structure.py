@@ -32,7 +32,7 @@ LAYERS = (
     ("infer",),
     ("reference",),
     ("commands",),
-    ("arguments",),
+    ("arguments", "completion"),
     ("cli",),
     ("__main__",),
 )
