@@ -116,6 +116,8 @@ def _verdict(record: Record, colour: bool) -> list[str]:
     name = f"{record.spec} ({record.architecture})"
     if record.stopped:
         said = f"not verified, {visible(record.stopped)}"
+        if record.stopped.startswith("stopped after"):
+            said += "; `--timeout SECONDS` allows more, 0 any time"
     elif record.failures:
         said = f"{checks}, {record.module}"
     elif record.passed:

@@ -203,6 +203,7 @@ def test_table_says_why_a_verification_stopped() -> None:
     assert lines[2].startswith("\033[31mqwen3")
     assert "STOPPED" in lines[2]
     assert "qwen3 (Qwen3ForCausalLM): not verified, stopped after 300 s" in lines[-1]
+    assert "; `--timeout SECONDS` allows more, 0 any time" in lines[-1]
 
 
 def test_what_a_module_says_cannot_steer_the_terminal() -> None:
