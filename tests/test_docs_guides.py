@@ -18,6 +18,7 @@ FOLLOWED = {
     "tutorial.md": ("quill",),
     "guides/notebook.md": ("copycat",),
     "guides/package.md": (),
+    "guides/project.md": (),
     "guides/waivers.md": (),
 }
 PICTURE = re.compile(r"!\[[^\]]*\]\(([\w.-]+)\)")
