@@ -103,3 +103,16 @@ def test_the_benchmark_measures_everybody_at_everything(script, tmp_path) -> Non
     held = {row["contestant"]: row["held"] for row in facts["rows"] if row["work"] == "residual"}
     # Two layers of two texts of 8 tokens, 32 numbers of 4 bytes each.
     assert set(held.values()) == {2 * 2 * 8 * 32 * 4}
+
+
+def test_builds_stand_beside_what_ran_in_turns_with_them(script) -> None:
+    row = {
+        "commit": "abc1234", "fresh": [0.05, 0.02], "changed": [0.3, 0.25], "cold": [3.0, 0.3],
+        "megabytes": [90, 60],
+    }  # fmt: skip
+    *head, line = script._builds([row])
+    assert line == (
+        "| abc1234 | 0.05 s | 0.02 s | 2.50 x | 0.3 s | 0.25 s | 1.20 x | 3 s | 0.3 s | 10.00 x "
+        "| 90 | 60 | 1.50 x |"
+    )
+    assert {one.count("|") for one in head[-3:]} == {line.count("|")}

@@ -80,7 +80,7 @@ def _in_hatch(tree: Node, spec: Spec) -> Iterator[Diagnostic]:
 
 def _in_versions(tree: Node, spec: Spec) -> Iterator[Diagnostic]:
     """Versions that differ in anything else than where modules are."""
-    places = named_places(spec)
+    places = named_places(spec) if spec.versions else {}
     for number, values in enumerate(spec.versions):
         node = descend(tree, ["versions", number])[1]
         found = [_mistake_of(node, number, spec, places, claim) for claim in values]

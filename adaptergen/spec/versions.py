@@ -41,7 +41,8 @@ def _movable(claim: str) -> bool:
 
 def versions(spec: Spec) -> Iterator[tuple[Spec, list[Leaf], list[Leaf]]]:
     """The spec as each of its versions has it, the places that it then leaves, and the new ones."""
-    before = named_places(spec)
+    # To look for all places takes as long as to render the module: most specs have no versions.
+    before = named_places(spec) if spec.versions else {}
     for values in spec.versions:
         other = replaced(spec, {"versions": [], **values})
         after = named_places(other)
