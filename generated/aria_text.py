@@ -3,7 +3,7 @@
 # adapter AriaTextArchitectureAdapter for AriaTextForCausalLM
 # spec aria_text c9a2f3aa442cae2e3ffbe47fc6433eb1
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 4fa978c02c5b06f0dc5aba6a41c9ab14
+# generator 890b221aa1c00b4ce3784f8c050a2c81
 # templates c1bbc81f2250dc0f497296cad5c7b6ea
 # formatter ruff 0.17.6
 # body 4083d603dd3b9efdb7625810ce8877d6

@@ -4,7 +4,7 @@
 # spec exaone4 303c43a433ae78a176ebd2bd53e2798a
 # spec olmo2 41b1838a2380bda3273c8f07e4090db3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 4fa978c02c5b06f0dc5aba6a41c9ab14
+# generator 890b221aa1c00b4ce3784f8c050a2c81
 # templates c1bbc81f2250dc0f497296cad5c7b6ea
 # formatter ruff 0.17.6
 # body 4b385fad66e1dc1095a30f14a1789128

@@ -4,7 +4,7 @@
 # spec flex_olmo 49228cffe83ffd24b4336d5995ce4dc5
 # spec olmo2 41b1838a2380bda3273c8f07e4090db3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 4fa978c02c5b06f0dc5aba6a41c9ab14
+# generator 890b221aa1c00b4ce3784f8c050a2c81
 # templates c1bbc81f2250dc0f497296cad5c7b6ea
 # formatter ruff 0.17.6
 # body cdc97f6e67905584aee6d02561764d80

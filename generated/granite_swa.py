@@ -4,7 +4,7 @@
 # spec granite_swa e4a82fe5479b0fac09856ba3bb2d0db2
 # spec granite d19f9f6e1ddadd5f709790d1babde24b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 4fa978c02c5b06f0dc5aba6a41c9ab14
+# generator 890b221aa1c00b4ce3784f8c050a2c81
 # templates c1bbc81f2250dc0f497296cad5c7b6ea
 # formatter ruff 0.17.6
 # body 59772f66f22e9c221f44beac5fefb29e

@@ -26,23 +26,22 @@ _REPLACED = frozenset(choice_paths(Spec))
 
 def merge(parent: Node, child: Node, path: tuple[str, ...] = ()) -> Node:
     """The child's tree laid over the parent's; every value keeps its own position."""
-    if (
-        not isinstance(parent.value, dict)
-        or not isinstance(child.value, dict)
-        or path in _REPLACED
-        or _other_kind(parent.value, child.value)
-    ):
+    if not isinstance(parent.value, dict) or not isinstance(child.value, dict) or path in _REPLACED:
         return child
+    if replaced := _other_kind(parent.value, child.value):
+        return replace(child, replaces=replaced)
     merged = dict(parent.value)
     for key, node in child.value.items():
         merged[key] = merge(merged[key], node, (*path, key)) if key in merged else node
     return replace(child, value=merged)
 
 
-def _other_kind(parent: dict[str, Node], child: dict[str, Node]) -> bool:
-    return any(
-        tag in parent and tag in child and parent[tag].value != child[tag].value for tag in TAGS
-    )
+def _other_kind(parent: dict[str, Node], child: dict[str, Node]) -> str:
+    """The parent's kind, if the child is of another."""
+    for tag in TAGS:
+        if tag in parent and tag in child and parent[tag].value != child[tag].value:
+            return f"{tag}: {parent[tag].value}"
+    return ""
 
 
 def inheritable(parent: Node) -> Node:

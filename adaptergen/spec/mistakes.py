@@ -13,12 +13,13 @@ from pydantic.fields import FieldInfo
 
 from adaptergen.errors import MOST, Diagnostic, Failure, capped, closest, did_you_mean
 from adaptergen.spec.extends import IDENTITY
+from adaptergen.spec.facet import Choice
 from adaptergen.spec.files import read_bytes
 from adaptergen.spec.leaves import Leaf
 from adaptergen.spec.model import Spec
 from adaptergen.spec.tree import Node
 from adaptergen.spec.versions import named_places, replaced
-from adaptergen.spec.walk import TAGS, fields_of, follow, tag_of
+from adaptergen.spec.walk import TAGS, classes_of, fields_of, follow, tag_of
 
 
 def validate(tree: Node) -> Spec:
@@ -147,6 +148,10 @@ def _diagnose(path: Sequence[str | int], node: Node, error: dict[str, Any]) -> D
     loc = error["loc"]
     dotted = ".".join(map(str, path))
     if error["type"] == "extra_forbidden":
+        if other := _other_word(loc):
+            choice = ".".join(map(str, path[:-1]))
+            message = f"'{choice}': either '{other}' or '{loc[-1]}', not both"
+            return diagnostic_at(node, message, _explained(path[:-1]), key=True)
         known = [str(key) for key in _fields_at(loc[:-1])]
         hint = did_you_mean(str(loc[-1]), known) or f"allowed: {', '.join(known)}"
         return diagnostic_at(node, f"unknown key '{dotted}'", hint, key=True)
@@ -155,11 +160,39 @@ def _diagnose(path: Sequence[str | int], node: Node, error: dict[str, Any]) -> D
         missing = ".".join(map(str, [*path, loc[-1]]))
         tags = ", ".join(tag_of(facet) for facet in follow(Spec, loc[:-1])[1])
         hint = field.description or f"allowed: {tags}"
+        if node.replaces:
+            hint += f" (nothing is inherited from the parent's `{node.replaces}`)"
         return diagnostic_at(node, f"missing key '{missing}'", hint, key=True)
-    wrong_key = loc[-1] == "[key]"
-    return diagnostic_at(
-        node, f"'{dotted}': {_message(error)}", _suggestion(node, error), key=wrong_key
-    )
+    if loc[-1] == "[key]":
+        return diagnostic_at(node, f"'{dotted}': {_message(error)}", key=True)
+    # A value may stand for those of several keys, as one bias does.
+    own = _fields_at(loc[:-1]).get(loc[-1]) if [*path[-1:]] == [loc[-1]] else None
+    message = f"'{dotted}': {_message(error, own)}"
+    return diagnostic_at(node, message, _suggestion(node, error) or _hint(path, error, own))
+
+
+def _other_word(loc: tuple[str | int, ...]) -> str:
+    """The word of a choice that a file gives beside another word of it."""
+    chosen = [cls for cls in follow(Spec, loc[:-1])[1] if issubclass(cls, Choice)]
+    others = [tag_of(cls) for cls in follow(Spec, loc[:-2])[1]] if chosen else []
+    return chosen[0].word if chosen and loc[-1] in others else ""
+
+
+def _hint(path: Sequence[str | int], error: dict[str, Any], field: FieldInfo | None) -> str:
+    """Where the words that are allowed are explained, or what the key means."""
+    if error["type"] in ("literal_error", "choice"):
+        return _explained(path)
+    kinds = [cls for cls in classes_of(field.annotation) if tag_of(cls)] if field else []
+    if len(kinds) > 1:
+        (tag,) = {tag for tag in TAGS for cls in kinds if tag in cls.model_fields}
+        return f"with a `{tag}`: {', '.join(map(tag_of, kinds))}; {_explained(path)}"
+    return (field.description or "") if field else ""
+
+
+def _explained(path: Sequence[str | int]) -> str:
+    """How to learn what may be written at a place; in a list, at any place of it."""
+    last = max((n + 1 for n, key in enumerate(path) if isinstance(key, int)), default=0)
+    return f"`adaptergen explain {'.'.join(map(str, path[last:]))}` says what each means"
 
 
 def _fields_at(loc: tuple[str | int, ...]) -> dict[str | int, FieldInfo]:
@@ -168,9 +201,14 @@ def _fields_at(loc: tuple[str | int, ...]) -> dict[str | int, FieldInfo]:
     return own if loc else {**own, "extends": FieldInfo()}
 
 
-def _message(error: dict[str, Any]) -> str:
+def _message(error: dict[str, Any], field: FieldInfo | None = None) -> str:
     """What is wrong with a value, in the language's words rather than pydantic's."""
     ctx = error.get("ctx") or {}
+    if error["type"] == "string_type" and field is not None:
+        # Specs without mistakes need no reference of the language.
+        from adaptergen.spec.reference import expected_of
+
+        return f"expected {expected_of(field)}"
     expected = {
         "literal_error": f"expected {ctx.get('expected')}",
         "bool_type": "expected true or false",

@@ -125,6 +125,11 @@ def arguments(path: str, field: FieldInfo) -> dict[str, tuple[type[Facet], str]]
     return {w: (cls, f"{path}.{ANY if shared else w}") for w, cls in of_facets.items()}
 
 
+def expected_of(field: FieldInfo) -> str:
+    """What a value of a field looks like that is no facet."""
+    return _scalar(field.annotation, field.metadata)
+
+
 def _entries(
     root: type[Facet], prefix: str, under: tuple[Under, ...], seen: dict[Any, str]
 ) -> Iterator[Entry]:

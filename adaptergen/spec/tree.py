@@ -34,7 +34,10 @@ Scalar: TypeAlias = "bool | int | float | str | None"
 
 @dataclass(frozen=True)
 class Node:
-    """A value and where it stands; for a value in a mapping, also where its key stands."""
+    """A value and where it stands; for a value in a mapping, also where its key stands.
+
+    `replaces` is the kind of the parent's facet in whose place it is, as a file has it.
+    """
 
     value: "Scalar | dict[str, Node] | list[Node]"
     file: str
@@ -42,6 +45,7 @@ class Node:
     column: int
     key_line: int = 0
     key_column: int = 0
+    replaces: str = ""
 
     def plain(self) -> Any:
         """The value without positions."""
