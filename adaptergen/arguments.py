@@ -249,8 +249,8 @@ def _format(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--format", choices=("text", "json"), default="text", help="how to print it")
 
 
-def _nothing(verb: argparse.ArgumentParser) -> None:
-    pass
+def _schema(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--format", choices=("json",), default="json", help="it is JSON in any case")
 
 
 def _output(verb: argparse.ArgumentParser) -> None:
@@ -266,7 +266,7 @@ VERBS: tuple[tuple[str, str, Callable[[argparse.ArgumentParser], None]], ...] = 
     ("diff", "compare two specs, facet by facet", _diff),
     ("list", "list the architectures that have a spec", _list),
     ("explain", "explain keys, kinds and values of the spec language, and checks", _explain),
-    ("schema", "print the JSON Schema of specs", _nothing),
+    ("schema", "print the JSON Schema of specs", _schema),
     ("new", "start a spec for a variant of an architecture", _new),
     ("vendor", "copy an adapter and the modules that it needs into a package", _vendor),
 )

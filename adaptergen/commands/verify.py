@@ -1,5 +1,6 @@
 """`adaptergen verify`."""
 
+import json
 import os
 import sys
 from argparse import Namespace
@@ -31,7 +32,7 @@ def run(arguments: Namespace) -> int:
     """Verify adapters against HF and print a table; 1 if one of them fails."""
     require_libraries("verify")
     if arguments.list_checks:
-        return _list_checks()
+        return _list_checks(arguments)
     if arguments.resume and not arguments.json:
         raise Unusable("--resume needs --json FILE, where finished records are")
     refuse_places(arguments.json, arguments.html)
@@ -57,8 +58,9 @@ def _verify(jobs: "list[Job]", arguments: Namespace) -> int:
 
     # After Ctrl-C too what is done is reported; if one of these fails, the others still happen.
     with ExitStack() as last:
-        last.callback(show)
+        # A pipe for a report may make this wait for its reader: that is last.
         last.callback(report.close)
+        last.callback(show)
         last.callback(watcher.close)
         for job, record in last.enter_context(closing(run_jobs(report.missing, limits, watcher))):
             report.add(job, record)
@@ -194,10 +196,14 @@ def _job(
     return Job(tasks[0], blank, tuple(tasks[1:]))
 
 
-def _list_checks() -> int:
+def _list_checks(arguments: Namespace) -> int:
     from adaptergen.verify.checks import ALL
     from adaptergen.verify.select import listing
 
+    if arguments.format == "json":
+        checks = [{"check": c.name, "group": c.group, "description": c.description} for c in ALL]
+        print(json.dumps(checks, indent=2))
+        return 0
     sys.stdout.write(listing(ALL))
     return 0
 

@@ -1,6 +1,7 @@
 """Places for reports and specs: what cannot be written there is known before the work."""
 
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -93,6 +94,23 @@ def test_pipe_gets_one_report_and_stays_a_pipe(tmp_path: Path) -> None:
     assert os.read(reader, 2**20).decode().count('"schema": ') == 1
     assert Path(path).is_fifo()
     os.close(reader)
+
+
+@nodes
+def test_device_is_written_into_and_stays_one(tmp_path: Path) -> None:
+    # Made for the purpose, as /dev/null is: nobody's device is at risk.
+    path = tmp_path / "null"
+    try:
+        os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+        path.write_text("x")
+    except PermissionError:
+        pytest.skip("this user or file system makes no devices")
+    refuse_places(str(path), None)
+    report = Report([Job(print, GREEN)], str(path), str(path))
+    report.add(report.jobs[0], GREEN)
+    report.close()
+    assert path.is_char_device()
+    assert path.read_text() == ""
 
 
 @pytest.fixture
