@@ -4,7 +4,7 @@
 # spec apertus 94bbe6edc022e54cdb647484d732cf44
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 890b221aa1c00b4ce3784f8c050a2c81
-# templates c1bbc81f2250dc0f497296cad5c7b6ea
+# templates 7b3b7373f1653542491bb028946044a8
 # formatter ruff 0.17.6
 # body 3c812267970b3c758c413e411aea14cf
 """Apertus architecture adapter.

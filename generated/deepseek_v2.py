@@ -6,7 +6,7 @@
 # spec glm4_moe 1353bd95b681120702679679ebdcb07d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 890b221aa1c00b4ce3784f8c050a2c81
-# templates c1bbc81f2250dc0f497296cad5c7b6ea
+# templates 7b3b7373f1653542491bb028946044a8
 # formatter ruff 0.17.6
 # body 0fb470ed7167d36a6936d0a4762f314d
 """DeepseekV2 architecture adapter.

@@ -5,7 +5,7 @@
 # spec ernie4_5 e2f6797676817eb86fcf82ba34baf1c4
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 890b221aa1c00b4ce3784f8c050a2c81
-# templates c1bbc81f2250dc0f497296cad5c7b6ea
+# templates 7b3b7373f1653542491bb028946044a8
 # formatter ruff 0.17.6
 # body 8adb57f42e4dc84aea1d1bc9bd544e6e
 """Ernie 4.5 MoE architecture adapter.

@@ -5,7 +5,7 @@
 # spec olmo2 41b1838a2380bda3273c8f07e4090db3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 890b221aa1c00b4ce3784f8c050a2c81
-# templates c1bbc81f2250dc0f497296cad5c7b6ea
+# templates 7b3b7373f1653542491bb028946044a8
 # formatter ruff 0.17.6
 # body cdc97f6e67905584aee6d02561764d80
 """FlexOlmo architecture adapter.

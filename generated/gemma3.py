@@ -6,7 +6,7 @@
 # spec gemma 670be2fbe33cc7cea38338f5f0bd166a
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 890b221aa1c00b4ce3784f8c050a2c81
-# templates c1bbc81f2250dc0f497296cad5c7b6ea
+# templates 7b3b7373f1653542491bb028946044a8
 # formatter ruff 0.17.6
 # body cd83478359c951f1bb5f04e8a563ec82
 """Gemma3 architecture adapter.

@@ -4,7 +4,7 @@
 # spec olmoe 3dd5582318bd55d48bd34794433a21c6
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 890b221aa1c00b4ce3784f8c050a2c81
-# templates c1bbc81f2250dc0f497296cad5c7b6ea
+# templates 7b3b7373f1653542491bb028946044a8
 # formatter ruff 0.17.6
 # body 485aa0da46cde8c3596980923b30be22
 """Olmoe architecture adapter.
