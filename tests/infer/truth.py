@@ -48,8 +48,9 @@ def tiny(v: Variant) -> dict[str, Any]:
 
 
 def _rotary(v: Variant) -> str | None:
-    """The module that TL can wrap: one of the model, which returns what HF's do."""
-    return f"{v.stem}.{v.rotary}" if v.rotary_form == "pair" and v.rotary_in == "model" else None
+    """The module that TL can wrap: one of the model, which returns a pair or complex numbers."""
+    wrapped = v.rotary_form in ("pair", "complex") and v.rotary_in == "model"
+    return f"{v.stem}.{v.rotary}" if wrapped else None
 
 
 def _norm(v: Variant) -> dict[str, Any]:
