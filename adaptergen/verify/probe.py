@@ -151,6 +151,9 @@ def is_linear(hf: HfModel, path: str) -> bool:
     weight, bias = getattr(module, "weight", None), getattr(module, "bias", None)
     if not isinstance(weight, nn.Parameter) or weight.ndim != 2:
         return False
+    if bias is not None and bias.shape != weight.shape[:1]:
+        # Norms with weights of their own for each head have as many biases.
+        return False
     call = hf.call(path)
     if not call.input.is_floating_point() or call.input.shape[-1] != weight.shape[-1]:
         return False

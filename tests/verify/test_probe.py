@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import torch
@@ -9,6 +11,7 @@ from torch import Tensor, nn
 
 from adaptergen.verify import probe
 from adaptergen.verify.amplify import amplify
+from adaptergen.verify.call import Call
 from adaptergen.verify.check import largest_difference
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.once import MissingError, Once, UnavailableError, one_line
@@ -46,6 +49,39 @@ class Offset(nn.Module):
 )
 def test_norm_kind(norm: nn.Module, kind: str) -> None:
     assert probe.norm_kind(norm.double(), GIVEN) == kind
+
+
+class OfNoLinear(nn.Module):
+    """A projection without the class."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(5, WIDTH))
+        self.bias = nn.Parameter(torch.randn(5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ self.weight.T + self.bias
+
+
+@pytest.mark.parametrize(
+    ("module", "linear"),
+    [
+        (nn.Linear(WIDTH, 5), True),
+        (OfNoLinear(), True),
+        (nn.Embedding(5, WIDTH), False),
+        (nn.LayerNorm(WIDTH), False),
+        # Norms of each head with a weight and a bias of its own.
+        (nn.LayerNorm((7, WIDTH)), False),
+        (nn.LayerNorm((7, WIDTH), bias=False), False),
+    ],
+    ids=str,
+)
+def test_what_is_linear_is_its_weight(module: nn.Module, linear: bool) -> None:
+    given = torch.zeros(2, 7, dtype=torch.long) if isinstance(module, nn.Embedding) else GIVEN
+    with torch.no_grad():
+        returned = module.double()(given)
+    hf = SimpleNamespace(module=lambda _: module, call=lambda _: Call((given,), {}, returned))
+    assert probe.is_linear(cast("HfModel", hf), "some.path") is linear
 
 
 @pytest.mark.parametrize(
