@@ -41,7 +41,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not hasattr(arguments, "verb"):
             top.print_help()
             return ExitStatus.OK
-        return _run(arguments)
+        status = _run(arguments)
+        # What fails after a request may fail because of it.
+        if not (status and requested()):
+            return status
     except KeyboardInterrupt:
         pass
     except Exception:

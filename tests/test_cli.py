@@ -96,6 +96,11 @@ def test_what_a_library_makes_of_an_interrupt_is_one_too(run, monkeypatch, tiny:
     monkeypatch.setattr(build, "run", wrapped)
     assert run("build") == (143, "", "interrupted\n")
     assert len(raised) == 1
+    # Or what adaptergen itself makes of it.
+    monkeypatch.setattr(build, "run", lambda _: 1)
+    assert run("build") == (143, "", "interrupted\n")
+    monkeypatch.setattr(build, "run", lambda _: 0)
+    assert run("build").status == 0
     monkeypatch.setattr(signals, "_received", [])
     monkeypatch.setattr(build, "run", lambda _: 1 // 0)
     with pytest.raises(ZeroDivisionError):

@@ -37,6 +37,11 @@ def seeds(few: int) -> list[object]:
     return [*range(few), *(pytest.param(seed, marks=marks) for seed in range(few, ROUNDS))]
 
 
+def starting(err: str) -> bool:
+    """Whether Python itself was interrupted, before it ran a line of ours."""
+    return "KeyboardInterrupt" in err and "adaptergen" not in err
+
+
 class Ended(NamedTuple):
     """A run that was asked to end, or made to."""
 
@@ -101,8 +106,8 @@ def test_build_that_is_asked_to_end_at_any_moment_has_written_all_or_nothing(
     delay = took * chance.choice((chance.uniform(0, 1.2), chance.uniform(0.6, 1.1)))
     run = ended(project, delay, chance.choice(REQUESTS))
     # It may have been done.
-    assert run.status in {0, *ENDS}, run
-    assert "Traceback" not in run.err or "adaptergen/" not in run.err, run.err
+    assert run.status in {0, *ENDS} or starting(run.err), run
+    assert "Traceback" not in run.err or starting(run.err), run
     found = contents(project)
     assert found == words["Other"] or (run.status and found == words["One"])
     after = subprocess.run(BUILD, check=False, capture_output=True, text=True)
@@ -147,8 +152,8 @@ def test_verification_that_ends_at_any_moment_leaves_no_process_and_no_part_of_a
         if started.process.poll() is not None:
             break
     _, err = started.process.communicate()
-    assert started.process.returncode in ENDS, err
-    assert "Traceback" not in err or "adaptergen/" not in err, err
+    assert started.process.returncode in ENDS or starting(err), err
+    assert "Traceback" not in err or starting(err), err
     assert started.none_left()
     text = report.read_text()
     assert text == EARLIER["report.json"] or json.loads(text)["records"]
