@@ -110,9 +110,13 @@ class Process:
         """Stop it, and what it has started, whether it is done or not."""
         self._supervisor.close()
         self._process.join(_PATIENCE)
-        if self._process.is_alive():
-            with suppress(psutil.Error):
-                end_tree(psutil.Process(self._process.pid))
+        with suppress(psutil.NoSuchProcess):
+            # Once the server that forked it is gone, multiprocessing takes it for ended.
+            supervisor = psutil.Process(self._process.pid)
+            try:
+                supervisor.wait(_PATIENCE)
+            except psutil.TimeoutExpired:
+                end_tree(supervisor)
         self._said.close()
 
     @staticmethod
