@@ -3,7 +3,7 @@
 # adapter GptOssArchitectureAdapter for GptOssForCausalLM
 # spec gpt_oss f3061b6008348207fa529ba415f2e6f2
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 890b221aa1c00b4ce3784f8c050a2c81
+# generator 52ba0b16cbe71d352bf5bf9a37bd29f1
 # templates 7b3b7373f1653542491bb028946044a8
 # formatter ruff 0.17.6
 # body 18fc15f09d1b411862dca4185ec66b84

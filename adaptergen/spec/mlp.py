@@ -119,6 +119,11 @@ class FusedGatedMlp(_ProjectedMlp):
     opaque: list[Path] = _OPAQUE
 
     @property
+    def halves(self) -> tuple[str, str]:
+        """What the halves of the fused projection are, in order."""
+        return ("gate", "in") if self.first == "gate" else ("in", "gate")
+
+    @property
     def fact(self) -> str:
         """The facet in a sentence of the docstring."""
         order = "gate and input" if self.first == "gate" else "input and gate"

@@ -27,7 +27,7 @@ FEW_LOOSE = (0, 5)
 MORE_LOOSE = (8, 13)
 # Of older code: each form of positions, and masks of what is hidden.
 FEW_OLDER = (0, 3)
-MORE_OLDER = (1, 2, 4, 5)
+MORE_OLDER = (1, 2, 4, 5, 11)
 # All are inferred and proven in the exhaustive tests of whole inferences.
 MORE = range(10, 15)
 

@@ -72,7 +72,7 @@ def _mlp_weights(subject: Subject, path: str) -> Iterator[tuple[str, str, Tensor
     """Role, claim, weight [out, in] and bias [out] of each projection; fused ones in parts."""
     for role, name in subject.spec.mlp.modules.items():
         module = subject.hf.module(f"{path}.{name}")
-        parts = role.split("_")
+        parts = getattr(subject.spec.mlp, "halves", ()) if role == "gate_in" else (role,)
         weights = module.weight.chunk(len(parts))
         biases = [None] * len(parts) if module.bias is None else module.bias.chunk(len(parts))
         for part, weight, bias in zip(parts, weights, biases, strict=True):

@@ -50,8 +50,7 @@ def _fused_gated(mlp: FusedGatedMlp, layer: Layer) -> Iterator[Stage]:
     call = layer.call(f"{mlp.path}.{mlp.gate_in}")
     yield layer.stage("mlp.gate_in.hook_in", "mlp", "mlp.gate_in", call.input)
     yield layer.stage("mlp.gate_in.hook_out", "mlp", "mlp.gate_in", call.value)
-    order = ("gate", "in") if mlp.first == "gate" else ("in", "gate")
-    for role, value in zip(order, call.value.chunk(2, dim=-1), strict=True):
+    for role, value in zip(mlp.halves, call.value.chunk(2, dim=-1), strict=True):
         yield from _into(layer, role, "mlp.gate_in", call.input, value)
     yield from _out(layer, mlp.path, mlp.out)
 
