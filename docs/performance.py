@@ -112,7 +112,7 @@ beside `python -c pass`; with one spec changed beside black on that module; of 1
 nothing beside one spec changed; and the memory of 1,000 specs beside that of 100. Machines differ:
 ratios are what counts. `python tests/bench/bench.py --record` adds a row.
 
-| commit | nothing to do | python | | one changed | black | | 1,000 cold \\
+| commit | nothing to do | python | | one changed | black | | 1,000 cold \
 | one changed | | MB of 1,000 | of 100 | |
 |---|{"---:|" * 12}
 | at most | | | 3.0 x | | | 1.0 x | | | 8 x | | | 1.5 x |
