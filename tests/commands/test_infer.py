@@ -208,7 +208,7 @@ def test_missing_file_exits_with_1(project: Path, run, inferring) -> None:
     inferring(PROVEN)
     outcome = run("infer", "nowhere/config.json")
     assert outcome.status == 1
-    assert "nowhere/config.json: no such file" in outcome.err
+    assert "nowhere/config.json: cannot be read: No such file" in outcome.err
 
 
 def test_value_of_a_stranger_cannot_steer_the_terminal(project: Path, run, inferring) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from adaptergen.errors import Failure
 from adaptergen.project import bundled
+from adaptergen.spec.files import read_bytes
 from adaptergen.spec.load import LoadedSpec, Loader
 
 LLAMA = (Path(bundled("specs")) / "llama.yaml").read_text()
@@ -100,15 +101,16 @@ def test_chain_of_parents_is_followed_to_a_limit(tmp_path: Path) -> None:
         loader.load(str(tmp_path / "m29.yaml"))
 
 
-def test_each_file_is_read_once_for_a_family(tmp_path: Path, monkeypatch) -> None:
-    from adaptergen.spec import load as module
-
+def test_each_file_is_read_once_for_a_family(tmp_path: Path) -> None:
     (tmp_path / "base.yaml").write_text(LLAMA)
     for name in "abc":
         text = IDENTITY.replace("Tiny", name.upper()) + "extends: base\n"
         (tmp_path / f"{name}.yaml").write_text(text)
     read: list[str] = []
-    actual = module.read_bytes
-    monkeypatch.setattr(module, "read_bytes", lambda path, *_: read.append(path) or actual(path))
-    list(Loader([str(tmp_path)]).load_all(str(tmp_path / f"{name}.yaml") for name in "abc"))
+
+    def note(path: str, limit: int) -> bytes:
+        read.append(path)
+        return read_bytes(path, limit)
+
+    list(Loader([str(tmp_path)], note).load_all(str(tmp_path / f"{name}.yaml") for name in "abc"))
     assert sorted(Path(path).name for path in read) == ["a.yaml", "b.yaml", "base.yaml", "c.yaml"]
