@@ -35,7 +35,7 @@ def test_every_spec_and_fifty_synthetic_models_are_inferred(script) -> None:
 def test_synthetic_cases_are_folders_with_a_config_and_the_truth(script, tmp_path) -> None:
     cases = script.synthetic_cases([3], tmp_path)
     assert [case.name for style in cases.values() for case in style] == [
-        "synth3", "eager3", "loose3",
+        "synth3", "eager3", "loose3", "older3",
     ]  # fmt: skip
     (case,) = cases["interface"]
     assert (tmp_path / "synth3" / "config.json").is_file()

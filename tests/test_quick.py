@@ -145,10 +145,10 @@ def test_folders_of_more_than_is_meant_are_not_noted(built: Path, run, monkeypat
     assert quick.run(["build"]) is None
 
 
-def test_links_in_circles_come_to_an_end(built: Path, run, monkeypatch) -> None:
+def test_links_in_circles_come_to_an_end(noted: Path, run, monkeypatch) -> None:
     monkeypatch.setattr(quick, "_MOST_FILES", 500)
-    (built / "specs" / "one").symlink_to(".")
-    (built / "specs" / "two").symlink_to(".")
+    (noted / "own" / "one").symlink_to(".")
+    (noted / "own" / "two").symlink_to(".")
     assert run("build").status == 0
     assert quick.run(["build"]) is None
 

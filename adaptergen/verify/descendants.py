@@ -80,7 +80,9 @@ def _below(root: psutil.Process) -> list[psutil.Process]:
 
 def _lives(process: psutil.Process) -> bool:
     try:
-        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+        # A zombie with threads is none that can be waited for: these are still ending.
+        ended = process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
+        return bool(process.is_running() and not ended)
     except psutil.Error:
         return False
 

@@ -58,7 +58,7 @@ def test_page_groups_findings_by_cause(findings: ModuleType) -> None:
         causes,
         "libraries",
     )
-    assert "1 defects, 1 of them" in text
+    assert "They have 1 defects,\n1 of which are silent" in text
     assert "## 1. Lost activation\n\nBecause.\n" in text
     shown = "adaptergen verify --adapter transformer_lens:A --set act=tanh --only forward.logits"
     assert f"\n    {shown}\n" in text

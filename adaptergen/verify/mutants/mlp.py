@@ -25,9 +25,9 @@ from adaptergen.verify.mutants.change import (
 )
 
 _PROCESSED = """\
-    def set_processed_weights(self, weights, verbose=False):
-        super().set_processed_weights(weights, verbose)
-        self._use_processed_weights = True
+    def forward(self, *args, **kwargs):
+        from transformer_lens.model_bridge.generalized_components import GatedMLPBridge
+        return GatedMLPBridge.forward(self, *args, **kwargs)
 """
 
 
