@@ -122,10 +122,17 @@ def test_a_survey_that_fails_leaves_the_others_and_ends_the_run(
 
 def test_what_fails_under_one_key_is_no_finding_of_two() -> None:
     layers = ["full_attention"]
-    known = [({}, {"cache.prefill"}), ({"bias": True, "layers": layers}, {"forward.logits"})]
-    assert explained({"bias": True}, known) == {"cache.prefill"}
+    everywhere, there = ("cache.prefill", True), ("forward.logits", True)
+    known = [({}, {everywhere}), ({"bias": True, "layers": layers}, {there})]
+    assert explained({"bias": True}, known) == {everywhere}
     both = {"cap": 1.0, "layers": ["full_attention"], "bias": True}
-    assert explained(both, known) == {"cache.prefill", "forward.logits"}
+    assert explained(both, known) == {everywhere, there}
+
+
+def test_what_raises_under_one_key_hides_no_wrong_number_of_two() -> None:
+    raised, wrong = ("weights.compatibility", False), ("weights.compatibility", True)
+    known = [({"bias": True}, {raised})]
+    assert wrong not in explained({"bias": True, "heads": 4}, known)
 
 
 @pytest.mark.full

@@ -16,8 +16,10 @@ from adaptergen.verify.record import CheckResult, Status
 from adaptergen.verify.running import run_checks
 from adaptergen.verify.sweep import variants
 
-# Changes of a config, each with the checks that fail under them.
-Failing: TypeAlias = list[tuple[Mapping[str, Any], set[str]]]
+# How a check fails: its name, and whether something differs, rather than raises.
+Failure: TypeAlias = tuple[str, bool]
+# Changes of a config, each with the failures under them.
+Failing: TypeAlias = list[tuple[Mapping[str, Any], set[Failure]]]
 
 
 @dataclass(frozen=True)
@@ -57,14 +59,14 @@ def survey(architecture: str) -> Survey:
             return Survey(architecture, subject.settings, doubt)
         found, skipped = base(subject)
         # What is wrong everywhere, or under a part of a setting, is one finding.
-        known: Failing = [({}, {finding.check for finding in found})]
+        known: Failing = [({}, {(f.check, f.worst is not None) for f in found})]
         tried = refused = 0
         for variant in variants(subject, SWEPT, _telling):
             tried += 1
             refused += bool(variant.refused)
             old = explained(variant.changes, known)
-            new = [r for r in variant.failures if r.check not in old]
-            known.append((variant.changes, {r.check for r in new}))
+            new = [r for r in variant.failures if _failure(r) not in old]
+            known.append((variant.changes, set(map(_failure, new))))
             found += list(_of_variant(subject, variant.setting, variant.changes, new))
             if variant.complaint and not variant.failures:
                 args = (variant.setting, variant.changes, "ignored", variant.complaint)
@@ -72,10 +74,14 @@ def survey(architecture: str) -> Survey:
         return Survey(architecture, subject.settings, "", skipped, tried, refused, tuple(found))
 
 
-def explained(changes: Mapping[str, Any], known: Failing) -> set[str]:
-    """The checks that fail under a part of the changes already."""
-    parts = (checks for part, checks in known if part.items() <= changes.items())
-    return {check for checks in parts for check in checks}
+def explained(changes: Mapping[str, Any], known: Failing) -> set[Failure]:
+    """The failures under a part of the changes: what raises there may hide a difference."""
+    parts = (failures for part, failures in known if part.items() <= changes.items())
+    return {failure for failures in parts for failure in failures}
+
+
+def _failure(result: CheckResult) -> Failure:
+    return result.check, _measured(result) is not None
 
 
 def base(subject: ForeignSubject) -> tuple[list[Finding], tuple[tuple[str, str], ...]]:
