@@ -3,7 +3,7 @@
 # adapter ArceeArchitectureAdapter for ArceeForCausalLM
 # spec arcee 4d9662f4c1d95b72ad40c917186b74ab
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8addf82b0c1734e027cf90fc7c104411
+# generator 252fcded6a6d9afc4a1de52a3c7f13e1
 # templates 7b3b7373f1653542491bb028946044a8
 # formatter ruff 0.17.6
 # body defc0b0713d7537fe1d3d913de1a88e7

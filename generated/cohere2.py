@@ -4,7 +4,7 @@
 # spec cohere2 ef3831e334c6d28cdcdde7e1fe3775de
 # spec cohere 92951a7d012972ac80bc7751d6f58dcc
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8addf82b0c1734e027cf90fc7c104411
+# generator 252fcded6a6d9afc4a1de52a3c7f13e1
 # templates 7b3b7373f1653542491bb028946044a8
 # formatter ruff 0.17.6
 # body 7762368ce44e629ff10b5ffa2b95733d

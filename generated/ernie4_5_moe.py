@@ -4,7 +4,7 @@
 # spec ernie4_5_moe bc522e0f844594dbf7dce58a63b7a37d
 # spec ernie4_5 e2f6797676817eb86fcf82ba34baf1c4
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8addf82b0c1734e027cf90fc7c104411
+# generator 252fcded6a6d9afc4a1de52a3c7f13e1
 # templates 7b3b7373f1653542491bb028946044a8
 # formatter ruff 0.17.6
 # body 8adb57f42e4dc84aea1d1bc9bd544e6e

@@ -3,7 +3,7 @@
 # adapter HunYuanDenseV1ArchitectureAdapter for HunYuanDenseV1ForCausalLM
 # spec hunyuan_v1_dense af52133a5f5e878d120355d3e8ad6657
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8addf82b0c1734e027cf90fc7c104411
+# generator 252fcded6a6d9afc4a1de52a3c7f13e1
 # templates 7b3b7373f1653542491bb028946044a8
 # formatter ruff 0.17.6
 # body 8d9b072881ff912f02f5ce06196b3cb7

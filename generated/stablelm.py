@@ -5,7 +5,7 @@
 # spec starcoder2 4c001e4e5c27ce3b26800d9df1da3023
 # spec mistral bf4b9af3d6377a93b0e4abbaf09c81c3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8addf82b0c1734e027cf90fc7c104411
+# generator 252fcded6a6d9afc4a1de52a3c7f13e1
 # templates 7b3b7373f1653542491bb028946044a8
 # formatter ruff 0.17.6
 # body 70342544a1874e7cafbfa64ec4b120bd

@@ -22,6 +22,7 @@ _MEASURED = Field(
     default=False,
     description="Whether TL is told the number of hidden neurons by the output projection's weight,"
     " where no config key holds it.",
+    examples=[True],
 )
 _OUT = Field(description="Projection back to the residual stream.")
 _BIAS = Field(description="Which projections have a bias.")
@@ -111,7 +112,9 @@ class FusedGatedMlp(_ProjectedMlp):
     out: Path = _OUT
     bias: FusedMlpBias = _BIAS
     first: Literal["gate", "in"] = Field(
-        default="gate", description="Which of the two the first half of the projection is."
+        default="gate",
+        description="Which of the two the first half of the projection is.",
+        examples=["in"],
     )
     act: ConfigKey | None = _ACT
     width: ConfigKey | None = _WIDTH

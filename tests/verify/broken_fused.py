@@ -175,10 +175,10 @@ FUSED = [
         {"precision.bfloat16": "raised RuntimeError", "precision.float16": "raised RuntimeError"},
         spec="olmo3",
         replace=bridge(
-            "def _update_kv_cache(self, k, v, **kwargs):\n"
-            "    keys, values = super()._update_kv_cache(k, v, **kwargs)\n"
-            "    cached = kwargs.get('past_key_values') is not None\n"
-            "    return keys, values if cached else values.to(v.dtype)",
+            "def _completed(self, given):\n"
+            "    cache = given.get('past_key_values')\n"
+            "    completed = super()._completed(given)\n"
+            "    return completed if cache is not None else {**completed, 'past_key_values': None}",
             adapter="Olmo3ArchitectureAdapter",
         ),
         fused=True,

@@ -39,6 +39,7 @@ LEFT_OUT = {
     "tiny",
     "equivalent",
     "limits",
+    "checks",
     "config",
     "fused",
 }

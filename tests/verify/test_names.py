@@ -9,6 +9,7 @@ from transformer_lens.model_bridge import TransformerBridge
 from transformer_lens.model_bridge.sources import build_bridge_from_module
 
 import adaptergen
+from adaptergen.verify.precision import comparable
 from tests.registration import restored_factory
 from tests.verify.conftest import hf_model, load
 
@@ -65,8 +66,8 @@ def test_names_of_transformer_lens_are_names_here(name: str) -> None:
 def test_the_layer_of_all_three_projections_is_shown_as_a_whole(name: str, place: str) -> None:
     """TL's adapters have these names for it, too, but nothing is shown under them."""
     hf = hf_model(name)
-    call = hf.call(f"{load(name).spec.paths.blocks}.1.{place}")
-    with restored_factory():
+    with restored_factory(), comparable():
+        call = hf.call(f"{load(name).spec.paths.blocks}.1.{place}")
         adaptergen.register()
         cache = wrapped(name).run_with_cache(hf.batch(hf.length).ids)[1]
     torch.testing.assert_close(cache["blocks.1.attn.qkv.hook_in"], call.input)
