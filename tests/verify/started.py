@@ -27,8 +27,9 @@ def write_three(project: Path) -> None:
 
 
 def heed_interrupts() -> None:
-    """Ignoring them is inherited, and what a shell makes its background processes do."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """Ignoring them is inherited: shells make background processes do so, `nohup` all it runs."""
+    for request in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(request, signal.SIG_DFL)
 
 
 class Started:
