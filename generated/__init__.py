@@ -2,7 +2,7 @@
 # Edit the spec, then run `adaptergen build`.
 # adapters 98a9474f973724160b2b6b020aaabc3f
 # generator 252fcded6a6d9afc4a1de52a3c7f13e1
-# templates 7b3b7373f1653542491bb028946044a8
+# templates 4daf306afdafe66ce5f3da84f1a8f0b5
 # formatter ruff 0.17.6
 # body 57b4495a9792038ae8b6030719c796cf
 """Generated TransformerLens adapters, by the name of the HF class that each is for."""
