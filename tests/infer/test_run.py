@@ -127,12 +127,6 @@ NEW_LINE = r"\n        \1"
 PARAMETER = "self.odd = nn.Parameter(torch.ones({}))" + NEW_LINE
 # What is replaced in the code of a model, the reason that then is given, and the hooks it costs.
 ODD: dict[str, tuple[list[tuple[str, str]], str, str]] = {
-    "the gate comes second": (
-        [("gate, up = self", "up, gate = self")],
-        "No facet describes the MLP transformer.h.0.feed_forward: linear layers gate_up_proj,"
-        " down_proj.",
-        WHOLE_MLP,
-    ),
     "the gate comes second in one layer": (
         [
             (r"(self\.act_fn = )", "self.swapped = swapped" + NEW_LINE),
