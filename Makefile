@@ -45,10 +45,10 @@ check: $(READY)  ## lint, types, and whether generated files and measured pages 
 	$(BIN)/mypy
 	$(BIN)/adaptergen build --check
 	$(BIN)/adaptergen schema | diff specs/schema.json -
-	$(BIN)/python docs/stamps.py --check
+	$(BIN)/python -m docs.scripts.stamps --check
 
 docs: $(READY)  ## build the documentation site into site/
-	$(BIN)/python docs/overview.py
+	$(BIN)/python -m docs.scripts.overview
 	$(BIN)/mkdocs build --strict
 
 bench: $(READY) .bench/.ready  ## measure speed beside other tools
@@ -56,39 +56,39 @@ bench: $(READY) .bench/.ready  ## measure speed beside other tools
 
 bench-forward: $(READY)  ## measure hooks beside TransformerLens and HuggingFace: docs/performance.md
 	$(BIN)/python tests/bench/forward.py
-	$(BIN)/python docs/performance.py
-	$(BIN)/python docs/stamps.py performance
+	$(BIN)/python -m docs.scripts.performance
+	$(BIN)/python -m docs.scripts.stamps performance
 
 architectures: $(READY)  ## verify all specs: generated/architectures.json, docs/architectures.md
-	$(BIN)/python docs/architectures.py
+	$(BIN)/python -m docs.scripts.architectures
 
 comparison: $(READY)  ## set generated adapters beside TransformerLens' own: docs/comparison.md
-	$(BIN)/python docs/comparison.py
-	$(BIN)/python docs/stamps.py comparison
+	$(BIN)/python -m docs.scripts.comparison
+	$(BIN)/python -m docs.scripts.stamps comparison
 
 findings: $(READY)  ## measure what TransformerLens' own adapters do wrong: docs/findings.md
 	rm -rf .findings
-	$(BIN)/python docs/findings.py
-	$(BIN)/python docs/stamps.py findings
+	$(BIN)/python -m docs.scripts.findings
+	$(BIN)/python -m docs.scripts.stamps findings
 
 inference: $(READY)  ## measure how often `infer` is right: docs/inference.md
 	rm -f .inference.json
-	$(BIN)/python docs/inference.py --jobs 2
-	$(BIN)/python docs/stamps.py inference
+	$(BIN)/python -m docs.scripts.inference --jobs 2
+	$(BIN)/python -m docs.scripts.stamps inference
 
 versions: $(READY)  ## verify all specs with other versions of the libraries: docs/versions.md
-	$(BIN)/python docs/versions.py
-	$(BIN)/python docs/stamps.py versions
+	$(BIN)/python -m docs.scripts.versions
+	$(BIN)/python -m docs.scripts.stamps versions
 
 reference: $(READY)  ## write the pages of the spec language: docs/reference
-	$(BIN)/python docs/reference.py
+	$(BIN)/python -m docs.scripts.reference
 
 stamps: $(READY)  ## let measured pages say whether what they rest on has changed since
-	$(BIN)/python docs/stamps.py
+	$(BIN)/python -m docs.scripts.stamps
 
 upstream-tests: $(READY)  ## run TransformerLens' own tests with generated adapters: docs/upstream.md
 	$(BIN)/python tests/upstream/run.py
-	$(BIN)/python docs/stamps.py upstream
+	$(BIN)/python -m docs.scripts.stamps upstream
 
 clean:  ## remove what the other targets made, but for generated/
 	rm -rf $(VENV) site .bench .architectures.json .findings .upstream .versions .inference.json dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

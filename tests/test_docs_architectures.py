@@ -1,7 +1,6 @@
 """The pages of architectures say what was measured, of the modules as they are."""
 
 from collections.abc import Iterator
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -13,19 +12,14 @@ from adaptergen.commands.architectures import (
     read_measurements,
 )
 from adaptergen.spec.load import LoadedSpec
-from tests.docs_scripts import DOCS, load_script
+from docs.scripts import DOCS, architectures
 
 GENERATED = DOCS.parent / "generated"
 
 
 @pytest.fixture(scope="module")
-def script() -> ModuleType:
-    return load_script("architectures")
-
-
-@pytest.fixture(scope="module")
-def specs(script) -> list[LoadedSpec]:
-    found: list[LoadedSpec] = script.specs()
+def specs() -> list[LoadedSpec]:
+    found: list[LoadedSpec] = architectures.specs()
     return found
 
 
@@ -35,21 +29,21 @@ def measurement(**changes: Any) -> Measurement:
     return blank._replace(**changes)
 
 
-def test_every_module_has_been_measured_as_it_is(script, specs) -> None:
+def test_every_module_has_been_measured_as_it_is(specs) -> None:
     measured = read_measurements(str(GENERATED))
-    stale = {spec.name for spec in specs} - script.fresh(specs, measured).keys()
-    assert stale == set(), "run `python docs/architectures.py --stale`"
+    stale = {spec.name for spec in specs} - architectures.fresh(specs, measured).keys()
+    assert stale == set(), "run `python -m docs.scripts.architectures --stale`"
     assert measured.keys() == {spec.name for spec in specs}, "run `make architectures`"
 
 
-def test_measurement_is_fresh_while_its_module_stays(script, specs) -> None:
+def test_measurement_is_fresh_while_its_module_stays(specs) -> None:
     body = body_digest(str(GENERATED / "llama.py"))
     measured = {
         "llama": measurement(module=body),
         "qwen2": measurement(module=body),
         "gone": measurement(module=body),
     }
-    assert script.fresh(specs, measured).keys() == {"llama"}
+    assert architectures.fresh(specs, measured).keys() == {"llama"}
 
 
 def test_every_module_is_verified() -> None:
@@ -57,18 +51,20 @@ def test_every_module_is_verified() -> None:
     assert [spec for spec, found in measured.items() if not found.passed] == []
 
 
-def test_page_is_fresh(script, specs, request) -> None:
-    measured = script.committed()
+def test_page_is_fresh(specs, request) -> None:
+    measured = architectures.committed()
     if request.config.getoption("--update-cases"):
-        script.write_page(specs, measured)
-    assert script.PAGE.read_text() == script.page(specs, measured), "run pytest --update-cases"
+        architectures.write_page(specs, measured)
+    assert architectures.PAGE.read_text() == architectures.page(specs, measured), (
+        "run pytest --update-cases"
+    )
 
 
-def test_every_architecture_is_in_one_group(script, specs) -> None:
+def test_every_architecture_is_in_one_group(specs) -> None:
     measured = {
         spec.name: measurement(shipped="" if spec.name == "smollm3" else "X") for spec in specs
     }
-    page = script.page(specs, measured)
+    page = architectures.page(specs, measured)
     for spec in specs:
         assert page.count(f"| [{spec.name}](") == 1
     groups = dict(_groups(page))
@@ -76,7 +72,7 @@ def test_every_architecture_is_in_one_group(script, specs) -> None:
     experts = "Mixtures of experts, with a hand-written adapter in TransformerLens too"
     assert "[mixtral]" in groups[experts]
     assert "[smollm3]" in groups["Not in TransformerLens"]
-    assert "the other 1 it lacks: SmolLM3." in script.paragraph(specs, measured)
+    assert "the other 1 it lacks: SmolLM3." in architectures.paragraph(specs, measured)
 
 
 def _groups(page: str) -> Iterator[tuple[str, str]]:
@@ -85,34 +81,38 @@ def _groups(page: str) -> Iterator[tuple[str, str]]:
         yield title, rows
 
 
-def test_failure_is_no_number(script, specs) -> None:
+def test_failure_is_no_number(specs) -> None:
     measured = {s.name: measurement(passed=s.name != "llama", worst=0.25) for s in specs}
-    page = script.page(specs, measured)
+    page = architectures.page(specs, measured)
     (row,) = (line for line in page.splitlines() if "[llama](" in line)
     assert row.endswith("| **failed** |")
-    assert f", {len(specs) - 1} of them also a verified adapter" in script.paragraph(
+    assert f", {len(specs) - 1} of them also a verified adapter" in architectures.paragraph(
         specs, measured
     )
 
 
-def test_versions_are_each_named_once(script, specs) -> None:
+def test_versions_are_each_named_once(specs) -> None:
     measured = {spec.name: measurement() for spec in specs}
     measured["llama"] = measurement(versions={"torch": "3"})
-    assert "Verified with torch 2, transformers 5, transformer_lens 4; torch 3." in script.page(
-        specs, measured
+    assert (
+        "Verified with torch 2, transformers 5, transformer_lens 4; torch 3."
+        in architectures.page(specs, measured)
     )
 
 
-def test_name_of_transformer_lens_may_be_spelled_in_another_way(script, specs) -> None:
-    names = {spec.name: script.shipped(spec) for spec in specs}
+def test_name_of_transformer_lens_may_be_spelled_in_another_way(specs) -> None:
+    names = {spec.name: architectures.shipped(spec) for spec in specs}
     assert names["llama"] == "LlamaForCausalLM"
     assert names["phimoe"] == "PhiMoEForCausalLM"
     assert names["persimmon"] == ""
 
 
-def test_hooks_of_a_layer_are_counted(script, specs) -> None:
+def test_hooks_of_a_layer_are_counted(specs) -> None:
     (llama,) = (spec for spec in specs if spec.name == "llama")
-    assert script.hooks(llama, GENERATED / "llama.py") == script.committed()["llama"].hooks
+    assert (
+        architectures.hooks(llama, GENERATED / "llama.py")
+        == architectures.committed()["llama"].hooks
+    )
 
 
 def test_measurements_are_read_as_written(tmp_path) -> None:

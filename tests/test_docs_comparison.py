@@ -8,14 +8,11 @@ import pytest
 import torch
 
 from adaptergen.spec.load import LoadedSpec, Loader
+from docs.scripts import DOCS, architectures, comparison, measuring, sides
 from tests.building import replace
-from tests.docs_scripts import DOCS, load_script
 
 ROOT = DOCS.parent
 NONE = {"logits": 0.0, "padded logits": 0.0, "compatibility mode": 1e-6}
-comparison = load_script("comparison")
-measuring = load_script("measuring")
-sides = load_script("sides")
 
 
 def spec_of(name: str) -> LoadedSpec:
@@ -151,7 +148,7 @@ def test_hooks_of_another_name_are_recognised_by_their_values(tmp_path: Path) ->
 
 def test_page_has_every_architecture_of_transformer_lens() -> None:
     table = re.findall(r"^\| (\w+) \| \d", (DOCS / "comparison.md").read_text(), re.MULTILINE)
-    measured = load_script("architectures").committed()
+    measured = architectures.committed()
     assert table == [spec for spec, found in measured.items() if found.shipped]
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs_scripts import load_script
 from tests.guides import Guide
 from tests.pages import DOCS, FENCE, steady
 
@@ -97,7 +96,8 @@ def test_every_page_with_something_to_follow_is_followed() -> None:
 
 
 def test_notebook_is_its_page(request: pytest.FixtureRequest) -> None:
-    script = load_script("notebook")
+    from docs.scripts import notebook as script
+
     if request.config.getoption("--update-cases"):
         script.main()
     page = script.PAGE.read_text(encoding="utf-8")
@@ -115,7 +115,8 @@ def test_notebook_is_its_page(request: pytest.FixtureRequest) -> None:
 def test_checkpoint_of_the_notebook_is_trained_by_its_script() -> None:
     import torch
 
-    script = load_script("copycat")
+    from docs.scripts import copycat as script
+
     with torch.enable_grad():
         model = script.train(200)
     texts = script.texts(64)

@@ -4,20 +4,15 @@ import importlib
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.docs_scripts import DOCS, load_script
+from docs.scripts import DOCS, performance, stamps
 
 BENCH = Path(__file__).parent / "bench" / "forward.py"
-
-
-@pytest.fixture(scope="module")
-def script() -> ModuleType:
-    return load_script("performance")
 
 
 def row(who: str, work: str, seconds: list[float], **changes: Any) -> dict[str, Any]:
@@ -25,24 +20,23 @@ def row(who: str, work: str, seconds: list[float], **changes: Any) -> dict[str, 
     return {"work": work, "contestant": who, "seconds": seconds, **blank, **changes}
 
 
-def machine(script: ModuleType, *rows: dict[str, Any]) -> Any:
+def machine(*rows: dict[str, Any]) -> Any:
     facts = {"machine": "A processor", "dtype": "float32", "config": {"hidden_size": 8},
              "versions": {"torch": "2"}, "rows": list(rows)}  # fmt: skip
-    return script.Machine("cpu", facts)
+    return performance.Machine("cpu", facts)
 
 
-def test_page_and_plots_are_fresh(script) -> None:
-    machines = script.machines()
-    text = script.PAGE.read_text()
-    assert load_script("stamps").unstamped(text) == script.page(machines)
+def test_page_and_plots_are_fresh() -> None:
+    machines = performance.machines()
+    text = performance.PAGE.read_text()
+    assert stamps.unstamped(text) == performance.page(machines)
     for one in machines:
-        for plot in script.PLOTS:
-            assert (DOCS / plot.file(one)).read_text() == script.drawn(one, plot)
+        for plot in performance.PLOTS:
+            assert (DOCS / plot.file(one)).read_text() == performance.drawn(one, plot)
 
 
-def test_a_ratio_is_of_runs_side_by_side(script) -> None:
-    text = script.page([machine(
-        script,
+def test_a_ratio_is_of_runs_side_by_side() -> None:
+    text = performance.page([machine(
         row("HF sdpa", "forward", [1.0, 10.0, 1.0]),
         row("generated", "residual", [1.05, 10.5, 2.0]),
     )])  # fmt: skip
@@ -50,10 +44,9 @@ def test_a_ratio_is_of_runs_side_by_side(script) -> None:
     assert "beside HF SDPA without | 1.1 x | 1.05 x | 1 x 1,024 | met |" in text
 
 
-def test_a_target_that_one_length_misses_is_missed(script) -> None:
+def test_a_target_that_one_length_misses_is_missed() -> None:
     shared = {"length": 2048}
-    text = script.page([machine(
-        script,
+    text = performance.page([machine(
         row("HF sdpa", "forward", [1.0]), row("HF sdpa", "forward", [1.0], **shared),
         row("generated", "residual", [1.0], peak=4 * 2**20),
         row("generated", "residual", [1.2], **shared, peak=5 * 2**20),
@@ -62,9 +55,8 @@ def test_a_target_that_one_length_misses_is_missed(script) -> None:
     assert "what is cached | 1.1 x | 2.00 x | 1 x 2,048 | missed, met in 1 of 2 |" in text
 
 
-def test_what_had_no_memory_is_said_to(script) -> None:
-    text = script.page([machine(
-        script,
+def test_what_had_no_memory_is_said_to() -> None:
+    text = performance.page([machine(
         row("HF sdpa", "forward", [1.0]),
         row("TransformerLens", "forward", [], peak=0, held=0),
     )])  # fmt: skip
@@ -85,7 +77,7 @@ def test_what_is_not_measured_again_is_kept_if_it_is_of_the_same_machine(
 
 
 @pytest.mark.full
-def test_the_benchmark_measures_everybody_at_everything(script, tmp_path) -> None:
+def test_the_benchmark_measures_everybody_at_everything(tmp_path) -> None:
     record = tmp_path / "record.yaml"
     shapes = ["--lengths", "8", "--prompts", "4", "--batches", "2"]
     subprocess.run(
@@ -95,9 +87,11 @@ def test_the_benchmark_measures_everybody_at_everything(script, tmp_path) -> Non
     )  # fmt: skip
     (facts,) = yaml.safe_load(record.read_text()).values()
     found = {(row["work"], row["contestant"]) for row in facts["rows"]}
-    bridges = {(work, who) for work in script.WORKS for who in (script.TL, script.OURS)}
-    alone = {(meanwhile, who) for _, meanwhile in script.WORKS.values()
-             for who in (script.HF, script.EAGER)}  # fmt: skip
+    bridges = {
+        (work, who) for work in performance.WORKS for who in (performance.TL, performance.OURS)
+    }
+    alone = {(meanwhile, who) for _, meanwhile in performance.WORKS.values()
+             for who in (performance.HF, performance.EAGER)}  # fmt: skip
     assert found == bridges | alone
     assert all(len(row["seconds"]) == 2 and row["peak"] > 0 for row in facts["rows"])
     held = {row["contestant"]: row["held"] for row in facts["rows"] if row["work"] == "residual"}
@@ -105,12 +99,12 @@ def test_the_benchmark_measures_everybody_at_everything(script, tmp_path) -> Non
     assert set(held.values()) == {2 * 2 * 8 * 32 * 4}
 
 
-def test_builds_stand_beside_what_ran_in_turns_with_them(script) -> None:
+def test_builds_stand_beside_what_ran_in_turns_with_them() -> None:
     row = {
         "commit": "abc1234", "fresh": [0.05, 0.02], "changed": [0.3, 0.25], "cold": [3.0, 0.3],
         "megabytes": [90, 60],
     }  # fmt: skip
-    *head, line = script._builds([row])
+    *head, line = performance._builds([row])
     assert line == (
         "| abc1234 | 0.05 s | 0.02 s | 2.50 x | 0.3 s | 0.25 s | 1.20 x | 3 s | 0.3 s | 10.00 x "
         "| 90 | 60 | 1.50 x |"

@@ -1,7 +1,6 @@
 """The pages of the spec language say what its models and the specs say."""
 
 import re
-from types import ModuleType
 
 import pytest
 
@@ -9,7 +8,7 @@ from adaptergen.reference.checks import checks
 from adaptergen.reference.markdown import INDEX, pages
 from adaptergen.spec.reference import entries
 from adaptergen.spec.usage import Usage
-from tests.docs_scripts import DOCS, load_script
+from docs.scripts import DOCS, reference
 
 FOLDER = DOCS / "reference"
 # A page that others write beside these.
@@ -18,13 +17,8 @@ LINK = re.compile(r"\]\((?P<page>[a-z_]+\.md)?(?:#(?P<anchor>[^)]*))?\)")
 
 
 @pytest.fixture(scope="module")
-def script() -> ModuleType:
-    return load_script("reference")
-
-
-@pytest.fixture(scope="module")
-def derived(script) -> dict[str, str]:
-    return pages(Usage(script.specs()))
+def derived() -> dict[str, str]:
+    return pages(Usage(reference.specs()))
 
 
 def test_pages_are_fresh(derived) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs_scripts import load_script
+from docs.scripts import overview
 from tests.links import problems
 from tests.pages import DOCS, ROOT, site_pages
 
@@ -57,12 +57,12 @@ def test_what_leads_nowhere_is_found(site: Path, file: str, text: str, said: str
 
 
 def test_picture_is_drawn_from_the_files_that_it_shows(request: pytest.FixtureRequest) -> None:
-    script = load_script("overview")
     if request.config.getoption("--update-cases"):
-        script.main()
-    assert script.PICTURE.read_text(encoding="utf-8") == script.drawn(), "run --update-cases"
-    shown = "".join(line for panel in script.panels(
-        (ROOT / script.SPEC).read_text(), (ROOT / script.MODULE).read_text(), script.measured()
+        overview.main()
+    assert overview.PICTURE.read_text(encoding="utf-8") == overview.drawn(), "run --update-cases"
+    shown = "".join(line for panel in overview.panels(
+        (ROOT / overview.SPEC).read_text(), (ROOT / overview.MODULE).read_text(),
+        overview.measured(),
     ) for line in panel.lines)  # fmt: skip
     assert "flag: use_rope" in shown
     assert "_is_nope_layer" in shown
@@ -92,5 +92,5 @@ def test_site_is_built_offline_and_its_pages_ask_for_nothing_elsewhere(built: Pa
 
 def test_scripts_and_heads_of_pages_are_not_published(built: Path) -> None:
     assert [
-        path for ending in ("py", "jinja", "head.md") for path in built.rglob(f"*.{ending}")
+        path for ending in ("py", "pyc", "jinja", "head.md") for path in built.rglob(f"*.{ending}")
     ] == []

@@ -6,16 +6,11 @@ import pytest
 import yaml
 
 from adaptergen.verify.record import CheckResult, Problem, Record, Status
-from tests.docs_scripts import load_script
+from docs.scripts import versions
 from tests.environments import VERSIONS
 
 CAUSES = [{"says": "*no such bridge*", "verdict": "raises", "why": "That bridge is missing."}]
 HOOKS = {"a": ["attn.hook_q", "mlp.hook_experts"], "b": ["attn.hook_q"], "c": ["attn.hook_q"]}
-
-
-@pytest.fixture
-def script() -> Any:
-    return load_script("versions")
 
 
 def record(spec: str, status: Status, message: str = "") -> Record:
@@ -25,18 +20,18 @@ def record(spec: str, status: Status, message: str = "") -> Record:
     return Record(spec, f"{spec.upper()}ForCausalLM", "", {}, (passed, result), 1.0)
 
 
-def found(script: Any, *records: Record) -> Any:
+def found(*records: Record) -> Any:
     hooks = {"a": ["attn.hook_q"], "b": ["attn.hook_q"], "c": []}
-    return {"TransformerLens 1": script.Environment(records, hooks)}
+    return {"TransformerLens 1": versions.Environment(records, hooks)}
 
 
-def test_page_says_what_lacks_and_why(script: Any) -> None:
+def test_page_says_what_lacks_and_why() -> None:
     records = [
         record("a", Status.PASSED),
         record("b", Status.KNOWN),
         record("c", Status.FAILED, "raised TypeError: no such bridge"),
     ]
-    text = script.page(found(script, *records), HOOKS, CAUSES)
+    text = versions.page(found(*records), HOOKS, CAUSES)
     assert "| AForCausalLM | verified |\n" in text
     assert "| BForCausalLM | verified, but for boot.bridge |\n" in text
     assert "| CForCausalLM | raises |\n" in text
@@ -44,25 +39,25 @@ def test_page_says_what_lacks_and_why(script: Any) -> None:
     assert "- AForCausalLM: `mlp.hook_experts` do not fire.\n" in text
 
 
-def test_architecture_that_a_version_lacks_keeps_its_row(script: Any) -> None:
+def test_architecture_that_a_version_lacks_keeps_its_row() -> None:
     both = [record("a", Status.PASSED), record("b", Status.PASSED)]
     environments = {
-        "transformers 1": script.Environment(both[:1], {}),
-        "transformers 2": script.Environment(both, {}),
+        "transformers 1": versions.Environment(both[:1], {}),
+        "transformers 2": versions.Environment(both, {}),
     }
-    text = script.page(environments, HOOKS, CAUSES)
+    text = versions.page(environments, HOOKS, CAUSES)
     assert "| AForCausalLM | verified | verified |\n" in text
     assert "| BForCausalLM | no such class | verified |\n" in text
 
 
-def test_what_nobody_explains_is_on_no_page(script: Any) -> None:
+def test_what_nobody_explains_is_on_no_page() -> None:
     failed = record("c", Status.FAILED, "raised KeyError")
     with pytest.raises(SystemExit, match=r"c: no cause of boot\.bridge: raised KeyError"):
-        script.page(found(script, failed), HOOKS, CAUSES)
+        versions.page(found(failed), HOOKS, CAUSES)
 
 
-def test_every_cause_is_told_in_words(script: Any) -> None:
-    for cause in yaml.safe_load(script.CAUSES.read_text(encoding="utf-8")):
+def test_every_cause_is_told_in_words() -> None:
+    for cause in yaml.safe_load(versions.CAUSES.read_text(encoding="utf-8")):
         assert cause.keys() == {"says", "verdict", "why"}
-    assert script.HEAD.exists()
+    assert versions.HEAD.exists()
     assert len(VERSIONS) == len({folder for folder, _ in VERSIONS.values()})

@@ -1,19 +1,13 @@
 """The page of findings: what it says, and that it says all of what was measured."""
 
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
 
 from adaptergen.verify.foreign.survey import Survey, explained, survey
-from tests.docs_scripts import DOCS, load_script
-
-
-@pytest.fixture(scope="module")
-def findings() -> ModuleType:
-    return load_script("findings")
+from docs.scripts import DOCS, findings
 
 
 def _finding(**changes: Any) -> dict[str, Any]:
@@ -32,7 +26,7 @@ def _survey(name: str, *found: dict[str, Any], **changes: Any) -> dict[str, Any]
     return {"architecture": name, "findings": list(found), **blank, **changes}
 
 
-def test_a_cause_leaves_out_architectures_that_have_another(findings: ModuleType) -> None:
+def test_a_cause_leaves_out_architectures_that_have_another() -> None:
     cause = findings.Cause("Cache", "Because.", architectures=("*LM",), but=("B*",))
     assert [cause.explains(name, _finding()) for name in ("ALM", "BLM", "C")] == [
         True,
@@ -41,7 +35,7 @@ def test_a_cause_leaves_out_architectures_that_have_another(findings: ModuleType
     ]
 
 
-def test_page_groups_findings_by_cause(findings: ModuleType) -> None:
+def test_page_groups_findings_by_cause() -> None:
     causes = [
         findings.Cause("Lost activation", "Because.", settings=("act=*",)),
         findings.Cause("Refused", "On purpose.", checks=("boot.*",), defect=False),
@@ -73,9 +67,7 @@ def test_page_groups_findings_by_cause(findings: ModuleType) -> None:
     assert "- F, forward.logits: `act=tanh`: in float64 only" in text
 
 
-def test_the_command_of_a_defect_is_of_an_adapter_that_no_spec_knows_the_faults_of(
-    findings: ModuleType,
-) -> None:
+def test_the_command_of_a_defect_is_of_an_adapter_that_no_spec_knows_the_faults_of() -> None:
     rows = [(name, _finding(setting="a=None, b=[1]")) for name in ("LlamaForCausalLM", "BForLM")]
     command = findings._command(rows)
     options = "--set a=null --set 'b=[1]' --only forward.logits"
@@ -90,7 +82,7 @@ def test_committed_page_explains_everything_with_causes_that_occur() -> None:
     assert "Unexplained" not in text
 
 
-def test_architectures_are_decoders_of_both_libraries(findings: ModuleType) -> None:
+def test_architectures_are_decoders_of_both_libraries() -> None:
     names = findings.architectures()
     assert len(names) > 80
     assert {"GPT2LMHeadModel", "LlamaForCausalLM", "MixtralForCausalLM"} <= set(names)
@@ -107,7 +99,7 @@ def test_a_model_that_cannot_be_built_is_distrusted(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_survey_that_fails_leaves_the_others_and_ends_the_run(
-    findings: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def fails_for_one(name: str) -> Survey:
         if name == "One":

@@ -5,17 +5,15 @@ A spec, the class of its module that matters, and what verification says of it.
 
 import ast
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import jinja2
 
 from adaptergen.commands.architectures import read_measurements
+from docs.scripts import DOCS, ROOT
 
-HERE = Path(__file__).parent
-ROOT = HERE.parent
 TEMPLATE = "overview.svg.jinja"
-PICTURE = HERE / "overview.svg"
+PICTURE = DOCS / "overview.svg"
 SPEC, MODULE = "specs/smollm3.yaml", "generated/smollm3.py"
 # The class of the module that is shown.
 CLASS = "_SmolLM3AttentionBridge"
@@ -77,7 +75,7 @@ def measured() -> str:
 def drawn() -> str:
     """The text of the picture."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True,
+        loader=jinja2.FileSystemLoader(DOCS), autoescape=True, trim_blocks=True, lstrip_blocks=True,
         keep_trailing_newline=True, undefined=jinja2.StrictUndefined,
     )  # fmt: skip
     spec, module = ((ROOT / name).read_text(encoding="utf-8") for name in (SPEC, MODULE))

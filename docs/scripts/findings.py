@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from bundled import specs
 from pydantic import TypeAdapter
 
-HERE = Path(__file__).parent
+from docs.scripts import DOCS, ROOT
+from docs.scripts.bundled import specs
+
 LIMIT = 600.0
 # In float32 with weights of this size.
 _ROUNDING = 1e-3
@@ -120,7 +121,7 @@ def page(surveys: Sequence[dict[str, Any]], causes: Sequence[Cause], versions: s
     silent = [i for i in defects if any(_silent(finding) for _, finding in rows[i])]
     settings = sum(survey["tried"] - survey["refused"] for survey in ran)
     lines = [
-        (HERE / "findings.head.md")
+        (DOCS / "findings.head.md")
         .read_text(encoding="utf-8")
         .format(
             versions=versions,
@@ -250,19 +251,19 @@ def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--surveys", type=Path, default=HERE.parent / ".findings", metavar="DIR")
+    parser.add_argument("--surveys", type=Path, default=ROOT / ".findings", metavar="DIR")
     arguments = parser.parse_args()
     arguments.surveys.mkdir(exist_ok=True)
     names = architectures()
     measure(names, arguments.surveys, arguments.jobs)
     found = [json.loads((arguments.surveys / f"{name}.json").read_text()) for name in names]
-    data = yaml.safe_load((HERE / "causes.yaml").read_text(encoding="utf-8"))
+    data = yaml.safe_load((DOCS / "causes.yaml").read_text(encoding="utf-8"))
     causes = TypeAdapter(list[Cause]).validate_python(data)
     from adaptergen.verify.record import versions
 
     shown = {k: v for k, v in versions().items() if k in ("transformer_lens", "transformers")}
     text = ", ".join(f"{library} {version}" for library, version in shown.items())
-    (HERE / "findings.md").write_text(page(found, causes, text), encoding="utf-8")
+    (DOCS / "findings.md").write_text(page(found, causes, text), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -9,11 +9,11 @@ from difflib import SequenceMatcher
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sides import EQUAL, MEASURES, Apart, Comparison, Difference, Measured, unnumbered
-
 from adaptergen.commands.architectures import read_measurements
 from adaptergen.project import find_project
 from adaptergen.spec.load import LoadedSpec
+from docs.scripts import ROOT
+from docs.scripts.sides import EQUAL, MEASURES, Apart, Comparison, Difference, Measured, unnumbered
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,7 +33,7 @@ def compared(specs: Sequence[LoadedSpec], modules: Path) -> Iterator[Comparison]
     """Measure each architecture that TL has an adapter for."""
     from adaptergen.verify.precision import comparable
 
-    measured = read_measurements(find_project(str(Path(__file__).parent)).output)
+    measured = read_measurements(find_project(str(ROOT)).output)
     missing = [spec.name for spec in specs if spec.name not in measured]
     if missing:
         raise SystemExit(f"run `make architectures` first, for {', '.join(missing)}")

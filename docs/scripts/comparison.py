@@ -9,15 +9,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import groupby
-from pathlib import Path
 
 import yaml
-from bundled import output, specs
-from measuring import compared
 from pydantic import TypeAdapter
-from sides import EQUAL, MEASURES, WRONG, Comparison, Loss, is_worse, shown, unnumbered
 
-HERE = Path(__file__).parent
+from docs.scripts import DOCS
+from docs.scripts.bundled import output, specs
+from docs.scripts.measuring import compared
+from docs.scripts.sides import EQUAL, MEASURES, WRONG, Comparison, Loss, is_worse, shown, unnumbered
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ def page(found: Sequence[Comparison], explanations: Sequence[Explanation], versi
         which = (i for i, one in enumerate(explanations) if one.explains(loss))
         rows.setdefault(next(which, -1), []).append(loss)
     losing = {loss.spec for losses in rows.values() for loss in losses}
-    head = (HERE / "comparison.head.md").read_text(encoding="utf-8")
+    head = (DOCS / "comparison.head.md").read_text(encoding="utf-8")
     lines = [
         head.format(
             versions=versions,
@@ -151,7 +150,7 @@ def _median(numbers: Iterable[int]) -> int:
 
 def explanations() -> list[Explanation]:
     """What explanations.yaml says."""
-    data = yaml.safe_load((HERE / "explanations.yaml").read_text(encoding="utf-8"))
+    data = yaml.safe_load((DOCS / "explanations.yaml").read_text(encoding="utf-8"))
     return TypeAdapter(list[Explanation]).validate_python(data)
 
 
@@ -166,7 +165,7 @@ def main() -> None:
 
     told = [f"{name} {versions()[name]}" for name in ("transformer_lens", "transformers", "torch")]
     text = page(measured(), explanations(), ", ".join(told))
-    (HERE / "comparison.md").write_text(text, encoding="utf-8")
+    (DOCS / "comparison.md").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

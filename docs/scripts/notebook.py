@@ -6,11 +6,11 @@ The page is what is written and tested; its text, code, output and picture becom
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
-PAGE = HERE / "guides" / "notebook.md"
+from docs.scripts import DOCS
+
+PAGE = DOCS / "guides" / "notebook.md"
 NOTEBOOK = PAGE.with_suffix(".ipynb")
 SITE = "https://adaptergen.github.io/adaptergen"
 _CODE = re.compile(

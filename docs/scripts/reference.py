@@ -1,13 +1,11 @@
 """Writes docs/reference/: the pages of the spec language, derived from its models and the specs."""
 
-from pathlib import Path
-
-from bundled import specs
-
 from adaptergen.reference.markdown import pages
 from adaptergen.spec.usage import Usage
+from docs.scripts import DOCS
+from docs.scripts.bundled import specs
 
-FOLDER = Path(__file__).parent / "reference"
+FOLDER = DOCS / "reference"
 
 
 def main() -> None:

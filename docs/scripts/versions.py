@@ -13,18 +13,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
-from bundled import module_of, specs
 
 from adaptergen.spec.load import LoadedSpec
 from adaptergen.verify.checks import ALL
 from adaptergen.verify.document import read_records
 from adaptergen.verify.record import Record
+from docs.scripts import DOCS, ROOT
+from docs.scripts.bundled import module_of, specs
 
-HERE = Path(__file__).parent
-PAGE = HERE / "versions.md"
-HEAD = HERE / "versions.head.md"
-CAUSES = HERE / "versions.yaml"
-RECORDS = HERE.parent / ".versions"
+PAGE = DOCS / "versions.md"
+HEAD = DOCS / "versions.head.md"
+CAUSES = DOCS / "versions.yaml"
+RECORDS = ROOT / ".versions"
 
 # The verdict on a spec that names a later version as the first that has HF's class.
 _ABSENT = "no such class"
@@ -66,7 +66,7 @@ def measure(name: str, requirements: Sequence[str]) -> Environment:
     options = ("--quiet", "--resume", "--json", str(records))
     python(folder, "-m", "adaptergen", "verify", "--all", *options)
     hooks = RECORDS / f"{name}.hooks.json"
-    python(folder, str(HERE / "versions.py"), "--hooks", str(hooks))
+    python(folder, "-m", "docs.scripts.versions", "--hooks", str(hooks))
     return Environment(read_records(str(records)), json.loads(hooks.read_text(encoding="utf-8")))
 
 

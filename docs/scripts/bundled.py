@@ -5,8 +5,9 @@ from pathlib import Path
 from adaptergen.project import find_project
 from adaptergen.selection import select_specs
 from adaptergen.spec.load import LoadedSpec, Loader
+from docs.scripts import ROOT
 
-_PROJECT = find_project(str(Path(__file__).parent))
+_PROJECT = find_project(str(ROOT))
 
 
 def specs() -> list[LoadedSpec]:

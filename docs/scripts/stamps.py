@@ -14,29 +14,36 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-HERE = Path(__file__).parent
+from docs.scripts import ROOT
+
 RECORD = "docs/stamps.json"
 # Files and folders that each page's numbers come from, and the target that measures it. Of what
 # generated modules hold, specs and templates say everything; their headers change more often.
 _MODULES = ("adaptergen/render", "specs", "templates", "constraints.txt")
 _VERIFY = ("adaptergen/spec", "adaptergen/verify")
-_SPECS = "docs/bundled.py"
+_SPECS = "docs/scripts/bundled.py"
 RESTS_ON = {
     "comparison": (
         *_MODULES,
         _SPECS,
-        "docs/comparison.py",
+        "docs/scripts/comparison.py",
         "docs/explanations.yaml",
-        "docs/measuring.py",
-        "docs/sides.py",
+        "docs/scripts/measuring.py",
+        "docs/scripts/sides.py",
     ),
-    "findings": (*_VERIFY, _SPECS, "constraints.txt", "docs/causes.yaml", "docs/findings.py"),
+    "findings": (
+        *_VERIFY,
+        _SPECS,
+        "constraints.txt",
+        "docs/causes.yaml",
+        "docs/scripts/findings.py",
+    ),
     "inference": (
         *_MODULES,
         *_VERIFY,
         _SPECS,
         "adaptergen/infer",
-        "docs/inference.py",
+        "docs/scripts/inference.py",
         "tests/infer",
     ),
     "performance": (*_MODULES, "docs/performance.yaml", "tests/bench"),
@@ -45,7 +52,7 @@ RESTS_ON = {
         *_MODULES,
         *_VERIFY,
         _SPECS,
-        "docs/versions.py",
+        "docs/scripts/versions.py",
         "docs/versions.yaml",
         "tests/environments.py",
     ),
@@ -87,12 +94,11 @@ def line(page: str, stamp: Stamp, root: Path) -> str:
     """What a page says of its age, the same after any further change."""
     measured = f"<!-- stamp -->Measured at commit `{stamp.commit}`"
     if digest(page, root) == stamp.digest:
-        return f"{measured}; nothing that it rests on has changed since."
-    paths = " ".join(RESTS_ON[page])
+        return f"{measured}; the files that the figures depend on have not changed since."
     target = TARGETS.get(page, page)
     return (
-        f"{measured}. What it rests on has changed since, as `git log {stamp.commit}.. -- {paths}`"
-        f" shows; `make {target}` measures it again."
+        f"{measured}. Files that the figures depend on have changed since;"
+        f" `make {target}` measures again."
     )
 
 
@@ -137,7 +143,7 @@ def main() -> None:
     """Write the lines, or look at them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; 1 if a line is wrong")
-    parser.add_argument("--root", type=Path, default=HERE.parent, help=argparse.SUPPRESS)
+    parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
     parser.add_argument(
         "measured", nargs="*", choices=[*RESTS_ON, []], metavar="PAGE", help="measured just now"
     )

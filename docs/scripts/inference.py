@@ -18,17 +18,16 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from bundled import specs
 
 from adaptergen.spec.compare import semantic_differences
 from adaptergen.spec.model import Spec
+from docs.scripts import DOCS, ROOT
+from docs.scripts.bundled import specs
 
-HERE = Path(__file__).parent
-ROOT = HERE.parent
-PAGE = HERE / "inference.md"
-HEAD = HERE / "inference.head.md"
+PAGE = DOCS / "inference.md"
+HEAD = DOCS / "inference.head.md"
 # Why an inferred spec may say something else than the one written by hand.
-EXPLANATIONS = HERE / "inference.yaml"
+EXPLANATIONS = DOCS / "inference.yaml"
 SEEDS = range(50)
 
 
@@ -63,7 +62,6 @@ def bundled_cases() -> list[Case]:
 
 def synthetic_cases(seeds: Sequence[int], folder: Path) -> dict[str, list[Case]]:
     """Models drawn at random, as remote code in folders, by the style of the code."""
-    sys.path.insert(0, str(ROOT))
     from tests.infer.drawing import STYLES
 
     return {style: list(_of_style(style, seeds, folder)) for style in STYLES}

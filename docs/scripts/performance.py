@@ -5,18 +5,18 @@ import math
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import jinja2
 import yaml
 
-HERE = Path(__file__).parent
-RECORD = HERE / "performance.yaml"
-PAGE = HERE / "performance.md"
-HEAD = HERE / "performance.head.md"
+from docs.scripts import DOCS
+
+RECORD = DOCS / "performance.yaml"
+PAGE = DOCS / "performance.md"
+HEAD = DOCS / "performance.head.md"
 PLOT = "performance.svg.jinja"
-BUILDS = HERE / "builds.json"
+BUILDS = DOCS / "builds.json"
 HF, EAGER, TL, OURS = "HF sdpa", "HF eager", "TransformerLens", "generated"
 # What is measured, and what HF does meanwhile: without hooks, it computes logits.
 WORKS = {
@@ -240,7 +240,7 @@ def drawn(machine: Machine, plot: Plot) -> str:
     bounds = math.floor(math.log2(min(values))), math.ceil(math.log2(max(values)))
     ticks = [2.0**power for power in range(bounds[0], bounds[1] + 1)]
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True,
+        loader=jinja2.FileSystemLoader(DOCS), autoescape=True, trim_blocks=True, lstrip_blocks=True,
         keep_trailing_newline=True, undefined=jinja2.StrictUndefined,
     )  # fmt: skip
     return environment.get_template(PLOT).render(
@@ -272,7 +272,7 @@ def main() -> None:
     PAGE.write_text(page(measured), encoding="utf-8")
     for machine in measured:
         for plot in PLOTS:
-            (HERE / plot.file(machine)).write_text(drawn(machine, plot), encoding="utf-8")
+            (DOCS / plot.file(machine)).write_text(drawn(machine, plot), encoding="utf-8")
 
 
 if __name__ == "__main__":

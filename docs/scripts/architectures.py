@@ -9,8 +9,6 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from bundled import module_of, output, specs
-
 from adaptergen.cli import ExitStatus
 from adaptergen.cli import main as adaptergen
 from adaptergen.commands.architectures import (
@@ -21,11 +19,11 @@ from adaptergen.commands.architectures import (
     read_measurements,
 )
 from adaptergen.spec.load import LoadedSpec
+from docs.scripts import DOCS, ROOT
+from docs.scripts.bundled import module_of, output, specs
 
-HERE = Path(__file__).parent
-ROOT = HERE.parent
-PAGE = HERE / "architectures.md"
-HEAD = HERE / "architectures.head.md"
+PAGE = DOCS / "architectures.md"
+HEAD = DOCS / "architectures.head.md"
 # Where specs and modules are, for the page, which is read on a site of its own.
 SOURCE = "https://github.com/adaptergen/adaptergen/blob/main"
 _COLUMNS = (

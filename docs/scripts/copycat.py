@@ -13,8 +13,9 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from torch import Tensor
 from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, PreTrainedTokenizerFast
 
-HERE = Path(__file__).parent
-FOLDER = HERE / "copycat"
+from docs.scripts import DOCS
+
+FOLDER = DOCS / "copycat"
 START = "."
 PERIOD, TIMES = 8, 3
 
@@ -26,7 +27,9 @@ def tokenizer() -> PreTrainedTokenizerFast:
     own.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
     own.decoder = decoders.Fuse()
     special = dict.fromkeys(("bos_token", "eos_token", "pad_token", "unk_token"), START)
-    return PreTrainedTokenizerFast(tokenizer_object=own, **special)
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=own, **special
+    )
 
 
 def config() -> GPTNeoXConfig:
@@ -59,9 +62,10 @@ def train(steps: int) -> GPTNeoXForCausalLM:
     optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
     for _ in range(steps):
         optimizer.zero_grad()
-        loss(model, texts(32)).backward()
+        torch.autograd.backward([loss(model, texts(32))])
         optimizer.step()
-    return model.eval()
+    model.train(False)
+    return model
 
 
 def main() -> None:
