@@ -1,7 +1,8 @@
 """Measures models at work with hooks, beside TL's adapter and HF alone: `make bench-forward`.
 
 All run in turns, in one process. Prints what it does and writes docs/performance.yaml, of which
-docs/scripts/performance.py makes tables and plots for docs/performance.md. The same on CPU and CUDA.
+docs/scripts/performance.py makes the tables and plots of docs/performance.md. The same on CPU and
+CUDA.
 """
 
 import argparse
