@@ -4,7 +4,7 @@
 # spec cohere 92951a7d012972ac80bc7751d6f58dcc
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 252fcded6a6d9afc4a1de52a3c7f13e1
-# templates 4daf306afdafe66ce5f3da84f1a8f0b5
+# templates 30b4bfe562ab14ee08cecb7f41d3104c
 # formatter ruff 0.17.6
 # body fdd9963993f52bde38b1f5aff00a2a2a
 """Cohere architecture adapter.

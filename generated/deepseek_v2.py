@@ -6,7 +6,7 @@
 # spec glm4_moe 1353bd95b681120702679679ebdcb07d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 252fcded6a6d9afc4a1de52a3c7f13e1
-# templates 4daf306afdafe66ce5f3da84f1a8f0b5
+# templates 30b4bfe562ab14ee08cecb7f41d3104c
 # formatter ruff 0.17.6
 # body 0fb470ed7167d36a6936d0a4762f314d
 """DeepseekV2 architecture adapter.

@@ -6,7 +6,7 @@
 # spec gemma 670be2fbe33cc7cea38338f5f0bd166a
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 252fcded6a6d9afc4a1de52a3c7f13e1
-# templates 4daf306afdafe66ce5f3da84f1a8f0b5
+# templates 30b4bfe562ab14ee08cecb7f41d3104c
 # formatter ruff 0.17.6
 # body cd83478359c951f1bb5f04e8a563ec82
 """Gemma3 architecture adapter.

@@ -5,7 +5,7 @@
 # spec granite d19f9f6e1ddadd5f709790d1babde24b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 252fcded6a6d9afc4a1de52a3c7f13e1
-# templates 4daf306afdafe66ce5f3da84f1a8f0b5
+# templates 30b4bfe562ab14ee08cecb7f41d3104c
 # formatter ruff 0.17.6
 # body 54bfacada7d97cffbb4db4cc1e6ecbd0
 """HyperCLOVAX architecture adapter.

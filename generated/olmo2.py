@@ -4,7 +4,7 @@
 # spec olmo2 41b1838a2380bda3273c8f07e4090db3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 252fcded6a6d9afc4a1de52a3c7f13e1
-# templates 4daf306afdafe66ce5f3da84f1a8f0b5
+# templates 30b4bfe562ab14ee08cecb7f41d3104c
 # formatter ruff 0.17.6
 # body d53e3598896dba44ce621cf9296eab50
 """Olmo2 architecture adapter.

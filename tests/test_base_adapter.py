@@ -30,3 +30,10 @@ def test_a_bias_that_is_not_where_a_layers_weights_are_is_left_out(
     adapter: Any = LlamaArchitectureAdapter.__new__(LlamaArchitectureAdapter)
     adapter.setup_hook_compatibility(bridge)
     assert (bridge.unembed.bias is not None) == stays
+
+
+@pytest.mark.parametrize("parts", [{}, {"rotary_emb": None}, {"blocks": [nn.Module()]}])
+def test_parts_that_a_bridge_lacks_are_passed_over(parts: dict[str, Any]) -> None:
+    adapter: Any = LlamaArchitectureAdapter.__new__(LlamaArchitectureAdapter)
+    adapter.withheld = {}
+    adapter.setup_hook_compatibility(SimpleNamespace(**parts))
