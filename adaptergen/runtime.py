@@ -4,7 +4,8 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from importlib.util import module_from_spec, spec_from_file_location
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.util import module_from_spec
 from inspect import signature
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -147,14 +148,13 @@ def load_adapters(folder: str) -> "dict[str, type[ArchitectureAdapter]]":
 
 def _load_package(name: str, path: str) -> ModuleType:
     if name not in sys.modules:
-        spec = spec_from_file_location(
-            name, path, submodule_search_locations=[os.path.dirname(path)]
-        )
-        assert spec is not None
-        assert spec.loader is not None
+        loader = SourceFileLoader(name, path)
+        spec = ModuleSpec(name, loader, origin=path)
+        spec.submodule_search_locations = [os.path.dirname(path)]
+        spec.has_location = True
         sys.modules[name] = module = module_from_spec(spec)
         try:
-            spec.loader.exec_module(module)
+            loader.exec_module(module)
         except BaseException:
             del sys.modules[name]
             raise

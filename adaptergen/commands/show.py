@@ -52,15 +52,13 @@ def _origins(node: Node, path: str = "") -> Iterator[tuple[str, str]]:
 
 def _ordered(tree: Node) -> Node:
     """The tree with its keys in the order of the language, identity first."""
-    assert isinstance(tree.value, dict)
-    keys = [key for key in Spec.model_fields if key in tree.value]
-    return replace(tree, value={key: tree.value[key] for key in keys})
+    keys = [key for key in Spec.model_fields if key in tree.entries]
+    return replace(tree, value={key: tree.entries[key] for key in keys})
 
 
 def _lines(node: Node, indent: str = "") -> Iterator[tuple[str, str]]:
     """Lines of YAML for a mapping, each with where its value stands."""
-    assert isinstance(node.value, dict)
-    for key, child in node.value.items():
+    for key, child in node.entries.items():
         if isinstance(child.value, dict) and child.value:
             yield f"{indent}{key}:", ""
             yield from _lines(child, indent + "  ")

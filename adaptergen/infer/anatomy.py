@@ -11,6 +11,7 @@ from adaptergen.infer.world import UnexplainedError, World
 from adaptergen.verify import probe
 from adaptergen.verify.call import Call
 from adaptergen.verify.check import EXACT, largest_difference
+from adaptergen.verify.once import once
 from adaptergen.verify.positions import cosines_of
 
 
@@ -130,13 +131,9 @@ def _tensor_modules(world: World) -> Iterator[str]:
             yield path
 
 
+@once("whether HF's {path} is a norm")
 def is_norm(world: World, path: str) -> bool:
     """Whether a module normalises the last dimension of what it takes."""
-    name = f"whether HF's {path} is a norm"
-    return world.hf.once.get(name, lambda: _is_norm(world, path))
-
-
-def _is_norm(world: World, path: str) -> bool:
     module, call = world.hf.module(path), world.hf.call(path)
     projects = any(isinstance(part, nn.Linear | nn.Embedding) for part in module.modules())
     if projects or not isinstance(call.output, Tensor):
@@ -176,17 +173,13 @@ def same_positions(one: Tensor, other: Tensor) -> bool:
     return one.shape == other.shape and one.dtype == other.dtype and torch.equal(one, other)
 
 
+@once("the parts of HF's {layer}")
 def parts_of_layer(world: World, layer: str) -> tuple[str, str, str | None]:
     """Names of a layer's attention, its MLP, and a further MLP beside it.
 
     Raises:
         UnexplainedError: if there is not one of each, as modules of their own.
     """
-    name = f"the parts of HF's {layer}"
-    return world.hf.once.get(name, lambda: _parts_of_layer(world, layer))
-
-
-def _parts_of_layer(world: World, layer: str) -> tuple[str, str, str | None]:
     mixing: list[str] = []
     other: list[str] = []
     for name, module in world.hf.module(layer).named_children():

@@ -113,14 +113,17 @@ def _flow(world: World, layer: str, opaque: bool) -> Flow:
     scale = factor(total - stream, part)
     unused = [n for n in trace.norms if n not in names.values()]
     _expect(not unused, layer, f"the norm {', '.join(unused)}")
-    explained = scale is not None and same(call.value, stream + scale * (added + after))
-    own = ", ".join(own_parameters(world))
-    with_own = f"what {own} do to the residual stream" if own else ""
-    _expect(explained, layer, with_own or "what it adds to the residual stream")
-    assert scale is not None
+    if scale is None or not same(call.value, stream + scale * (added + after)):
+        own = ", ".join(own_parameters(world))
+        with_own = f"what {own} do to the residual stream" if own else ""
+        raise _unexplained(with_own or "what it adds to the residual stream", layer)
     return Flow({"topology": topology, **names}, scale)
 
 
 def _expect(holds: bool, layer: str, what: str) -> None:
     if not holds:
-        raise UnexplainedError(f"no facet describes {what} in {layer}")
+        raise _unexplained(what, layer)
+
+
+def _unexplained(what: str, layer: str) -> UnexplainedError:
+    return UnexplainedError(f"no facet describes {what} in {layer}")

@@ -8,7 +8,7 @@ from transformers import PreTrainedConfig
 
 from adaptergen.verify.foreign.subject import layers_of
 from adaptergen.verify.hf import HfModel
-from adaptergen.verify.once import UnavailableError
+from adaptergen.verify.once import Made, UnavailableError, once
 from adaptergen.verify.structure import Structure, structures
 
 _COMMON = frozenset({*PreTrainedConfig().to_dict(), "model_type", "attn_implementation"})
@@ -34,7 +34,7 @@ class World:
         self.architecture = architecture
         self.settings = dict(settings)
         self.hf = HfModel(architecture, settings)
-        self._others: dict[str, World | None] = {}
+        self.made = Made()
 
     @property
     def config(self) -> Any:
@@ -62,14 +62,9 @@ class World:
             if self.hf.has(f"{layer}.{path}"):
                 yield f"{layer}.{path}"
 
+    @once("HF's model with {changes}")
     def under(self, changes: Mapping[str, Any]) -> "World | None":
         """The model with some config keys changed; None if HF refuses or does not run it."""
-        key = repr(sorted(changes.items()))
-        if key not in self._others:
-            self._others[key] = self._built(changes)
-        return self._others[key]
-
-    def _built(self, changes: Mapping[str, Any]) -> "World | None":
         other = World(self.architecture, {**self.settings, **changes})
         try:
             runs = bool(other.hf.seen.logits.isfinite().all())

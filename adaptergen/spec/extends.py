@@ -46,6 +46,5 @@ def _other_kind(parent: dict[str, Node], child: dict[str, Node]) -> str:
 
 def inheritable(parent: Node) -> Node:
     """A parent's tree without its identity."""
-    assert isinstance(parent.value, dict)
-    kept = {key: node for key, node in parent.value.items() if key not in (*IDENTITY, "extends")}
+    kept = {key: node for key, node in parent.entries.items() if key not in (*IDENTITY, "extends")}
     return replace(parent, value=kept)

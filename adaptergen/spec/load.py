@@ -89,8 +89,7 @@ class Loader:
 
     def _resolve(self, path: str, children: tuple[str, ...]) -> tuple[Node, tuple[str, ...]]:
         tree = self._tree(path)
-        assert isinstance(tree.value, dict)
-        entry = tree.value.get("extends")
+        entry = tree.entries.get("extends")
         if entry is None:
             return tree, ()
         parent = self._find_parent(entry, path, (*children, path))
@@ -102,8 +101,7 @@ class Loader:
 
         If its parent's name is misspelt, what is wrong with it as a child of the one meant.
         """
-        assert isinstance(tree.value, dict)
-        name = tree.value["extends"].value
+        name = tree.entries["extends"].value
         meant = closest(name, self._known(path)) if isinstance(name, str) else ""
         if not meant or meant == name:
             return mistakes_alone(tree)
@@ -150,6 +148,5 @@ class Loader:
 
 def _merged(inherited: Node, tree: Node) -> Node:
     """A spec's tree laid over its parent's."""
-    assert isinstance(tree.value, dict)
-    own = {key: node for key, node in tree.value.items() if key != "extends"}
+    own = {key: node for key, node in tree.entries.items() if key != "extends"}
     return merge(inheritable(inherited), replace(tree, value=own))

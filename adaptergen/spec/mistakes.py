@@ -39,8 +39,7 @@ def validate(tree: Node) -> Spec:
 
 def mistakes_alone(tree: Node) -> list[Diagnostic]:
     """What is wrong with a spec whatever it extends, so not what it may have from its parent."""
-    assert isinstance(tree.value, dict)
-    own = replace(tree, value={k: node for k, node in tree.value.items() if k != "extends"})
+    own = replace(tree, value={k: node for k, node in tree.entries.items() if k != "extends"})
     try:
         Spec.model_validate(own.plain())
     except ValidationError as error:

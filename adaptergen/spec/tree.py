@@ -47,6 +47,11 @@ class Node:
     key_column: int = 0
     replaces: str = ""
 
+    @property
+    def entries(self) -> "dict[str, Node]":
+        """What a mapping holds, by key; nothing for other values."""
+        return self.value if isinstance(self.value, dict) else {}
+
     def plain(self) -> Any:
         """The value without positions."""
         if isinstance(self.value, dict):

@@ -12,6 +12,7 @@ from transformer_lens.model_bridge import TransformerBridge
 from transformers import GenerationConfig
 
 from adaptergen.verify.hf import Batch, HfModel
+from adaptergen.verify.once import once
 
 
 def borders_of(batch: Batch) -> tuple[int, ...]:
@@ -20,6 +21,7 @@ def borders_of(batch: Batch) -> tuple[int, ...]:
     return 0, length // 2, length // 2 + 3, length - 1, length
 
 
+@once("HF's output in chunks")
 def hf_in_chunks(hf: HfModel, batch: Batch, borders: Sequence[int]) -> Tensor:
     """HF's logits [batch, pos, vocab] of a batch that is given from border to border."""
     cache, found = None, []

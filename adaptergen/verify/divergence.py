@@ -1,7 +1,7 @@
 """Where the bridge first computes something else than HF: the cause, not its consequences."""
 
 from adaptergen.verify.check import Difference, largest_difference
-from adaptergen.verify.once import UnavailableError
+from adaptergen.verify.once import UnavailableError, once
 from adaptergen.verify.stages import Stage
 from adaptergen.verify.subject import Subject
 
@@ -12,12 +12,9 @@ def difference_at(subject: Subject, stage: Stage) -> float | None:
     return None if value is None else largest_difference(stage.view(value), stage.theirs)
 
 
+@once("the first difference")
 def first_divergence(subject: Subject) -> Stage | None:
     """The earliest activation of the main pass that differs."""
-    return subject.once.get("the first difference", lambda: _find(subject))
-
-
-def _find(subject: Subject) -> Stage | None:
     try:
         for stage in subject.stages:
             if stage.exact and (difference_at(subject, stage) or 0.0) > subject.tolerance:

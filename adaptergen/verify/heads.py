@@ -1,5 +1,7 @@
 """Queries, keys and values in the HF model: where they come from, and how heads share them."""
 
+from typing import cast
+
 import torch
 from torch import Tensor
 
@@ -30,8 +32,7 @@ def headed(spec: Spec) -> HeadedAttention:
     look_inside(spec)
     if isinstance(spec.attention, LatentAttention):
         raise NotApplicableError("attention goes through latents, TL splits no weights by head")
-    assert isinstance(spec.attention, HeadedAttention)
-    return spec.attention
+    return cast("HeadedAttention", spec.attention)
 
 
 def head_counts(config: object, spec: Spec) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from transformers.initialization import no_init_weights
 from adaptergen.verify.amplify import amplify, learned
 from adaptergen.verify.call import Call
 from adaptergen.verify.classes import is_model
-from adaptergen.verify.once import MissingError, Once
+from adaptergen.verify.once import Made, MissingError, once
 
 _SEED = 7
 _BATCH = 2
@@ -118,9 +118,10 @@ class HfModel:
         self.architecture = architecture
         self.settings = dict(settings)
         self.dtype = dtype
-        self.once = Once()
+        self.made = Made()
         self._weights: dict[str, Tensor] = {}
 
+    @once("HF's model with {changes} and the same weights")
     def moved(self, changes: Mapping[str, Any]) -> "HfModel":
         """The same weights under a config with some keys changed; shapes must be the same."""
         other = HfModel(self.architecture, {**self.settings, **changes}, self.dtype)
@@ -128,17 +129,20 @@ class HfModel:
         return other
 
     @property
+    @once("the HF model")
     def model(self) -> Any:
         """The HF model, in evaluation mode."""
-        return self.once.get("the HF model", self._build)
+        return self._build()
 
+    def require_model(self) -> None:
+        """Raise `UnavailableError` if HF does not build the model."""
+        _ = self.model
+
+    @once("HF's model of {implementation}")
     def computing(self, implementation: str) -> Any:
         """The HF model, or the same one with attention of this implementation."""
         if self.config._attn_implementation == implementation:
             return self.model
-        return self.once.get(f"HF's model of {implementation}", lambda: self._of(implementation))
-
-    def _of(self, implementation: str) -> nn.Module:
         # Built as a user loads it: some classes choose their modules by it.
         config = hf_config(self.architecture, self.settings, implementation)
         return self._filled(config, learned(self.model))
@@ -181,21 +185,13 @@ class HfModel:
         """Whether the model has a module at that path."""
         return path in self._modules
 
+    @once("HF's module {path}")
     def module(self, path: str) -> Any:
         """The module at that path.
 
         Raises:
             UnavailableError: if there is none.
         """
-        return self.once.get(f"HF's module {path}", lambda: self._find(path))
-
-    @property
-    def _modules(self) -> dict[str, nn.Module]:
-        return self.once.get(
-            "HF's modules", lambda: dict(self.model.named_modules(remove_duplicate=False))
-        )
-
-    def _find(self, path: str) -> nn.Module:
         parent, _, name = path.rpartition(".")
         while parent and parent not in self._modules:
             parent, _, name = parent.rpartition(".")
@@ -206,21 +202,30 @@ class HfModel:
         raise MissingError(f"HF's {parent or 'model'} has no '{name}', only: {listed}")
 
     @property
+    @once("HF's modules")
+    def _modules(self) -> dict[str, nn.Module]:
+        return dict(self.model.named_modules(remove_duplicate=False))
+
+    @property
+    @once("the length of HF's pass")
     def length(self) -> int:
         """How many tokens the main pass has: more than two windows, where there are windows."""
-        return self.once.get("the length of HF's pass", self._long_enough)
-
-    def _long_enough(self) -> int:
         limit = getattr(self.config, "max_position_embeddings", _LONGEST)
         windows = [w for w in window_settings(self.config).values() if isinstance(w, int)]
         needed = [2 * window + 8 for window in windows if 2 * window + 8 <= limit]
         return max([_LENGTH, *needed])
 
     @property
+    @once("HF's forward pass")
     def seen(self) -> Observation:
         """The main forward pass, on unpadded tokens."""
-        return self.once.get("HF's forward pass", lambda: self.observe(self.batch(self.length)))
+        return self.observe(self.batch(self.length))
 
+    def require_pass(self) -> None:
+        """Raise `UnavailableError` if HF does not run the main pass."""
+        _ = self.seen
+
+    @once("the call of HF's {path}")
     def call(self, path: str) -> Call:
         """How the module at that path was called in the main forward pass.
 
@@ -228,9 +233,6 @@ class HfModel:
             UnavailableError: if there is no such module, or it did not run.
         """
         self.module(path)
-        return self.once.get(f"the call of HF's {path}", lambda: self._called(path))
-
-    def _called(self, path: str) -> Call:
         if path not in self.seen.calls:
             raise MissingError(f"HF does not run {path}")
         return self.seen.calls[path]

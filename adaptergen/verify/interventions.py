@@ -19,6 +19,7 @@ from adaptergen.spec.model import Spec
 from adaptergen.verify.call import Call, Edit
 from adaptergen.verify.heads import head_dim, headed, rows
 from adaptergen.verify.hf import HfModel
+from adaptergen.verify.once import once
 from adaptergen.verify.pattern import AroundSoftmax, left_by_sinks
 from adaptergen.verify.probe import at
 
@@ -129,25 +130,20 @@ def _of_hidden(path: str, out: str) -> Iterator[Intervention]:
 def hf_logits(hf: HfModel, spec: Spec, block: str, intervention: Intervention) -> Tensor:
     """HF's logits [batch, pos, vocab] on its main batch with the edit."""
     path, place = f"{block}.{intervention.path}".rstrip("."), intervention.place
-    edit, module = intervention.edit, hf.module(path)
-    size = head_dim(hf, spec, block) if intervention.heads else 0
+    edit = intervention.edit
     if intervention.heads:
-        edit = partial(_by_head, size, edit)
-    elements: list[int] = []
+        edit = partial(_by_head, head_dim(hf, spec, block), edit)
     if intervention.heads in ("q", "k", "v"):
-        found = rows(hf, spec, block)[intervention.heads].flatten()
-        edit, elements = at(found, edit), found.tolist()
+        edit = at(rows(hf, spec, block)[intervention.heads].flatten(), edit)
     if intervention.scale != 1.0:
         edit = partial(_scaled, intervention.scale, edit)
+    return _edited_logits(hf, path, place, edit, intervention.sinks)
 
-    def run() -> Tensor:
-        with _edited(module, place, edit, intervention.sinks):
-            return hf.logits(hf.batch(hf.length))
 
-    # Whatever a spec may have wrong is part of the name: mutants share the model.
-    what = f"HF's output with {place} of {path} edited as {intervention.hook}"
-    said = f"heads of {size}, {intervention.scale}, {elements}, {intervention.sinks}"
-    return hf.once.get(f"{what}, {said}", run)
+@once("HF's output with {place} of {path} edited")
+def _edited_logits(hf: HfModel, path: str, place: Place, edit: Edit, sinks: str | None) -> Tensor:
+    with _edited(hf.module(path), place, edit, sinks):
+        return hf.logits(hf.batch(hf.length))
 
 
 def _at_head(number: int, change: Edit, value: Tensor, axis: int = 2) -> Tensor:

@@ -1,8 +1,13 @@
 """Things that many checks need: each is made once, and its failure is remembered."""
 
+import inspect
 import traceback
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import fields, is_dataclass
+from functools import partial, wraps
+from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar
+
+from torch import Tensor
 
 T = TypeVar("T")
 
@@ -32,30 +37,97 @@ class _Failed(NamedTuple):
     reason: str
 
 
-class Once:
-    """Keeps what was made under a name; a second request gets the same object or the same error."""
+class Made:
+    """What was made for an owner, or why it could not be, by everything that it was made from."""
 
     def __init__(self) -> None:
-        self._made: dict[str, Any] = {}
+        self._made: dict[Hashable, Any] = {}
 
-    def get(self, what: str, make: Callable[[], T], source: str = "") -> T:
-        """What `make` returns, or returned the first time.
+    def get(self, key: Hashable, make: Callable[[], T], what: Callable[[], str], source: str) -> T:
+        """What `make` returns, or returned the first time for the same key.
 
         Raises:
             UnavailableError: if it raised; `source` is the file whose lines the reason may name.
         """
-        if what not in self._made:
+        if key not in self._made:
             try:
-                self._made[what] = make()
+                self._made[key] = make()
             except UnavailableError as error:
-                self._made[what] = _Failed(error.what, error.reason)
+                self._made[key] = _Failed(error.what, error.reason)
             except (Exception, SystemExit) as error:
-                self._made[what] = _Failed(what, one_line(error, source))
-        made = self._made[what]
+                self._made[key] = _Failed(what(), one_line(error, source))
+        made = self._made[key]
         if isinstance(made, _Failed):
             raise UnavailableError(*made) from None
         result: T = made
         return result
+
+
+class Owner(Protocol):
+    """What things are made for: a model or a subject. They live as long as it does."""
+
+    made: Made
+
+
+Own = TypeVar("Own", bound=Owner)
+P = ParamSpec("P")
+
+
+def once(
+    what: str,
+) -> Callable[[Callable[Concatenate[Own, P], T]], Callable[Concatenate[Own, P], T]]:
+    """Let a function compute once for its owner, the first argument, and each set of the others.
+
+    The function and the values of all arguments are the key, and a function may depend on nothing
+    else: one that is made inside of another, and could see its names, is refused. `what` is what
+    the function makes, in words with the names of arguments in braces: said where it fails.
+
+    Raises:
+        TypeError: if the function is made inside of another one.
+    """
+
+    def remembering(
+        function: Callable[Concatenate[Own, P], T],
+    ) -> Callable[Concatenate[Own, P], T]:
+        if function.__closure__ or "<" in function.__qualname__:
+            raise TypeError(f"{function.__qualname__} could depend on more than its arguments")
+        signature = inspect.signature(function)
+
+        @wraps(function)
+        def remembered(owner: Own, /, *args: P.args, **kwargs: P.kwargs) -> T:
+            def shown() -> str:
+                return what.format_map(signature.bind(owner, *args, **kwargs).arguments)
+
+            key = (function, *map(by_value, args), by_value(kwargs))
+            source = getattr(owner, "module_path", "")
+            return owner.made.get(key, lambda: function(owner, *args, **kwargs), shown, source)
+
+        return remembered
+
+    return remembering
+
+
+def by_value(value: Any) -> Hashable:
+    """A value as a key: equal for equal values of the same type, whatever they are kept in.
+
+    Raises:
+        TypeError: for a function that sees names of another one.
+    """
+    if isinstance(value, Mapping):
+        return frozenset((by_value(key), by_value(held)) for key, held in value.items())
+    if isinstance(value, Tensor):
+        return Tensor, value.shape, value.dtype, value.numpy(force=True).tobytes()
+    if isinstance(value, partial):
+        return partial, by_value(value.func), by_value(value.args), by_value(value.keywords)
+    if is_dataclass(value) and not isinstance(value, type):
+        held = (getattr(value, field.name) for field in fields(value))
+        return type(value), *map(by_value, held)
+    if isinstance(value, list | tuple):
+        return type(value), *map(by_value, value)
+    if getattr(value, "__closure__", None):
+        raise TypeError(f"{value.__qualname__} could depend on more than its arguments")
+    # What compares equal may not be the same: 1 and True build different models.
+    return type(value), value
 
 
 def one_line(error: BaseException, source: str = "") -> str:

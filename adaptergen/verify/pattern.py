@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from adaptergen.verify.call import Call, Edit, is_pattern
-from adaptergen.verify.hf import HfModel
-from adaptergen.verify.once import MissingError
+from adaptergen.verify.hf import HfModel, Observation
+from adaptergen.verify.once import MissingError, once
 
 
 def _as_it_is(value: Tensor) -> Tensor:
@@ -52,16 +52,13 @@ def _watched(hf: HfModel, path: str, call: Call) -> tuple[Call, list[Tensor]]:
         return hf.rerun(path, call), patterns
 
 
+@once("whether one softmax makes the pattern of HF's {path}")
 def has_one_softmax(hf: HfModel, path: str) -> bool:
     """Whether the pattern of an attention module is what one softmax in it returns."""
-
-    def watch() -> bool:
-        with torch.no_grad():
-            again, patterns = _watched(hf, path, hf.call(path))
-        returned = again.pattern
-        return len(patterns) == 1 and (returned is None or returned.shape == patterns[0].shape)
-
-    return hf.once.get(f"whether one softmax makes the pattern of HF's {path}", watch)
+    with torch.no_grad():
+        again, patterns = _watched(hf, path, hf.call(path))
+    returned = again.pattern
+    return len(patterns) == 1 and (returned is None or returned.shape == patterns[0].shape)
 
 
 def attended(hf: HfModel, path: str, call: Call) -> tuple[Tensor, Tensor]:
@@ -80,20 +77,19 @@ def attended(hf: HfModel, path: str, call: Call) -> tuple[Tensor, Tensor]:
     return again.value, pattern[..., : call.input.shape[1]]
 
 
+@once("the mask that HF's {path} is handed")
 def handed_mask(hf: HfModel, path: str) -> Tensor | None:
     """The mask [batch, head, query, key] that an attention module is handed.
 
     Where it is handed none of tokens that are all real, it is one of a padded batch.
     """
-    return hf.once.get(f"the mask that HF's {path} is handed", lambda: _handed_mask(hf, path))
-
-
-def _handed_mask(hf: HfModel, path: str) -> Tensor | None:
     found = _mask_of(hf.call(path))
-    if found is not None:
-        return found
-    padded = hf.once.get("HF's padded pass", lambda: hf.observe(hf.padded("left")))
-    return _mask_of(padded.calls[path])
+    return found if found is not None else _mask_of(_padded_pass(hf).calls[path])
+
+
+@once("HF's padded pass")
+def _padded_pass(hf: HfModel) -> Observation:
+    return hf.observe(hf.padded("left"))
 
 
 def _mask_of(call: Call) -> Tensor | None:
@@ -112,19 +108,16 @@ def hides(mask: Tensor) -> bool:
     return mask.dtype == torch.bool and mask.ndim == 4 and not mask[..., -1, -1].any()
 
 
+@once("the pattern of HF's {path}")
 def pattern(hf: HfModel, path: str) -> Tensor:
     """The pattern [batch, head, query, key] of an attention module in the main pass.
 
     Raises:
         UnavailableError: if there is none.
     """
-
-    def find() -> Tensor:
-        call = hf.call(path)
-        with torch.no_grad():
-            return attended(hf, path, call)[1] if call.pattern is None else call.pattern
-
-    return hf.once.get(f"the pattern of HF's {path}", find)
+    call = hf.call(path)
+    with torch.no_grad():
+        return attended(hf, path, call)[1] if call.pattern is None else call.pattern
 
 
 def shares(hf: HfModel, path: str, sinks: str | None) -> Tensor:
@@ -164,21 +157,18 @@ def softmax_of_keys(hf: HfModel, path: str) -> Tensor:
     return scores[..., : scores.shape[-2]].softmax(-1)
 
 
+@once("what the softmax of HF's {path} takes")
 def _scores(hf: HfModel, path: str) -> Tensor:
     """What the last softmax over keys takes in the main pass [batch, head, query, key]."""
+    taken: list[Tensor] = []
 
-    def find() -> Tensor:
-        taken: list[Tensor] = []
+    def keep(value: Tensor) -> Tensor:
+        if value.ndim == 4:
+            taken.append(value.detach().to(hf.dtype))
+        return value
 
-        def keep(value: Tensor) -> Tensor:
-            if value.ndim == 4:
-                taken.append(value.detach().to(hf.dtype))
-            return value
-
-        with torch.no_grad(), AroundSoftmax(taken=keep):
-            hf.rerun(path, hf.call(path))
-        if not taken:
-            raise MissingError(f"no softmax in HF's {path} makes a pattern")
-        return taken[-1]
-
-    return hf.once.get(f"what the softmax of HF's {path} takes", find)
+    with torch.no_grad(), AroundSoftmax(taken=keep):
+        hf.rerun(path, hf.call(path))
+    if not taken:
+        raise MissingError(f"no softmax in HF's {path} makes a pattern")
+    return taken[-1]

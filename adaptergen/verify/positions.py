@@ -8,6 +8,7 @@ from torch import Tensor
 
 from adaptergen.verify.call import Call
 from adaptergen.verify.hf import HfModel
+from adaptergen.verify.once import once
 from adaptergen.verify.probe import changed, editing, unmasked
 
 # The argument of a layer and of its attention that holds cosines and sines in HF's own models.
@@ -30,12 +31,9 @@ class Positions:
     argument: str = ""
 
 
+@once("the positions of HF's {path}")
 def positions_of(hf: HfModel, path: str) -> Positions | None:
     """The positions that a layer or its attention is handed, or that a module inside computes."""
-    return hf.once.get(f"the positions of HF's {path}", lambda: _positions_of(hf, path))
-
-
-def _positions_of(hf: HfModel, path: str) -> Positions | None:
     given = hf.call(path).kwargs
     handed = given.get(USUAL)
     if isinstance(handed, tuple) and len(handed) == 2:
@@ -112,12 +110,9 @@ def _parts(given: Any) -> tuple[Tensor, Tensor] | None:
     return (cos, sin) if real and cos.shape == sin.shape and cos.ndim > 1 else None
 
 
+@once("whether HF's {layer} rotates")
 def rotates(hf: HfModel, layer: str) -> bool:
     """Whether a layer's output depends on its cosines and sines."""
-    return hf.once.get(f"whether HF's {layer} rotates", lambda: _rotates(hf, layer))
-
-
-def _rotates(hf: HfModel, layer: str) -> bool:
     call, positions = unmasked(hf.call(layer)), positions_of(hf, layer)
     if positions is None:
         return False

@@ -4,6 +4,7 @@ import copy
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from adaptergen.verify.call import Call, Edit
 from adaptergen.verify.hf import HfModel
+from adaptergen.verify.once import once
 from adaptergen.verify.pattern import attended, hides
 
 # HF computes norms and rotary tables in float32. What changes at all changes by far more.
@@ -20,15 +22,12 @@ NOISE = 1e-5
 Output = tuple[str, Tensor | None]
 
 
+@once("whether HF's positions turn")
 def turns(hf: HfModel) -> bool:
     """Whether the model's output depends on positions, though not on where they start.
 
     So it is with rotary positions, wherever they turn queries and keys.
     """
-    return hf.once.get("whether HF's positions turn", lambda: _turns(hf))
-
-
-def _turns(hf: HfModel) -> bool:
     batch = hf.batch(hf.length)
     last = batch.ids.shape[1] - 1
     positions = torch.arange(last + 1).expand_as(batch.ids)
@@ -53,15 +52,12 @@ def unmasked(call: Call) -> Call:
     return call.with_argument("attention_mask", seen)
 
 
+@once("how far HF's {layer} sees")
 def reach(hf: HfModel, layer: str) -> int:
     """How many tokens the last position of a layer sees in the main pass, itself included.
 
     So too for a part of a layer.
     """
-    return hf.once.get(f"how far HF's {layer} sees", lambda: _reach(hf, layer))
-
-
-def _reach(hf: HfModel, layer: str) -> int:
     call = hf.call(layer)
     source = call.input.detach().clone().requires_grad_()
     output = hf.rerun(layer, call.with_input(source)).value
@@ -127,15 +123,13 @@ def times(factor: float) -> Edit:
 
 def at(elements: Tensor | None, edit: Edit) -> Edit:
     """An edit of some elements [n] of the last dimension; of all where none are named."""
-    if elements is None:
-        return edit
+    return edit if elements is None else partial(_edited_there, elements, edit)
 
-    def edited_there(value: Tensor) -> Tensor:
-        result = value.clone()
-        result[..., elements] = edit(value[..., elements])
-        return result
 
-    return edited_there
+def _edited_there(elements: Tensor, edit: Edit, value: Tensor) -> Tensor:
+    result = value.clone()
+    result[..., elements] = edit(value[..., elements])
+    return result
 
 
 def changed(one: Tensor, other: Tensor) -> bool:

@@ -6,8 +6,8 @@ from torch import Tensor
 from transformers import Cache
 
 from adaptergen.verify.call import Call, is_pattern
-from adaptergen.verify.hf import HfModel
-from adaptergen.verify.once import UnavailableError
+from adaptergen.verify.hf import HfModel, Observation
+from adaptergen.verify.once import UnavailableError, once
 
 _FEW = 5
 
@@ -47,9 +47,11 @@ def _word(call: Call, place: int) -> str:
 def _with_cache(hf: HfModel, path: str) -> Call | None:
     """The call of a module in a pass that fills a cache; None where HF fails with one."""
     try:
-        seen = hf.once.get(
-            "HF's pass with a cache", lambda: hf.observe(hf.batch(_FEW), use_cache=True)
-        )
+        return _pass_with_cache(hf).calls.get(path)
     except UnavailableError:
         return None
-    return seen.calls.get(path)
+
+
+@once("HF's pass with a cache")
+def _pass_with_cache(hf: HfModel) -> Observation:
+    return hf.observe(hf.batch(_FEW), use_cache=True)

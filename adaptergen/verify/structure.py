@@ -6,7 +6,7 @@ from typing import Any
 
 from adaptergen.spec.values import UNLESS
 from adaptergen.verify.hf import HfModel, hf_config, unfilled
-from adaptergen.verify.once import UnavailableError
+from adaptergen.verify.once import UnavailableError, once
 from adaptergen.verify.perturb import shown
 
 
@@ -48,17 +48,13 @@ def decided(config: object, value: bool | str) -> bool:
     return is_set != value.startswith(UNLESS)
 
 
+@once("HF's model with {changes}")
 def structure(hf: HfModel, changes: Mapping[str, Any]) -> Structure:
     """The structure of the tiny model with some config keys changed.
 
     Raises:
         UnavailableError: if HF refuses this config.
     """
-    name = f"HF's model with {dict(changes)}"
-    return hf.once.get(name, lambda: _build(hf, dict(changes)))
-
-
-def _build(hf: HfModel, changes: dict[str, Any]) -> Structure:
     config = hf_config(hf.architecture, {**hf.settings, **changes})
     model = unfilled(hf.architecture, config)
     named = dict(model.named_parameters(remove_duplicate=False))
@@ -66,7 +62,7 @@ def _build(hf: HfModel, changes: dict[str, Any]) -> Structure:
     identities = {name: id(parameter) for name, parameter in named.items()}
     modules = (name for name, _ in model.named_modules(remove_duplicate=False))
     parts = frozenset((*modules, *named, *(name for name, _ in model.named_buffers())))
-    return Structure(config, shapes, identities, changes, parts)
+    return Structure(config, shapes, identities, dict(changes), parts)
 
 
 def reshapes(hf: HfModel, changes: Mapping[str, Any]) -> bool:
@@ -78,25 +74,19 @@ def reshapes(hf: HfModel, changes: Mapping[str, Any]) -> bool:
     return structure(hf, changes).shapes != structure(hf, {}).shapes
 
 
+@once("whether HF runs with {changes}")
 def runs(hf: HfModel, changes: Mapping[str, Any]) -> bool:
     """Whether HF runs the model of a config; some it builds and then cannot run."""
-
-    def ran() -> bool:
-        other = HfModel(hf.architecture, {**hf.settings, **changes})
-        return bool(other.seen.logits.shape)
-
     try:
-        return hf.once.get(f"HF's output under {dict(changes)}", ran)
+        HfModel(hf.architecture, {**hf.settings, **changes}).require_pass()
     except UnavailableError:
         return False
+    return True
 
 
+@once("HF's models with a key flipped")
 def structures(hf: HfModel) -> list[Structure]:
     """The tiny model, and it again with each boolean config key flipped, where HF allows that."""
-    return hf.once.get("HF's models with a key flipped", lambda: _flipped(hf))
-
-
-def _flipped(hf: HfModel) -> list[Structure]:
     values = hf.config.to_dict()
     flips = [{key: not value} for key, value in values.items() if isinstance(value, bool)]
     found = [structure(hf, {})]

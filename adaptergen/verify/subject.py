@@ -20,7 +20,7 @@ from adaptergen.verify.heads import look_inside
 from adaptergen.verify.hf import Batch, HfModel
 from adaptergen.verify.layout import as_installed, depends_on_config, under
 from adaptergen.verify.module import SHIPPED, load_adapter
-from adaptergen.verify.once import Once
+from adaptergen.verify.once import Made, once
 from adaptergen.verify.stages import Stage, stages
 from adaptergen.verify.versions import exceptions_apply
 
@@ -73,14 +73,12 @@ class Subject:
         self.settings = {**tiny, **self.overrides}
         self.thrifty = thrifty
         self.hf = hf or HfModel(architecture, self.settings)
-        self.once = Once()
+        self.made = Made()
 
     @property
+    @once("the spec's layout")
     def spec(self) -> Spec:
         """What the adapter is held against, under the config of its HF model."""
-        return self.once.get("the spec's layout", self._under_config)
-
-    def _under_config(self) -> Spec:
         spec = self.declared
         return under(spec, self.hf.config) if depends_on_config(spec) else spec
 
@@ -96,13 +94,10 @@ class Subject:
         raise NotApplicableError("attention goes through latents")
 
     @property
+    @once("the spec for this transformers")
     def declared(self) -> Spec:
         """What the spec says of all configs."""
-        if not self._spec.versions:
-            return self._spec
-        return self.once.get(
-            "the spec for this transformers", lambda: as_installed(self._spec, self.hf)
-        )
+        return as_installed(self._spec, self.hf) if self._spec.versions else self._spec
 
     def spec_under(self, config: object) -> Spec:
         """What the adapter is held against under another HF config."""
@@ -124,11 +119,14 @@ class Subject:
             yield number, f"{layer}.{path}"
 
     @property
+    @once("the adapter's module")
     def adapter(self) -> type[ArchitectureAdapter]:
         """The adapter class."""
-        return self.once.get(
-            "the adapter's module", lambda: load_adapter(self.module_path), self.module_path
-        )
+        return self.load_adapter()
+
+    def load_adapter(self) -> type[ArchitectureAdapter]:
+        """The adapter class, loaded anew."""
+        return load_adapter(self.module_path)
 
     @property
     def mapping(self) -> list[Component]:
@@ -141,13 +139,10 @@ class Subject:
         return dict(self._mapped[1].named_modules())
 
     @property
+    @once("the adapter's mapping")
     def _mapped(self) -> tuple[list[Component], Any]:
         other = "eager" if self.attention_implementation == "sdpa" else "sdpa"
-        return self.once.get(
-            "the adapter's mapping",
-            lambda: components(self.adapter, self.hf, other),
-            self.module_path,
-        )
+        return components(self.adapter, self.hf, other)
 
     @property
     def attention_implementation(self) -> str:
@@ -155,39 +150,39 @@ class Subject:
         return "sdpa" if self.fuses else "eager"
 
     @property
+    @once("the bridge")
     def bridge(self) -> TransformerBridge:
         """The bridge as booted."""
-        adapter, model = self.adapter, self.hf.model
-        assert model is not None
-        return self.once.get("the bridge", lambda: self.boot(adapter), self.module_path)
+        return self.boot()
 
     def boot(self, adapter: type[ArchitectureAdapter] | None = None) -> TransformerBridge:
         """Another bridge, around a model with the attention that the adapter leaves to HF."""
         chosen, attention = adapter or self.adapter, self.attention_implementation
+        # HF's own failure comes first.
+        self.hf.require_model()
         return bridges.boot(chosen, self.hf, attention)
 
+    def require_bridge(self) -> None:
+        """Raise `UnavailableError` if the bridge does not boot."""
+        _ = self.bridge
+
     @property
+    @once("the bridge in compatibility mode")
     def compatible(self) -> TransformerBridge:
         """A bridge in compatibility mode; another one than `bridge`, unless thrifty."""
-        booted = self.bridge
-
-        def make() -> TransformerBridge:
-            if self.thrifty:
-                return bridges.made_compatible(booted)
-            return bridges.made_compatible(self.boot())
-
-        return self.once.get("the bridge in compatibility mode", make, self.module_path)
+        self.require_bridge()
+        return bridges.made_compatible(self.bridge if self.thrifty else self.boot())
 
     @property
+    @once("the bridge's forward pass")
     def trace(self) -> Trace:
         """The bridge's main forward pass, on the tokens of HF's, which must have succeeded."""
-        assert self.hf.seen is not None
-        bridge = self.bridge
-        return self.once.get(
-            "the bridge's forward pass",
-            lambda: bridges.trace(bridge, self.hf.batch(self.hf.length)),
-            self.module_path,
-        )
+        self.hf.require_pass()
+        return bridges.trace(self.bridge, self.hf.batch(self.hf.length))
+
+    def require_pass(self) -> None:
+        """Raise `UnavailableError` if HF or the bridge does not run the main pass."""
+        _ = self.trace
 
     @property
     def first_points(self) -> dict[HookPoint, str]:
@@ -202,18 +197,19 @@ class Subject:
         return self.hf.batch(self.hf.length).ids[:1, :_FEW]
 
     @property
+    @once("HF's activations")
     def stages(self) -> list[Stage]:
         """Every activation of the main pass, in the order of computing."""
-        return self.once.get("HF's activations", lambda: stages(self.hf, self.spec, self.layers))
+        return stages(self.hf, self.spec, self.layers)
 
     def logits(self, batch: Batch) -> Tensor:
         """The logits [batch, pos, vocab] of TL's attention, once the main pass has succeeded."""
-        assert self.trace is not None
+        self.require_pass()
         return bridges.stepwise_logits(self.bridge, batch)
 
     def compatible_difference(self) -> float:
         """How far log-probabilities in compatibility mode are from HF's, on the main pass."""
-        assert self.trace is not None
+        self.require_pass()
         return bridges.log_probability_difference(self.compatible, self.hf)
 
 

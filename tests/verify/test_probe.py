@@ -14,7 +14,7 @@ from adaptergen.verify.amplify import amplify
 from adaptergen.verify.call import Call
 from adaptergen.verify.check import largest_difference
 from adaptergen.verify.hf import HfModel
-from adaptergen.verify.once import MissingError, Once, UnavailableError, one_line
+from adaptergen.verify.once import MissingError, one_line
 from adaptergen.verify.positions import rotates
 from adaptergen.verify.precision import comparable
 from adaptergen.verify.stages.attention import pairs, rotated
@@ -215,19 +215,6 @@ def test_largest_difference_is_infinite_for_other_shapes_and_for_nan() -> None:
     assert largest_difference(zeros, torch.full((2, 3), float("nan"))) == float("inf")
     assert largest_difference(zeros[:0], zeros[:0]) == 0.0
     assert largest_difference(zeros, zeros + 0.5) == 0.5
-
-
-def test_what_failed_once_fails_again_without_being_made_again() -> None:
-    once, attempts = Once(), []
-
-    def make() -> None:
-        attempts.append(1)
-        raise ValueError("first line\nsecond line")
-
-    for _ in range(2):
-        with pytest.raises(UnavailableError, match="ValueError: first line second line"):
-            once.get("the thing", make)
-    assert len(attempts) == 1
 
 
 def test_missing_things_speak_for_themselves() -> None:

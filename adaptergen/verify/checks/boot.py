@@ -115,9 +115,9 @@ def refused(subject: Subject) -> Iterator[Evidence]:
 
 def _is_refused(variant: Subject) -> bool:
     # Asked for first: HF must be able to have such a model.
-    assert variant.hf.model is not None
+    variant.hf.require_model()
     try:
-        assert variant.bridge is not None
+        variant.require_bridge()
     except UnavailableError as error:
         return "NotImplementedError" in error.reason
     return False

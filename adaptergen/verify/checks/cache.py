@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from adaptergen.verify.check import (
     Evidence,
@@ -20,7 +20,7 @@ from adaptergen.verify.decoding import (
 )
 from adaptergen.verify.divergence import first_divergence, traced
 from adaptergen.verify.hf import Batch, HfModel
-from adaptergen.verify.once import UnavailableError
+from adaptergen.verify.once import UnavailableError, once
 from adaptergen.verify.subject import Subject
 
 T = TypeVar("T")
@@ -50,37 +50,36 @@ def generate(subject: Subject) -> Iterator[Evidence]:
     Implementations of attention may differ in what padding sees, and a cache may keep that.
     """
     hf, implementation = subject.hf, subject.attention_implementation
-    model = hf.computing(implementation)
-    assert subject.trace is not None
+    subject.require_pass()
     cause = first_divergence(subject)
     claim = cause.claim if cause else ""
     for what, batch in (("a batch", hf.batch(hf.length)), ("a padded batch", hf.padded("left"))):
-        named = f"HF's continuation of {what} with {implementation}"
-        theirs = _from_hf(hf, named, partial(_continued, model, batch))
+        theirs = _from_hf(partial(_continued, hf, implementation, batch))
         ours = bridge_continuation(subject.bridge, batch, _NEW_TOKENS).tolist()
         for row, (found, expected) in enumerate(zip(ours, theirs, strict=True)):
             text = f"row {row} of {what} is continued with tokens {found}, HF's are {expected}"
             yield Fact(found == expected, text, claim=claim)
 
 
-def _from_hf(hf: HfModel, what: str, make: Callable[[], T]) -> T:
+def _from_hf(make: Callable[[], T]) -> T:
     """What HF's cache leads to; with some configs, such as a window of one token, to an error."""
     try:
-        return hf.once.get(what, make)
+        return make()
     except UnavailableError as error:
         raise NotApplicableError(f"HF itself fails with a cache: {error.reason}") from error
 
 
-def _continued(model: Any, batch: Batch) -> list[list[int]]:
-    found: list[list[int]] = hf_continuation(model, batch, _NEW_TOKENS, pad_token_id=0).tolist()
-    return found
+@once("HF's continuation with {implementation}")
+def _continued(hf: HfModel, implementation: str, batch: Batch) -> list[list[int]]:
+    found = hf_continuation(hf.computing(implementation), batch, _NEW_TOKENS, pad_token_id=0)
+    rows: list[list[int]] = found.tolist()
+    return rows
 
 
 def _in_chunks(subject: Subject, batch: Batch, how: str) -> Iterator[Evidence]:
-    assert subject.trace is not None
+    subject.require_pass()
     borders = borders_of(batch)
-    hf = subject.hf
-    theirs = _from_hf(hf, f"HF's output {how}", partial(hf_in_chunks, hf, batch, borders))
+    theirs = _from_hf(partial(hf_in_chunks, subject.hf, batch, borders))
     ours = bridge_in_chunks(subject.bridge, batch, borders)
     difference = largest_difference(ours[batch.real], theirs[batch.real])
     yield traced(subject, f"the output {how}", difference)

@@ -20,7 +20,7 @@ from adaptergen.verify.checkpoint import Checkpoint
 from adaptergen.verify.decoding import hf_continuation
 from adaptergen.verify.divergence import first_divergence
 from adaptergen.verify.hf import Batch, HfModel
-from adaptergen.verify.once import one_line
+from adaptergen.verify.once import once, one_line
 from adaptergen.verify.subject import Subject
 
 _TEXT = "the cat sat in the hat, naïve"
@@ -119,7 +119,7 @@ def _read_back(subject: Subject) -> Checkpoint:
     HF fills in what no checkpoint holds, such as the frequencies of positions, only where the
     class says how.
     """
-    loaded, hf = _load(subject), _model(subject)
+    loaded, hf = _load(subject), _model(subject.hf)
     batch = hf.batch(len(_SHORT))
     try:
         with torch.no_grad():
@@ -132,19 +132,17 @@ def _read_back(subject: Subject) -> Checkpoint:
     return loaded
 
 
-def _model(subject: Subject) -> HfModel:
-    return subject.hf.once.get(
-        "HF's model for a checkpoint", lambda: subject.variant(**checkpoint.settings(subject.hf)).hf
-    )
+@once("HF's model for a checkpoint")
+def _model(hf: HfModel) -> HfModel:
+    return HfModel(hf.architecture, {**hf.settings, **checkpoint.settings(hf)})
 
 
+@once("loading a checkpoint")
 def _load(subject: Subject) -> Checkpoint:
-    assert subject.bridge is not None
-    hf = _model(subject)
-    assert hf.model is not None
-    return subject.once.get(
-        "loading a checkpoint", lambda: checkpoint.load(subject.adapter, hf), subject.module_path
-    )
+    subject.require_bridge()
+    hf = _model(subject.hf)
+    hf.require_model()
+    return checkpoint.load(subject.adapter, hf)
 
 
 def _batch(loaded: Checkpoint, texts: Sequence[str], prepend_bos: bool, padding_side: str) -> Batch:
@@ -160,5 +158,6 @@ def _batch(loaded: Checkpoint, texts: Sequence[str], prepend_bos: bool, padding_
 
 def _known_cause(subject: Subject) -> str:
     """The claim that a difference follows from, if the bridge is wrong without a checkpoint too."""
-    cause = first_divergence(subject) if subject.trace else None
+    subject.require_pass()
+    cause = first_divergence(subject)
     return cause.claim if cause else ""

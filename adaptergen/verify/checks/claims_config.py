@@ -32,7 +32,7 @@ def tied(subject: Subject) -> Iterator[Evidence]:
 @check("claims.heads", "Projections are as wide as the head counts of the config make them.")
 def heads(subject: Subject) -> Iterator[Evidence]:
     """With fewer, equal and single key and value heads, and another head size."""
-    assert subject.hf.model is not None
+    subject.hf.require_model()
     attention = subject.spec.attention
     if isinstance(attention, LatentAttention):
         settings: list[dict[str, Any]] = [{}, {attention.query_heads: 6}]

@@ -4,6 +4,8 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from typing import Any
 
+from torch import Tensor
+
 from adaptergen.spec.attention import HeadedAttention, ReimplementedAttention
 from adaptergen.spec.leaves import keys_named
 from adaptergen.spec.model import Spec
@@ -13,8 +15,9 @@ from adaptergen.verify.checks.claims_config import width_facts
 from adaptergen.verify.checks.claims_positions import rope_layers, window
 from adaptergen.verify.declared import layout_keys, parameters
 from adaptergen.verify.heads import headed
+from adaptergen.verify.hf import HfModel
 from adaptergen.verify.layers import rotation_claimed, windows_claimed
-from adaptergen.verify.once import UnavailableError
+from adaptergen.verify.once import UnavailableError, once
 from adaptergen.verify.perturb import is_common, moves, shown
 from adaptergen.verify.structure import Structure, reshapes, runs, structure
 from adaptergen.verify.subject import Subject
@@ -108,13 +111,13 @@ def effect(subject: Subject, changes: Mapping[str, Any]) -> str:
         if reshapes(hf, changes):
             described = _described(subject, built) or not _described(subject, structure(hf, {}))
             return "" if described else f"with {setting} HF's parameters change"
-        moved, batch = _moved(subject, changes), hf.batch(hf.length)
-        logits = hf.once.get(f"HF's output with {dict(changes)}", lambda: moved.hf.logits(batch))
+        logits = _logits_under(hf, changes)
     except UnavailableError:
         # HF refuses this config while building the model, or later while running it.
         return ""
     if not probe.changed(logits, before):
         return ""
+    moved = _moved(subject, changes)
     explained = _policies(moved) != _policies(subject) and _positions_as_claimed(moved)
     return "" if explained else f"HF's output changes with {setting}"
 
@@ -134,9 +137,13 @@ def _respells(subject: Subject, changes: Mapping[str, Any], known: Set[str]) -> 
 
 def _moved(subject: Subject, changes: Mapping[str, Any]) -> Subject:
     """The subject under another config, with the same weights."""
-    hf = subject.hf
-    other = hf.once.get(f"HF's model under {dict(changes)}", lambda: hf.moved(changes))
-    return Subject(subject.spec, subject.module_path, {**subject.overrides, **changes}, other)
+    overrides = {**subject.overrides, **changes}
+    return Subject(subject.spec, subject.module_path, overrides, subject.hf.moved(changes))
+
+
+@once("HF's output with {changes}")
+def _logits_under(hf: HfModel, changes: Mapping[str, Any]) -> Tensor:
+    return hf.moved(changes).logits(hf.batch(hf.length))
 
 
 def _positions_as_claimed(moved: Subject) -> bool:

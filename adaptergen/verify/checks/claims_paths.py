@@ -59,7 +59,7 @@ def model_type(subject: Subject) -> Iterator[Evidence]:
 def paths(subject: Subject) -> Iterator[Evidence]:
     """Blocks are counted, and each part is looked up in every block."""
     hf, spec = subject.hf, subject.spec
-    assert hf.model is not None
+    hf.require_model()
     top = spec.paths
     yield _kind(hf, top.embed, nn.Embedding, "paths.embed")
     unembed = _kind(hf, top.unembed, nn.Module, "paths.unembed")

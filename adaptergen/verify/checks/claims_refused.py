@@ -25,7 +25,7 @@ def refused(subject: Subject) -> Iterator[Evidence]:
     for setting in subject.declared.refused:
         wrapped = _Wrapped(subject, setting)
         # Asked for first: HF must be able to have such a model.
-        assert wrapped.hf.seen is not None
+        wrapped.hf.require_pass()
         needless = _is_described(wrapped, setting) and is_right(wrapped)
         text = f"a model with {setting} set is right once it is wrapped, the spec refuses it"
         yield Fact(not needless, text, claim=f"refused.{setting}")
@@ -39,11 +39,9 @@ class _Wrapped(Subject):
         super().__init__(subject.declared, subject.module_path, overrides, thrifty=True)
         self._setting = setting
 
-    @property
-    def adapter(self) -> type[ArchitectureAdapter]:
+    def load_adapter(self) -> type[ArchitectureAdapter]:
         """The adapter class, which prepares a model as if it were another."""
-        found = super().adapter
-        return self.once.get("the adapter that takes all", lambda: _taking(found, self._setting))
+        return _taking(super().load_adapter(), self._setting)
 
 
 def _is_described(subject: Subject, setting: str) -> bool:

@@ -44,7 +44,7 @@ def processing(subject: Subject) -> Iterator[Evidence]:
 @check("config.conditions", "So it does with each boolean config key flipped: a key may decide.")
 def conditions(subject: Subject) -> Iterator[Evidence]:
     """The adapter prepares HF's model of each such config, but for those that the spec refuses."""
-    assert subject.bridge is not None
+    subject.require_bridge()
     for built in accepted(subject.spec, structures(subject.hf)[1:]):
         setting = f"with {shown(built.changes)}"
         model = unfilled(subject.architecture, copy.deepcopy(built.config))
@@ -109,7 +109,7 @@ def _hidden_size(subject: Subject) -> Iterator[tuple[str, int | None, int, str]]
     """Width of the MLP, where there is one width, or the number of experts."""
     mlp = subject.spec.mlp
     if isinstance(mlp, MoeMlp):
-        experts = len(next(iter(subject.hf.module(_first_experts(subject)).parameters())))
+        experts = len(next(iter(subject.hf.module(_first_experts(subject, mlp)).parameters())))
         yield "num_experts", getattr(subject.bridge.cfg, "num_experts", 0), experts, "mlp.count"
     if "out" in mlp.modules:
         path = f"{subject.layers[0]}.{mlp.path}.{mlp.modules['out']}"
@@ -117,10 +117,8 @@ def _hidden_size(subject: Subject) -> Iterator[tuple[str, int | None, int, str]]
         yield "d_mlp", subject.bridge.cfg.d_mlp, width, "mlp.out"
 
 
-def _first_experts(subject: Subject) -> str:
+def _first_experts(subject: Subject, mlp: MoeMlp) -> str:
     """Path of the experts, or of their router, of the first layer that has them."""
-    mlp = subject.spec.mlp
-    assert isinstance(mlp, MoeMlp)
     paths = [path for _, path in subject.below(f"{mlp.path}.{mlp.chosen_among}")]
     return next(path for path in paths if subject.hf.has(path))
 

@@ -18,6 +18,7 @@ from adaptergen.verify.divergence import traced
 from adaptergen.verify.hf import Batch, HfModel
 from adaptergen.verify.layers import reach_found
 from adaptergen.verify.norms import norms_of
+from adaptergen.verify.once import once
 from adaptergen.verify.subject import Subject
 
 
@@ -46,7 +47,7 @@ def norms(subject: Subject) -> Iterator[Evidence]:
 
     Each is hooked, since it may be left to HF otherwise.
     """
-    assert subject.trace is not None
+    subject.require_pass()
     for norm in norms_of(subject):
         with torch.no_grad(), bridges.hooked(norm.bridge.hook_in):
             equal = torch.equal(norm.bridge(norm.given), norm.module(norm.given))
@@ -98,7 +99,7 @@ def training(subject: Subject) -> Iterator[Evidence]:
     """With TL's attention, and with HF's where the adapter leaves it to HF."""
     hf, bridge = subject.hf, subject.bridge
     batch = hf.batch(hf.length)
-    theirs = hf.once.get("HF's output in training mode", lambda: _in_training(hf, batch))
+    theirs = _in_training(hf, batch)
     if not torch.equal(theirs, hf.seen.logits):
         raise NotApplicableError("HF's output is another one in training mode")
     bridge.train()
@@ -111,6 +112,7 @@ def training(subject: Subject) -> Iterator[Evidence]:
         yield Difference("the output in training mode", largest_difference(ours, theirs))
 
 
+@once("HF's output in training mode")
 def _in_training(hf: HfModel, batch: Batch) -> Tensor:
     hf.model.train()
     try:

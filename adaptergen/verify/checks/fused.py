@@ -22,9 +22,9 @@ from adaptergen.verify.check import (
 )
 from adaptergen.verify.checks.weights import PROCESSED
 from adaptergen.verify.decoding import borders_of, bridge_in_chunks, hf_in_chunks
-from adaptergen.verify.hf import Batch
+from adaptergen.verify.hf import Batch, HfModel
 from adaptergen.verify.layers import windows_claimed
-from adaptergen.verify.once import UnavailableError
+from adaptergen.verify.once import UnavailableError, once
 from adaptergen.verify.subject import Subject
 
 # What HF's attention does not show, and some adapters have no hook for.
@@ -113,7 +113,7 @@ def noticed(subject: Subject) -> Iterator[Evidence]:
 
     What is heard of gradients is held against a pass in which forward hooks are there too.
     """
-    assert subject.trace is not None
+    subject.require_pass()
     bridge, batch = subject.bridge, subject.hf.batch(subject.hf.length)
     existing = bridge.hook_dict
     names = [name for name in subject.trace.fired if name in existing]
@@ -178,10 +178,10 @@ def agrees(subject: Subject) -> Iterator[Evidence]:
     """Plain, padded, in chunks with a cache, in compatibility mode, and backward."""
     _require_fused(subject)
     hf, bridge = subject.hf, subject.bridge
-    assert subject.trace is not None
+    subject.require_pass()
     for what, batch in (("output", hf.batch(hf.length)), ("padded output", hf.padded("left"))):
         fused = bridges.logits(bridge, batch)
-        theirs = hf.once.get(f"HF's {what}", partial(hf.logits, batch))
+        theirs = _hf_logits(hf, batch)
         real = batch.real
         difference = largest_difference(fused[real], theirs[real])
         yield Difference(f"the {what} where HF computes attention", difference)
@@ -194,10 +194,15 @@ def agrees(subject: Subject) -> Iterator[Evidence]:
         yield from _compatible(subject)
 
 
+@once("HF's output")
+def _hf_logits(hf: HfModel, batch: Batch) -> Tensor:
+    return hf.logits(batch)
+
+
 def _in_chunks(subject: Subject, what: str, batch: Batch) -> Iterator[Evidence]:
     hf, bridge, borders = subject.hf, subject.bridge, borders_of(batch)
     try:
-        hf.once.get(f"HF's {what} in chunks", partial(hf_in_chunks, hf, batch, borders))
+        hf_in_chunks(hf, batch, borders)
     except UnavailableError:
         # With some configs, such as a window of one token, HF's own cache fails.
         return

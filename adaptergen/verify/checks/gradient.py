@@ -21,6 +21,7 @@ from adaptergen.verify.check import (
 from adaptergen.verify.declared import parameters as declared_parameters
 from adaptergen.verify.heads import head_dim, headed
 from adaptergen.verify.hf import Batch, HfModel
+from adaptergen.verify.once import once
 from adaptergen.verify.structure import structure
 from adaptergen.verify.subject import Subject
 
@@ -40,7 +41,7 @@ def parameters(subject: Subject) -> Iterator[Evidence]:
     added = _added(bridge, wrapped)
     with bridges.observed(bridge):
         ours = _gradients(_loss(bridge(batch.ids), batch), {**wrapped, **added})
-    theirs = hf.once.get("HF's gradients", lambda: _own_gradients(hf, batch))
+    theirs = _own_gradients(hf, batch)
     replaced = {n: wrapped[n] for n, g in theirs.items() if g is not None and ours[n] is None}
     parts = [(part, g) for name, part in added.items() if (g := ours[name]) is not None]
     ours |= _assembled(replaced, parts)
@@ -132,6 +133,7 @@ def _claims(subject: Subject) -> dict[str, str]:
         return {}
 
 
+@once("HF's gradients")
 def _own_gradients(hf: HfModel, batch: Batch) -> dict[str, Tensor | None]:
     logits = hf.model(**batch.arguments, use_cache=False).logits
     return _gradients(_loss(logits, batch), dict(hf.model.named_parameters()))
@@ -175,7 +177,7 @@ def _gradients_of_inputs(subject: Subject, batch: Batch, paths: list[str]) -> di
 
 def _gradients_at_hooks(subject: Subject, batch: Batch, names: list[str]) -> dict[str, Tensor]:
     """The gradients that arrive at TL's hooks."""
-    assert subject.trace is not None
+    subject.require_pass()
     found: dict[str, Tensor] = {}
 
     def recorder(name: str) -> Any:

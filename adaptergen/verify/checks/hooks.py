@@ -54,7 +54,7 @@ def attention(subject: Subject) -> Iterator[Evidence]:
 @check("hooks.rotation", "Queries and keys are rotated where HF rotates, and nowhere else.")
 def rotation(subject: Subject) -> Iterator[Evidence]:
     """HF's side is its own queries and keys, turned by the angles it hands to that layer."""
-    assert subject.reimplemented is not None
+    _ = subject.reimplemented
     yield from _values(subject, "attention", only=_ROTATION)
 
 

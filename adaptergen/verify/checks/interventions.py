@@ -83,7 +83,7 @@ def norms(subject: Subject) -> Iterator[Evidence]:
 
     Many of HF's norms compute in float32.
     """
-    assert subject.trace is not None
+    subject.require_pass()
     for norm in norms_of(subject):
         text = f"the output of {norm.shown} with hook_normalized edited"
         try:

@@ -17,7 +17,7 @@ from adaptergen.verify.subject import Subject
 @check("hooks.kept", "What hooks have seen does not change later in the pass.")
 def kept(subject: Subject) -> Iterator[Evidence]:
     """A cache holds tensors, not copies: code that works in place would rewrite it."""
-    assert subject.trace is not None
+    subject.require_pass()
     batch = subject.hf.batch(subject.hf.length)
     _, cached = subject.bridge.run_with_cache(batch.ids)
     for stage in subject.stages:

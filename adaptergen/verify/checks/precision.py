@@ -12,7 +12,6 @@ such token of a text is not compared.
 import copy
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from functools import partial
 from typing import Any, TypeAlias
 
 import torch
@@ -30,8 +29,8 @@ from adaptergen.verify.check import (
     largest_difference,
 )
 from adaptergen.verify.divergence import first_divergence
-from adaptergen.verify.hf import Batch
-from adaptergen.verify.once import UnavailableError
+from adaptergen.verify.hf import Batch, HfModel
+from adaptergen.verify.once import UnavailableError, once
 from adaptergen.verify.routing import routed
 from adaptergen.verify.subject import Subject
 
@@ -83,20 +82,17 @@ def _compared(subject: Subject, dtype: torch.dtype) -> Iterator[Evidence]:
 
 def _differences(subject: Subject, dtype: torch.dtype) -> Iterator[Evidence]:
     hf = subject.hf
-    cause = first_divergence(subject) if subject.trace else None
+    subject.require_pass()
+    cause = first_divergence(subject)
     name = str(dtype).removeprefix("torch.")
     # Adapters keep the implementation that they find.
     model = _rounded(hf.computing(subject.attention_implementation), dtype)
     routers = [model.get_submodule(path) for path in _routers(subject)]
     bridge = bridges.wrap(subject.adapter, hf.architecture, model)
     for way, implementation, computing in _ways(subject):
-        whole = hf.computing(implementation)
-        rounded = hf.once.get(f"HF's model in {name}{way}", partial(_rounded, whole, dtype))
         for what, batch, options in _passes(subject):
             try:
-                theirs, experts, error = hf.once.get(
-                    f"HF's {what} in {name}{way}", partial(_run, rounded, _routers(subject), batch)
-                )
+                theirs, experts, error = _run(hf, implementation, dtype, _routers(subject), batch)
             except UnavailableError:
                 # Code that masks by -1e9 does not run in float16.
                 continue
@@ -144,8 +140,17 @@ def _rounded(model: Any, dtype: torch.dtype) -> Any:
     return found
 
 
-def _run(rounded: Any, routers: list[str], batch: Batch) -> tuple[Tensor, list[Tensor], float]:
+@once("HF's model in {dtype} with {implementation}")
+def _rounded_hf(hf: HfModel, implementation: str, dtype: torch.dtype) -> Any:
+    return _rounded(hf.computing(implementation), dtype)
+
+
+@once("HF's output in {dtype} with {implementation}")
+def _run(
+    hf: HfModel, implementation: str, dtype: torch.dtype, routers: list[str], batch: Batch
+) -> tuple[Tensor, list[Tensor], float]:
     """Logits [batch, pos, vocab], what routers chose, and the largest error of a real token."""
+    rounded = _rounded_hf(hf, implementation, dtype)
     logits, experts = [], []
     for model in (rounded, copy.deepcopy(rounded).double()):
         with torch.no_grad(), _chosen([model.get_submodule(path) for path in routers]) as chosen:

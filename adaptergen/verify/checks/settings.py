@@ -46,7 +46,7 @@ _SETTINGS = (
 @check("settings.hooks", "Hooks that are off by default fire once switched on.", claim="block")
 def hooks(subject: Subject) -> Iterator[Evidence]:
     """They show HF's residual stream, change no logit, and leave HF's config as it was."""
-    assert subject.trace is not None
+    subject.require_pass()
     bridge = subject.boot()
     missing = _not_supported(subject.spec)
     settings = [setting for setting in _SETTINGS if setting.method not in missing]
@@ -102,7 +102,7 @@ def _for_heads(stream: Tensor, value: Tensor) -> Tensor:
 @check("settings.warnings", "TL warns of nothing while it builds and runs the bridge.")
 def silence(subject: Subject) -> Iterator[Evidence]:
     """A right adapter that makes TL warn teaches its users not to read warnings."""
-    assert subject.trace is not None
+    subject.require_pass()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         bridge, batch = subject.boot(), subject.hf.batch(subject.hf.length)

@@ -4,6 +4,7 @@ Direct logit attribution rests on it: what a part contributes is what W_U makes 
 """
 
 from collections.abc import Iterator
+from typing import cast
 
 from torch import Tensor
 from transformer_lens.ActivationCache import ActivationCache
@@ -61,9 +62,8 @@ def _cache(subject: Subject, bridge: TransformerBridge, seen: bridges.Trace) -> 
 
 def _parts(cache: ActivationCache) -> Tensor:
     """What is added to the residual stream [part, batch, pos, d_model]."""
-    parts = cache.decompose_resid()
-    assert isinstance(parts, Tensor)
-    return parts
+    # With labels it returns a pair.
+    return cast("Tensor", cache.decompose_resid())
 
 
 def _unembedded(bridge: TransformerBridge, parts: Tensor) -> Tensor:

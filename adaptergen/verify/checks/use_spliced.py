@@ -25,7 +25,7 @@ def spliced(subject: Subject) -> Iterator[Evidence]:
 
     That edits by hooks act as in HF is what `interventions` shows.
     """
-    assert subject.trace is not None
+    subject.require_pass()
     bridge, ids, names = subject.bridge, subject.few_ids, subject.first_points
     fired = [place for place in _places(bridge.blocks[0]) if place.point in names]
     if subject.spec.norm.weight == "none":

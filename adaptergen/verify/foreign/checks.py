@@ -44,7 +44,7 @@ def compatibility(subject: Subject) -> Iterator[Evidence]:
 
 def _require_layers(subject: Subject) -> None:
     try:
-        assert subject.layers
+        _ = subject.layers
     except UnavailableError as error:
         raise NotApplicableError(error.reason) from None
 

@@ -31,10 +31,9 @@ def distrust(hf: HfModel) -> str:
 def padding_moves(hf: HfModel, side: str) -> float:
     """How far HF's logits of real tokens are from those of the same tokens without padding."""
     batch = hf.padded(side)
-    assert batch.mask is not None
     together = hf.logits(batch)
     worst = 0.0
-    for row, mask in enumerate(batch.mask.bool()):
+    for row, mask in enumerate(batch.real):
         alone = hf.logits(Batch(batch.ids[row : row + 1, mask]))
         worst = max(worst, largest_difference(together[row : row + 1, mask], alone))
     return worst

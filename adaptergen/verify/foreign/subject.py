@@ -9,7 +9,7 @@ from adaptergen.spec.model import Spec
 from adaptergen.verify.check import NotApplicableError
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.module import SHIPPED
-from adaptergen.verify.once import MissingError
+from adaptergen.verify.once import MissingError, once
 from adaptergen.verify.stages import Stage
 from adaptergen.verify.subject import Subject
 from adaptergen.verify.tiny import tiny_settings
@@ -42,14 +42,16 @@ class ForeignSubject(Subject):
         return ForeignSubject(self.architecture, {**self.overrides, **changes}, thrifty=True)
 
     @property
+    @once("the layers of HF's model")
     def layers(self) -> dict[int, str]:
         """Path of each layer in the HF model: the outermost list of modules that all run."""
-        return self.once.get("the layers of HF's model", lambda: layers_of(self.hf))
+        return layers_of(self.hf)
 
     @property
+    @once("HF's activations")
     def stages(self) -> list[Stage]:
         """The residual stream around each layer."""
-        return self.once.get("HF's activations", lambda: list(self._stream()))
+        return list(self._stream())
 
     def _stream(self) -> Iterator[Stage]:
         for number, path in self.layers.items():

@@ -10,6 +10,7 @@ from adaptergen.verify.mutants.syntax import (
     flags,
     with_item,
     without,
+    word,
 )
 
 # Wrong values of flags, by the right one; booleans are negated.
@@ -39,10 +40,9 @@ def defaults_dropped(tree: ast.Module) -> Wrong:
     """A key of HF's config that a config made by hand then lacks."""
     found = defaults(tree)
     for index, key in enumerate(found.keys):
-        assert isinstance(key, ast.Constant)
-        assert isinstance(key.value, str)
+        name = word(key)
         with without(found.keys, index), without(found.values, index):
-            yield f"defaults.{key.value}.dropped", f"cfg.{key.value} has no default"
+            yield f"defaults.{name}.dropped", f"cfg.{name} has no default"
 
 
 def flags_dropped(tree: ast.Module) -> Wrong:

@@ -125,7 +125,7 @@ def _conversions_changed(tree: ast.Module) -> Wrong:
     for key, index in conversions(found):
         for node in ast.walk(found.values[index]):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                yield from _patterns_changed(key, node)
+                yield from _patterns_changed(key, node, node.value)
             if isinstance(node, ast.keyword) and node.arg == "n":
                 right = ast.unparse(node.value)
                 wrong = "n_heads" if right == "n_key_value_heads" else "n_key_value_heads"
@@ -133,9 +133,7 @@ def _conversions_changed(tree: ast.Module) -> Wrong:
                     yield f"conversions.{key}.{wrong}", f"{key} is split by {wrong}"
 
 
-def _patterns_changed(key: str, pattern: ast.Constant) -> Wrong:
-    right = pattern.value
-    assert isinstance(right, str)
+def _patterns_changed(key: str, pattern: ast.Constant, right: str) -> Wrong:
     source, arrow, target = right.partition(" -> ")
     axes = target.split()
     others = {
@@ -173,8 +171,7 @@ def _bridge_class_changed(tree: ast.Module) -> Wrong:
 
 
 def _part_changed(node: ast.AST) -> Wrong:
-    if isinstance(node, ast.Return) and ast.unparse(node).startswith("return not "):
-        assert node.value is not None
+    if isinstance(node, ast.Return) and node.value and ast.unparse(node.value).startswith("not "):
         with changed(node, "value", ast.UnaryOp(ast.Not(), node.value)):
             yield "bridge.policy.negated", "layers rotate where they should not and the reverse"
         with changed(node, "value", ast.Constant(True)):

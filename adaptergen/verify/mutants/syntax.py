@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 # What makes wrong modules yields: a name and a description of each, while the tree is broken.
 Wrong: TypeAlias = Iterator[tuple[str, str]]
@@ -56,6 +56,11 @@ def changed(node: Any, attribute: str, value: object) -> Iterator[None]:
     setattr(node, attribute, before)
 
 
+def word(key: ast.expr | None) -> str:
+    """The text of a key that stands in the module."""
+    return cast("str", cast("ast.Constant", key).value)
+
+
 def entries(tree: ast.Module) -> list[Entry]:
     """Every component of the mapping, parents before their parts; norms of layouts last."""
     found = list(_below("", assigned(tree, "self.component_mapping")))
@@ -68,13 +73,10 @@ def entries(tree: ast.Module) -> list[Entry]:
 
 def _below(prefix: str, components: ast.Dict) -> Iterator[Entry]:
     for index, (key, call) in enumerate(zip(components.keys, components.values, strict=True)):
-        if key is None:
+        if key is None or not isinstance(call, ast.Call):
             # The norms of a layout, unpacked.
             continue
-        assert isinstance(key, ast.Constant)
-        assert isinstance(key.value, str)
-        assert isinstance(call, ast.Call)
-        entry = Entry(f"{prefix}{key.value}", call, components, index)
+        entry = Entry(f"{prefix}{word(key)}", call, components, index)
         yield entry
         parts = entry.keyword("submodules")
         if parts and isinstance(parts.value, ast.Dict):
@@ -84,9 +86,7 @@ def _below(prefix: str, components: ast.Dict) -> Iterator[Entry]:
 def conversions(found: ast.Dict) -> Iterator[tuple[str, int]]:
     """Short name and index of each conversion, such as `attn.q.weight`."""
     for index, key in enumerate(found.keys):
-        assert isinstance(key, ast.Constant)
-        assert isinstance(key.value, str)
-        yield key.value.removeprefix("blocks.{i}."), index
+        yield word(key).removeprefix("blocks.{i}."), index
 
 
 def flags(tree: ast.Module) -> Iterator[tuple[list[ast.stmt], int, str, ast.Constant]]:
@@ -106,8 +106,7 @@ def defaults(tree: ast.Module) -> ast.Dict:
     """What keys of HF's config are by default, where the module says so."""
     for node in ast.walk(tree):
         if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "defaults":
-            assert isinstance(node.value, ast.Dict)
-            return node.value
+            return cast("ast.Dict", node.value)
     return ast.Dict([], [])
 
 
@@ -137,8 +136,7 @@ def assigned(tree: ast.Module, target: str) -> ast.Dict:
     """The dictionary assigned to a target."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == target:
-            assert isinstance(node.value, ast.Dict)
-            return node.value
+            return cast("ast.Dict", node.value)
     return ast.Dict([], [])
 
 

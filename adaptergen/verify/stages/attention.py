@@ -1,7 +1,8 @@
 """The activations inside attention."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial, singledispatch
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,6 +21,7 @@ from adaptergen.spec.qk_norm import OwnPerHeadQKNorm
 from adaptergen.verify.check import EXACT
 from adaptergen.verify.heads import by_head, head_dim, rows, split
 from adaptergen.verify.hf import HfModel
+from adaptergen.verify.once import once
 from adaptergen.verify.positions import positions_of, rotates
 from adaptergen.verify.probe import keeps_pattern, mirrored, turned_in, unweighted
 from adaptergen.verify.stages.stage import Layer, Stage
@@ -204,23 +206,35 @@ def elements_turning(hf: HfModel, spec: Spec, declared: ReimplementedAttention, 
     positions = positions_of(hf, layer)
     if positions is None:
         return 0
-    width, size = positions.cos.shape[-1], head_dim(hf, spec, layer)
     attention, norms = f"{layer}.{declared.path}", declared.qk_norm.norms
     after = norms is not None and norms.after_rope and decided(hf.config, norms.present)
-    behind = (norms.q, norms.k) if norms is not None and after else ()
-    readers, pairing = readers_of_rotation(hf, spec, declared, layer), declared.rope.pairing
+    behind = [f"{attention}.{name}" for name in (norms.q, norms.k)] if norms and after else []
+    heads = _Heads(
+        positions.cos.shape[-1], head_dim(hf, spec, layer), declared.rope.pairing,
+        readers_of_rotation(hf, spec, declared, layer), behind,
+    )  # fmt: skip
+    return _elements_turning(hf, attention, heads)
 
-    def find() -> int:
-        # Norms behind the rotation do nothing but normalise meanwhile.
-        with unweighted(hf.module(f"{attention}.{name}") for name in behind):
-            keeps = partial(keeps_pattern, hf, attention, readers, size)
-            others = mirrored(range(width, 2 * width, 2))
-            turning = width if 2 * width > size or keeps(others, noise=EXACT) else 2 * width
-            return turning if keeps(turned_in(pairs(pairing, turning))) else 0
 
-    # Whatever a spec may have wrong is part of the name: mutants share the model.
-    elements = [(name, at if at is None else at.tolist()) for name, at in sorted(readers.items())]
-    return hf.once.get(f"how much of {attention} turns: {pairing} {size} {behind} {elements}", find)
+class _Heads(NamedTuple):
+    """What a spec says of the heads of an attention module whose elements rotate."""
+
+    cosines: int
+    size: int
+    pairing: str
+    readers: Mapping[str, Tensor | None]
+    norms_behind: list[str]
+
+
+@once("how much of HF's {attention} turns")
+def _elements_turning(hf: HfModel, attention: str, heads: _Heads) -> int:
+    width = heads.cosines
+    # Norms behind the rotation do nothing but normalise meanwhile.
+    with unweighted(hf.module(path) for path in heads.norms_behind):
+        keeps = partial(keeps_pattern, hf, attention, heads.readers, heads.size)
+        others = mirrored(range(width, 2 * width, 2))
+        turning = width if 2 * width > heads.size or keeps(others, noise=EXACT) else 2 * width
+        return turning if keeps(turned_in(pairs(heads.pairing, turning))) else 0
 
 
 def pairs(pairing: str, turning: int) -> Tensor:

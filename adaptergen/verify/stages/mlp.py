@@ -58,8 +58,7 @@ def _fused_gated(mlp: FusedGatedMlp, layer: Layer) -> Iterator[Stage]:
 @mlp_stages.register
 def _moe(mlp: MoeMlp, layer: Layer) -> Iterator[Stage]:
     path = f"{layer.path}.{mlp.path}"
-    if not layer.hf.has(f"{path}.{mlp.chosen_among}"):
-        assert mlp.dense is not None
+    if mlp.dense is not None and not layer.hf.has(f"{path}.{mlp.chosen_among}"):
         yield from _dense(mlp, mlp.dense, layer)
         return
     yield from _router(mlp, layer)
