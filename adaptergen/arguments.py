@@ -64,7 +64,7 @@ def _build(verb: argparse.ArgumentParser) -> None:
 def _verify(verb: argparse.ArgumentParser) -> None:
     verb.usage = "adaptergen verify [options] [NAME|SPEC ...]"
     verb.add_argument(
-        "specs", nargs="*", metavar="NAME|SPEC", help="what to verify; without any, all"
+        "specs", nargs="*", metavar="NAME|SPEC", help="specs to verify; without any, all"
     )
     verb.add_argument("--all", action="store_true", help="every spec, as without names")
     _format(verb)
@@ -115,13 +115,13 @@ def _verify_report(group: Group) -> None:
 
 def _verify_processes(group: Group) -> None:
     group.add_argument(
-        "--jobs", type=_positive, default=1, metavar="N", help="how many at once (default 1)"
+        "--jobs", type=_positive, default=1, metavar="N", help="processes at once (default 1)"
     )
     _limits(group, 300)
 
 
 def _limits(group: argparse._ActionsContainer, seconds: int) -> None:
-    """What a process may take."""
+    """Limits of a process."""
     group.add_argument(
         "--timeout", type=_limit, default=seconds, metavar="SECONDS",
         help=f"what takes longer is stopped and has failed (default {seconds}; 0: never)",
@@ -209,7 +209,7 @@ def _explain(verb: argparse.ArgumentParser) -> None:
         help="a key, a kind or a value, such as rope, `mlp gate` or moe; or a check's name",
     )  # fmt: skip
     verb.add_argument(
-        "--format", choices=("text", "json", "markdown"), default="text", help="how to print it"
+        "--format", choices=("text", "json", "markdown"), default="text", help="form of the output"
     )
 
 
@@ -246,7 +246,9 @@ def _list(verb: argparse.ArgumentParser) -> None:
 
 
 def _format(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--format", choices=("text", "json"), default="text", help="how to print it")
+    verb.add_argument(
+        "--format", choices=("text", "json"), default="text", help="form of the output"
+    )
 
 
 def _schema(verb: argparse.ArgumentParser) -> None:
@@ -254,7 +256,7 @@ def _schema(verb: argparse.ArgumentParser) -> None:
 
 
 def _output(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--format", choices=FORMATS, default="text", help="how to print the outcome")
+    verb.add_argument("--format", choices=FORMATS, default="text", help="form of the outcome")
     verb.add_argument("--quiet", action="store_true", help="print mistakes only")
 
 

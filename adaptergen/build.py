@@ -77,7 +77,7 @@ class Build:
         return [] if self.prune else [p for p in self._unwanted if not self._output.is_listed(p)]
 
     def mistakes(self) -> list[Diagnostic]:
-        """What is wrong in the specs of stale modules: nothing is rendered."""
+        """Mistakes in the specs of stale modules: nothing is rendered."""
         from adaptergen.spec.load import Loader
 
         try:
@@ -190,7 +190,7 @@ class Build:
         return [Change(path, "its spec is gone") for path in self._unwanted if path not in kept]
 
     def _entries(self, drafts: Iterable[Draft] = ()) -> list[Entry]:
-        """What the registry lists: the modules just rendered, and those already there.
+        """Entries of the registry: the modules just rendered, and those already there.
 
         Of the latter, only those with a spec, or which the registry lists so far: others may have
         been copied there.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class ExitStatus(IntEnum):
-    """What a run ends with."""
+    """Exit statuses of a run."""
 
     OK = 0
     """Done and fresh."""

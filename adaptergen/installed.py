@@ -1,4 +1,4 @@
-"""What is there to make modules: code, the formatter, a cache folder. Imports nothing heavy."""
+"""Installed tools that make modules: code, formatter, cache folder. Imports nothing heavy."""
 
 import os
 import sys

@@ -54,7 +54,7 @@ class Output:
         return "edited by hand" if stamped else "not written by adaptergen"
 
     def stamped(self, path: str) -> Stamped | None:
-        """What a file's header says, and whether the file is as written; None without header."""
+        """The stamp in a file's header, and whether the file is as written; None without header."""
         if path not in self._stamps:
             is_schema = os.path.basename(path) == schema_file.FILE
             read = schema_file.read_stamp if is_schema else stamp.read_stamp

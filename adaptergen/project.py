@@ -97,7 +97,7 @@ def _read(path: str) -> Project | None:
 
 
 def _broken(path: str, problem: str) -> Diagnostic:
-    """What tomllib says, with the place that it names in words."""
+    """The message of tomllib, with the place that it names in words."""
     place = re.search(r" \(at line (\d+), column (\d+)\)", problem)
     line, column = (int(place[1]), int(place[2])) if place else (0, 0)
     problem = problem.removesuffix(place[0]) if place else problem

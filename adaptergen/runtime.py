@@ -53,7 +53,7 @@ def register(*folders: str, only: Iterable[str] | None = None) -> list[str]:
 
 @contextmanager
 def registered(*folders: str, only: Iterable[str] | None = None) -> Iterator[list[str]]:
-    """What `register` does, undone at the end: TL's own adapters are then in place again.
+    """Register for a while: at the end TL's own adapters are in place again.
 
     Bridges that were made inside keep their adapters.
 

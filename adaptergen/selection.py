@@ -1,4 +1,4 @@
-"""Which spec files the arguments of a command line mean. Imports nothing heavy."""
+"""The spec files that arguments of a command line mean. Imports nothing heavy."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -143,7 +143,7 @@ def _no_spec(project: Project, argument: str) -> Unusable:
 
 
 def misnamed(path: str) -> Iterable[Diagnostic]:
-    """What is wrong with a spec's file name, which becomes a Python module's."""
+    """The mistake in a spec's file name, which becomes a Python module's."""
     name, ending = os.path.splitext(os.path.basename(path))
     if ending != ENDING:
         yield Diagnostic(path, 0, 0, f"a spec's file ends in {ENDING}")

@@ -1,4 +1,4 @@
-"""What generated files are made from, and the stamps that say so."""
+"""The sources of generated files, and the stamps that name them."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -87,7 +87,7 @@ def digest_generator() -> str:
 
 
 def difference(found: Stamp, expected: Stamp) -> str:
-    """What changed since a file was generated; empty if nothing did."""
+    """The change since a file was generated, in words; empty if there was none."""
     if found.inputs == expected.inputs:
         return "" if found.source == expected.source else f"made from {found.source}"
     # By place, not by name: a spec and its bundled parent may share one.

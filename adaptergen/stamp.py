@@ -68,7 +68,7 @@ def _parts(
 
 
 class Stamp(NamedTuple):
-    """What a header says. `inputs` are (kind, name, hash) of what the file was made from.
+    """The content of a header. `inputs` are (kind, name, hash) of what the file was made from.
 
     `adapter` is the line `CLASS for ARCHITECTURE ...` of an adapter module, empty for a registry.
     """

@@ -37,7 +37,7 @@ def write_all(texts: Mapping[str, str | None], *, follow: bool = True) -> None:
 
 
 def abandoned(folder: str) -> list[str]:
-    """What runs that were killed left in a folder, when they were about to replace files there."""
+    """Stages that killed runs left in a folder where they were about to replace files."""
     found = []
     for path, held in _abandoned(folder):
         found.append(path)
@@ -194,7 +194,7 @@ def _remove(stage: str) -> None:
 
 
 def _content(path: str) -> bytes | str | None:
-    """What a file holds; of a link, where it leads; None where there is nothing."""
+    """The content of a file, or the target of a link; None where there is nothing."""
     if os.path.islink(path):
         return os.readlink(path)
     if not os.path.exists(path):

@@ -6,7 +6,7 @@
 # spec qwen3 6d571bcce7ee407f1d4c4be604ac3bc3
 # spec qwen2 28bc3f4f3660878dff43618c2439c7a8
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e2a145f4d6ef0f851f7dea1ebe8271f7
+# generator 8e0c9df73f9d0a8a1c02d26538c3e4a6
 # templates 30b4bfe562ab14ee08cecb7f41d3104c
 # formatter ruff 0.17.6
 # body 2388d82e5052529831e1c44a4dc31882

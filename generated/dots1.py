@@ -4,7 +4,7 @@
 # spec dots1 237122b977e742a9d7d4da4ae24d8f6a
 # spec glm4_moe 1353bd95b681120702679679ebdcb07d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e2a145f4d6ef0f851f7dea1ebe8271f7
+# generator 8e0c9df73f9d0a8a1c02d26538c3e4a6
 # templates 30b4bfe562ab14ee08cecb7f41d3104c
 # formatter ruff 0.17.6
 # body 320ff0a2fdfe585ce1191e05a5851618

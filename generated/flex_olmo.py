@@ -4,7 +4,7 @@
 # spec flex_olmo 49228cffe83ffd24b4336d5995ce4dc5
 # spec olmo2 41b1838a2380bda3273c8f07e4090db3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e2a145f4d6ef0f851f7dea1ebe8271f7
+# generator 8e0c9df73f9d0a8a1c02d26538c3e4a6
 # templates 30b4bfe562ab14ee08cecb7f41d3104c
 # formatter ruff 0.17.6
 # body cdc97f6e67905584aee6d02561764d80

@@ -4,7 +4,7 @@
 # spec glm4 e0e8c8e52b9e88fdccbab96cacc1654b
 # spec glm efee1772a08d6d7b9bda39aaea1bb0ec
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e2a145f4d6ef0f851f7dea1ebe8271f7
+# generator 8e0c9df73f9d0a8a1c02d26538c3e4a6
 # templates 30b4bfe562ab14ee08cecb7f41d3104c
 # formatter ruff 0.17.6
 # body a7d2ac38e789b5a6d8a848e3230b73d4

@@ -3,7 +3,7 @@
 # adapter OlmoArchitectureAdapter for OlmoForCausalLM
 # spec olmo 18ed20bdb9c3a0aa5e6a1c8b674961e7
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e2a145f4d6ef0f851f7dea1ebe8271f7
+# generator 8e0c9df73f9d0a8a1c02d26538c3e4a6
 # templates 30b4bfe562ab14ee08cecb7f41d3104c
 # formatter ruff 0.17.6
 # body f43fbd4e9dd6b747592d5c708ed613af

@@ -1,4 +1,4 @@
-"""What was measured of each architecture: `architectures.json` beside the generated modules.
+"""Measurements of each architecture: `architectures.json` beside the generated modules.
 
 `make architectures` writes it. It holds what only torch and its relatives can tell, so that
 `adaptergen list` does without them.
@@ -19,7 +19,7 @@ _END_OF_HEADER = re.compile(rb"^# body [0-9a-f]+\n", re.MULTILINE)
 
 
 class Measurement(NamedTuple):
-    """What was measured of one generated module.
+    """Measurements of one generated module.
 
     `module` is the hash of its body, `shipped` the name by which TL has an adapter of its own for
     the class, `hooks` how many fire in a layer, `worst` the largest difference from HF. `known`

@@ -74,7 +74,7 @@ def _is_plain(arguments: Namespace) -> bool:
 
 
 def _stale(build: Build, arguments: Namespace) -> list[Change]:
-    """What is out of date, as a check says; what a killed build left is that, too."""
+    """Files that are out of date, as a check lists them; what a killed build left is among them."""
     left = [Change(p, "left by a build that was stopped") for p in abandoned(build.project.output)]
     return left + (build.changes() if arguments.render else build.stale())
 

@@ -62,7 +62,7 @@ def _cell(value: object) -> str:
 
 
 def _footer(shown: Sequence[Difference], left_out: int) -> list[str]:
-    """What the table does not say, after an empty line where there is a table."""
+    """Remarks beside the table, after an empty line where there is a table."""
     facets = f"{left_out} facet{'s' if left_out > 1 else ''}"
     more = f"{facets} of names, tokenizer, tiny model and verification: --all shows them"
     if not shown:

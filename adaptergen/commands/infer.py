@@ -42,7 +42,7 @@ def run(arguments: Namespace) -> int:
 
 
 def _found(arguments: Namespace, fixed: dict[str, Any], project: Project) -> Told:
-    """What is found by a process of its own, which may take only so much."""
+    """The report by a process of its own, which may take only so much."""
     from adaptergen.verify.process import run_alone
 
     task = partial(told, arguments.source, arguments.trust_remote_code, fixed, project)

@@ -1,4 +1,4 @@
-"""Which class of the installed transformers a model type has, read from its source.
+"""The class of the installed transformers that a model type has, read from its source.
 
 To import it would take seconds, and torch.
 """

@@ -80,7 +80,7 @@ class StatusLine(Quiet):
 
 
 def progress(stream: TextIO, total: int, quiet: bool) -> Quiet:
-    """What suits the stream."""
+    """The progress display that suits the stream."""
     if quiet:
         return Quiet()
     return StatusLine(stream, total) if stream.isatty() else Lines(stream)

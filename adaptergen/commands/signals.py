@@ -32,7 +32,7 @@ def requested() -> bool:
 
 
 def exit_status() -> int:
-    """What an interrupted run ends with, as shells have it: 128 and the signal's number."""
+    """The exit status of an interrupted run, as shells have it: 128 and the signal's number."""
     return 128 + (_received[0] if _received else signal.SIGINT)
 
 

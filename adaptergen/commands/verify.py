@@ -68,7 +68,7 @@ def _verify(jobs: "list[Job]", arguments: Namespace) -> int:
 
 
 def _jobs(arguments: Namespace, taken: str) -> "list[Job]":
-    """What to verify; in the folder `taken`, processes note which mutants they judge."""
+    """Jobs of the run; in the folder `taken`, processes note which mutants they judge."""
     project = project_of(arguments.specs)
     # Generated modules may import bridges that the project has written by hand.
     sys.path.append(project.root)
@@ -122,7 +122,7 @@ def _of_installed(specs: Sequence[LoadedSpec]) -> list[LoadedSpec]:
 
 
 def _options(arguments: Namespace) -> dict[str, Any]:
-    """What `adaptergen.verify.verify` is told beyond the spec, the module and the config."""
+    """Arguments of `adaptergen.verify.verify` beyond the spec, the module and the config."""
     from adaptergen.verify.select import Selection
 
     select = Selection(tuple(arguments.only), tuple(arguments.skip))

@@ -1,4 +1,4 @@
-"""What each module inside of attention does, by disturbing what it returns."""
+"""Roles of the modules inside of attention, found by disturbing what they return."""
 
 import copy
 from collections.abc import Iterator
@@ -137,14 +137,14 @@ def _returns(world: World, attention: str, name: str, returned: Tensor) -> bool:
 
 
 def _roles_of(world: World, attention: str, name: str) -> set[str]:
-    """What the outputs of a linear layer are, as far as the first, middle and last say."""
+    """Roles of a linear layer's outputs, as far as the first, middle and last say."""
     width = _width(world, attention, name)
     sampled = sorted({0, width // 3, width // 2, width - 1})
     return {_role(world, attention, name, element) for element in sampled}
 
 
 def _role(world: World, attention: str, name: str, element: int) -> str:
-    """Which of q, k, v and o one output of a linear layer is; `o` also stands for a gate."""
+    """The role, q, k, v or o, of one output of a linear layer; `o` also stands for a gate."""
     edit = probe.at(torch.tensor([element]), _disturbed)
     return probe.part_played(world.hf, attention, f"{attention}.{name}", edit, _POSITION)
 

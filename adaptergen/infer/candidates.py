@@ -1,4 +1,4 @@
-"""What no probe tells apart: candidates that differ in nothing but what they compute."""
+"""Candidates for facets that no probe tells apart: they differ in nothing but what they compute."""
 
 from collections.abc import Iterator
 from itertools import product

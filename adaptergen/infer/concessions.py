@@ -1,4 +1,4 @@
-"""What is left to HF where no facet describes it: part by part, with the reason."""
+"""Parts left to HF, each with the reason: no facet describes them."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -64,7 +64,7 @@ NOTHING = Concessions()
 
 @contextmanager
 def blaming(part: str) -> Iterator[None]:
-    """What goes wrong meanwhile is not explained, and about that part of the model.
+    """Errors meanwhile count as not explained, and as about that part of the model.
 
     Raises:
         UnexplainedError: in place of any exception; models differ without limit.

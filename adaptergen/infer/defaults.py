@@ -1,4 +1,4 @@
-"""What HF's config class takes for keys that the adapter reads, for configs that lack them."""
+"""Defaults of HF's config class for keys that the adapter reads, for configs that lack them."""
 
 from adaptergen.infer.finding import Findings
 from adaptergen.infer.proof import with_changes

@@ -61,7 +61,7 @@ def _count(world: World, path: str) -> str:
 
 
 def _shared(world: World, path: str, facet: Facet, rest: list[str]) -> Facet | None:
-    """What is added to the experts' output for every token, and what it is multiplied by."""
+    """The facet of the MLP that every token passes beside the experts; None without one."""
     total = world.hf.call(path).value
     beside = total - world.hf.call(f"{path}.{facet['experts']}").value.reshape(total.shape)
     if largest_difference(beside, torch.zeros_like(beside)) < probe.NOISE:

@@ -1,4 +1,4 @@
-"""What was found out about a model: a value for a key of the spec, and why."""
+"""A finding about a model: a value for a key of the spec, and its reason."""
 
 from collections.abc import Iterator
 from copy import deepcopy

@@ -1,4 +1,4 @@
-"""Which config keys count the heads."""
+"""Config keys that count the heads."""
 
 from typing import Any, NamedTuple
 

@@ -1,4 +1,4 @@
-"""Which HF config key decides what is observed."""
+"""HF config keys that decide an observed fact."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
@@ -21,7 +21,7 @@ def decided(world: World, observed: Callable[[Structure], bool], what: str) -> b
 
 
 def bias(world: World, path: str) -> bool | str:
-    """What decides whether the linear layer at a path has a bias.
+    """The deciding value of the bias of the linear layer at a path.
 
     Raises:
         UnexplainedError: as `decided` does.

@@ -1,4 +1,4 @@
-"""What an MLP computes, and which of its linear layers is its gate, its input and its output."""
+"""The kind of an MLP, and the roles of its linear layers: gate, input and output."""
 
 import copy
 from collections.abc import Mapping
@@ -102,7 +102,7 @@ def projected(world: World, path: str) -> Facet:
 
 
 def biases(world: World, path: str, found: Mapping[str, Any]) -> Facet:
-    """What decides the bias of each linear layer, by role."""
+    """The deciding value of each linear layer's bias, by role."""
     roles = {role: found[role] for role in ("gate", "in", "gate_in", "out") if role in found}
     return {role: bias(world, f"{path}.{name}") for role, name in roles.items()}
 

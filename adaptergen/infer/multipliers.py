@@ -54,7 +54,7 @@ def _embedding(world: World, parts: Anatomy) -> float | None:
 
 
 def _logits(world: World, parts: Anatomy) -> tuple[float | None, str | None]:
-    """What the unembedding's output is multiplied by, and the config key of a soft cap behind."""
+    """The factor of the unembedding's output, and the config key of a soft cap behind it."""
     logits, given = world.hf.seen.logits, world.hf.call(parts.unembed).value
     found = factor(logits, given)
     if found is not None:

@@ -1,4 +1,4 @@
-"""What kind of norm the model uses, by what its norms do."""
+"""The kind of norm that the model uses, found by what its norms compute."""
 
 from collections.abc import Iterable
 from typing import Any

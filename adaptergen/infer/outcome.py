@@ -42,7 +42,7 @@ class Outcome:
 
 
 def outcome(inference: Inference, candidates: Sequence[LoadedSpec]) -> Outcome | None:
-    """What an inference comes to, given the specs that it may extend; None without a spec."""
+    """The outcome of an inference, given the specs that it may extend; None without a spec."""
     if inference.spec is None:
         return None
     spec = inference.spec.model_copy(update={"summary": summary(inference.spec)})

@@ -1,4 +1,4 @@
-"""What a spec would say as a variant of another, and which parent leaves it the least to say."""
+"""A spec as a variant of another, and the parent that leaves it the least to say."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class Parent:
 
     @property
     def rank(self) -> tuple[int, int, str]:
-        """What orders parents: what there is to read, each file for one value; then the rest."""
+        """The order of parents: what there is to read, each file for one value; then the rest."""
         files = len(self.loaded.parents) if self.loaded else 0
         follows = sum(1 for key in _FOLLOWS for _ in _leaves(self.child.get(key, {})))
         return self.size + files, follows, self.name
@@ -121,7 +121,7 @@ def _with_what_may_remain(spec: Spec, parent: Spec) -> Spec:
 
 
 def _varied(parent: Facet, target: Facet, tree: Node) -> dict[str, Any]:
-    """What a facet says that differs from a parent's of the same class, identity left out."""
+    """The part of a facet that differs from a parent's of the same class, identity left out."""
     child: dict[str, Any] = {}
     for name, field in type(target).model_fields.items():
         key, theirs, own = key_of(name, field), getattr(parent, name), getattr(target, name)
@@ -131,7 +131,7 @@ def _varied(parent: Facet, target: Facet, tree: Node) -> dict[str, Any]:
 
 
 def _change(theirs: object, own: object, tree: Node) -> Any:
-    """What to write in place of a value so that it becomes another once it is merged."""
+    """The value to write so that merging turns a parent's value into another."""
     if isinstance(own, Biases):
         # A child gives one of several only where its parent gives several.
         whole = written(own)

@@ -1,4 +1,4 @@
-"""Which layers rotate, in which pairs, and how far each sees: rules that fit every config tried."""
+"""Layers that rotate, in which pairs, and how far each sees: rules that fit every config tried."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any

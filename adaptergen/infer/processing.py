@@ -1,4 +1,4 @@
-"""Which of TL's weight-processing steps are valid: each is tried, log-probabilities compared."""
+"""Valid steps of TL's weight processing: each is tried, and log-probabilities are compared."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -37,7 +37,7 @@ def processing(world: World, spec: Spec, shop: Workshop, findings: Findings) -> 
 
 
 def _candidates(world: World, spec: Spec) -> Iterator[Steps]:
-    """What may be valid, the most first: everything, all but with some biases, without folding."""
+    """Steps that may be valid, the most first: all, all but with some biases, none that folds."""
     for steps in (_valid(), _invalid(spec, "fold_ln")):
         yield steps
         for key in _keys_of_biases(world, spec):

@@ -1,4 +1,4 @@
-"""What an inferred spec says in sentences."""
+"""Sentences of an inferred spec."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from adaptergen.spec.written import written
 
 
 def summary(spec: Spec) -> str:
-    """What the architecture is, in a sentence."""
+    """The architecture in a sentence."""
     block, attention, mlp = (
         tag_of(type(facet)).replace("_", " ") for facet in (spec.block, spec.attention, spec.mlp)
     )
@@ -38,7 +38,7 @@ def _restriction(validity: Any) -> tuple[str, ...]:
 
 
 def child(parent: Parent, spec: Spec) -> dict[str, Any]:
-    """What the spec says as a child of its parent, or whole."""
+    """The values that the spec states as a child of its parent, or all of them."""
     if parent.loaded is None:
         return dict(written(spec))
     return child_of(parent.loaded, written(in_words_of(parent.loaded, spec)))

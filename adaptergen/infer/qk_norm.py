@@ -57,7 +57,7 @@ def head_norms(world: World, attention: str, found: Projections) -> HeadNorms | 
 
 
 def _normed(world: World, attention: str, norm: str, found: Projections) -> str:
-    """Which of q and k a norm takes, by what changes its input; neither if it takes values too."""
+    """The role, q or k, that alone moves the input of a norm; empty if there is none."""
     before = taken(world, attention, norm, {})
     moving = []
     for role, (name, elements) in _parts(found).items():
@@ -78,7 +78,7 @@ def _parts(found: Projections) -> dict[str, tuple[str, Tensor | None]]:
 
 
 def taken(world: World, attention: str, inner: str, edits: dict[str, Edit]) -> Tensor:
-    """What a module inside of attention takes while others are edited."""
+    """The input of a module inside of attention while others are edited."""
     world.hf.call(attention)
     with _listening(world, f"{attention}.{inner}") as kept:
         probe.run_edited(world.hf, attention, edits)

@@ -41,7 +41,7 @@ _CHEAP = Selection(only=("claims", "boot", "forward", "hooks"), skip=("claims.co
 
 @dataclass(frozen=True)
 class Inference:
-    """What became of it: the spec, how each value was found, and how its adapter was verified.
+    """The outcome: the spec, how each value was found, and how its adapter was verified.
 
     Without a spec, `unexplained` says why there is none, and `part` where. What is conceded is left
     to HF.
@@ -56,7 +56,7 @@ class Inference:
 
     @property
     def unexplained(self) -> list[str]:
-        """What no facet describes, and the checks that failed."""
+        """Reasons why there is no proof: parts that no facet describes, and checks that failed."""
         checks = [f"{result.check}: {result.message}" for result in failed(self.results)]
         return [*self.findings.unexplained, *checks]
 

@@ -1,4 +1,4 @@
-"""What an argument of `infer` means: a class, a config, a folder, or a model on the hub."""
+"""The model that an argument of `infer` means: a class, a config, a folder, or one on the hub."""
 
 import os
 from copy import deepcopy
@@ -102,7 +102,7 @@ def _usual_class(model_type: Any) -> str | None:
 
 
 def _own_values(path: str, architecture: str, values: dict[str, Any]) -> dict[str, Any]:
-    """What a config says beyond its class's own values, as far as the class knows the keys."""
+    """Values of a config that are not its class's own, as far as the class knows the keys."""
     cls = hf_class(architecture).config_class
     given = {key: value for key, value in values.items() if key not in _ABOUT}
     try:
@@ -118,7 +118,7 @@ def _own_values(path: str, architecture: str, values: dict[str, Any]) -> dict[st
 
 
 def _by_usual_names(own: Any, cls: Any, given: dict[str, Any]) -> dict[str, Any]:
-    """What a type's own config says, for a class of another type: EXAONE 3 is a Llama."""
+    """Values of a type's own config, for a class of another type: EXAONE 3 is a Llama."""
     # A config of several models holds that of the text model.
     if own is cls or own.sub_configs:
         return given

@@ -110,7 +110,7 @@ class _Writer:
             yield from self.entry(f"{indent}{_key(key)}:", inner, inside, indent)
 
     def entry(self, start: str, value: Any, path: str, indent: str) -> Iterator[_Line]:
-        """What a key or a dash begins, on its line or on those below it."""
+        """The text that a key or a dash begins, on its line or on those below it."""
         if isinstance(value, Mapping | list):
             if self.on_one_line(start, value, path):
                 yield _Line(f"{start} {flow(value)}", (path,), path)

@@ -1,4 +1,4 @@
-"""What `infer` says of a model: found by a process of its own, and printed by another."""
+"""The report of `infer` on a model: made by a process of its own, and printed by another."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence

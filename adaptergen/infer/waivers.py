@@ -86,7 +86,7 @@ def _unexplained(key: str, setting: str, said: str) -> str:
 def _judged(
     world: World, spec: Spec, subject: Subject, settings: list[dict[str, Any]]
 ) -> dict[str, str]:
-    """What is wrong with the adapter under each setting; nothing where it gives HF's output."""
+    """Faults of the adapter under each setting; none where it gives HF's output."""
     return {shown(changes): _wrong(world, spec, subject, changes) for changes in settings}
 
 

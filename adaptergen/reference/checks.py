@@ -1,4 +1,4 @@
-"""What each check of `verify` proves, read from its source: importing it would import torch."""
+"""The purpose of each check of `verify`, read from its source: importing it would import torch."""
 
 import ast
 import os

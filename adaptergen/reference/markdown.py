@@ -31,7 +31,7 @@ def pages(usage: Usage) -> dict[str, str]:
 
 
 def part(found: Sequence[Found], usage: Usage) -> str:
-    """What was found, one below the other."""
+    """All entries found, one below the other."""
     sections: list[list[str]] = []
     for entry, words, _ in found:
         kinds = [value for value in entry.values if entry.tag and value.word in words]
@@ -140,7 +140,7 @@ def _kinds_of(entry: Entry, top: Entry) -> tuple[str, ...]:
 
 
 def _kind(top: Entry, value: Value, usage: Usage) -> list[str]:
-    """What one kind is, with its keys."""
+    """The description of one kind, with its keys."""
     lines = [f"## `{value.written}`", "", f"{value.meaning} {used_by(usage, top, value.word)}"]
     lines += ["", "| key | meaning |", "|---|---|"]
     for key in keys_of(top, entries(), value.word):
@@ -205,7 +205,7 @@ def _anchor(entry: Entry) -> str:
 
 
 def _slug(title: str) -> str:
-    """What a heading is linked to by, on GitHub and in Python's Markdown."""
+    """The anchor of a heading, on GitHub and in Python's Markdown."""
     return re.sub(r"[^\w\s-]", "", title).strip().lower().replace(" ", "-")
 
 

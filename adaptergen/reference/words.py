@@ -1,4 +1,4 @@
-"""What the reference says of entries, in words that a terminal and a page have in common."""
+"""Words of the reference that a terminal and a page have in common."""
 
 from collections.abc import Sequence
 
@@ -30,7 +30,7 @@ def whose(entry: Entry, within: str = "") -> str:
 
 
 def written(entry: Entry) -> str:
-    """What a value looks like, and what counts where there is none."""
+    """The form of a value, and its default."""
     if entry.like:
         looks = f"Written as `{entry.like.removesuffix('.*')}` is."
     else:
@@ -39,7 +39,7 @@ def written(entry: Entry) -> str:
 
 
 def left_out(entry: Entry) -> str:
-    """What counts where a key is left out; empty where it must be there."""
+    """The default of a key; empty where it must be there."""
     if entry.required or "left out" in entry.meaning.lower():
         return ""
     if entry.default is None:

@@ -31,7 +31,7 @@ _BLOCK_BRIDGES = {
 
 
 def bridges(spec: Spec) -> dict[str, Any]:
-    """What templates print of them."""
+    """The bridges as templates print them."""
     hatch = spec.hatch or Hatch(reason="None.")
     custom = hatch.attention is None and _has_own_attention_bridge(spec.attention)
     own = f"_{spec.prefix}AttentionBridge" if custom else _attention_bridge(spec)

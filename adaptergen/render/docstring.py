@@ -1,4 +1,4 @@
-"""What the docstring of an adapter says of its architecture."""
+"""Facts about an architecture for the docstring of its adapter."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ class OptionalParameter:
 
 
 def said(spec: Spec) -> dict[str, Any]:
-    """What templates print of it."""
+    """The docstring as templates print it."""
     return {
         "title": spec.name,
         "summary": spec.summary,

@@ -1,4 +1,4 @@
-"""What an adapter sets: fields of TL's config, and which steps of weight processing are valid."""
+"""Settings of an adapter: fields of TL's config, and the valid steps of weight processing."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +29,7 @@ class ConditionalStep(InvalidStep):
 
 
 def settings(spec: Spec) -> dict[str, Any]:
-    """What templates print of it."""
+    """The settings as templates print them."""
     flags = _flags(spec)
     return {
         "read_keys": spec.read_keys,

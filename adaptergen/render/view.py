@@ -1,4 +1,4 @@
-"""What the templates print: a spec with every decision made."""
+"""The view that templates print: a spec with every decision made."""
 
 from typing import Any
 

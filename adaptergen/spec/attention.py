@@ -18,10 +18,10 @@ Returned = Literal["output", "pattern", "cache", "keys_and_values", "nothing"]
 _USUAL_RETURNS: list[Returned] = ["output", "pattern"]
 
 _PATH = Field(description="Attention module, seen from the block.")
-_PROJECTIONS = Field(discriminator="kind", description="How q, k, v and o are projected.")
-_BIAS = Field(description="Which projections have a bias.")
-_HEADS = Field(description="Where the head counts come from.")
-_WINDOW = Field(description="Which earlier tokens a layer sees.")
+_PROJECTIONS = Field(discriminator="kind", description="Projections of q, k, v and o.")
+_BIAS = Field(description="Biases of the projections.")
+_HEADS = Field(description="Source of the head counts.")
+_WINDOW = Field(description="Earlier tokens that a layer sees.")
 _ROTARY = Field(description="Whether positions are rotary.")
 _OPAQUE: Any = Field(
     default=[],
@@ -69,8 +69,8 @@ class ReimplementedAttention(Facet):
     )
     returns: Literal["output"] | list[Returned] = Field(
         default=_USUAL_RETURNS,
-        description="What HF's attention returns, place by place; the word alone for an output that"
-        " is in no tuple. `cache` is one that it was given, `keys_and_values` a pair of tensors in"
+        description="Return values of HF's attention, place by place; the word alone for an output"
+        " in no tuple. `cache` is one that it was given, `keys_and_values` a pair of tensors in"
         " the place of one.",
         examples=[["output", "pattern", "cache"]],
     )
@@ -99,7 +99,7 @@ class ReimplementedAttention(Facet):
 
     @property
     def returned(self) -> str | tuple[str, ...] | None:
-        """What HF's attention returns; None where it is what TL's does."""
+        """The values that HF's attention returns; None where they are those that TL's returns."""
         if self.returns == _USUAL_RETURNS:
             return None
         return self.returns if isinstance(self.returns, str) else tuple(self.returns)
@@ -122,7 +122,7 @@ class ReimplementedAttention(Facet):
 
     @property
     def biases(self) -> dict[str, bool | str]:
-        """What decides each bias, by TL's name of the projection."""
+        """The deciding value of each bias, by TL's name of the projection."""
         return self.bias.by_role
 
     @property
@@ -157,7 +157,9 @@ class DelegatedAttention(Facet):
     """
 
     kind: Literal["delegated"]
-    reason: Prose = Field(description="What TL's attention would have to compute and does not.")
+    reason: Prose = Field(
+        description="The step that TL's attention would have to compute and does not."
+    )
     path: Path = _PATH
     projections: SeparateProjections | FusedProjections = _PROJECTIONS
     bias: AttentionBias = _BIAS
@@ -179,7 +181,7 @@ class DelegatedAttention(Facet):
 
     @property
     def biases(self) -> dict[str, bool | str]:
-        """What decides each bias, by TL's name of the projection."""
+        """The deciding value of each bias, by TL's name of the projection."""
         return self.bias.by_role
 
     @property
@@ -250,7 +252,7 @@ class OpaqueAttention(Facet):
 
     kind: Literal["opaque"]
     reason: Prose = Field(
-        description="What about its projections or heads no kind describes.",
+        description="The fact about its projections or heads that no kind describes.",
         examples=["Its queries come from a convolution over tokens."],
     )
     path: Path = _PATH

@@ -1,4 +1,4 @@
-"""Which projections have a bias: one value for each, or one that stands for all."""
+"""Biases of projections: one value for each, or one that stands for all."""
 
 from typing import Any
 
@@ -29,12 +29,12 @@ class Biases(Facet):
 
     @property
     def by_role(self) -> dict[str, bool | str]:
-        """What decides each bias, by TL's name of the projection."""
+        """The deciding value of each bias, by TL's name of the projection."""
         return self.model_dump(by_alias=True)
 
 
 class AttentionBias(Biases):
-    """Which attention projections have a bias; one value stands for all four."""
+    """Biases of attention projections; one value stands for all four."""
 
     q: Decided = Field(description="Bias of the query projection.")
     k: Decided = Field(description="Bias of the key projection.")
@@ -48,14 +48,14 @@ class AttentionBias(Biases):
 
 
 class PlainMlpBias(Biases):
-    """Which projections of an MLP have a bias; one value stands for both."""
+    """Biases of an MLP's projections; one value stands for both."""
 
     in_: Decided = Field(alias="in", description="Bias of the input projection.")
     out: Decided = Field(description="Bias of the output projection.")
 
 
 class GatedMlpBias(Biases):
-    """Which projections of a gated MLP have a bias; one value stands for all three."""
+    """Biases of a gated MLP's projections; one value stands for all three."""
 
     gate: Decided = Field(description="Bias of the gate projection.")
     in_: Decided = Field(alias="in", description="Bias of the input projection.")
@@ -63,7 +63,7 @@ class GatedMlpBias(Biases):
 
 
 class FusedMlpBias(Biases):
-    """Which projections of an MLP with a fused gate have a bias; one value stands for both."""
+    """Biases of the projections of an MLP with a fused gate; one value stands for both."""
 
     gate_in: Decided = Field(description="Bias of the fused projection.")
     out: Decided = Field(description="Bias of the output projection.")

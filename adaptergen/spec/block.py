@@ -18,7 +18,7 @@ _ROLES = ("ln1", "ln1_post", "ln2", "ln2_post")
 
 
 class _Block(Facet):
-    """What topologies have in common."""
+    """The common part of topologies."""
 
     # Whether attention and MLP read the same residual stream.
     parallel: ClassVar[bool] = False

@@ -1,4 +1,4 @@
-"""What two specs say differently, facet by facet."""
+"""Differences between two specs, facet by facet."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass

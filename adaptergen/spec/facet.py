@@ -1,4 +1,4 @@
-"""What every facet of the spec language is built from.
+"""Base classes of every facet of the spec language.
 
 A facet is a frozen model that refuses unknown keys. A facet with several shapes is written either
 as a mapping with a `kind` (pydantic's discriminated union), or, where it is short, as a `Choice`: a

@@ -13,7 +13,7 @@ class Hatch(Facet):
     """Names of hand-written classes and functions that the generated module imports and uses."""
 
     reason: Prose = Field(
-        description="What no facet says, and these do.",
+        description="The fact that no facet says, and these do.",
         examples=["A hook on the share of active neurons is nothing that an architecture has."],
     )
     attention: ImportedName | None = Field(
@@ -39,7 +39,7 @@ class Hatch(Facet):
 
     @property
     def given(self) -> dict[str, str]:
-        """What is imported, by what it is for: `package.module:Class`."""
+        """Imported names, by purpose: `package.module:Class`."""
         parts = ("attention", "mlp", "block", "prepare_model")
         return {part: getattr(self, part) for part in parts if getattr(self, part) is not None}
 
@@ -50,7 +50,7 @@ class Hatch(Facet):
         return {name: module for module, name in parts}
 
     def mistakes(self, adapter: str) -> dict[str, str]:
-        """What is wrong with names to import into an adapter's module, by what they are for."""
+        """Mistakes in names to import into an adapter's module, by purpose."""
         found: dict[str, str] = {}
         modules: dict[str, str] = {}
         for part, given in self.given.items():

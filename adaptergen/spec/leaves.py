@@ -72,7 +72,7 @@ def keys_named(spec: Spec) -> dict[str, str]:
 
 
 def denoted(field: FieldInfo) -> Denotes | None:
-    """What of HF the values of a field name, in a list or as keys of a mapping too."""
+    """The kind of thing in HF that a field's values name, in a list or as keys of a mapping too."""
     if _DECIDED in field.metadata:
         return Denotes.KEY
     return next(_marks([field.annotation, *field.metadata]), None)

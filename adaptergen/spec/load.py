@@ -31,7 +31,7 @@ class LoadedSpec:
     tree: Node
 
     def entries(self, *path: str) -> dict[str, Node]:
-        """What the mapping at a path of keys holds, with its places; empty where there is none."""
+        """The mapping at a path of keys, with its places; empty where there is none."""
         node: Node | None = self.tree
         for key in path:
             node = node.value.get(key) if node and isinstance(node.value, dict) else None
@@ -97,7 +97,7 @@ class Loader:
         return _merged(inherited, tree), (parent, *grandparents)
 
     def _own_mistakes(self, path: str, tree: Node) -> list[Diagnostic]:
-        """What else is wrong with a spec whose parents cannot be had.
+        """Further mistakes of a spec whose parents cannot be had.
 
         If its parent's name is misspelt, what is wrong with it as a child of the one meant.
         """

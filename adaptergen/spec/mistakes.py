@@ -1,4 +1,4 @@
-"""What is wrong with a spec: each mistake at the key or value that makes it."""
+"""Mistakes in a spec, each at the key or value that makes it."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,7 +38,7 @@ def validate(tree: Node) -> Spec:
 
 
 def mistakes_alone(tree: Node) -> list[Diagnostic]:
-    """What is wrong with a spec whatever it extends, so not what it may have from its parent."""
+    """Mistakes in a spec that no parent could mend: keys that it may inherit are left out."""
     own = replace(tree, value={k: node for k, node in tree.entries.items() if k != "extends"})
     try:
         Spec.model_validate(own.plain())
@@ -51,7 +51,7 @@ def mistakes_alone(tree: Node) -> list[Diagnostic]:
 
 
 def _errors(error: ValidationError) -> list[dict[str, Any]]:
-    """What pydantic found; of a facet whose kind is wrong, nothing else can be said."""
+    """Errors that pydantic found; of a facet whose kind is wrong, nothing else can be said."""
     found = [_at_tag(dict(e)) for e in error.errors(include_url=False, include_input=False)]
     wrong = {e["loc"] for e in found if e["type"] == "literal_error" and e["loc"][-1] in TAGS}
     facets = {loc[:-1] for loc in wrong}
@@ -93,7 +93,7 @@ def _in_versions(tree: Node, spec: Spec) -> Iterator[Diagnostic]:
 def _mistake_of(
     version: Node, number: int, spec: Spec, places: Mapping[str, Leaf], claim: str
 ) -> Diagnostic | None:
-    """What is wrong with one key of a version, if anything is."""
+    """The mistake in one key of a version, if there is one."""
     dotted = f"versions.{number}.{claim}"
     entry = descend(version, [claim])[1]
     if claim not in places and claim.rpartition(".")[2] != "opaque":
@@ -201,7 +201,7 @@ def _fields_at(loc: tuple[str | int, ...]) -> dict[str | int, FieldInfo]:
 
 
 def _message(error: dict[str, Any], field: FieldInfo | None = None) -> str:
-    """What is wrong with a value, in the language's words rather than pydantic's."""
+    """The mistake in a value, in the language's words rather than pydantic's."""
     ctx = error.get("ctx") or {}
     if error["type"] == "string_type" and field is not None:
         # Specs without mistakes need no reference of the language.

@@ -25,11 +25,11 @@ _MEASURED = Field(
     examples=[True],
 )
 _OUT = Field(description="Projection back to the residual stream.")
-_BIAS = Field(description="Which projections have a bias.")
+_BIAS = Field(description="Biases of the projections.")
 
 
 class _ProjectedMlp(Facet):
-    """What kinds have in common whose projections TL wraps."""
+    """The common part of kinds whose projections TL wraps."""
 
     if TYPE_CHECKING:
         # A field here would come before those of the kinds.
@@ -37,7 +37,7 @@ class _ProjectedMlp(Facet):
 
     @property
     def biases(self) -> dict[str, bool | str]:
-        """What decides each bias, by TL's names of the projections."""
+        """The deciding value of each bias, by TL's names of the projections."""
         return self.bias.by_role
 
 
@@ -113,7 +113,7 @@ class FusedGatedMlp(_ProjectedMlp):
     bias: FusedMlpBias = _BIAS
     first: Literal["gate", "in"] = Field(
         default="gate",
-        description="Which of the two the first half of the projection is.",
+        description="Role of the first half of the projection.",
         examples=["in"],
     )
     act: ConfigKey | None = _ACT
@@ -123,7 +123,7 @@ class FusedGatedMlp(_ProjectedMlp):
 
     @property
     def halves(self) -> tuple[str, str]:
-        """What the halves of the fused projection are, in order."""
+        """Roles of the halves of the fused projection, in order."""
         return ("gate", "in") if self.first == "gate" else ("in", "gate")
 
     @property
@@ -215,7 +215,7 @@ class MoeMlp(Facet):
 
     @property
     def biases(self) -> dict[str, bool | str]:
-        """What decides each bias of these."""
+        """The deciding value of each bias of these."""
         return {}
 
 
@@ -230,7 +230,7 @@ class OpaqueMlp(Facet):
 
     kind: Literal["opaque"]
     reason: Prose = Field(
-        description="What is in it that no kind describes.",
+        description="The fact about it that no kind describes.",
         examples=["Its neurons are chosen anew for each token."],
     )
     path: Path = _PATH

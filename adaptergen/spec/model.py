@@ -72,7 +72,7 @@ class Spec(Facet):
         description="Prefix of generated classes; left out, the class name without ForCausalLM.",
     )
     title: Prose | None = Field(default=None, description="Name in prose; left out, the prefix.")
-    summary: Prose = Field(description="What the architecture is, in one or two sentences.")
+    summary: Prose = Field(description="The architecture in one or two sentences.")
     notes: list[Prose] = Field(
         default=[],
         description="Further facts for the docstring.",
@@ -84,7 +84,7 @@ class Spec(Facet):
         " with older ones: with these it leaves the spec out, unless it is named.",
     )
     paths: Paths = Field(description="Where the parts of the HF model are.")
-    norm: Norm = Field(discriminator="kind", description="What normalises the residual stream.")
+    norm: Norm = Field(discriminator="kind", description="The norm of the residual stream.")
     embedding_norm: Path | None = Field(
         default=None, description="Norm of the embedding, before the first block."
     )
@@ -103,7 +103,7 @@ class Spec(Facet):
         description="Other orders, for configs in which a key is set; the first such key counts.",
     )
     attention: Attention = Field(
-        discriminator="kind", description="What attention computes, and who computes it."
+        discriminator="kind", description="Attention: what it computes, and who computes it."
     )
     mlp: Mlp = Field(
         discriminator="kind", description="The MLP of a block, or the experts in its place."
@@ -121,7 +121,7 @@ class Spec(Facet):
     tied_embeddings: Decided = Field(
         description="Whether the unembedding shares the embedding's weight."
     )
-    processing: Processing = Field(description="Which weight-processing steps are valid.")
+    processing: Processing = Field(description="The valid steps of weight processing.")
     tokenizer: Tokenizer = Field(description="Tokenizer defaults.")
     tiny: Annotated[dict[ConfigKey, JsonValue], LeavingOutNull] = Field(
         description="HF config of the tiny random model that verification builds."
@@ -133,8 +133,8 @@ class Spec(Facet):
     )
     defaults: Annotated[dict[Name, JsonValue], LeavingOutNull] = Field(
         default={},
-        description="What HF's config class takes for keys by which the adapter decides or"
-        " multiplies, where that is not false or 1: for configs that lack them.",
+        description="Defaults of HF's config class for keys by which the adapter decides or"
+        " multiplies, where they are not false or 1: for configs that lack the keys.",
     )
     versions: list[dict[ClaimName, Moved]] = Field(
         default=[],
@@ -144,7 +144,7 @@ class Spec(Facet):
         " one of the spec's.",
     )
     verification: Verification = Field(
-        default=Verification(), description="What verification has to be told."
+        default=Verification(), description="Facts that verification has to be told."
     )
 
     @property
@@ -159,7 +159,7 @@ class Spec(Facet):
 
     @property
     def name(self) -> str:
-        """What the architecture is called in prose."""
+        """Name of the architecture in prose."""
         return self.title or self.prefix
 
     @property

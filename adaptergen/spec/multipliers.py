@@ -67,7 +67,7 @@ class Multipliers(Facet):
         description="Config key by which what attention and MLP add to the residual stream is"
         " multiplied.",
     )
-    logits: Logits = Field(default=UnscaledLogits(), description="What happens to the logits.")
+    logits: Logits = Field(default=UnscaledLogits(), description="Factor of the logits.")
     soft_cap: ConfigKey | None = Field(
         default=None,
         description="Config key of the soft cap of the logits, where TL does not know it.",

@@ -1,4 +1,4 @@
-"""What normalises the residual stream."""
+"""The norm of the residual stream."""
 
 from typing import Any, ClassVar, Literal
 
@@ -10,7 +10,7 @@ from adaptergen.spec.values import ConfigKey
 NormWeight = Literal["scale", "offset", "none"]
 _WEIGHT: Any = Field(
     default="scale",
-    description="What the weight w does: `scale` multiplies by w, `offset` by 1 + w; `none`, there"
+    description="Use of the weight w: `scale` multiplies by w, `offset` by 1 + w; `none`, there"
     " is no weight.",
 )
 _EPS = Field(description="HF config key of the number that keeps the norm finite.")
@@ -30,12 +30,12 @@ class RmsNorm(Facet):
 
     @property
     def title(self) -> str:
-        """What the norm is called in prose."""
+        """Name of the norm in prose."""
         return f"RMSNorm{_SAID[self.weight]}"
 
     @property
     def arguments(self) -> dict[str, bool]:
-        """What its bridge is told beside name and config."""
+        """Arguments of its bridge beside name and config."""
         return {}
 
 
@@ -52,12 +52,12 @@ class LayerNorm(Facet):
 
     @property
     def title(self) -> str:
-        """What the norm is called in prose."""
+        """Name of the norm in prose."""
         return f"LayerNorm{_SAID[self.weight]}{'' if self.bias else ', without bias'}"
 
     @property
     def arguments(self) -> dict[str, bool]:
-        """What its bridge is told beside name and config: HF's own forward is the exact one."""
+        """Arguments of its bridge beside name and config: HF's own forward is the exact one."""
         offset = {"uses_weight_offset": True} if self.weight == "offset" else {}
         return {"use_native_layernorm_autograd": True, **offset}
 

@@ -1,4 +1,4 @@
-"""Which of TL's weight-processing steps keep the function of the model."""
+"""The steps of TL's weight processing that keep the function of the model."""
 
 from typing import Annotated, ClassVar, TypeAlias
 

@@ -26,7 +26,7 @@ class SeparateProjections(Facet):
 
     @property
     def separated(self) -> dict[str, str]:
-        """What TL wraps: these."""
+        """The modules that TL wraps: these."""
         return self.modules
 
     def module_of(self, role: str) -> str:
@@ -63,7 +63,7 @@ class FusedProjections(Facet):
 
     @property
     def separated(self) -> dict[str, str]:
-        """What TL wraps: the parts of the layer, and the rest."""
+        """The modules that TL wraps: the parts of the layer, and the rest."""
         return {**{role: f"{self.qkv}.{role}" for role in "qkv"}, "o": self.o}
 
     def module_of(self, role: str) -> str:

@@ -40,7 +40,7 @@ class NoQKNorm(Word):
 
 
 class _QKNorm(Choice):
-    """What queries and keys are normalised over; `said` is the middle of a sentence."""
+    """The extent of the norm of queries and keys; `said` is the middle of a sentence."""
 
     extent: ClassVar[str] = "a norm of each head"
     said: ClassVar[str]

@@ -126,7 +126,7 @@ def arguments(path: str, field: FieldInfo) -> dict[str, tuple[type[Facet], str]]
 
 
 def expected_of(field: FieldInfo) -> str:
-    """What a value of a field looks like that is no facet."""
+    """The form of a field's value that is no facet."""
     return _scalar(field.annotation, field.metadata)
 
 
@@ -206,7 +206,7 @@ def _literals(annotation: Any) -> list[str]:
 
 
 def _argument(cls: type[Facet]) -> tuple[str, Any]:
-    """What the argument of a choice means if it is no mapping, and a sample of it."""
+    """The meaning of a choice's argument that is no mapping, and a sample of it."""
     if not issubclass(cls, Choice) or issubclass(cls, Word):
         return "", None
     (field,) = cls.model_fields.values()
@@ -233,7 +233,7 @@ def _keys(cls: type[Facet]) -> list[str]:
 
 
 def _expected(field: FieldInfo, classes: Sequence[type[Facet]]) -> str:
-    """What a value looks like; empty for a mapping whose keys have entries."""
+    """The form of a value; empty for a mapping whose keys have entries."""
     if not classes:
         said = _scalar(field.annotation, field.metadata)
         return said if field.is_required() else said.removesuffix(" or null")
@@ -255,7 +255,7 @@ _OF_MAPPINGS = {JsonValue: "values", int: "numbers", KnownFailure: "keys", Moved
 
 
 def _scalar(annotation: Any, metadata: Sequence[Any]) -> str:
-    """What a scalar looks like, from its annotation."""
+    """The form of a scalar, from its annotation."""
     for item in metadata:
         if isinstance(item, Denotes) and any(is_plain_name(other) for other in metadata):
             return _NAMED[item]

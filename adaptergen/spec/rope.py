@@ -64,10 +64,10 @@ _PAIRS = {
 
 
 class Rope(Facet):
-    """Which elements of a head rotate together, and in which layers."""
+    """Rotary positions: which elements of a head rotate together, and in which layers."""
 
     pairing: Literal["half", "adjacent", "interleaved"] = Field(
-        description="Which elements rotate together: `half` pairs element i with i + d_rotary/2;"
+        description="Elements that rotate together: `half` pairs element i with i + d_rotary/2;"
         " `adjacent` pairs 2i with 2i + 1; so does `interleaved`, where HF's cosines and sines"
         " come in that order too."
     )
@@ -76,7 +76,7 @@ class Rope(Facet):
         description="Whether HF hands attention a cosine and a sine for each element that rotates,"
         " or one for each pair. As many elements of a head rotate as these are for.",
     )
-    layers: RopeLayers = Field(description="Which layers rotate.")
+    layers: RopeLayers = Field(description="Layers that rotate.")
     module: PartName | None = Field(
         default=None,
         description="Module of HF's attention that computes cosines and sines, from anything of the"

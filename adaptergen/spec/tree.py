@@ -49,7 +49,7 @@ class Node:
 
     @property
     def entries(self) -> "dict[str, Node]":
-        """What a mapping holds, by key; nothing for other values."""
+        """The entries of a mapping, by key; none for other values."""
         return self.value if isinstance(self.value, dict) else {}
 
     def plain(self) -> Any:

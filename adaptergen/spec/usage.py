@@ -1,4 +1,4 @@
-"""What specs make of the language: which of them use a key, and an example of it from one."""
+"""Use of the language by specs: which of them use a key, and an example of it from one."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -27,7 +27,7 @@ class Example(NamedTuple):
     tree: dict[str, Any]
 
     def value(self, path: str) -> Any:
-        """What it has at the path of a key; None where it has nothing."""
+        """The node at the path of a key; None where there is nothing."""
         found: Any = self.tree
         for key in path.split("."):
             found = found.get(key) if isinstance(found, dict) else None
@@ -75,7 +75,7 @@ class Usage:
         return {path: sorted(names) for path, names in found.items()}
 
     def example(self, entry: Entry, word: str = "") -> Example | None:
-        """What the shortest file that writes a key, or a word of it, has there.
+        """The value of a key, or of a word of it, in the shortest file that writes it.
 
         Where none does, as with the bias of one projection, it is a value that stands for all.
         """
@@ -125,14 +125,14 @@ class Usage:
         return {entry.tag: word, **values} if entry.tag else {word: values}
 
     def _sample(self, entry: Entry) -> Any:
-        """What a key may have; for a mapping, what those inside may have."""
+        """A sample of what a key may have; for a mapping, samples of the keys inside."""
         if entry.sample is not None:
             return entry.sample
         inside = {key.name: self._value(key) for key in keys_of(entry, entries()) if key.sample}
         return inside or None
 
     def _value(self, entry: Entry) -> Any:
-        """What a spec gives a key, or may give it."""
+        """The value that a spec gives a key, or may give it."""
         found = self.example(entry)
         return found.value(entry.path) if found else None
 
@@ -192,7 +192,7 @@ def _inside(
 
 
 def _part(loaded: LoadedSpec, keys: Keys, tagged: bool, whole: bool) -> dict[str, Any] | None:
-    """What a spec's own file has at some keys; if not `whole`, a value that stands above them."""
+    """Values of some keys in a spec's own file; if not `whole`, a value that stands above them."""
     node, depth = loaded.tree, 0
     nodes: list[Node] = []
     for key in keys:

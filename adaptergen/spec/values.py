@@ -14,7 +14,7 @@ _MAX_NAME = 200
 
 
 class Denotes(Enum):
-    """What of HF a name stands for."""
+    """The kind of thing in HF that a name stands for."""
 
     KEY = "config key"
     PART = "module or parameter"

@@ -1,4 +1,4 @@
-"""What verification cannot find out by itself, each with its reason."""
+"""Facts that verification cannot find out by itself, each with its reason."""
 
 from typing import Annotated
 
@@ -21,8 +21,8 @@ class KnownFailure(Facet):
     reason: Prose = Field(description="Why it fails, and whose doing that is.")
     fails: list[Prose] = Field(
         min_length=1,
-        description="What it says is wrong, without layers, differences and claims; `*` stands for"
-        " any text.",
+        description="The fault that it reports, without layers, differences and claims; `*` stands"
+        " for any text.",
     )
     by: PositiveFloat | None = Field(
         default=None,
@@ -62,6 +62,6 @@ class Verification(Facet):
     )
     float32: Prose | None = Field(
         default=None,
-        description="What is computed in float32 even in a float64 model, and not in the same order"
-        " as in HF: then agreement is to float32's rounding. Left out where it is exact.",
+        description="The part that is computed in float32 even in a float64 model, in another order"
+        " than HF's: then agreement is to float32's rounding. Left out where it is exact.",
     )

@@ -1,4 +1,4 @@
-"""What a spec comes to where HF's modules are in other places, as other versions have them."""
+"""A spec with other paths, where other versions of transformers have modules in other places."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -29,7 +29,7 @@ def replaced(spec: Spec, values: Mapping[str, Any]) -> Spec:
 
 
 def named_places(spec: Spec) -> dict[str, Leaf]:
-    """What the spec says of where single modules are, by claim: versions may differ in these."""
+    """Paths of single modules in the spec, by claim: versions may differ in these."""
     found = {leaf.claim: leaf for leaf in leaves(spec) if leaf.denotes is Denotes.PART}
     return {claim: leaf for claim, leaf in found.items() if _movable(claim)}
 

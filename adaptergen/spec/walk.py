@@ -35,7 +35,7 @@ def values_of(annotation: Any) -> tuple[type[Facet], ...]:
 
 
 def tag_of(facet: type[Facet]) -> str:
-    """What names this class among its alternatives: a choice's word, or its `kind`."""
+    """The name of this class among its alternatives: a choice's word, or its `kind`."""
     if issubclass(facet, Choice):
         return facet.word
     for name in TAGS:

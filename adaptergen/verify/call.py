@@ -49,7 +49,7 @@ class Call:
 
     @property
     def value(self) -> Tensor:
-        """What was returned; of several values the first that is a tensor."""
+        """The value returned; of several the first that is a tensor."""
         found: Tensor = next(value for value in self.values if isinstance(value, Tensor))
         return found
 
@@ -66,7 +66,7 @@ class Call:
         return self.with_argument(self._named_input, value)
 
     def with_value(self, edit: Edit) -> Any:
-        """What was returned, with the first tensor edited."""
+        """The values returned, with the first tensor edited."""
         return _edited_first(self.output, edit)
 
     def with_argument(self, name: str, value: Any) -> "Call":

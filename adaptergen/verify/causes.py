@@ -1,4 +1,4 @@
-"""What is wrong, in the order of what explains what: causes first, then what follows from them."""
+"""Faults in the order of explanation: causes first, then what follows from them."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -26,7 +26,7 @@ class Wrong:
 
     @property
     def kind(self) -> str:
-        """What is wrong, without the numbers in which architectures differ."""
+        """A fault without the numbers in which architectures differ."""
         if self.problem.what:
             return f"{self.problem.what} differs from HF"
         return _NUMBER.sub("#", self.problem.message)
@@ -90,7 +90,7 @@ def diagnose(record: Record) -> Diagnosis:
 
 
 def common(records: Sequence[Record]) -> list[Common]:
-    """What several architectures have in common, the most frequent first."""
+    """Faults that several architectures have in common, the most frequent first."""
     found: dict[str, dict[str, str]] = {}
     for record in records:
         for wrong in diagnose(record).causes:

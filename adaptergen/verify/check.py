@@ -105,7 +105,7 @@ def largest_difference(ours: Tensor, theirs: Tensor) -> float:
 
 
 def wrong(check: Check, gathered: Sequence[Evidence]) -> list[Problem]:
-    """What the evidence says is wrong."""
+    """The fault that the evidence shows."""
     return [problem for evidence in gathered if (problem := _problem(check, evidence))]
 
 

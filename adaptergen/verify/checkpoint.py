@@ -23,7 +23,7 @@ _SPECIAL = ("<pad>", "<s>", "</s>")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What HF and TL loaded from the same folder, in float64."""
+    """Models that HF and TL loaded from the same folder, in float64."""
 
     model: Any
     tokenizer: Any

@@ -1,4 +1,4 @@
-"""What sort of class of transformers something is."""
+"""Recognises classes of transformers: models, and language models among them."""
 
 from typing import Any
 

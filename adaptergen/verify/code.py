@@ -67,7 +67,7 @@ def read_config(file: str) -> dict[str, Any]:
 
 
 def _references(file: str) -> Mapping[str, str]:
-    """What config.json says each of HF's auto classes stands for, such as `modeling_x.XModel`."""
+    """Classes that config.json names for HF's auto classes, such as `modeling_x.XModel`."""
     references = read_config(file).get("auto_map")
     if not isinstance(references, dict):
         raise failure(file, "has no auto_map, which names the classes of custom code")
@@ -106,7 +106,7 @@ class _NoClassError(Exception):
 
 
 def _guarded(file: str, run: Callable[[], T]) -> T:
-    """What `run` returns; what it raises is the user's mistake, in a line of the file if known."""
+    """The result of `run`; an error in it is the user's mistake, in a line of the file if known."""
     try:
         return run()
     except (Exception, SystemExit) as error:

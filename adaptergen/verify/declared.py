@@ -1,4 +1,4 @@
-"""What a spec declares of HF's modules and parameters, each with the claim that does."""
+"""HF's modules and parameters that a spec declares, each with its claim."""
 
 from collections.abc import Iterable, Iterator
 from functools import singledispatch
@@ -158,7 +158,7 @@ def _of_attention(attention: Attention, layer: str, built: Structure) -> dict[st
 def _of_latents(
     spec: Spec, attention: LatentAttention, config: object
 ) -> Iterator[tuple[str, str]]:
-    """What is there beside the layers that every config has."""
+    """Parameters beside the layers that every config has."""
     compressed = getattr(config, attention.compressed, None) is not None
     keys = ("q_a", "q_b") if compressed else ("q",)
     for key in keys:

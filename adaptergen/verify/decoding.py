@@ -37,7 +37,7 @@ def hf_in_chunks(hf: HfModel, batch: Batch, borders: Sequence[int]) -> Tensor:
 
 
 def _name_of_cache(model: Any) -> str:
-    """What the model's class calls its cache. HF's have renamed it; others may take any name."""
+    """The cache's name in the model's class. HF's have renamed it; others may take any name."""
     return "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
 
 

@@ -1,4 +1,4 @@
-"""What a process has started, and what that has started: found, and ended."""
+"""Descendants of a process, found and ended."""
 
 import ctypes
 import sys

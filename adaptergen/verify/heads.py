@@ -68,7 +68,7 @@ def head_dim(hf: HfModel, spec: Spec, layer: str) -> int:
 
 
 def rows(hf: HfModel, spec: Spec, layer: str) -> dict[str, Tensor]:
-    """Which outputs of its module each of q, k and v is, by head: [head, d_head]."""
+    """The outputs of its module that each of q, k and v is, by head: [head, d_head]."""
     size, projections = head_dim(hf, spec, layer), headed(spec).projections
     query, key_value = head_counts(hf.config, spec)
     if not isinstance(projections, FusedProjections):
@@ -78,7 +78,7 @@ def rows(hf: HfModel, spec: Spec, layer: str) -> dict[str, Tensor]:
 
 
 def fused_rows(layout: str, query: int, key_value: int, size: int) -> dict[str, Tensor]:
-    """Which outputs of a fused projection each of q, k and v is, by head: [head, d_head]."""
+    """The outputs of a fused projection that each of q, k and v is, by head: [head, d_head]."""
     counts = {"q": query, "k": key_value, "v": key_value}
     every = torch.arange((query + 2 * key_value) * size)
     if layout == "stacked":

@@ -42,7 +42,7 @@ class Batch:
 
     @property
     def real(self) -> Tensor:
-        """Which tokens are no padding [batch, pos]."""
+        """Mask of the tokens that are no padding [batch, pos]."""
         return torch.ones_like(self.ids).bool() if self.mask is None else self.mask.bool()
 
 

@@ -1,4 +1,4 @@
-"""What a spec says of a check's failure, held against how the check fails."""
+"""A failure that a spec declares, held against how the check fails."""
 
 import math
 import re
@@ -23,7 +23,7 @@ def others(problems: Sequence[Problem], known: KnownFailure) -> list[Problem]:
 
 
 def as_known(problems: Sequence[Problem], reason: str) -> KnownFailure:
-    """What a spec would say of these problems."""
+    """The declaration that a spec would make of these problems."""
     texts = dict.fromkeys(_NUMBER.sub("*", plain(problem)) for problem in problems)
     differences = [p.difference for p in problems if p.difference is not None]
     finite = [value for value in differences if math.isfinite(value)]
@@ -32,7 +32,7 @@ def as_known(problems: Sequence[Problem], reason: str) -> KnownFailure:
 
 
 def _objection(problem: Problem, known: KnownFailure) -> str:
-    """What the spec does not say of a problem; nothing if it says all of it."""
+    """The part of a problem that the spec does not declare; nothing if it declares all of it."""
     patterns = (".*".join(map(re.escape, text.split("*"))) for text in known.fails)
     if not any(re.fullmatch(pattern, plain(problem)) for pattern in patterns):
         return "which is not the failure that the spec knows"
@@ -45,5 +45,5 @@ def _objection(problem: Problem, known: KnownFailure) -> str:
 
 
 def plain(problem: Problem) -> str:
-    """What is wrong, without the layer, the difference and the claim."""
+    """The fault without the layer, the difference and the claim."""
     return problem.what or _CLAIM.sub("", _LAYER.sub("", problem.message))

@@ -17,7 +17,7 @@ def flag_of_layers(subject: Subject, name: str) -> dict[int, Any]:
 
 
 def rotation_claimed(subject: Subject) -> dict[int, bool]:
-    """Which layers rotate, by the spec."""
+    """Layers that rotate, by the spec."""
     policy = subject.reimplemented.rope.layers
     if isinstance(policy, FlaggedLayers):
         return {n: bool(value) for n, value in flag_of_layers(subject, policy.flag).items()}
@@ -31,7 +31,7 @@ def rotation_claimed(subject: Subject) -> dict[int, bool]:
 
 
 def rotation_found(subject: Subject) -> dict[int, bool]:
-    """Which layers rotate, by what they compute."""
+    """Layers that rotate, by what they compute."""
     return {n: rotates(subject.hf, path) for n, path in subject.layers.items()}
 
 

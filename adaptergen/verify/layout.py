@@ -1,4 +1,4 @@
-"""What a spec says under one HF config and one version of transformers, where these decide."""
+"""A spec under one HF config and one version of transformers, where these decide."""
 
 from adaptergen.spec.block import Layout, PreNorm, SandwichNorm
 from adaptergen.spec.leaves import Leaf

@@ -10,7 +10,7 @@ from adaptergen.spec.tree import Node
 def refuse_unknown(
     section: str, entries: Mapping[str, Node], known: Collection[str], noun: str, see: str
 ) -> None:
-    """What is listed about a name that does not exist would never be noticed.
+    """An entry about a name that does not exist would never be noticed.
 
     Raises:
         Failure: with every such name and its place.

@@ -28,7 +28,7 @@ class MissingError(LookupError):
 
 
 class _Failed(NamedTuple):
-    """What could not be made, and why.
+    """A thing that could not be made, and why.
 
     No exception: one holds on to whatever its callers had in hand.
     """
@@ -38,13 +38,13 @@ class _Failed(NamedTuple):
 
 
 class Made:
-    """What was made for an owner, or why it could not be, by everything that it was made from."""
+    """Things made for an owner, or why they could not be, by all that they were made from."""
 
     def __init__(self) -> None:
         self._made: dict[Hashable, Any] = {}
 
     def get(self, key: Hashable, make: Callable[[], T], what: Callable[[], str], source: str) -> T:
-        """What `make` returns, or returned the first time for the same key.
+        """The result of `make`, of the first time for the same key.
 
         Raises:
             UnavailableError: if it raised; `source` is the file whose lines the reason may name.
@@ -64,7 +64,7 @@ class Made:
 
 
 class Owner(Protocol):
-    """What things are made for: a model or a subject. They live as long as it does."""
+    """An owner of things that are made once: a model or a subject. They live as long as it does."""
 
     made: Made
 

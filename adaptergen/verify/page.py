@@ -121,7 +121,7 @@ class Card:
 
     @property
     def searched(self) -> str:
-        """What the search looks at: names, the verdict, and what failed."""
+        """The text that the search looks at: names, the verdict, and what failed."""
         record = self.record
         words = [record.spec, record.architecture, self.verdict, record.stopped]
         words += [f"{result.check} {result.message}" for result in record.failures]
@@ -153,7 +153,7 @@ class Card:
 
     @property
     def diagnosis(self) -> Diagnosis:
-        """What is wrong, causes first."""
+        """Faults, causes first."""
         return diagnose(self.record)
 
     @property

@@ -135,7 +135,7 @@ def shares(hf: HfModel, path: str, sinks: str | None) -> Tensor:
 
 
 def left_by_sinks(attention: nn.Module, sinks: str, scores: Tensor) -> Tensor | None:
-    """What sinks beside a softmax of scores leave to keys [batch, head, query, 1].
+    """The share that sinks beside a softmax of scores leave to keys [batch, head, query, 1].
 
     Each sink is a score more, of a key without a value. None where it is among the scores.
     """
@@ -159,7 +159,7 @@ def softmax_of_keys(hf: HfModel, path: str) -> Tensor:
 
 @once("what the softmax of HF's {path} takes")
 def _scores(hf: HfModel, path: str) -> Tensor:
-    """What the last softmax over keys takes in the main pass [batch, head, query, key]."""
+    """The scores that the main pass gives the last softmax [batch, head, query, key]."""
     taken: list[Tensor] = []
 
     def keep(value: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ _finfo = torch.finfo
 
 @dataclass(frozen=True)
 class _LimitsOfFloat32:
-    """What `torch.finfo` says of float64, but for the largest and smallest numbers."""
+    """The answer of `torch.finfo` for float64, but for the largest and smallest numbers."""
 
     min: float = _finfo(torch.float32).min
     max: float = _finfo(torch.float32).max

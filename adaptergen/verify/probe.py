@@ -1,4 +1,4 @@
-"""What parts of the HF model do, found out by running them: no names, no config keys."""
+"""Functions of parts of the HF model, found by running them: no names, no config keys."""
 
 import copy
 import math
@@ -78,7 +78,7 @@ def attend(hf: HfModel, attention: str, edits: Mapping[str, Edit]) -> tuple[Tens
 
 
 def part_played(hf: HfModel, attention: str, path: str, edit: Edit, position: int) -> str:
-    """Which of q, k, v and o a module returns, empty for none; `edit` changes one position of it.
+    """The role, q, k, v or o, that a module returns, or none; `edit` changes one position of it.
 
     A query changes its own row of the pattern, a key every row, a value no row, and what happens to
     the output shows where it was changed.
@@ -95,7 +95,7 @@ def part_played(hf: HfModel, attention: str, path: str, edit: Edit, position: in
 
 
 def run_edited(hf: HfModel, path: str, edits: Mapping[str, Edit]) -> Tensor:
-    """What a module returns in the main pass while the modules inside it are edited."""
+    """The output of a module in the main pass while the modules inside it are edited."""
     # Asked for first: the main pass, if it has not run yet, must not run edited.
     call = unmasked(hf.call(path))
     with torch.no_grad(), editing(hf, edits):
@@ -168,7 +168,7 @@ def norm_kind(norm: nn.Module, given: Tensor) -> str:
 
 
 def norm_parameters(norm: nn.Module, given: Tensor) -> tuple[str, bool]:
-    """What a norm does with its weight (`scale`, `offset`, `none`), and whether it adds a bias."""
+    """The use of a norm's weight (`scale`, `offset`, `none`), and whether it adds a bias."""
     bare: Any = copy.deepcopy(norm)
     named = dict(bare.named_parameters())
     weight, bias = named.get("weight"), named.get("bias")
@@ -205,7 +205,7 @@ def hidden_by_element(hf: HfModel, mlp: str, into: str, reader: str) -> bool:
 
 
 def _taken(hf: HfModel, mlp: str, reader: str, edits: Mapping[str, Edit]) -> Tensor:
-    """What a module inside an MLP takes while others are edited."""
+    """The input of a module inside an MLP while others are edited."""
     taken: list[Tensor] = []
     # Asked for first, so that the main pass leaves nothing in `taken`.
     hf.call(mlp)

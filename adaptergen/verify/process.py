@@ -82,7 +82,7 @@ class Process:
         return None
 
     def _next(self) -> Message | None:
-        """What the task has said and nobody has read yet."""
+        """Messages of the task that nobody has read yet."""
         try:
             if not self._said.closed and self._said.poll():
                 message: Message = self._said.recv()
@@ -136,7 +136,7 @@ def run_alone(
     seconds: float,
     progress: Callable[[str], None] = lambda line: None,
 ) -> T:
-    """What a task of that name returns, run in a process of its own; none is left behind.
+    """The result of the task of that name, run in a process of its own; none is left behind.
 
     Raises:
         Failure: if it meets a user's mistake.

@@ -1,4 +1,4 @@
-"""What verification found: one record per architecture, one result per check."""
+"""Findings of a verification: one record per architecture, one result per check."""
 
 import platform
 from collections import Counter
@@ -40,7 +40,7 @@ class Problem:
 
     @property
     def place(self) -> str:
-        """What differs, named as TL names hooks."""
+        """The differing activation, named as TL names hooks."""
         return self.what if self.layer is None else f"blocks.{self.layer}.{self.what}"
 
     @property
@@ -107,7 +107,7 @@ class MutantResult:
 
 @dataclass(frozen=True)
 class LayerFacts:
-    """What the spec claims of one layer and what probing HF's model found.
+    """The spec's claims about one layer, and what probing HF's model found.
 
     A window is how many tokens the layer sees, None for all that it is given.
     """

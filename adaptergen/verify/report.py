@@ -1,4 +1,4 @@
-"""What a run has found so far, kept in files that are whole at any moment."""
+"""Findings of a run so far, kept in files that are whole at any moment."""
 
 from collections.abc import Sequence
 from dataclasses import replace

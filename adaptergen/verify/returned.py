@@ -1,4 +1,4 @@
-"""What HF's attention returns, place by place, in the words of a spec."""
+"""Return values of HF's attention, place by place, in the words of a spec."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ _FEW = 5
 
 
 def returned(hf: HfModel, path: str) -> str | list[str]:
-    """What an attention module returns in the main pass, and in one with a cache.
+    """Return values of an attention module in the main pass, and in one with a cache.
 
     `other` for what no spec has a word for.
     """

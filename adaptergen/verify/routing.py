@@ -1,4 +1,4 @@
-"""What HF's routers return, in the forms that its classes have had."""
+"""Return values of HF's routers, in the forms that its classes have had."""
 
 from typing import Any, NamedTuple
 
@@ -26,7 +26,7 @@ class Routed(NamedTuple):
 
 
 def routed(results: Any) -> Routed:
-    """What a router returned: logits, alone or with weights and numbers in either order.
+    """The return value of a router: logits, alone or with weights and numbers in either order.
 
     Raises:
         MissingError: if that is something else.

@@ -1,4 +1,4 @@
-"""Which checks run: all, or those that the user names."""
+"""Selection of checks: all, or those that the user names."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Share:
-    """What one of several processes has to do, counted from 0.
+    """The share of one of several processes, counted from 0.
 
     `taken` is a folder that the processes have in common, to note in it what one of them does. It
     need not exist; the path is empty if there is one process alone.

@@ -41,7 +41,7 @@ class Structure:
 
 
 def decided(config: object, value: bool | str) -> bool:
-    """What a claim comes to under an HF config: a constant, or whether a key is set, or is not."""
+    """The truth of a claim under an HF config: a constant, or whether a key is set, or is not."""
     if isinstance(value, bool):
         return value
     is_set = bool(getattr(config, value.removeprefix(UNLESS), False))

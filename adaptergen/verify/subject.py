@@ -1,4 +1,4 @@
-"""What is verified: a spec, the adapter in a file, and the HF model that both are about."""
+"""The subject of a verification: a spec, its adapter's file, and the HF model of both."""
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -78,7 +78,7 @@ class Subject:
     @property
     @once("the spec's layout")
     def spec(self) -> Spec:
-        """What the adapter is held against, under the config of its HF model."""
+        """The spec that the adapter is held against, under the config of its HF model."""
         spec = self.declared
         return under(spec, self.hf.config) if depends_on_config(spec) else spec
 
@@ -96,11 +96,11 @@ class Subject:
     @property
     @once("the spec for this transformers")
     def declared(self) -> Spec:
-        """What the spec says of all configs."""
+        """The spec for all configs."""
         return as_installed(self._spec, self.hf) if self._spec.versions else self._spec
 
     def spec_under(self, config: object) -> Spec:
-        """What the adapter is held against under another HF config."""
+        """The spec that the adapter is held against under another HF config."""
         return under(self.declared, config)
 
     def variant(self, **changes: Any) -> "Subject":
@@ -214,7 +214,7 @@ class Subject:
 
 
 def _never_fused(spec: Spec) -> Spec:
-    """What a spec says of an adapter that never leaves attention to HF, as those that TL ships."""
+    """The spec of an adapter that never leaves attention to HF, as those that TL ships."""
     if not spec.fuses:
         return spec
     attention = spec.attention.model_copy(update={"fused": "never"})

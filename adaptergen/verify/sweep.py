@@ -62,7 +62,7 @@ class Variant:
 
     @property
     def problems(self) -> list[Problem]:
-        """What is wrong, if anything is; each is told with the name of the check that found it."""
+        """Faults, each with the name of the check that found it."""
         found = [_told(result, problem) for result in self.failures for problem in result.problems]
         if not found and (self.moved or 0.0) > _ROUNDING:
             what = "HF ignores the setting, the adapter's output moves"

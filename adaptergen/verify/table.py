@@ -49,7 +49,7 @@ def _rows(record: Record) -> list[tuple[str, ...]]:
 
 
 def _in_common(records: Sequence[Record]) -> list[str]:
-    """What fails in more than one architecture, a line for each check."""
+    """Checks that fail in more than one architecture, a line for each."""
     found = common(records)
     lines = [visible(one.said(len(records))) for one in found[:_SHOWN_CHECKS]]
     if len(found) > _SHOWN_CHECKS:
@@ -194,7 +194,7 @@ def _explained(check: str, problems: Sequence[Problem]) -> list[str]:
 
 
 def _over_layers(problems: Sequence[Problem]) -> list[str]:
-    """What is wrong, once for all layers in which it is the same."""
+    """Faults, once for all layers in which they are the same."""
     alike: dict[str, list[Problem]] = {}
     for problem in problems:
         # The number of the layer itself is at the start, and in the paths of its modules.

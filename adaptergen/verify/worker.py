@@ -1,4 +1,4 @@
-"""What runs a task in a process of its own: it must not hurt the others."""
+"""Runner of a task in a process of its own: it must not hurt the others."""
 
 import gc
 import os
@@ -35,7 +35,7 @@ class Ready:
 
 @dataclass(frozen=True)
 class Doing:
-    """What the process is about to do."""
+    """The step that the process is about to take."""
 
     what: str
 

@@ -149,7 +149,7 @@ def _median(numbers: Iterable[int]) -> int:
 
 
 def explanations() -> list[Explanation]:
-    """What explanations.yaml says."""
+    """The entries of explanations.yaml."""
     data = yaml.safe_load((DOCS / "explanations.yaml").read_text(encoding="utf-8"))
     return TypeAdapter(list[Explanation]).validate_python(data)
 

@@ -215,7 +215,7 @@ def _described() -> set[str]:
 
 
 def _command(rows: Sequence[Row]) -> str:
-    """What shows a defect to whoever types it."""
+    """The command that shows a defect."""
     # A spec that knows the defect has the check skipped.
     name, finding = min(rows, key=lambda row: row[0] in _described())
     changes = filter(None, finding["setting"].split(", "))

@@ -104,7 +104,7 @@ def _why(error: "UnavailableError") -> str:
 
 
 def _values(subject: "Subject") -> "Mapping[str, Tensor]":
-    """What its hooks show; nothing if it does not run."""
+    """The values of its hooks; nothing if it does not run."""
     from adaptergen.verify.once import UnavailableError
 
     try:

@@ -30,7 +30,7 @@ class Panel(NamedTuple):
 
 
 def panels(spec: str, module: str, measured: str) -> list[Panel]:
-    """What is drawn, from left to right."""
+    """The boxes of the picture, from left to right."""
     return [
         Panel(SPEC, _cut(spec.splitlines()[1:], 50), 50, "adaptergen build"),
         Panel(MODULE, _cut(_outline(module), 78), 78, "adaptergen verify"),
@@ -62,7 +62,7 @@ def _cut(lines: Sequence[str], letters: int) -> list[str]:
 
 
 def measured() -> str:
-    """What verification found, as committed."""
+    """The committed figures of verification."""
     found = read_measurements(str(ROOT / "generated"))["smollm3"]
     versions = "\n".join(f"{name} {version}" for name, version in found.versions.items())
     verdict = "verified" if found.passed else "failed"

@@ -52,7 +52,7 @@ class Machine:
     facts: Mapping[str, Any]
 
     def get(self, work: str, who: str, shape: Shape) -> Measured | None:
-        """What was measured, if there was memory for it."""
+        """The measurement, if there was memory for it."""
         for row in self.facts["rows"]:
             found = row["work"], row["contestant"], row["batch"], row["length"]
             if found == (work, who, *shape) and row["seconds"]:
@@ -129,7 +129,7 @@ def page(machines: Sequence[Machine]) -> str:
 
 
 def _builds(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """What builds take at some commits, each beside what else ran in turns with it."""
+    """Times of builds at some commits, each beside a command that ran in turns with it."""
     yield from _BUILDS_HEAD.splitlines()
     for row in rows:
         cells = [cell for work in ("fresh", "changed", "cold") for cell in _pair(row[work], "s")]

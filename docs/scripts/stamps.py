@@ -91,7 +91,7 @@ def _is_made(file: Path) -> bool:
 
 
 def line(page: str, stamp: Stamp, root: Path) -> str:
-    """What a page says of its age, the same after any further change."""
+    """The line about a page's age, the same after any further change."""
     measured = f"<!-- stamp -->Measured at commit `{stamp.commit}`"
     if digest(page, root) == stamp.digest:
         return f"{measured}; the files that the figures depend on have not changed since."

@@ -1,4 +1,4 @@
-"""What adapters lack with other versions of the libraries: docs/versions.md.
+"""Features that adapters lack with other versions of the libraries: docs/versions.md.
 
 Every spec is verified in an environment with each of them, and its hooks are held against those
 that there are with the versions that `make` installs. docs/versions.yaml says why what fails does.
@@ -33,7 +33,7 @@ Hooks = Mapping[str, Sequence[str]]
 
 
 class Environment(NamedTuple):
-    """What was found with other versions: a record of each spec, and the names of its hooks."""
+    """Findings with other versions: a record of each spec, and the names of its hooks."""
 
     records: Sequence[Record]
     hooks: Hooks

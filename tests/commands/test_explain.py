@@ -21,7 +21,7 @@ def headings(out: str) -> list[str]:
 def test_key_that_four_kinds_have_is_printed_once(run) -> None:
     out = run("explain", "window").out
     assert headings(out) == ["attention.window"]
-    assert "Which earlier tokens a layer sees." in out
+    assert "Earlier tokens that a layer sees." in out
     assert "{flag: ...}     Layers whose HF attention has this attribute set see that many" in out
 
 
@@ -83,7 +83,7 @@ def test_key_brings_the_keys_inside_it(run) -> None:
 def test_word_that_is_only_spoken_of_leads_to_what_speaks_of_it(run) -> None:
     out = run("explain", "GQA").out
     assert "No key, kind or value is called GQA. These speak of it:" in out
-    assert "  attention.heads  Where the head counts come from." in out
+    assert "  attention.heads  Source of the head counts." in out
 
 
 def test_name_that_specs_give_leads_to_the_key(run) -> None:

@@ -62,7 +62,7 @@ def generate(subject: Subject) -> Iterator[Evidence]:
 
 
 def _from_hf(make: Callable[[], T]) -> T:
-    """What HF's cache leads to; with some configs, such as a window of one token, to an error."""
+    """The result of HF's cache; with some configs, such as a window of one token, HF fails."""
     try:
         return make()
     except UnavailableError as error:

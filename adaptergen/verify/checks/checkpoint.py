@@ -114,7 +114,7 @@ def _continued(loaded: Checkpoint, texts: Sequence[str]) -> list[str]:
 
 
 def _read_back(subject: Subject) -> Checkpoint:
-    """What HF and TL loaded, if HF computes with it what it did before.
+    """The models that HF and TL loaded, if HF computes with its own what it did before.
 
     HF fills in what no checkpoint holds, such as the frequencies of positions, only where the
     class says how.

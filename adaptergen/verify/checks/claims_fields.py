@@ -103,7 +103,7 @@ def _behind_layouts(subject: Subject, known: Collection[str]) -> Iterator[Fact]:
 
 
 def effect(subject: Subject, changes: Mapping[str, Any]) -> str:
-    """What a change does in HF that no claim explains; empty if nothing, or if HF refuses it."""
+    """The effect of a change in HF that no claim explains; empty if none, or if HF refuses it."""
     hf, setting = subject.hf, shown(changes)
     before = hf.seen.logits
     try:
@@ -189,6 +189,6 @@ def _pattern(name: str) -> str:
 
 
 def _policies(subject: Subject) -> list[object]:
-    """What the claims about positions come to, layer by layer."""
+    """The claims about positions under a config, layer by layer."""
     own = isinstance(subject.spec.attention, ReimplementedAttention)
     return [rotation_claimed(subject) if own else None, windows_claimed(subject)]

@@ -61,7 +61,7 @@ def overwritten(hf: HfModel, layer: str, path: str) -> bool:
 
 @singledispatch
 def _facts(mlp: Facet, hf: HfModel, path: str) -> Iterator[tuple[bool, str, str]]:
-    """What holds or not, how to say it, and the claim; one function for each kind."""
+    """Facts with their wording and claim; one function for each kind."""
     raise NotImplementedError(type(mlp))
 
 

@@ -132,13 +132,13 @@ def _children(places: set[str], holder: str) -> list[str]:
 
 
 def _nearest(name: str, siblings: list[str]) -> list[str]:
-    """What there is instead, the most alike first."""
+    """Names that exist instead, the most alike first."""
     alike = get_close_matches(name, siblings, _SHOWN, cutoff=0.0)
     return [*alike, *(other for other in siblings if other not in alike)][:_SHOWN]
 
 
 def _instead(nearest: list[str], leaf: Leaf) -> str:
-    """What to write."""
+    """The advice on what to write."""
     there = f"; it has {', '.join(nearest)}" if nearest else ""
     without = f"; write `{leaf.without}` if there is none" if leaf.without else ""
     return there + without

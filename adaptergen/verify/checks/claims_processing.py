@@ -64,7 +64,7 @@ def _keeps_function(subject: Subject, step: str) -> bool:
 
 
 def _log_probabilities(subject: Subject, steps: set[str]) -> Tensor:
-    """What the bridge gives in compatibility mode when TL is told that these steps are valid."""
+    """Log-probabilities in compatibility mode when TL is told that these steps are valid."""
     adapter = _allowing(subject.adapter, steps)
     bridge = bridges.made_compatible(subject.boot(adapter))
     return bridges.stepwise_logits(bridge, subject.hf.batch(subject.hf.length)).log_softmax(-1)

@@ -14,7 +14,7 @@ from adaptergen.verify.checks.fused import lacks_gradients
 from adaptergen.verify.subject import Subject
 
 
-@check("hooks.kept", "What hooks have seen does not change later in the pass.")
+@check("hooks.kept", "Tensors that hooks have seen do not change later in the pass.")
 def kept(subject: Subject) -> Iterator[Evidence]:
     """A cache holds tensors, not copies: code that works in place would rewrite it."""
     subject.require_pass()

@@ -69,7 +69,7 @@ def float16(subject: Subject) -> Iterator[Evidence]:
     relative=True,
 )
 def float32(subject: Subject) -> Iterator[Evidence]:
-    """What most users compute in."""
+    """The precision that most users compute in."""
     yield from _compared(subject, torch.float32)
 
 
@@ -110,7 +110,7 @@ def _differences(subject: Subject, dtype: torch.dtype) -> Iterator[Evidence]:
 
 
 def _passes(subject: Subject) -> Iterator[tuple[str, Batch, dict[str, bool]]]:
-    """What is compared, in words, and options of the pass: keys may be of another type uncached."""
+    """Passes to compare, with a name and options: keys may be of another type uncached."""
     hf = subject.hf
     yield "output", hf.batch(hf.length), {}
     yield "output", hf.batch(hf.length), {"use_cache": False}

@@ -89,7 +89,7 @@ def _not_supported(spec: Spec) -> list[str]:
 
 
 def _reader(spec: Spec, role: str) -> str:
-    """What reads the residual stream on the way to attention or the MLP: a norm, or these."""
+    """Readers of the residual stream on the way to attention or the MLP: a norm, or these."""
     direct = {"ln1": spec.attention.path, "ln2": spec.mlp.path}
     return spec.block.norms.get(role, direct[role])
 

@@ -49,7 +49,7 @@ def attributed(subject: Subject) -> Iterator[Evidence]:
 
 
 def _cache(subject: Subject, bridge: TransformerBridge, seen: bridges.Trace) -> ActivationCache:
-    """What hooks saw, and what is added to the stream where no hook sees that."""
+    """The activations that hooks saw, and terms of the stream that no hook sees."""
     values = dict(seen.values)
     if subject.spec.embedding_norm is not None:
         values["hook_embed"] = values["blocks.0.hook_resid_pre"]
@@ -61,12 +61,12 @@ def _cache(subject: Subject, bridge: TransformerBridge, seen: bridges.Trace) -> 
 
 
 def _parts(cache: ActivationCache) -> Tensor:
-    """What is added to the residual stream [part, batch, pos, d_model]."""
+    """The terms of the residual stream [part, batch, pos, d_model]."""
     # With labels it returns a pair.
     return cast("Tensor", cache.decompose_resid())
 
 
 def _unembedded(bridge: TransformerBridge, parts: Tensor) -> Tensor:
-    """What W_U makes of parts of the residual stream in all."""
+    """The sum of what W_U makes of the terms of the residual stream."""
     normed: Tensor = bridge.ln_final(parts.sum(0))
     return normed @ bridge.W_U + bridge.b_U

@@ -69,7 +69,7 @@ class _Place:
 
 
 class _Scaling(nn.Module):
-    """What multiplies by a learned number, as little like a hook point as an SAE is."""
+    """A module that multiplies by a learned number, as little like a hook point as an SAE is."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -155,7 +155,7 @@ def _runs(variant: Subject) -> bool:
 
 
 def _require_right(subject: Subject, *, blocks: bool = False) -> None:
-    """What is wrong without any change says nothing about the keys that are changed."""
+    """Faults that are there without any change say nothing about the keys that are changed."""
     if wrong(weights.compatibility, list(_examined(subject, blocks=blocks))):
         raise NotApplicableError("the adapter is wrong without any change already, see above")
 

@@ -188,7 +188,7 @@ def by_head(subject: Subject, layer: str, role: str, value: Tensor) -> Tensor:
 
 
 def _of_role(subject: Subject, layer: str, role: str, value: Tensor) -> Tensor:
-    """What of a projection's weight or bias belongs to q, k or v; all of it for o."""
+    """The part of a projection's weight or bias that belongs to q, k or v; all of it for o."""
     return value if role == "o" else value[rows(subject.hf, subject.spec, layer)[role].flatten()]
 
 

@@ -1,4 +1,4 @@
-"""What HF's own model can do: where it cannot, an adapter is held against nothing."""
+"""Abilities of HF's own model: where it fails itself, an adapter is held against nothing."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""What an adapter that TL ships does wrong on its tiny model and one config field away from it."""
+"""Faults of an adapter that TL ships, on its tiny model and one config field away from it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -85,7 +85,7 @@ def _failure(result: CheckResult) -> Failure:
 
 
 def base(subject: ForeignSubject) -> tuple[list[Finding], tuple[tuple[str, str], ...]]:
-    """What is wrong with the tiny model as it is, and the checks that say nothing, with reasons."""
+    """Faults on the tiny model as it is, and the checks that say nothing, with reasons."""
     results = run_checks(subject, ALL)
     found = [
         Finding("", {}, r.check, r.message, _measured(r), in_float32(subject, r.check))
@@ -115,7 +115,7 @@ def _of_variant(
 
 
 def in_float32(subject: ForeignSubject, name: str) -> str:
-    """What a check says of the same config in float32."""
+    """The result of a check on the same config in float32."""
     hf = HfModel(subject.architecture, subject.settings, torch.float32)
     again = ForeignSubject(subject.architecture, subject.overrides, hf)
     (result,) = run_checks(again, [check for check in _every() if check.name == name])

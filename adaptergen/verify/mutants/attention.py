@@ -1,4 +1,4 @@
-"""What can be mistaken in the facets of attention, its positions and its windows."""
+"""Mistakes that can be made in the facets of attention, its positions and its windows."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -36,7 +36,7 @@ class Change:
 
 @dataclass(frozen=True)
 class World:
-    """What a change may draw on: the whole spec, and the HF model that it is about."""
+    """Sources of a change: the whole spec, and the HF model that it is about."""
 
     spec: Spec
     hf: HfModel

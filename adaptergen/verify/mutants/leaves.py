@@ -80,7 +80,7 @@ def _other_keys(key: str, world: World) -> Iterator[str]:
 
 
 def _other_parts(leaf: Leaf, world: World) -> Iterator[str]:
-    """What else its module has: what has parameters of the same shapes first."""
+    """Other names in its module: those of parameters with the same shapes first."""
     holder = leaf.place.removesuffix(leaf.value).removesuffix(".")
     for layer in world.layers if leaf.in_blocks else [""]:
         inside = ".".join(filter(None, (layer, holder)))

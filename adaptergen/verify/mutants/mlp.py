@@ -1,4 +1,4 @@
-"""What can be mistaken in the facets of MLPs and experts."""
+"""Mistakes that can be made in the facets of MLPs and experts."""
 
 import ast
 from collections.abc import Iterator

@@ -200,7 +200,7 @@ def _layouts_changed(tree: ast.Module) -> Wrong:
 
 
 def _methods_dropped(tree: ast.Module) -> Wrong:
-    """What the adapter overrides beside its initialisation, left out."""
+    """Overrides of the adapter beside its initialisation, left out."""
     (adapter,) = [node for node in classes(tree) if node.name.endswith("Adapter")]
     for index, statement in enumerate(adapter.body):
         if isinstance(statement, ast.FunctionDef) and statement.name != "__init__":

@@ -1,4 +1,4 @@
-"""What can be mistaken in each facet: names for each other, and one value for another.
+"""Mistakes that can be made in each facet: names for each other, and one value for another.
 
 A new facet value needs one function here, or in the modules of attention and MLPs.
 """

@@ -103,7 +103,7 @@ def flags(tree: ast.Module) -> Iterator[tuple[list[ast.stmt], int, str, ast.Cons
 
 
 def defaults(tree: ast.Module) -> ast.Dict:
-    """What keys of HF's config are by default, where the module says so."""
+    """Defaults of HF's config keys, where the module has them."""
     for node in ast.walk(tree):
         if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "defaults":
             return cast("ast.Dict", node.value)
@@ -111,7 +111,7 @@ def defaults(tree: ast.Module) -> ast.Dict:
 
 
 def layouts(tree: ast.AST) -> list[list[ast.stmt]]:
-    """What each layout that a config key decides sets, in the order of the module."""
+    """Statements of each layout that a config key decides, in the order of the module."""
     branches = [node for node in ast.walk(tree) if isinstance(node, ast.If)]
     bodies = [body for node in branches for body in (node.body, node.orelse)]
     return [body for body in bodies if any(is_block_bridge(one) for one in body)]
@@ -124,7 +124,7 @@ def is_block_bridge(statement: ast.stmt) -> bool:
 
 
 def effect_of(statement: ast.stmt) -> str:
-    """What a statement sets or calls beyond local names; nothing for other statements."""
+    """The target that a statement sets or calls beyond local names; empty for others."""
     if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Attribute):
         return ast.unparse(statement.targets[0])
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
@@ -146,7 +146,7 @@ def classes(tree: ast.Module) -> list[ast.ClassDef]:
 
 
 def name_of(statement: ast.stmt) -> str:
-    """What a statement of a class body defines; nothing for a docstring."""
+    """The name that a statement of a class body defines; nothing for a docstring."""
     if isinstance(statement, ast.Assign):
         return ast.unparse(statement.targets[0])
     return statement.name if isinstance(statement, ast.FunctionDef) else ""

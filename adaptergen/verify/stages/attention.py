@@ -217,7 +217,7 @@ def elements_turning(hf: HfModel, spec: Spec, declared: ReimplementedAttention, 
 
 
 class _Heads(NamedTuple):
-    """What a spec says of the heads of an attention module whose elements rotate."""
+    """The heads of an attention module whose elements rotate, as a spec describes them."""
 
     cosines: int
     size: int

@@ -40,7 +40,7 @@ def _before_blocks(hf: HfModel, spec: Spec, layers: dict[int, str]) -> Iterator[
 
 
 def _embedded(hf: HfModel, spec: Spec, first: str) -> Tensor:
-    """What TL shows of the embedding: scaled, which HF does outside of it, and not yet normed."""
+    """TL's view of the embedding: scaled, which HF does outside of it, and not yet normed."""
     embedding, key = hf.call(spec.paths.embed).value, spec.multipliers.embedding
     if key is None:
         return embedding
@@ -91,7 +91,7 @@ def _claim_of_output(spec: Spec) -> str:
 
 
 def _output(layer: Layer, part: str, path: str, post: str, claim: str) -> Iterator[Stage]:
-    """What attention or MLP returns, and what it adds to the stream: normed or scaled, if so."""
+    """The output of attention or MLP, and its share in the stream: normed or scaled, if so."""
     kind: Part = "mlp" if part == "mlp" else "attention"
     value = layer.call(path).value
     yield layer.stage(f"{part}.hook_out", kind, claim, value)

@@ -73,6 +73,6 @@ class Layer:
 
     @property
     def residual_scale(self) -> float:
-        """What the outputs of attention and MLP are multiplied by on their way to the stream."""
+        """The factor of the outputs of attention and MLP on their way to the stream."""
         key = self.spec.multipliers.residual
         return 1.0 if key is None else float(getattr(self.hf.config, key))
