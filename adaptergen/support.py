@@ -6,7 +6,12 @@ TEMPLATE = ".j2"
 # By module, the names that templates of adapters may use.
 MODULES = {
     "base_adapter": ("BaseAdapter",),
-    "hook_aware": ("LinearBridge", "NormalizationBridge", "RMSNormalizationBridge"),
+    "hook_aware": (
+        "LinearBridge",
+        "NormalizationBridge",
+        "RMSNormalizationBridge",
+        "UnembeddingBridge",
+    ),
     "places": (),
     "joint": ("Joint", "JointGatedMLPBridge", "JointLinearBridge", "PartBridge"),
     "called_as_hf": (),

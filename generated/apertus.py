@@ -3,10 +3,10 @@
 # adapter ApertusArchitectureAdapter for ApertusForCausalLM
 # spec apertus 94bbe6edc022e54cdb647484d732cf44
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8e0c9df73f9d0a8a1c02d26538c3e4a6
-# templates 30b4bfe562ab14ee08cecb7f41d3104c
+# generator 6a62db05a696869555392c2d08f032e1
+# templates b5382df6b8eeeb534fa13859eba4386b
 # formatter ruff 0.17.6
-# body 3c812267970b3c758c413e411aea14cf
+# body 9ab01f1b7b8bebed9842e7caea2e11c6
 """Apertus architecture adapter.
 
 Llama-family decoder with query and key norms, whose MLP has no gate and a learned xIELU.
@@ -20,12 +20,11 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     MLPBridge,
     RotaryEmbeddingBridge,
-    UnembeddingBridge,
 )
 
 from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .hook_aware import LinearBridge, RMSNormalizationBridge, UnembeddingBridge
 from .multipliers import EmbeddingBridge
 
 

@@ -3,10 +3,10 @@
 # adapter ArceeArchitectureAdapter for ArceeForCausalLM
 # spec arcee 4d9662f4c1d95b72ad40c917186b74ab
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8e0c9df73f9d0a8a1c02d26538c3e4a6
-# templates 30b4bfe562ab14ee08cecb7f41d3104c
+# generator 6a62db05a696869555392c2d08f032e1
+# templates b5382df6b8eeeb534fa13859eba4386b
 # formatter ruff 0.17.6
-# body defc0b0713d7537fe1d3d913de1a88e7
+# body d04001f1e875b13829e17aa872296740
 """Arcee architecture adapter.
 
 Llama-family decoder whose MLP has no gate and squares its ReLU.
@@ -20,12 +20,11 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     MLPBridge,
     RotaryEmbeddingBridge,
-    UnembeddingBridge,
 )
 
 from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .hook_aware import LinearBridge, RMSNormalizationBridge, UnembeddingBridge
 from .multipliers import EmbeddingBridge
 
 

@@ -4,10 +4,10 @@
 # spec cohere2 ef3831e334c6d28cdcdde7e1fe3775de
 # spec cohere 92951a7d012972ac80bc7751d6f58dcc
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8e0c9df73f9d0a8a1c02d26538c3e4a6
-# templates 30b4bfe562ab14ee08cecb7f41d3104c
+# generator 6a62db05a696869555392c2d08f032e1
+# templates b5382df6b8eeeb534fa13859eba4386b
 # formatter ruff 0.17.6
-# body 7762368ce44e629ff10b5ffa2b95733d
+# body b3acd78c8c0f92d640e452dd23349fcd
 """Cohere2 architecture adapter.
 
 Cohere with sliding layers that rotate, and layers that see everything and do not.
@@ -21,11 +21,10 @@ from transformer_lens.conversion_utils.param_processing_conversion import ParamP
 from transformer_lens.model_bridge.generalized_components import (
     ParallelBlockBridge,
     RotaryEmbeddingBridge,
-    UnembeddingBridge,
 )
 
 from .attention import HookAwareAttentionBridge
-from .hook_aware import LinearBridge, NormalizationBridge
+from .hook_aware import LinearBridge, NormalizationBridge, UnembeddingBridge
 from .mlp import GatedMLPBridge
 from .multipliers import EmbeddingBridge, ScaledLogitsAdapter
 

@@ -5,10 +5,10 @@
 # spec deepseek_v3 9f6de026c1da922795cadba70bc6d06d
 # spec glm4_moe 1353bd95b681120702679679ebdcb07d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8e0c9df73f9d0a8a1c02d26538c3e4a6
-# templates 30b4bfe562ab14ee08cecb7f41d3104c
+# generator 6a62db05a696869555392c2d08f032e1
+# templates b5382df6b8eeeb534fa13859eba4386b
 # formatter ruff 0.17.6
-# body 0fb470ed7167d36a6936d0a4762f314d
+# body a525b84b9bee9b12ce226926c7581407
 """DeepseekV2 architecture adapter.
 
 Latent attention with positions as complex numbers, and experts behind some dense layers.
@@ -19,12 +19,11 @@ from typing import Any
 from transformer_lens.model_bridge.generalized_components import (
     MLABlockBridge,
     RotaryEmbeddingBridge,
-    UnembeddingBridge,
 )
 
 from .attention import MLAAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .hook_aware import LinearBridge, RMSNormalizationBridge, UnembeddingBridge
 from .mlp import GatedMLPBridge
 from .multipliers import EmbeddingBridge
 from .routing import MoEBridge, MoERouterBridge

@@ -4,10 +4,10 @@
 # spec dots1 237122b977e742a9d7d4da4ae24d8f6a
 # spec glm4_moe 1353bd95b681120702679679ebdcb07d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8e0c9df73f9d0a8a1c02d26538c3e4a6
-# templates 30b4bfe562ab14ee08cecb7f41d3104c
+# generator 6a62db05a696869555392c2d08f032e1
+# templates b5382df6b8eeeb534fa13859eba4386b
 # formatter ruff 0.17.6
-# body 320ff0a2fdfe585ce1191e05a5851618
+# body a8c542b76824c5b281c33f41b8a0a9d1
 """Dots1 architecture adapter.
 
 Qwen3's attention with a mixture of experts behind some dense layers.
@@ -17,15 +17,11 @@ from typing import Any
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.generalized_components import (
-    BlockBridge,
-    RotaryEmbeddingBridge,
-    UnembeddingBridge,
-)
+from transformer_lens.model_bridge.generalized_components import BlockBridge, RotaryEmbeddingBridge
 
 from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .hook_aware import LinearBridge, RMSNormalizationBridge, UnembeddingBridge
 from .mlp import GatedMLPBridge
 from .multipliers import EmbeddingBridge
 from .routing import MoEBridge, MoERouterBridge

@@ -4,10 +4,10 @@
 # spec ernie4_5_moe bc522e0f844594dbf7dce58a63b7a37d
 # spec ernie4_5 e2f6797676817eb86fcf82ba34baf1c4
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8e0c9df73f9d0a8a1c02d26538c3e4a6
-# templates 30b4bfe562ab14ee08cecb7f41d3104c
+# generator 6a62db05a696869555392c2d08f032e1
+# templates b5382df6b8eeeb534fa13859eba4386b
 # formatter ruff 0.17.6
-# body 8adb57f42e4dc84aea1d1bc9bd544e6e
+# body 478bdd79b995bb37efe7387499c6ab0e
 """Ernie 4.5 MoE architecture adapter.
 
 Ernie 4.5 with a mixture of experts behind some dense layers.
@@ -17,15 +17,11 @@ from typing import Any
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.generalized_components import (
-    BlockBridge,
-    RotaryEmbeddingBridge,
-    UnembeddingBridge,
-)
+from transformer_lens.model_bridge.generalized_components import BlockBridge, RotaryEmbeddingBridge
 
 from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .hook_aware import LinearBridge, RMSNormalizationBridge, UnembeddingBridge
 from .mlp import GatedMLPBridge
 from .multipliers import EmbeddingBridge
 from .routing import MoEBridge, MoERouterBridge

@@ -4,10 +4,10 @@
 # spec glm4 e0e8c8e52b9e88fdccbab96cacc1654b
 # spec glm efee1772a08d6d7b9bda39aaea1bb0ec
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8e0c9df73f9d0a8a1c02d26538c3e4a6
-# templates 30b4bfe562ab14ee08cecb7f41d3104c
+# generator 6a62db05a696869555392c2d08f032e1
+# templates b5382df6b8eeeb534fa13859eba4386b
 # formatter ruff 0.17.6
-# body a7d2ac38e789b5a6d8a848e3230b73d4
+# body e82ca20b6747be93d7c03f194e7994ff
 """Glm4 architecture adapter.
 
 GLM with norms on both sides of attention and MLP.
@@ -17,15 +17,11 @@ from typing import Any
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.generalized_components import (
-    BlockBridge,
-    RotaryEmbeddingBridge,
-    UnembeddingBridge,
-)
+from transformer_lens.model_bridge.generalized_components import BlockBridge, RotaryEmbeddingBridge
 
 from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .hook_aware import LinearBridge, RMSNormalizationBridge, UnembeddingBridge
 from .joint import Joint, JointGatedMLPBridge, JointLinearBridge, PartBridge
 from .multipliers import EmbeddingBridge
 

@@ -5,10 +5,10 @@
 # spec starcoder2 4c001e4e5c27ce3b26800d9df1da3023
 # spec mistral bf4b9af3d6377a93b0e4abbaf09c81c3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8e0c9df73f9d0a8a1c02d26538c3e4a6
-# templates 30b4bfe562ab14ee08cecb7f41d3104c
+# generator 6a62db05a696869555392c2d08f032e1
+# templates b5382df6b8eeeb534fa13859eba4386b
 # formatter ruff 0.17.6
-# body f0de00879bbaca14b40208df8fcacec7
+# body 262451caa15ba712c660894702f5d511
 """GPTNeoX architecture adapter.
 
 Parallel decoder with LayerNorms, biases and a quarter of each head rotated (Pythia).
@@ -23,12 +23,11 @@ from transformer_lens.model_bridge.generalized_components import (
     MLPBridge,
     ParallelBlockBridge,
     RotaryEmbeddingBridge,
-    UnembeddingBridge,
 )
 
 from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import LinearBridge, NormalizationBridge
+from .hook_aware import LinearBridge, NormalizationBridge, UnembeddingBridge
 from .joint import Joint, JointLinearBridge, PartBridge
 from .multipliers import EmbeddingBridge
 

@@ -6,10 +6,10 @@
 # spec starcoder2 4c001e4e5c27ce3b26800d9df1da3023
 # spec mistral bf4b9af3d6377a93b0e4abbaf09c81c3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8e0c9df73f9d0a8a1c02d26538c3e4a6
-# templates 30b4bfe562ab14ee08cecb7f41d3104c
+# generator 6a62db05a696869555392c2d08f032e1
+# templates b5382df6b8eeeb534fa13859eba4386b
 # formatter ruff 0.17.6
-# body 900ea80753e5be5218bb91da428ffc3d
+# body 1b23e3a0f45c19c83bf003f494b3e4a2
 """GPT-J architecture adapter.
 
 Parallel decoder behind one LayerNorm, with positions rotated inside of attention.
@@ -19,15 +19,11 @@ from typing import Any
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.generalized_components import (
-    MLPBridge,
-    ParallelBlockBridge,
-    UnembeddingBridge,
-)
+from transformer_lens.model_bridge.generalized_components import MLPBridge, ParallelBlockBridge
 
 from .base_adapter import BaseAdapter
 from .delegated import DelegatedAttentionBridge
-from .hook_aware import LinearBridge, NormalizationBridge
+from .hook_aware import LinearBridge, NormalizationBridge, UnembeddingBridge
 from .multipliers import EmbeddingBridge
 
 

@@ -4,10 +4,10 @@
 # spec granite_swa e4a82fe5479b0fac09856ba3bb2d0db2
 # spec granite d19f9f6e1ddadd5f709790d1babde24b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8e0c9df73f9d0a8a1c02d26538c3e4a6
-# templates 30b4bfe562ab14ee08cecb7f41d3104c
+# generator 6a62db05a696869555392c2d08f032e1
+# templates b5382df6b8eeeb534fa13859eba4386b
 # formatter ruff 0.17.6
-# body 59772f66f22e9c221f44beac5fefb29e
+# body 6ceafac623d9ab9be066a8e6481e0fee
 """GraniteSWA architecture adapter.
 
 Granite with attention sinks, sliding layers, and a base of positions for each layer.
@@ -17,10 +17,9 @@ from typing import Any, ClassVar
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.generalized_components import UnembeddingBridge
 
 from .attention import PositionEmbeddingsAttentionBridge
-from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .hook_aware import LinearBridge, RMSNormalizationBridge, UnembeddingBridge
 from .mlp import GatedMLPBridge
 from .multipliers import EmbeddingBridge, ScaledLogitsAdapter, ScaledResidualBlockBridge
 

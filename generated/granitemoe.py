@@ -4,10 +4,10 @@
 # spec granitemoe cdca62de4e3c04c0f0ef5c50c618bc42
 # spec granite d19f9f6e1ddadd5f709790d1babde24b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8e0c9df73f9d0a8a1c02d26538c3e4a6
-# templates 30b4bfe562ab14ee08cecb7f41d3104c
+# generator 6a62db05a696869555392c2d08f032e1
+# templates b5382df6b8eeeb534fa13859eba4386b
 # formatter ruff 0.17.6
-# body 40d10038a7d9d28913a0a89e272e446b
+# body 6c9257fecb8f20ecf1815760f3b28f2b
 """GraniteMoe architecture adapter.
 
 Granite with a mixture of experts in place of the MLP.
@@ -17,13 +17,10 @@ from typing import Any, ClassVar
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.generalized_components import (
-    RotaryEmbeddingBridge,
-    UnembeddingBridge,
-)
+from transformer_lens.model_bridge.generalized_components import RotaryEmbeddingBridge
 
 from .attention import HookAwareAttentionBridge
-from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .hook_aware import LinearBridge, RMSNormalizationBridge, UnembeddingBridge
 from .multipliers import EmbeddingBridge, ScaledLogitsAdapter, ScaledResidualBlockBridge
 from .routing import MoEBridge, MoERouterBridge
 

@@ -5,10 +5,10 @@
 # spec granitemoe cdca62de4e3c04c0f0ef5c50c618bc42
 # spec granite d19f9f6e1ddadd5f709790d1babde24b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8e0c9df73f9d0a8a1c02d26538c3e4a6
-# templates 30b4bfe562ab14ee08cecb7f41d3104c
+# generator 6a62db05a696869555392c2d08f032e1
+# templates b5382df6b8eeeb534fa13859eba4386b
 # formatter ruff 0.17.6
-# body 6558f7e4e51faeee05b4ccd47f9ad36c
+# body 53ea07798cefbd6b9a085b385310a7af
 """GraniteMoeShared architecture adapter.
 
 GraniteMoe with an MLP for every token beside the experts.
@@ -18,13 +18,10 @@ from typing import Any, ClassVar
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.generalized_components import (
-    RotaryEmbeddingBridge,
-    UnembeddingBridge,
-)
+from transformer_lens.model_bridge.generalized_components import RotaryEmbeddingBridge
 
 from .attention import HookAwareAttentionBridge
-from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .hook_aware import LinearBridge, RMSNormalizationBridge, UnembeddingBridge
 from .joint import Joint, JointGatedMLPBridge, JointLinearBridge, PartBridge
 from .multipliers import EmbeddingBridge, ScaledLogitsAdapter, ScaledResidualBlockBridge
 from .routing import MoEBridge, MoERouterBridge

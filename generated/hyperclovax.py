@@ -4,10 +4,10 @@
 # spec hyperclovax 903571e578626f2b7f58875473c6cabd
 # spec granite d19f9f6e1ddadd5f709790d1babde24b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8e0c9df73f9d0a8a1c02d26538c3e4a6
-# templates 30b4bfe562ab14ee08cecb7f41d3104c
+# generator 6a62db05a696869555392c2d08f032e1
+# templates b5382df6b8eeeb534fa13859eba4386b
 # formatter ruff 0.17.6
-# body 54bfacada7d97cffbb4db4cc1e6ecbd0
+# body ae6c3933f68af6a0d07658050e183f7c
 """HyperCLOVAX architecture adapter.
 
 Granite with multiplied logits and, as an option, norms on what attention and MLP return.
@@ -17,13 +17,10 @@ from typing import Any, ClassVar
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.generalized_components import (
-    RotaryEmbeddingBridge,
-    UnembeddingBridge,
-)
+from transformer_lens.model_bridge.generalized_components import RotaryEmbeddingBridge
 
 from .attention import HookAwareAttentionBridge
-from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .hook_aware import LinearBridge, RMSNormalizationBridge, UnembeddingBridge
 from .mlp import GatedMLPBridge
 from .multipliers import EmbeddingBridge, ScaledLogitsAdapter, ScaledResidualBlockBridge
 

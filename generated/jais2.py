@@ -4,10 +4,10 @@
 # spec jais2 c838c06bf2728673d9bee182a6f8e4cd
 # spec arcee 4d9662f4c1d95b72ad40c917186b74ab
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8e0c9df73f9d0a8a1c02d26538c3e4a6
-# templates 30b4bfe562ab14ee08cecb7f41d3104c
+# generator 6a62db05a696869555392c2d08f032e1
+# templates b5382df6b8eeeb534fa13859eba4386b
 # formatter ruff 0.17.6
-# body 493fdef0794af7ce81df68fb04a1a2a5
+# body 69a854909c0a68358502ef75570cb4a1
 """Jais2 architecture adapter.
 
 Decoder with LayerNorms and biases, whose MLP has no gate and squares its ReLU.
@@ -21,12 +21,11 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     MLPBridge,
     RotaryEmbeddingBridge,
-    UnembeddingBridge,
 )
 
 from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import LinearBridge, NormalizationBridge
+from .hook_aware import LinearBridge, NormalizationBridge, UnembeddingBridge
 from .multipliers import EmbeddingBridge
 
 

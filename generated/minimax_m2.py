@@ -5,10 +5,10 @@
 # spec mixtral a8507e3348e39e961d1c6aa32430b165
 # spec mistral bf4b9af3d6377a93b0e4abbaf09c81c3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8e0c9df73f9d0a8a1c02d26538c3e4a6
-# templates 30b4bfe562ab14ee08cecb7f41d3104c
+# generator 6a62db05a696869555392c2d08f032e1
+# templates b5382df6b8eeeb534fa13859eba4386b
 # formatter ruff 0.17.6
-# body de0614e7b76153a34099b0e23b3b8b93
+# body fa2986a4cba7d228d3293cb0bc7355d6
 """MiniMaxM2 architecture adapter.
 
 Mixture of experts with norms of whole queries and keys, part of each head rotated.
@@ -18,15 +18,11 @@ from typing import Any
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.generalized_components import (
-    BlockBridge,
-    RotaryEmbeddingBridge,
-    UnembeddingBridge,
-)
+from transformer_lens.model_bridge.generalized_components import BlockBridge, RotaryEmbeddingBridge
 
 from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .hook_aware import LinearBridge, RMSNormalizationBridge, UnembeddingBridge
 from .multipliers import EmbeddingBridge
 from .routing import MoEBridge, MoERouterBridge
 

@@ -3,10 +3,10 @@
 # adapter NanoChatArchitectureAdapter for NanoChatForCausalLM
 # spec nanochat c07139f30c32cb91ab83be3c66d8eb7b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8e0c9df73f9d0a8a1c02d26538c3e4a6
-# templates 30b4bfe562ab14ee08cecb7f41d3104c
+# generator 6a62db05a696869555392c2d08f032e1
+# templates b5382df6b8eeeb534fa13859eba4386b
 # formatter ruff 0.17.6
-# body ea48d70bf304fc5b35514e17094be013
+# body fbfa940db19dc23652c1e40a0025baec
 """NanoChat architecture adapter.
 
 Decoder whose RMSNorms have no weight, queries and keys normed after the rotation.
@@ -21,12 +21,11 @@ from transformer_lens.model_bridge.generalized_components import (
     BlockBridge,
     MLPBridge,
     RotaryEmbeddingBridge,
-    UnembeddingBridge,
 )
 
 from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import LinearBridge, RMSNormalizationBridge
+from .hook_aware import LinearBridge, RMSNormalizationBridge, UnembeddingBridge
 from .multipliers import EmbeddingBridge
 
 

@@ -3,10 +3,10 @@
 # adapter OlmoArchitectureAdapter for OlmoForCausalLM
 # spec olmo 18ed20bdb9c3a0aa5e6a1c8b674961e7
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8e0c9df73f9d0a8a1c02d26538c3e4a6
-# templates 30b4bfe562ab14ee08cecb7f41d3104c
+# generator 6a62db05a696869555392c2d08f032e1
+# templates b5382df6b8eeeb534fa13859eba4386b
 # formatter ruff 0.17.6
-# body f43fbd4e9dd6b747592d5c708ed613af
+# body 3752eafe24f769d098e0f87dffd4b523
 """Olmo architecture adapter.
 
 Llama-family decoder with LayerNorms that have no parameters.
@@ -16,15 +16,11 @@ from typing import Any
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.generalized_components import (
-    BlockBridge,
-    RotaryEmbeddingBridge,
-    UnembeddingBridge,
-)
+from transformer_lens.model_bridge.generalized_components import BlockBridge, RotaryEmbeddingBridge
 
 from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import LinearBridge, NormalizationBridge
+from .hook_aware import LinearBridge, NormalizationBridge, UnembeddingBridge
 from .mlp import GatedMLPBridge
 from .multipliers import EmbeddingBridge
 

@@ -5,10 +5,10 @@
 # spec starcoder2 4c001e4e5c27ce3b26800d9df1da3023
 # spec mistral bf4b9af3d6377a93b0e4abbaf09c81c3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8e0c9df73f9d0a8a1c02d26538c3e4a6
-# templates 30b4bfe562ab14ee08cecb7f41d3104c
+# generator 6a62db05a696869555392c2d08f032e1
+# templates b5382df6b8eeeb534fa13859eba4386b
 # formatter ruff 0.17.6
-# body e757a0b92504c163214102571da8f278
+# body efae7b1ee1e7662e7b3e6af83cdc18c1
 """Phi architecture adapter.
 
 Parallel decoder behind one LayerNorm, with biases and half of each head rotated.
@@ -22,12 +22,11 @@ from transformer_lens.model_bridge.generalized_components import (
     MLPBridge,
     ParallelBlockBridge,
     RotaryEmbeddingBridge,
-    UnembeddingBridge,
 )
 
 from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import LinearBridge, NormalizationBridge
+from .hook_aware import LinearBridge, NormalizationBridge, UnembeddingBridge
 from .multipliers import EmbeddingBridge
 
 

@@ -5,10 +5,10 @@
 # spec mixtral a8507e3348e39e961d1c6aa32430b165
 # spec mistral bf4b9af3d6377a93b0e4abbaf09c81c3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8e0c9df73f9d0a8a1c02d26538c3e4a6
-# templates 30b4bfe562ab14ee08cecb7f41d3104c
+# generator 6a62db05a696869555392c2d08f032e1
+# templates b5382df6b8eeeb534fa13859eba4386b
 # formatter ruff 0.17.6
-# body 6a24c3be5afec7e78f73d9f183b6da09
+# body c79b09194b97b8be5e231f97ac877131
 """Phimoe architecture adapter.
 
 Mixtral with LayerNorms, biases and a router that leaves out experts far behind the best.
@@ -18,15 +18,11 @@ from typing import Any
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.generalized_components import (
-    BlockBridge,
-    RotaryEmbeddingBridge,
-    UnembeddingBridge,
-)
+from transformer_lens.model_bridge.generalized_components import BlockBridge, RotaryEmbeddingBridge
 
 from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
-from .hook_aware import LinearBridge, NormalizationBridge
+from .hook_aware import LinearBridge, NormalizationBridge, UnembeddingBridge
 from .multipliers import EmbeddingBridge
 from .routing import MoEBridge, MoERouterBridge
 

@@ -1,7 +1,7 @@
 """Broken modules that are wrong only around unusual layers, models and state dicts."""
 
 from tests.verify.broken_fused import bridge
-from tests.verify.case import PREPARING, Case, appended
+from tests.verify.case import PREPARING, Case, appended, part
 
 LAYERS = [
     Case(
@@ -35,6 +35,18 @@ LAYERS = [
             "    if hasattr(original_component, 'original_component'):\n"
             "        raise TypeError('wrapped already')\n"
             "    super().set_original_component(original_component)"
+        ),
+        only=True,
+        fused=True,
+    ),
+    Case(
+        "an unembedding whose bias is folded into the bridge that a model had before",
+        {"use.wrapped_twice": "the log-probability of a model that is wrapped twice, in compat"},
+        spec="starcoder2",
+        replace=part(
+            "UnembeddingBridge(name=",
+            "def set_processed_weights(self, weights, verbose=False):\n"
+            "    tl.UnembeddingBridge.set_processed_weights(self, weights, verbose=verbose)\n",
         ),
         only=True,
         fused=True,

@@ -32,8 +32,8 @@ class Case:
 FLAGS = 'self.cfg.attn_implementation = "eager"'
 ATTENTION = "PositionEmbeddingsAttentionBridge(\n                        name"
 MLP = "GatedMLPBridge(\n                        name"
-_LAST_IMPORT = "    UnembeddingBridge,\n)\n"
-# What comes behind it in the module, and is needed before.
+_IMPORT = "from .hook_aware import"
+# What is imported there and behind it, and is needed before.
 _SHARED = "".join(f"from .{name} import *\n" for name in support.MODULES)
 _END = '            "unembed": UnembeddingBridge(name="lm_head"),\n        }\n'
 
@@ -111,18 +111,19 @@ def appended(code: str) -> Replacements:
 def part(call: str, body: str) -> Replacements:
     """Replacements that put a subclass with this body where a component is made by this call."""
     base = call.partition("(")[0]
-    code = f"{_LAST_IMPORT}{_SHARED}{_HOOK_POINTS}\n\nclass _Part({base}):\n{indent(body, '    ')}"
-    return ((_LAST_IMPORT, code), (call, call.replace(base, "_Part", 1)))
+    code = f"{_SHARED}{_HOOK_POINTS}\n\nclass _Part({base}):\n{indent(body, '    ')}\n\n{_IMPORT}"
+    return ((_IMPORT, code), (call, call.replace(base, "_Part", 1)))
 
 
 def made(call: str, change: str) -> Replacements:
     """Replacements that change each component which is made by this call, in place."""
     base = call.partition("(")[0]
     code = (
-        f"{_LAST_IMPORT}{_SHARED}{_HOOK_POINTS}\n\ndef _made(*args, **kwargs):\n"
-        f"    part = {base}(*args, **kwargs)\n{indent(change, '    ')}\n    return part\n"
+        f"{_SHARED}{_HOOK_POINTS}\n\ndef _made(*args, **kwargs):\n"
+        f"    part = {base}(*args, **kwargs)\n{indent(change, '    ')}\n    return part\n\n"
+        f"{_IMPORT}"
     )
-    return ((_LAST_IMPORT, code), (call, call.replace(base, "_made", 1)))
+    return ((_IMPORT, code), (call, call.replace(base, "_made", 1)))
 
 
 def hook(call: str, name: str, kind: str) -> Replacements:

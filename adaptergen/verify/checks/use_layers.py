@@ -23,6 +23,7 @@ from adaptergen.verify.check import (
     check,
     largest_difference,
 )
+from adaptergen.verify.checks.weights import PROCESSED
 from adaptergen.verify.declared import linear_layers
 from adaptergen.verify.hf import Batch
 from adaptergen.verify.subject import Subject
@@ -41,7 +42,8 @@ def offloaded(subject: Subject) -> Iterator[Evidence]:
         raise NotApplicableError("HF itself does not run this model offloaded") from error
     if largest_difference(theirs, wanted) > EXACT:
         raise NotApplicableError("HF itself computes something else where this model is offloaded")
-    yield from _agreeing(subject, model, wanted, "of an offloaded model")
+    bridge = bridges.wrap(subject.adapter, subject.architecture, model)
+    yield from _alike(subject, bridge, wanted, "of an offloaded model")
     loaded = [name for name, weight in model.named_parameters() if not weight.is_meta]
     # TL gives the unembedding a bias.
     loaded = [name for name in loaded if not name.endswith(".bias")]
@@ -66,16 +68,17 @@ def quantised(subject: Subject) -> Iterator[Evidence]:
 
 @check("use.wrapped_twice", "A model that is wrapped already can be wrapped again.")
 def wrapped_twice(subject: Subject) -> Iterator[Evidence]:
-    """As when the cell of a notebook is run again."""
+    """As when the cell of a notebook is run again; its weights are processed then, too."""
     model = copy.deepcopy(subject.hf.model)
     bridges.wrap(subject.adapter, subject.architecture, model)
-    wanted = subject.hf.logits(_batch(subject))
-    yield from _agreeing(subject, model, wanted, "of a model that is wrapped twice")
-
-
-def _agreeing(subject: Subject, model: Any, wanted: Tensor, text: str) -> Iterator[Evidence]:
+    wanted, text = subject.hf.logits(_batch(subject)), "of a model that is wrapped twice"
     bridge = bridges.wrap(subject.adapter, subject.architecture, model)
     yield from _alike(subject, bridge, wanted, text)
+    if bridge.adapter.supports_compatibility_mode:
+        processed = bridges.logits(bridges.made_compatible(bridge), _batch(subject))
+        difference = largest_difference(processed.log_softmax(-1), wanted.log_softmax(-1))
+        what = f"the log-probability {text}, in compatibility mode,"
+        yield Difference(what, difference, tolerance=PROCESSED)
 
 
 def _alike(
