@@ -40,7 +40,8 @@ def links(page: Path) -> list[str]:
 
 def _contents(nav: Any) -> Iterator[str]:
     if isinstance(nav, str):
-        yield nav
+        if not re.match(r"\w+:", nav):
+            yield nav
     else:
         for inner in nav.values() if isinstance(nav, dict) else nav:
             yield from _contents(inner)

@@ -11,6 +11,9 @@ import pytest
 from docs.scripts import overview
 from tests.links import problems
 from tests.pages import DOCS, ROOT, site_pages
+from tests.verify.browser import CHROMIUM, browser
+
+needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed")
 
 PAGES = {
     "index.md": "# A\n\n[b](b.md), [own](https://github.com/o/name/blob/main/README.md)\n",
@@ -94,3 +97,38 @@ def test_scripts_and_heads_of_pages_are_not_published(built: Path) -> None:
     assert [
         path for ending in ("py", "pyc", "jinja", "head.md") for path in built.rglob(f"*.{ending}")
     ] == []
+
+
+PHONE, DESK = 400, 1280
+# Code in first columns that takes more than one line.
+BROKEN = (
+    "[...document.querySelectorAll('td:first-child code')]"
+    ".filter(c => c.getClientRects().length > 1).map(c => c.textContent)"
+)
+
+
+@needs_chromium
+@pytest.mark.parametrize("width", [PHONE, DESK])
+def test_pages_are_no_wider_than_the_window_and_names_are_not_broken(
+    built: Path, width: int
+) -> None:
+    with browser() as page:
+        page.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width, height=900, deviceScaleFactor=1, mobile=width == PHONE,
+        )  # fmt: skip
+        for name in ("", "architectures", "commands", "reference/attention", "performance"):
+            page.open(built / name / "index.html")
+            assert page.run("document.scrollingElement.scrollWidth") <= width, name
+            assert page.run(BROKEN) == [], name
+            elsewhere = [url for url in page.requests if not url.startswith(("file:", "data:"))]
+            assert elsewhere == [], name
+
+
+@needs_chromium
+def test_text_of_the_first_picture_can_be_read_on_a_phone(built: Path) -> None:
+    with browser() as page:
+        page.open(built / "overview.svg")
+        size = "parseFloat(getComputedStyle(document.querySelector('text')).fontSize)"
+        wide = "document.documentElement.viewBox.baseVal.width"
+        assert page.run(f"{size} / {wide}") * (PHONE - 32) > 7

@@ -17,25 +17,35 @@ PICTURE = DOCS / "overview.svg"
 SPEC, MODULE = "specs/smollm3.yaml", "generated/smollm3.py"
 # The class of the module that is shown.
 CLASS = "_SmolLM3AttentionBridge"
+# The key of the spec that is the last to be shown: those that follow are for verification.
+LAST_KEY = "attention"
+# A panel is so many letters wide, which a phone shows in a size that can be read.
+LETTERS = 72
 
 
 class Panel(NamedTuple):
-    """A column of text under a title, as wide as so many letters."""
+    """Lines of text under a title, and the command that leads from here to the next panel."""
 
     title: str
     lines: Sequence[str]
-    letters: int
     step: str = ""
-    """The command that leads from here to the next panel."""
 
 
 def panels(spec: str, module: str, measured: str) -> list[Panel]:
-    """The boxes of the picture, from left to right."""
+    """The boxes of the picture, from top to bottom."""
     return [
-        Panel(SPEC, _cut(spec.splitlines()[1:], 50), 50, "adaptergen build"),
-        Panel(MODULE, _cut(_outline(module), 78), 78, "adaptergen verify"),
-        Panel("HuggingFace's own model", measured.splitlines(), 30),
+        Panel(SPEC, _cut(_beginning(spec)), "adaptergen build"),
+        Panel(MODULE, _cut(_outline(module)), "adaptergen verify"),
+        Panel("beside HuggingFace's own model", measured.splitlines()),
     ]
+
+
+def _beginning(spec: str) -> list[str]:
+    """A spec without its first line, which is for editors, up to the last key that is shown."""
+    lines = spec.splitlines()[1:]
+    keys = [number for number, line in enumerate(lines) if not line.startswith(" ")]
+    last = keys.index(lines.index(f"{LAST_KEY}:"))
+    return lines[: keys[last + 1]]
 
 
 def _outline(module: str) -> list[str]:
@@ -57,18 +67,19 @@ def _outline(module: str) -> list[str]:
     return [line for line in shown if line.strip() and not line.strip().startswith("#")]
 
 
-def _cut(lines: Sequence[str], letters: int) -> list[str]:
-    return [line if len(line) <= letters else f"{line[: letters - 1]}…" for line in lines]
+def _cut(lines: Sequence[str]) -> list[str]:
+    return [line if len(line) <= LETTERS else f"{line[: LETTERS - 1]}…" for line in lines]
 
 
 def measured() -> str:
     """The committed figures of verification."""
     found = read_measurements(str(ROOT / "generated"))["smollm3"]
-    versions = "\n".join(f"{name} {version}" for name, version in found.versions.items())
+    names = ("torch", "transformers", "transformer_lens")
+    versions = ", ".join(f"{name} {found.versions[name]}" for name in names)
     verdict = "verified" if found.passed else "failed"
     return (
-        f"{verdict}: {found.checks} checks\n{found.hooks} hooks in a layer\n"
-        f"largest difference\n  {found.worst:.1e}\n\n{versions}\n"
+        f"{verdict}: {found.checks} checks, {found.hooks} hooks in a layer,"
+        f" largest difference {found.worst:.1e}\n{versions}\n"
     )
 
 
@@ -80,8 +91,7 @@ def drawn() -> str:
     )  # fmt: skip
     spec, module = ((ROOT / name).read_text(encoding="utf-8") for name in (SPEC, MODULE))
     shown = panels(spec, module, measured())
-    rows = max(len(panel.lines) for panel in shown)
-    return environment.get_template(TEMPLATE).render(panels=shown, rows=rows)
+    return environment.get_template(TEMPLATE).render(panels=shown, letters=LETTERS)
 
 
 def main() -> None:

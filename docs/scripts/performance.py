@@ -17,6 +17,8 @@ PAGE = DOCS / "performance.md"
 HEAD = DOCS / "performance.head.md"
 PLOT = "performance.svg.jinja"
 BUILDS = DOCS / "builds.json"
+# Names of curves that end beside each other are so far apart.
+_BETWEEN_NAMES = 14.0
 HF, EAGER, TL, OURS = "HF sdpa", "HF eager", "TransformerLens", "generated"
 # What is measured, and what HF does meanwhile: without hooks, it computes logits.
 WORKS = {
@@ -153,7 +155,7 @@ def _section(machine: Machine) -> Iterator[str]:
     yield f"## {machine.device.upper()}"
     yield ""
     yield f"{facts['machine']}; {facts['dtype']}; {versions}. SmolLM3 of {config}."
-    yield from ["", "| target | at most | worst | batch x tokens | |", "|---|---|---|---|---|"]
+    yield from ["", "| target | at most | worst | batch x tokens | |", "|---|---:|---:|---:|---|"]
     yield from (_judged(machine, target) for target in TARGETS)
     for plot in PLOTS:
         yield from ["", f"![{plot.title}]({plot.file(machine)})"]
@@ -243,14 +245,27 @@ def drawn(machine: Machine, plot: Plot) -> str:
         loader=jinja2.FileSystemLoader(DOCS), autoescape=True, trim_blocks=True, lstrip_blocks=True,
         keep_trailing_newline=True, undefined=jinja2.StrictUndefined,
     )  # fmt: skip
+    up = _scale([ticks[0], ticks[-1]], 300, 40)
+    ends = {name: float(up(points[-1][1])) for name, points in curves.items() if points}
     return environment.get_template(PLOT).render(
         plot=plot,
         lengths=[length for _, length in shapes],
         ticks=ticks[:: 1 + len(ticks) // 9],
         curves=curves,
-        across=_scale([float(length) for _, length in shapes], 60, 560),
-        up=_scale([ticks[0], ticks[-1]], 300, 40),
+        across=_scale([float(length) for _, length in shapes], 84, 584),
+        up=up,
+        labels=_apart(ends),
     )
+
+
+def _apart(ends: Mapping[str, float]) -> dict[str, str]:
+    """Where the names of curves are written: beside their ends, or below the name above."""
+    places: dict[str, str] = {}
+    lowest = -math.inf
+    for name in sorted(ends, key=lambda name: ends[name]):
+        lowest = max(ends[name], lowest + _BETWEEN_NAMES)
+        places[name] = f"{lowest:.1f}"
+    return places
 
 
 def _scale(values: Sequence[float], start: float, end: float) -> Callable[[float], str]:
