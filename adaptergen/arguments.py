@@ -206,7 +206,7 @@ def _diff(verb: argparse.ArgumentParser) -> None:
 def _explain(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "words", nargs="*", metavar="WORD",
-        help="a key, a kind or a value, such as rope, `mlp gate` or moe; or a check's name",
+        help="a key, kind or value such as rope, `mlp gate` or moe; a check, a hook, or mutants",
     )  # fmt: skip
     verb.add_argument(
         "--format", choices=("text", "json", "markdown"), default="text", help="form of the output"

@@ -11,6 +11,11 @@ from adaptergen.spec.files import read_bytes, spec_name
 from adaptergen.stamp import Stamp, Stamped
 
 CONFLICTS = "has merge conflicts"
+MISSING = "missing"
+EDITED = "edited by hand"
+FOREIGN = "not written by adaptergen"
+# A build leaves such files alone, unless it is told to replace them.
+LEFT_ALONE = (CONFLICTS, EDITED, FOREIGN)
 
 
 class Output:
@@ -45,13 +50,13 @@ class Output:
         if os.path.isdir(path):
             return "a folder"
         if not os.path.exists(path) or not os.path.getsize(path):
-            return "missing"
+            return MISSING
         stamped = self.stamped(path)
         if stamped and stamped.intact:
             return stamped.stamp
         if stamp.has_conflicts(path):
             return CONFLICTS
-        return "edited by hand" if stamped else "not written by adaptergen"
+        return EDITED if stamped else FOREIGN
 
     def stamped(self, path: str) -> Stamped | None:
         """The stamp in a file's header, and whether the file is as written; None without header."""
@@ -129,7 +134,7 @@ class Output:
         if state == CONFLICTS:
             hint = "`adaptergen build --force` solves them: it writes the file anew"
             return _left_alone(path, CONFLICTS, hint)
-        if isinstance(state, str) and state != "missing":
+        if isinstance(state, str) and state != MISSING:
             hint = "" if os.path.isdir(path) else "--force replaces or removes it"
             return _left_alone(path, state, hint)
         return None

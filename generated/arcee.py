@@ -3,7 +3,7 @@
 # adapter ArceeArchitectureAdapter for ArceeForCausalLM
 # spec arcee 4d9662f4c1d95b72ad40c917186b74ab
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 6a62db05a696869555392c2d08f032e1
+# generator f499127dbaf9cd190da3fa395f422f20
 # templates b5382df6b8eeeb534fa13859eba4386b
 # formatter ruff 0.17.6
 # body d04001f1e875b13829e17aa872296740

@@ -5,7 +5,7 @@
 # spec deepseek_v3 9f6de026c1da922795cadba70bc6d06d
 # spec glm4_moe 1353bd95b681120702679679ebdcb07d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 6a62db05a696869555392c2d08f032e1
+# generator f499127dbaf9cd190da3fa395f422f20
 # templates b5382df6b8eeeb534fa13859eba4386b
 # formatter ruff 0.17.6
 # body a525b84b9bee9b12ce226926c7581407

@@ -4,7 +4,7 @@
 # spec dots1 237122b977e742a9d7d4da4ae24d8f6a
 # spec glm4_moe 1353bd95b681120702679679ebdcb07d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 6a62db05a696869555392c2d08f032e1
+# generator f499127dbaf9cd190da3fa395f422f20
 # templates b5382df6b8eeeb534fa13859eba4386b
 # formatter ruff 0.17.6
 # body a8c542b76824c5b281c33f41b8a0a9d1

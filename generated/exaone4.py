@@ -4,7 +4,7 @@
 # spec exaone4 303c43a433ae78a176ebd2bd53e2798a
 # spec olmo2 41b1838a2380bda3273c8f07e4090db3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 6a62db05a696869555392c2d08f032e1
+# generator f499127dbaf9cd190da3fa395f422f20
 # templates b5382df6b8eeeb534fa13859eba4386b
 # formatter ruff 0.17.6
 # body a8de37a39655355ee1363b4430c06523

@@ -3,7 +3,7 @@
 # adapter GemmaArchitectureAdapter for GemmaForCausalLM
 # spec gemma 670be2fbe33cc7cea38338f5f0bd166a
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 6a62db05a696869555392c2d08f032e1
+# generator f499127dbaf9cd190da3fa395f422f20
 # templates b5382df6b8eeeb534fa13859eba4386b
 # formatter ruff 0.17.6
 # body b3ca70ce326779367c9521ea7ac576bf

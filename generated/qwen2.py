@@ -3,7 +3,7 @@
 # adapter Qwen2ArchitectureAdapter for Qwen2ForCausalLM
 # spec qwen2 28bc3f4f3660878dff43618c2439c7a8
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 6a62db05a696869555392c2d08f032e1
+# generator f499127dbaf9cd190da3fa395f422f20
 # templates b5382df6b8eeeb534fa13859eba4386b
 # formatter ruff 0.17.6
 # body 9934de7960e5984ac45b8752aadd6600

@@ -6,7 +6,7 @@
 # spec qwen3 6d571bcce7ee407f1d4c4be604ac3bc3
 # spec qwen2 28bc3f4f3660878dff43618c2439c7a8
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 6a62db05a696869555392c2d08f032e1
+# generator f499127dbaf9cd190da3fa395f422f20
 # templates b5382df6b8eeeb534fa13859eba4386b
 # formatter ruff 0.17.6
 # body f110c14a81b19887da6232fd7c287d7e

@@ -4,7 +4,7 @@
 # spec starcoder2 4c001e4e5c27ce3b26800d9df1da3023
 # spec mistral bf4b9af3d6377a93b0e4abbaf09c81c3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 6a62db05a696869555392c2d08f032e1
+# generator f499127dbaf9cd190da3fa395f422f20
 # templates b5382df6b8eeeb534fa13859eba4386b
 # formatter ruff 0.17.6
 # body 0043573b79cc3eba8b362bfa5d1f2221

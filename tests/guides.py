@@ -81,6 +81,6 @@ class Guide:
             yield heard
 
     def _shown(self, text: str) -> str:
-        """What was printed, wherever the project and the bundled specs are."""
-        text = text.replace(f"{self.folder}/", "").replace(bundled("specs"), ".../specs")
+        """What was printed, wherever the bundled specs are."""
+        text = text.replace(bundled("specs"), ".../specs")
         return re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)

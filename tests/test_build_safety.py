@@ -197,7 +197,8 @@ def test_merge_conflicts_are_named_and_solved_by_force(built: Path, run, part: s
     lines[at] = MARKED.format(lines[at], lines[at].replace("a", "b"))
     module.write_text("".join(lines))
     assert run("build", "--check").out == (
-        "stale: generated/tiny.py (has merge conflicts)\nrun `adaptergen build --force`\n"
+        "stale: generated/tiny.py (has merge conflicts)\n"
+        "run `adaptergen build --force`, which discards edits\n"
     )
     outcome = run("build")
     assert (outcome.status, outcome.err) == (

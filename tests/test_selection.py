@@ -15,9 +15,9 @@ def test_spec_is_named_by_its_name_or_by_any_path(project: Path, run, argument: 
     (project / "specs" / "tiny.yaml").write_text(TINY)
     (project / "specs" / "other.yaml").write_text(OTHER)
     assert run("build", argument.format(project)).out == (
-        "wrote generated/tiny.py (missing)\n"
-        + "".join(f"wrote generated/{file} (missing)\n" for file in support.FILES)
-        + "wrote generated/__init__.py (missing)\n"
+        "wrote generated/tiny.py (new)\n"
+        + "".join(f"wrote generated/{file} (new)\n" for file in support.FILES)
+        + "wrote generated/__init__.py (new)\n"
     )
 
 

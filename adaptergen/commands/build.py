@@ -10,7 +10,7 @@ from adaptergen import quick
 from adaptergen.build import FORGED, Build, Change
 from adaptergen.errors import Diagnostic, Unusable, shown_path
 from adaptergen.lock import Lock
-from adaptergen.output import CONFLICTS, Output
+from adaptergen.output import LEFT_ALONE, MISSING, Output
 from adaptergen.project import Project, find_project
 from adaptergen.report import as_github, print_failures, print_json
 from adaptergen.selection import project_of, select_specs
@@ -131,7 +131,9 @@ def _advice(stale: Sequence[Change]) -> str:
     reasons = {change.reason for change in stale}
     if FORGED in reasons:
         return "run `adaptergen build --render --force`"
-    return "run `adaptergen build --force`" if CONFLICTS in reasons else "run `adaptergen build`"
+    if reasons.intersection(LEFT_ALONE):
+        return "run `adaptergen build --force`, which discards edits"
+    return "run `adaptergen build`"
 
 
 def write(build: Build, changes: Sequence[Change], arguments: Namespace) -> int:
@@ -141,13 +143,16 @@ def write(build: Build, changes: Sequence[Change], arguments: Namespace) -> int:
     if not changes:
         return _say_up_to_date(build, arguments)
     write_all({change.path: change.text for change in changes}, follow=False)
-    lines = [
-        f"{'removed' if c.text is None else 'wrote'} {shown_path(c.path)} ({c.reason})"
-        for c in changes
-    ]
+    lines = [_done(change) for change in changes]
     if fail := getattr(arguments, "fail_on_change", False):
         lines.append(f"now run: git add {' '.join(quote(shown_path(c.path)) for c in changes)}")
     return say(arguments, "\n".join(lines), changes, status=int(fail))
+
+
+def _done(change: Change) -> str:
+    done = "removed" if change.text is None else "wrote"
+    reason = "new" if change.reason == MISSING else change.reason
+    return f"{done} {shown_path(change.path)} ({reason})"
 
 
 def _diff(change: Change) -> str:

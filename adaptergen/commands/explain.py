@@ -4,15 +4,33 @@ import json
 import shutil
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from adaptergen.errors import Failure, failure, shown_path
 from adaptergen.project import find_project
+from adaptergen.reference.checks import CheckEntry
 from adaptergen.reference.lines import Lines
 from adaptergen.reference.markdown import part, whole
 from adaptergen.reference.record import as_dict
-from adaptergen.reference.search import Found, find, find_checks, mentions, nearest, split
-from adaptergen.reference.terminal import show, show_checks, show_names, show_overview
+from adaptergen.reference.search import (
+    Found,
+    checks_about,
+    find,
+    find_checks,
+    mentions,
+    nearest,
+    split,
+)
+from adaptergen.reference.terminal import (
+    show,
+    show_checks,
+    show_names,
+    show_overview,
+    show_terms,
+)
+from adaptergen.reference.terms import Term, find_terms
 from adaptergen.reference.words import naming
 from adaptergen.report import wants_colour
 from adaptergen.spec.files import find_spec, spec_files, spec_name
@@ -26,57 +44,102 @@ _WIDEST = 100
 
 def run(arguments: Namespace) -> int:
     """Print what was asked for; 1 if no word of the reference is nearly that."""
-    lines = Lines(_width(), wants_colour(sys.stdout))
     words = split(arguments.words)
+    usage = Usage(_specs())
     if arguments.format != "text":
-        print(_for_programs(arguments, words))
+        print(_for_programs(arguments.format, words, usage))
         return 0
-    if not words:
+    lines = Lines(_width(), wants_colour(sys.stdout))
+    if words:
+        _show(_answer(words, usage), words, usage, lines)
+    else:
         show_overview(lines)
-    elif not _show(words, lines) and not _show_other(words, lines):
-        raise _unknown(words)
     print("\n".join(lines.lines))
     return 0
 
 
-def _show(words: list[str], lines: Lines) -> bool:
-    """Show keys, kinds, values and checks that are called so."""
-    found, named = find(words, entries()), find_checks(words)
-    if found or named:
-        usage = Usage(_specs())
-        show(found, usage, lines)
-        show_checks(named, usage, lines)
-    return bool(lines.lines)
+@dataclass(frozen=True)
+class _Answer:
+    """All that words mean: entries, checks and terms that are called so, and keys given them.
+
+    `called` is false where nothing is called so, and the entries and checks only speak of it.
+    """
+
+    found: Sequence[Found]
+    checks: Sequence[CheckEntry]
+    terms: Sequence[Term]
+    said: Mapping[str, Mapping[str, Sequence[str]]]
+    called: bool = True
 
 
-def _show_other(words: list[str], lines: Lines) -> bool:
-    """Show what is no word of the language: a name that specs give, or a word in the reference."""
-    if find_spec(words[-1], find_project().spec_folders()):
-        return False
-    usage = Usage(_specs())
-    for word in words:
-        if not find([word], entries()) and (said := usage.saying(word)):
-            lines.heading(f"{word} is what specs give these keys:")
-            lines.rows([(key, naming(names, len(usage))) for key, names in said.items()])
-    if not lines.lines and (found := mentions(words, entries())):
-        lines.heading(f"No key, kind or value is called {' '.join(words)}. These speak of it:")
-        show_names(found, lines)
-    return bool(lines.lines)
-
-
-def _for_programs(arguments: Namespace, words: list[str]) -> str:
-    """All that was asked for, the whole reference without words, as JSON or as Markdown.
+def _answer(words: list[str], usage: Usage) -> _Answer:
+    """What is called so or, if nothing is, speaks of it.
 
     Raises:
-        Failure: if nothing is called so.
+        Failure: if nothing does either.
     """
-    found = find(words, entries()) if words else [Found(entry) for entry in entries()]
+    every = entries()
+    found, checks, terms = find(words, every), find_checks(words), list(find_terms(words))
+    called = bool(found or checks or terms)
+    if not called and find_spec(words[-1], find_project().spec_folders()):
+        raise _unknown(words)
+    # Of several words those that are known narrow the others.
+    given = [word for word in words if len(words) == 1 or not find([word], every)]
+    said = {word: keys for word in given if (keys := _said(word, found, usage))}
+    if called or said:
+        return _Answer(found, checks, terms, said)
+    found, checks = mentions(words, every), checks_about(words)
+    if not found and not checks:
+        raise _unknown(words)
+    return _Answer(found, checks, (), {}, called=False)
+
+
+def _said(word: str, found: Sequence[Found], usage: Usage) -> dict[str, list[str]]:
+    """Keys that specs give a name; none where the name is a value of the language itself."""
+    if any(match.words or match.kinds for match in found):
+        return {}
+    return usage.saying(word)
+
+
+def _show(answer: _Answer, words: list[str], usage: Usage, lines: Lines) -> None:
+    if not answer.called:
+        lines.heading(f"No key, kind or value is called {' '.join(words)}. These speak of it:")
+        show_names(answer.found, lines)
+        lines.rows([(check.name, check.proves) for check in answer.checks])
+        return
+    show(answer.found, usage, lines)
+    show_terms(answer.terms, lines)
+    show_checks(answer.checks, usage, lines)
+    for word, keys in answer.said.items():
+        also = "also " if lines.lines else ""
+        lines.heading(f"{word} is {also}what specs give these keys:")
+        lines.rows([(key, naming(names, len(usage))) for key, names in keys.items()])
+
+
+def _for_programs(style: str, words: list[str], usage: Usage) -> str:
+    """All that was asked for, the whole reference without words, as JSON or as Markdown."""
+    if style == "json":
+        answer = _answer(words, usage) if words else None
+        found = answer.found if answer else [Found(entry) for entry in entries()]
+        told = [as_dict(match, usage) for match in found]
+        return json.dumps(told + (_others(answer) if answer else []), indent=2)
+    if not words:
+        return whole(usage)
+    found = find(words, entries())
     if not found:
         raise _unknown(words)
-    usage = Usage(_specs())
-    if arguments.format == "json":
-        return json.dumps([as_dict(match, usage) for match in found], indent=2)
-    return part(found, usage) if words else whole(usage)
+    return part(found, usage)
+
+
+def _others(answer: _Answer) -> list[dict[str, Any]]:
+    """Checks, terms and names that specs give, for programs."""
+    return [
+        *({"check": c.name, "proves": c.proves, "how": c.how, "claim": c.claim}
+          for c in answer.checks),
+        *({"term": t.title, "meaning": t.meaning, "parts": dict(t.parts), "more": t.more}
+          for t in answer.terms),
+        *({"word": word, "given_to": keys} for word, keys in answer.said.items()),
+    ]  # fmt: skip
 
 
 def _width() -> int:

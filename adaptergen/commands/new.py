@@ -56,7 +56,8 @@ def run(arguments: Namespace) -> int:
     if arguments.format == "json":
         print_json([{"file": shown_path(file), "reason": "missing"} for file in texts])
         return 0
-    print(f"wrote {shown_path(path)}; say what differs, then run")
+    beside = f" (and {shown_path(schema)}, for editors)" if schema in texts else ""
+    print(f"wrote {shown_path(path)}{beside}; say what differs, then run")
     print(f"    adaptergen build {shown_path(path)}")
     print(f"    adaptergen verify {name}")
     return 0

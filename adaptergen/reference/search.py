@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import NamedTuple
 
 from adaptergen.reference.checks import CheckEntry, checks
+from adaptergen.reference.terms import TERMS
 from adaptergen.spec.reference import Entry
 
 _BETWEEN = re.compile(r"[\s:={},\[\]`]+")
@@ -45,11 +46,22 @@ def find_checks(words: Sequence[str]) -> list[CheckEntry]:
     return [check for check in known if any(word in (check.name, check.group) for word in words)]
 
 
+def checks_about(words: Sequence[str]) -> list[CheckEntry]:
+    """The checks in whose names, or in what they prove, all words are."""
+    return [
+        check
+        for check in checks()
+        if all(word.lower() in check.name.split(".") for word in words)
+        or _all_in(words, check.proves)
+    ]
+
+
 def nearest(word: str, every: Sequence[Entry]) -> list[str]:
-    """Up to three names that are nearly this one, of keys, kinds, values or checks."""
+    """Up to three names that are nearly this one, of keys, kinds, values, checks or terms."""
     known = dict.fromkeys(name for entry in every for name in _names(entry))
     known |= dict.fromkeys(name for check in checks() for name in (check.name, check.group))
-    return get_close_matches(word, known, n=3, cutoff=0.65)
+    known |= dict.fromkeys(name for term in TERMS for name in term.names)
+    return get_close_matches(word, known, n=3, cutoff=0.75)
 
 
 def _names(entry: Entry) -> Iterator[str]:
@@ -110,4 +122,10 @@ def _mention(words: Sequence[str], entry: Entry) -> Found | None:
 
 
 def _all_in(words: Sequence[str], text: str) -> bool:
-    return all(re.search(rf"\b{re.escape(word)}s?\b", text, re.IGNORECASE) for word in words)
+    """Whether all words are in a text, written in one word (RMSNorm) or in several (rms_norm)."""
+    return all(_in_one_word(word).search(text) for word in words)
+
+
+def _in_one_word(word: str) -> re.Pattern[str]:
+    letters = r"[\s_-]?".join(map(re.escape, re.split(r"[_-]", word)))
+    return re.compile(rf"\b{letters}s?\b", re.IGNORECASE)

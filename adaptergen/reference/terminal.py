@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from adaptergen.reference.checks import KNOWN_FAILURES, CheckEntry
 from adaptergen.reference.lines import Lines
 from adaptergen.reference.search import Found
+from adaptergen.reference.terms import Term
 from adaptergen.reference.words import (
     example_lines,
     example_title,
@@ -63,18 +64,34 @@ def _show_check(check: CheckEntry, usage: Usage, lines: Lines) -> None:
     lines.text(f"`adaptergen verify NAME --only {check.name}` runs it alone.")
 
 
+def show_terms(found: Sequence[Term], lines: Lines) -> None:
+    """Words that are no keys: what each means, its parts, and where to read on."""
+    for term in found:
+        lines.heading(term.title)
+        lines.text(term.meaning)
+        if term.parts:
+            lines.gap()
+            lines.rows(list(term.parts))
+        if term.more:
+            lines.gap()
+            lines.text(term.more)
+
+
 def show_overview(lines: Lines) -> None:
     """The keys at the top of a spec, with their kinds."""
     lines.heading("A spec says what an architecture is. Its keys:")
     every = entries()
     top = [entry for entry in every if "." not in entry.path]
-    lines.rows([(entry.path, _summary(entry)) for entry in top])
-    lines.heading("What next:")
+    rows = [(entry.path, _summary(entry)) for entry in top]
+    # The first key is the class; the parent comes next, and is none of the language's models.
+    rows.insert(1, ("extends", "Spec that this one varies, by its name. May be left out."))
+    lines.rows(rows)
+    lines.heading("More:")
     words = "a key, a kind or a value, such as rope, `mlp gate`, moe or `kind`"
     lines.rows(
         [
             ("adaptergen explain WORD ...", f"explains {words}"),
-            ("adaptergen explain claims.heads", "says what a check of `verify` proves"),
+            ("adaptergen explain claims.heads", "explains a check of `verify`; hook_z, a hook"),
             ("adaptergen explain --format markdown", "prints the whole reference"),
             ("adaptergen show llama", "prints a spec with everything that it inherits"),
         ]

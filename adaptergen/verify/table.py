@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from adaptergen.errors import shown_path
 from adaptergen.report import visible
 from adaptergen.verify.causes import Diagnosis, common, diagnose
 from adaptergen.verify.record import (
@@ -119,11 +120,11 @@ def _verdict(record: Record, colour: bool) -> list[str]:
         if record.stopped.startswith("stopped after"):
             said += "; `--timeout SECONDS` allows more, 0 any time"
     elif record.failures:
-        said = f"{checks}, {record.module}"
+        said = f"{checks}, {shown_path(record.module)}"
     elif record.passed:
         said = f"verified, {checks}"
     else:
-        said = f"not verified, {checks} passed, {record.module}"
+        said = f"not verified, {checks} passed, {shown_path(record.module)}"
     lines = [_painted(f"{name}: {said}", "ok" if record.passed else "FAILED", colour)]
     lines += _diagnosis(diagnose(record))
     # After what is wrong: of these the spec knows.

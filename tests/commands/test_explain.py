@@ -28,7 +28,10 @@ def test_key_that_four_kinds_have_is_printed_once(run) -> None:
 def test_each_bias_says_whose_it_is(run) -> None:
     out = run("explain", "bias").out
     paths = ("norm", "attention", "attention", "mlp", "mlp.shared", "mlp.dense")
-    assert headings(out) == [f"{path}.bias" for path in paths]
+    *keys, last = headings(out)
+    assert keys == [f"{path}.bias" for path in paths]
+    # Falcon's config has a key of that name.
+    assert last == "bias is also what specs give these keys:"
     assert "Only where 'attention' is 'kind: latent'." in out
     assert "Only where 'mlp' is 'kind: gated', 'kind: plain' or 'kind: fused_gated'." in out
 
@@ -110,6 +113,7 @@ def test_without_words_the_top_of_a_spec_is_listed(run) -> None:
     assert (
         "  mlp              The MLP of a block, or the experts in its place. Kind: 'gated'," in out
     )
+    assert "\n  extends          Spec that this one varies" in out
     assert "`" not in out
     assert "|" not in out
 
@@ -187,3 +191,55 @@ def test_markdown_is_the_whole_reference_or_a_part(run) -> None:
 @pytest.mark.parametrize("style", ["json", "markdown"])
 def test_unknown_word_fails_for_programs_too(run, style: str) -> None:
     assert run("explain", "windwo", "--format", style).status == 1
+
+
+@pytest.mark.parametrize(
+    ("word", "heading", "said"),
+    [
+        ("mutants", "mutants", "  module.*  The module with one thing in its code"),
+        ("module.linear.gates.reversed", "module.linear.gates.reversed, a mutant", "The module"),
+        ("variant", "variants", "the tiny config with each"),
+        ("waiver", "waivers", "  verification.float32     Something that HF computes"),
+        ("extends", "extends", "Mappings\n  merge key by key"),
+        ("blocks.3.hook_resid_pre", "blocks.3.hook_resid_pre, a hook of TransformerLens", "front"),
+        ("resid_mid", "resid_mid, a hook of TransformerLens", "'adaptergen explain hooks.stream'"),
+        ("hook_pre", "hook_pre, a hook of TransformerLens", "[batch, pos, d_mlp]"),
+    ],
+)
+def test_words_that_are_no_keys_are_explained(run, word: str, heading: str, said: str) -> None:
+    out = run("explain", word).out
+    assert headings(out)[0] == heading
+    assert said in out
+
+
+def test_hook_that_there_is_not_is_unknown(run) -> None:
+    assert run("explain", "hook_nonsense").status == 1
+
+
+def test_name_of_a_key_that_specs_give_another_key_leads_there_too(run) -> None:
+    assert headings(run("explain", "q_norm").out) == [
+        "attention.q_norm",
+        "q_norm is also what specs give these keys:",
+    ]
+
+
+def test_words_written_in_several_are_found(run) -> None:
+    assert "RMSNorm: divides by" in run("explain", "rms_norm").out
+
+
+def test_last_part_of_a_check_leads_to_it(run) -> None:
+    assert "  claims.tied  The unembedding is" in run("explain", "tied").out
+
+
+def test_programs_are_told_of_checks_hooks_and_names_too(run) -> None:
+    (check,) = json.loads(run("explain", "hooks.pattern", "--format", "json").out)
+    assert (check["check"], check["proves"]) == (
+        "hooks.pattern",
+        "Attention scores and patterns are HF's.",
+    )
+    (hook,) = json.loads(run("explain", "hook_z", "--format", "json").out)
+    assert "[batch, pos, head, d_head]" in hook["meaning"]
+    (named,) = json.loads(run("explain", "use_rope", "--format", "json").out)
+    assert named == {"word": "use_rope", "given_to": {"attention.rope.layers.flag": ["smollm3"]}}
+    (tied,) = json.loads(run("explain", "tied", "--format", "json").out)
+    assert tied["check"] == "claims.tied"

@@ -73,9 +73,9 @@ def test_environment_has_no_torch(installed: Path, tmp_path: Path) -> None:
 def test_builds_a_users_spec_as_the_checkout_does(installed: Path, project: Path) -> None:
     built = succeed(installed / "adaptergen", "build", cwd=project)
     assert built.splitlines() == [
-        "wrote src/adapters/mine.py (missing)",
-        *(f"wrote src/adapters/{file} (missing)" for file in support.FILES),
-        "wrote src/adapters/__init__.py (missing)",
+        "wrote src/adapters/mine.py (new)",
+        *(f"wrote src/adapters/{file} (new)" for file in support.FILES),
+        "wrote src/adapters/__init__.py (new)",
     ]
     module = (project / "src" / "adapters" / "mine.py").read_text()
     assert "class _MineAttentionBridge(HookAwareAttentionBridge):" in module
