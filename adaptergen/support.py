@@ -22,6 +22,7 @@ MODULES = {
     ),
     "mlp": ("GatedMLPBridge",),
     "delegated": ("DelegatedAttentionBridge", "PatternlessAttentionBridge"),
+    "blocks": ("PostNormBlockBridge",),
     "routing": ("MoEBridge", "MoERouterBridge"),
     "multipliers": ("EmbeddingBridge", "ScaledLogitsAdapter", "ScaledResidualBlockBridge"),
 }

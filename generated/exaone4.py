@@ -4,10 +4,10 @@
 # spec exaone4 303c43a433ae78a176ebd2bd53e2798a
 # spec olmo2 41b1838a2380bda3273c8f07e4090db3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator f499127dbaf9cd190da3fa395f422f20
-# templates b5382df6b8eeeb534fa13859eba4386b
+# generator d862482ef95e5aa5b484b3d18996868c
+# templates f3c27c8d74951c7044a44be5aeb7fa0b
 # formatter ruff 0.17.6
-# body a8de37a39655355ee1363b4430c06523
+# body 7a090e5bdc96d1c44ab23e2c2b244748
 """Exaone4 architecture adapter.
 
 Norms on outputs, query and key norms, and layers that see everything and do not rotate.
@@ -18,10 +18,11 @@ from typing import Any
 import torch
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.generalized_components import BlockBridge, RotaryEmbeddingBridge
+from transformer_lens.model_bridge.generalized_components import RotaryEmbeddingBridge
 
 from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
+from .blocks import PostNormBlockBridge
 from .hook_aware import LinearBridge, RMSNormalizationBridge, UnembeddingBridge
 from .mlp import GatedMLPBridge
 from .multipliers import EmbeddingBridge
@@ -135,7 +136,7 @@ class Exaone4ArchitectureAdapter(BaseAdapter):
         self.component_mapping = {
             "embed": EmbeddingBridge(name="model.embed_tokens"),
             "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb"),
-            "blocks": BlockBridge(
+            "blocks": PostNormBlockBridge(
                 name="model.layers",
                 config=self.cfg,
                 submodules={

@@ -4,10 +4,10 @@
 # spec flex_olmo 49228cffe83ffd24b4336d5995ce4dc5
 # spec olmo2 41b1838a2380bda3273c8f07e4090db3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator f499127dbaf9cd190da3fa395f422f20
-# templates b5382df6b8eeeb534fa13859eba4386b
+# generator d862482ef95e5aa5b484b3d18996868c
+# templates f3c27c8d74951c7044a44be5aeb7fa0b
 # formatter ruff 0.17.6
-# body 47bb27ec3e16d940034bc18241c10037
+# body f6ca07b9cee21d82ba8b771001ec1faa
 """FlexOlmo architecture adapter.
 
 OLMo 2 with a mixture of experts in place of the MLP.
@@ -17,10 +17,11 @@ from typing import Any
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.generalized_components import BlockBridge, RotaryEmbeddingBridge
+from transformer_lens.model_bridge.generalized_components import RotaryEmbeddingBridge
 
 from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
+from .blocks import PostNormBlockBridge
 from .hook_aware import LinearBridge, RMSNormalizationBridge, UnembeddingBridge
 from .multipliers import EmbeddingBridge
 from .routing import MoEBridge, MoERouterBridge
@@ -108,7 +109,7 @@ class FlexOlmoArchitectureAdapter(BaseAdapter):
         self.component_mapping = {
             "embed": EmbeddingBridge(name="model.embed_tokens"),
             "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb"),
-            "blocks": BlockBridge(
+            "blocks": PostNormBlockBridge(
                 name="model.layers",
                 config=self.cfg,
                 submodules={

@@ -3,8 +3,8 @@
 # adapter HunYuanDenseV1ArchitectureAdapter for HunYuanDenseV1ForCausalLM
 # spec hunyuan_v1_dense af52133a5f5e878d120355d3e8ad6657
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator f499127dbaf9cd190da3fa395f422f20
-# templates b5382df6b8eeeb534fa13859eba4386b
+# generator d862482ef95e5aa5b484b3d18996868c
+# templates f3c27c8d74951c7044a44be5aeb7fa0b
 # formatter ruff 0.17.6
 # body 54685862e58d2f4459a0efd61504a80d
 """HunYuanDenseV1 architecture adapter.

@@ -4,8 +4,8 @@
 # spec hunyuan_v1_moe f7de41d669f01d688f226add478def4c
 # spec hunyuan_v1_dense af52133a5f5e878d120355d3e8ad6657
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator f499127dbaf9cd190da3fa395f422f20
-# templates b5382df6b8eeeb534fa13859eba4386b
+# generator d862482ef95e5aa5b484b3d18996868c
+# templates f3c27c8d74951c7044a44be5aeb7fa0b
 # formatter ruff 0.17.6
 # body 5b8c3bba5f7703e3913d3de14031dd5a
 """HunYuanMoEV1 architecture adapter.

@@ -3,10 +3,10 @@
 # adapter Olmo2ArchitectureAdapter for Olmo2ForCausalLM
 # spec olmo2 41b1838a2380bda3273c8f07e4090db3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator f499127dbaf9cd190da3fa395f422f20
-# templates b5382df6b8eeeb534fa13859eba4386b
+# generator d862482ef95e5aa5b484b3d18996868c
+# templates f3c27c8d74951c7044a44be5aeb7fa0b
 # formatter ruff 0.17.6
-# body 39d76ebc7201de2a70dcd15386f6dde5
+# body a86fa14723ad427123804eac84aacea9
 """Olmo2 architecture adapter.
 
 Llama-family decoder that norms the outputs of attention and MLP, and whole queries and keys.
@@ -16,10 +16,11 @@ from typing import Any
 
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
-from transformer_lens.model_bridge.generalized_components import BlockBridge, RotaryEmbeddingBridge
+from transformer_lens.model_bridge.generalized_components import RotaryEmbeddingBridge
 
 from .attention import HookAwareAttentionBridge
 from .base_adapter import BaseAdapter
+from .blocks import PostNormBlockBridge
 from .hook_aware import LinearBridge, RMSNormalizationBridge, UnembeddingBridge
 from .mlp import GatedMLPBridge
 from .multipliers import EmbeddingBridge
@@ -110,7 +111,7 @@ class Olmo2ArchitectureAdapter(BaseAdapter):
         self.component_mapping = {
             "embed": EmbeddingBridge(name="model.embed_tokens"),
             "rotary_emb": RotaryEmbeddingBridge(name="model.rotary_emb"),
-            "blocks": BlockBridge(
+            "blocks": PostNormBlockBridge(
                 name="model.layers",
                 config=self.cfg,
                 submodules={

@@ -118,7 +118,8 @@ def _layouts(spec: Spec) -> list[BlockLayout]:
 def _block_bridge(spec: Spec, block: Block) -> str:
     special = _special_block_bridge(spec, block)
     if special is None:
-        return _BLOCK_BRIDGES.get(spec.attention.kind, "BlockBridge")
+        usual = "PostNormBlockBridge" if "ln2" not in block.norms else "BlockBridge"
+        return _BLOCK_BRIDGES.get(spec.attention.kind, usual)
     return f"_{spec.prefix}BlockBridge" if spec.attention.kind == "opaque" else special
 
 

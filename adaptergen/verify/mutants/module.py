@@ -47,6 +47,7 @@ _MISTAKABLE = {
     "ParallelBlockBridge": ("BlockBridge",),
     "PartBridge": ("LinearBridge",),
     "PositionEmbeddingsAttentionBridge": ("AttentionBridge",),
+    "PostNormBlockBridge": ("ParallelBlockBridge",),
     "RMSNormalizationBridge": ("NormalizationBridge",),
     "ScaledResidualBlockBridge": ("BlockBridge",),
     "UnembeddingBridge": ("LinearBridge",),
