@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, cast
 
 from adaptergen.arguments import parser
 from adaptergen.commands.signals import exit_status, requested
-from adaptergen.errors import Failure, Unusable
-from adaptergen.report import print_failures, visible
+from adaptergen.errors import Diagnostic, Failure, Unusable
+from adaptergen.report import print_failures, print_json, visible
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -73,5 +73,7 @@ def _run(arguments: "Namespace") -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitStatus.OK
     except (Unusable, OSError) as error:
+        if getattr(arguments, "format", "text") == "json":
+            print_json(errors=[Diagnostic("", 0, 0, str(error))])
         print(f"adaptergen: {visible(str(error))}", file=sys.stderr)
         return ExitStatus.USAGE

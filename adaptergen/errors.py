@@ -8,6 +8,8 @@ from typing import NamedTuple
 MOST = 100
 # Words longer than any of the language are no misspelling of one.
 _LONGEST_WORD = 100
+# Words that have less in common are not suggested for each other.
+_ALIKE = 0.75
 
 
 class Diagnostic(NamedTuple):
@@ -86,4 +88,15 @@ def closest(word: str, known: Iterable[str]) -> str:
         return ""
     from difflib import get_close_matches
 
-    return next(iter(get_close_matches(word, list(known), n=1, cutoff=0.75)), "")
+    for match in get_close_matches(word, list(known), n=3, cutoff=_ALIKE):
+        # An ending that both have would make any two classes alike.
+        ending = _ending(word)
+        stem, other = word.removesuffix(ending), match.removesuffix(ending)
+        if stem == word or other == match or get_close_matches(stem, [other], cutoff=_ALIKE):
+            return match
+    return ""
+
+
+def _ending(word: str) -> str:
+    """The ending of a class, such as ForCausalLM; empty for other words."""
+    return word[start:] if (start := word.find("For", 1)) > 0 else ""

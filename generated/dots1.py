@@ -4,7 +4,7 @@
 # spec dots1 237122b977e742a9d7d4da4ae24d8f6a
 # spec glm4_moe 1353bd95b681120702679679ebdcb07d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator d862482ef95e5aa5b484b3d18996868c
+# generator 8fd9376507bacd61d56dc601dc89af1e
 # templates f3c27c8d74951c7044a44be5aeb7fa0b
 # formatter ruff 0.17.6
 # body a8c542b76824c5b281c33f41b8a0a9d1

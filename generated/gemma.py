@@ -3,7 +3,7 @@
 # adapter GemmaArchitectureAdapter for GemmaForCausalLM
 # spec gemma 670be2fbe33cc7cea38338f5f0bd166a
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator d862482ef95e5aa5b484b3d18996868c
+# generator 8fd9376507bacd61d56dc601dc89af1e
 # templates f3c27c8d74951c7044a44be5aeb7fa0b
 # formatter ruff 0.17.6
 # body b3ca70ce326779367c9521ea7ac576bf

@@ -3,7 +3,7 @@
 # adapter GlmArchitectureAdapter for GlmForCausalLM
 # spec glm efee1772a08d6d7b9bda39aaea1bb0ec
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator d862482ef95e5aa5b484b3d18996868c
+# generator 8fd9376507bacd61d56dc601dc89af1e
 # templates f3c27c8d74951c7044a44be5aeb7fa0b
 # formatter ruff 0.17.6
 # body 8fe56c56d0fb681d72c801e9559f90e2

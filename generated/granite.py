@@ -3,7 +3,7 @@
 # adapter GraniteArchitectureAdapter for GraniteForCausalLM
 # spec granite d19f9f6e1ddadd5f709790d1babde24b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator d862482ef95e5aa5b484b3d18996868c
+# generator 8fd9376507bacd61d56dc601dc89af1e
 # templates f3c27c8d74951c7044a44be5aeb7fa0b
 # formatter ruff 0.17.6
 # body a38164907e5cfcb33df527db64623607

@@ -4,7 +4,7 @@
 # spec granite_swa e4a82fe5479b0fac09856ba3bb2d0db2
 # spec granite d19f9f6e1ddadd5f709790d1babde24b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator d862482ef95e5aa5b484b3d18996868c
+# generator 8fd9376507bacd61d56dc601dc89af1e
 # templates f3c27c8d74951c7044a44be5aeb7fa0b
 # formatter ruff 0.17.6
 # body 6ceafac623d9ab9be066a8e6481e0fee

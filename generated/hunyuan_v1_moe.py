@@ -4,7 +4,7 @@
 # spec hunyuan_v1_moe f7de41d669f01d688f226add478def4c
 # spec hunyuan_v1_dense af52133a5f5e878d120355d3e8ad6657
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator d862482ef95e5aa5b484b3d18996868c
+# generator 8fd9376507bacd61d56dc601dc89af1e
 # templates f3c27c8d74951c7044a44be5aeb7fa0b
 # formatter ruff 0.17.6
 # body 5b8c3bba5f7703e3913d3de14031dd5a

@@ -4,7 +4,7 @@
 # spec ministral aa7a3fb1ee7d8125c3f43b00dab9ebe5
 # spec mistral bf4b9af3d6377a93b0e4abbaf09c81c3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator d862482ef95e5aa5b484b3d18996868c
+# generator 8fd9376507bacd61d56dc601dc89af1e
 # templates f3c27c8d74951c7044a44be5aeb7fa0b
 # formatter ruff 0.17.6
 # body 82a82caeeb3349ceb49ebb19390de652

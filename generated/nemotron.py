@@ -5,7 +5,7 @@
 # spec jais2 c838c06bf2728673d9bee182a6f8e4cd
 # spec arcee 4d9662f4c1d95b72ad40c917186b74ab
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator d862482ef95e5aa5b484b3d18996868c
+# generator 8fd9376507bacd61d56dc601dc89af1e
 # templates f3c27c8d74951c7044a44be5aeb7fa0b
 # formatter ruff 0.17.6
 # body 541369d3d3a22b66c847e8d3cfe09839

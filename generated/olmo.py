@@ -3,7 +3,7 @@
 # adapter OlmoArchitectureAdapter for OlmoForCausalLM
 # spec olmo 18ed20bdb9c3a0aa5e6a1c8b674961e7
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator d862482ef95e5aa5b484b3d18996868c
+# generator 8fd9376507bacd61d56dc601dc89af1e
 # templates f3c27c8d74951c7044a44be5aeb7fa0b
 # formatter ruff 0.17.6
 # body 3752eafe24f769d098e0f87dffd4b523

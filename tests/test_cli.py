@@ -1,5 +1,6 @@
 """The command line as a program: exit status, streams, interruptions."""
 
+import json
 import os
 import re
 import signal
@@ -55,6 +56,13 @@ def test_every_verb_prints_for_programs(verb: str, capsys) -> None:
     with pytest.raises(SystemExit):
         cli.main([verb, "--help"])
     assert re.search(r"--format \{(text,)?json[,}]", capsys.readouterr().out)
+
+
+def test_wrong_usage_that_a_verb_finds_is_told_to_programs_too(run, tiny: Path) -> None:
+    outcome = run("build", "tinny", "--format", "json")
+    (error,) = json.loads(outcome.out)["errors"]
+    assert outcome.status == 2
+    assert "no such spec: tinny; did you mean 'tiny'?" in error["message"]
 
 
 def test_json_is_another_name_for_the_format() -> None:

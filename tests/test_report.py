@@ -66,6 +66,18 @@ def test_only_a_close_match_is_suggested(word: str, hint: str) -> None:
     assert did_you_mean(word, ["attention", "key_value", "query"]) == hint
 
 
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("LamaForCausalLM", "did you mean 'LlamaForCausalLM'?"),
+        ("LlamaForCausalM", "did you mean 'LlamaForCausalLM'?"),
+        ("NoSuchForCausalLM", ""),
+    ],
+)
+def test_classes_are_not_alike_by_their_ending(word: str, hint: str) -> None:
+    assert did_you_mean(word, ["YoutuForCausalLM", "LlamaForCausalLM"]) == hint
+
+
 @pytest.mark.parametrize("marker", ["folder", "file"])
 def test_annotation_has_the_path_from_the_root_of_the_repository(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, marker: str

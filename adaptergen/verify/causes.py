@@ -50,6 +50,13 @@ class Diagnosis:
         return _by_check(self.causes)
 
     @property
+    def said(self) -> list[tuple[str, str]]:
+        """The causes in words, each with its check."""
+        return [
+            (check, text) for check, found in self.checks.items() for text in over_layers(found)
+        ]
+
+    @property
     def following(self) -> dict[str, list[Problem]]:
         """The consequences by check, in order; without checks that also found a cause."""
         own = {wrong.check for wrong in self.causes}
@@ -126,3 +133,26 @@ def _by_check(found: Iterable[Wrong]) -> dict[str, list[Problem]]:
     for wrong in found:
         checks.setdefault(wrong.check, []).append(wrong.problem)
     return checks
+
+
+def over_layers(problems: Sequence[Problem]) -> list[str]:
+    """The faults that a check found, facts once for all layers in which they are the same."""
+    if problems[0].difference is not None:
+        return [problem.said for problem in problems]
+    alike: dict[str, list[Problem]] = {}
+    for problem in problems:
+        # The number of the layer itself is at the start, and in the paths of its modules.
+        text = re.sub(rf"((?<=^layer )|(?<=\.)){problem.layer}\b", "#", problem.said)
+        alike.setdefault(text, []).append(problem)
+    return [_of_layers(same) for same in alike.values()]
+
+
+def _of_layers(same: Sequence[Problem]) -> str:
+    first, others = same[0], [str(problem.layer) for problem in same[1:]]
+    layer = f"layer {first.layer} "
+    if not others or not first.said.startswith(layer):
+        return first.said
+    # Layers come in order.
+    run = int(others[-1]) - int(others[0]) == len(others) - 1
+    named = f"{others[0]} to {others[-1]}" if run and len(others) > 2 else ", ".join(others)
+    return f"{layer}(and {named}) {first.said.removeprefix(layer)}"

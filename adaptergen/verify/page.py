@@ -10,6 +10,7 @@ from functools import cache
 
 import jinja2
 
+from adaptergen.errors import shown_path
 from adaptergen.verify.causes import Diagnosis, common, diagnose
 from adaptergen.verify.record import (
     CheckResult,
@@ -44,6 +45,7 @@ def page(records: Sequence[Record], *, complete: bool = True) -> str:
             script=script,
             script_hash=f"sha256-{digest}",
             short=short,
+            shown_path=shown_path,
             in_errors=in_errors,
         )
     )

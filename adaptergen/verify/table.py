@@ -1,12 +1,11 @@
 """Shows records as a table in a terminal."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 
 from adaptergen.errors import shown_path
 from adaptergen.report import visible
-from adaptergen.verify.causes import Diagnosis, common, diagnose
+from adaptergen.verify.causes import Diagnosis, common, diagnose, over_layers
 from adaptergen.verify.record import (
     CheckResult,
     Problem,
@@ -187,32 +186,11 @@ def _diagnosis(found: Diagnosis) -> list[str]:
 def _explained(check: str, problems: Sequence[Problem]) -> list[str]:
     # Differences mostly follow from the first one; facts stand for themselves.
     facts = problems[0].difference is None
-    said = _over_layers(problems) if facts else [problem.said for problem in problems]
+    said = over_layers(problems)
     shown = said[: _SHOWN_FACTS if facts else 1]
     lines = [f"  {check}: {visible(text)}" for text in shown]
     more = len(said) - len(shown)
     return [*lines, f"  {check}: and {more} more"] if more else lines
-
-
-def _over_layers(problems: Sequence[Problem]) -> list[str]:
-    """Faults, once for all layers in which they are the same."""
-    alike: dict[str, list[Problem]] = {}
-    for problem in problems:
-        # The number of the layer itself is at the start, and in the paths of its modules.
-        text = re.sub(rf"((?<=^layer )|(?<=\.)){problem.layer}\b", "#", problem.said)
-        alike.setdefault(text, []).append(problem)
-    return [_of_layers(same) for same in alike.values()]
-
-
-def _of_layers(same: Sequence[Problem]) -> str:
-    first, others = same[0], [str(problem.layer) for problem in same[1:]]
-    layer = f"layer {first.layer} "
-    if not others or not first.said.startswith(layer):
-        return first.said
-    # Layers come in order.
-    run = int(others[-1]) - int(others[0]) == len(others) - 1
-    named = f"{others[0]} to {others[-1]}" if run and len(others) > 2 else ", ".join(others)
-    return f"{layer}(and {named}) {first.said.removeprefix(layer)}"
 
 
 def _named(checks: Sequence[str]) -> str:

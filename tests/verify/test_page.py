@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adaptergen.verify.page import Card, page, short
-from adaptergen.verify.record import CheckResult, Record, Status
+from adaptergen.verify.record import CheckResult, Problem, Record, Status
 from tests.verify.browser import CHROMIUM, Page, browser
 from tests.verify.samples import ALL, GREEN, HOSTILE, RED
 
@@ -48,6 +48,14 @@ ROUNDED = CheckResult(
     "precision.float16", "precision", Status.PASSED, worst=5e3, tolerance=2.0,
     by_layer=((None, 5e3),), relative=True,
 )  # fmt: skip
+
+
+def test_a_fault_of_several_layers_is_listed_once() -> None:
+    faults = tuple(Problem(f"layer {layer} has no norm", layer=layer) for layer in (0, 1, 2, 3))
+    failed = CheckResult("claims.norm", "claims", Status.FAILED, problems=faults)
+    text = page([replace(GREEN, results=(failed,))])
+    assert text.count("has no norm") == 1
+    assert "layer 0 (and 1 to 3) has no norm" in text
 
 
 def test_page_names_known_failures() -> None:
