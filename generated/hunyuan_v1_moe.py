@@ -4,8 +4,8 @@
 # spec hunyuan_v1_moe f7de41d669f01d688f226add478def4c
 # spec hunyuan_v1_dense af52133a5f5e878d120355d3e8ad6657
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8fd9376507bacd61d56dc601dc89af1e
-# templates f3c27c8d74951c7044a44be5aeb7fa0b
+# generator 8e84bce6c85df43085ab4cf3560a0584
+# templates e88b2fdeaead91ea368ca3a773e93f03
 # formatter ruff 0.17.6
 # body 5b8c3bba5f7703e3913d3de14031dd5a
 """HunYuanMoEV1 architecture adapter.

@@ -5,8 +5,8 @@
 # spec starcoder2 4c001e4e5c27ce3b26800d9df1da3023
 # spec mistral bf4b9af3d6377a93b0e4abbaf09c81c3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8fd9376507bacd61d56dc601dc89af1e
-# templates f3c27c8d74951c7044a44be5aeb7fa0b
+# generator 8e84bce6c85df43085ab4cf3560a0584
+# templates e88b2fdeaead91ea368ca3a773e93f03
 # formatter ruff 0.17.6
 # body 9983b3b93d78e8decc985d6b06f66778
 """StableLm architecture adapter.

@@ -85,6 +85,8 @@ attention = mapping(
     ),
     window=words("none", "sliding_layers") | mapping(config=names) | mapping(flag=names),
     sinks=st.none() | names,
+    cached=words("batch_head_pos", "batch_pos_head", "pos_batch_head"),
+    mask_argument=st.none() | names,
     mask_hides=st.booleans(),
     returns=st.just("output")
     | st.lists(

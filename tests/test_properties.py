@@ -24,7 +24,17 @@ RENDERER = Renderer([bundled("templates")])
 ROOT = Path(bundled("specs")).parent
 
 # Keys of words of the language, and of names that the module uses as attributes.
-FIXED = {"kind", "topology", "pairing", "padding_side", "weight", "layout", "returns", "first"}
+FIXED = {
+    "kind",
+    "topology",
+    "pairing",
+    "padding_side",
+    "weight",
+    "layout",
+    "returns",
+    "first",
+    "cached",
+}
 FIXED |= {"flag", "when", "count", "eps", "embedding", "residual", "multiply", "divide"}
 FIXED |= {"query", "key_value", "head_dim"}
 WORDS = ("all", "none", "valid", "hybrid_sliding", "handed", "sliding_layers")

@@ -44,6 +44,7 @@ def anatomy(world: World) -> Anatomy:
         UnexplainedError: if a part is missing, or the model is built in another way.
     """
     embed, unembed = _embed(world), _unembed(world)
+    _batch_first(world)
     first = world.layers[0]
     attention, mlp, side = parts_of_layer(world, first)
     for layer in list(world.layers.values())[1:]:
@@ -60,6 +61,21 @@ def anatomy(world: World) -> Anatomy:
         mlp,
         side,
     )
+
+
+def _batch_first(world: World) -> None:
+    """Make sure that the residual stream is [batch, pos, d_model].
+
+    Raises:
+        UnexplainedError: if it has another order.
+    """
+    entering = world.hf.call(world.layers[0]).input.shape
+    expected = world.hf.batch(world.hf.length).ids.shape
+    if entering[:2] != expected:
+        raise UnexplainedError(
+            f"blocks are handed a residual stream {list(entering)}, for a batch of {expected[0]}"
+            f" texts of {expected[1]} tokens; TransformerLens has [batch, pos, d_model]"
+        )
 
 
 def _embed(world: World) -> str:

@@ -207,6 +207,9 @@ def computes_with_sdpa(world: World) -> bool:
         try:
             # Some classes decide as they are built, and then SDPA cannot be had of them.
             model.set_attn_implementation("sdpa")
+            if model.config._attn_implementation != "sdpa":
+                # Its own code may call SDPA all the same, but HF has no choice of it.
+                return False
             logits = model(**batch.arguments, use_cache=False).logits
         except Exception:
             # HF refuses where scores need something that SDPA lacks, such as a soft cap.

@@ -28,9 +28,10 @@ from adaptergen.infer.qk_norm import HeadNorms, head_norms
 from adaptergen.infer.world import UnexplainedError, World
 from adaptergen.spec.model import Spec
 from adaptergen.verify import probe
-from adaptergen.verify.pattern import handed_mask, has_one_softmax, hides
+from adaptergen.verify.handed import MASK, argument_of_mask, handed_mask, hides
+from adaptergen.verify.pattern import has_one_softmax
 from adaptergen.verify.positions import positions_of
-from adaptergen.verify.returned import returned
+from adaptergen.verify.returned import cached, returned
 
 _FLOW = "the tensors handed on"
 _DISTURBED = "what changes when its output is disturbed"
@@ -177,6 +178,9 @@ def _reimplemented(world: World, path: str, found: Projections, findings: Findin
         findings.add("attention.own_mask", True, "it is handed none of queries and keys")
     elif hides(mask):
         findings.add("attention.mask_hides", True, "it is false of a token and itself")
+    argument = argument_of_mask(world.hf, path)
+    if argument not in (None, MASK):
+        findings.add("attention.mask_argument", argument, "its call in a padded batch")
     if own is None and not computes_with_sdpa(world):
         findings.add("attention.fused", "never", "HF's model with SDPA")
     norms = [normed.q, normed.k] if normed else []
@@ -223,6 +227,9 @@ def _returned(world: World, path: str, findings: Findings) -> None:
         raise UnexplainedError("attention returns something that no facet describes")
     if places != ["output", "pattern"]:
         findings.add("attention.returns", places, "its calls with a cache and without one")
+    order = cached(world.hf, path)
+    if order != "batch_head_pos":
+        findings.add("attention.cached", order, "the shape of what it returns with a cache")
 
 
 def _window(world: World, findings: Findings, *, lenient: bool) -> None:

@@ -9,6 +9,7 @@ from adaptergen.infer.world import UnexplainedError, World
 from adaptergen.spec.model import Spec
 from adaptergen.verify.check import Check, Fact
 from adaptergen.verify.checks import claims_positions
+from adaptergen.verify.handed import POSITIONS, argument_of_positions
 from adaptergen.verify.hf import window_settings
 from adaptergen.verify.layers import reach_found, rotation_found
 from adaptergen.verify.once import UnavailableError
@@ -59,7 +60,7 @@ def source(world: World, attention: str) -> dict[str, str]:
         if found.source:
             return _inside(world, path, found)
         handed = world.hf.call(path).kwargs[found.argument]
-        usual = isinstance(handed, tuple) and handed[0].ndim == found.cos.ndim
+        usual = isinstance(handed, tuple) and getattr(handed[0], "ndim", 0) == found.cos.ndim
         return {} if usual and found.argument == USUAL else {"argument": found.argument}
     return {}
 
@@ -69,10 +70,12 @@ def _inside(world: World, attention: str, found: Positions) -> dict[str, str]:
     name = found.source.removeprefix(f"{attention}.")
     hidden = world.hf.call(attention).input
     places = torch.arange(hidden.shape[1]).unsqueeze(0)
+    handed = argument_of_positions(world.hf, attention)
+    told = {} if handed in (None, POSITIONS) else {"positions": handed}
     if found.length and _computes(world, found, hidden, **{found.length: hidden.shape[1]}):
-        return {"module": name, "length": found.length}
+        return {"module": name, "length": found.length, **told}
     if _computes(world, found, hidden, places):
-        return {"module": name}
+        return {"module": name, **told}
     raise UnexplainedError(
         f"attention's {name} computes cosines and sines from something else than the tokens'"
         " positions"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from itertools import cycle
 from typing import Any
 
-from adaptergen.verify.tiny import tiny_settings
+from adaptergen.verify.tiny import count_of_layers, tiny_settings
 
 LAYERS = 4
 HEAD = 16
@@ -60,6 +60,7 @@ def sizes(config: Any, architecture: str) -> Iterator[dict[str, Any]]:
     """
     values = config.to_dict()
     named = {config.attribute_map.get(key, key): size for key, size in _SIZES.items()}
+    named[count_of_layers(config)] = LAYERS
     known = {**tiny_settings(architecture), **{k: v for k, v in named.items() if k in values}}
     numbers = cycle(_SMALL)
     # Some configs have the size of the vocabulary under several names.

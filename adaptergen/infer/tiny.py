@@ -15,6 +15,7 @@ from adaptergen.verify.checks.claims_named import has_key
 from adaptergen.verify.hf import hf_class, window_settings
 from adaptergen.verify.once import MissingError, UnavailableError
 from adaptergen.verify.spelling import respelled
+from adaptergen.verify.tiny import count_of_layers
 
 _WINDOW = 8
 # HF's names for what layers can be, where all layers of a class's own config are one of them.
@@ -102,7 +103,7 @@ def _without_none(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _kept(config: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     """Values of a checkpoint that say how it is built, whatever its size."""
-    number = config.num_hidden_layers
+    number = getattr(config, count_of_layers(config), None)
     by_layer = {k for k, v in given.items() if isinstance(v, list) and len(v) == number}
     return {key: value for key, value in given.items() if key not in by_layer}
 

@@ -80,7 +80,7 @@ def _has_own_attention_bridge(attention: Attention) -> bool:
     rope = attention.rope
     turning = (rope.backward, rope.per_pair, rope.module, rope.argument)
     other = (attention.norm_before_o, attention.returned, _own_window(attention), attention.named)
-    own = (*turning, *other, attention.mask_hides)
+    own = (*turning, *other, attention.mask_hides, attention.mask_argument)
     return not rope.layers.every_layer or any(own)
 
 

@@ -9,12 +9,14 @@ from adaptergen.spec.facet import Facet
 from adaptergen.spec.projections import FusedProjections, Heads, SeparateProjections
 from adaptergen.spec.qk_norm import NoQKNorm, QKNorm
 from adaptergen.spec.rope import Rope
-from adaptergen.spec.values import Attribute, ConfigKey, Decided, PartName, Path, Prose
+from adaptergen.spec.values import Argument, Attribute, ConfigKey, Decided, PartName, Path, Prose
 from adaptergen.spec.window import Window
 
 # What HF's attention can return in a place: its output, its pattern, the cache that it was given,
 # the pair of keys and values that is its own cache, or nothing.
 Returned = Literal["output", "pattern", "cache", "keys_and_values", "nothing"]
+# How a pair of keys and values is laid out; last comes d_head.
+Cached = Literal["batch_head_pos", "batch_pos_head", "pos_batch_head"]
 _USUAL_RETURNS: list[Returned] = ["output", "pattern"]
 
 _PATH = Field(description="Attention module, seen from the block.")
@@ -74,11 +76,23 @@ class ReimplementedAttention(Facet):
         " the place of one.",
         examples=[["output", "pattern", "cache"]],
     )
+    cached: Cached = Field(
+        default="batch_head_pos",
+        description="How the pair of keys and values is laid out that is HF's cache; the last"
+        " dimension is that of a head.",
+        examples=["batch_pos_head"],
+    )
     own_mask: bool = Field(
         default=False,
         description="Whether HF's attention makes its mask by itself, from which tokens are real."
         " Without it, the model makes a mask of queries and keys and hands it to every layer.",
         examples=[True],
+    )
+    mask_argument: Argument | None = Field(
+        default=None,
+        description="Argument by which attention is handed a mask, or which tokens are real, where"
+        " it is not `attention_mask`.",
+        examples=["keep"],
     )
     mask_hides: bool = Field(
         default=False,

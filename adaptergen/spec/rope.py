@@ -91,6 +91,12 @@ class Rope(Facet):
         " tokens' rows.",
         examples=["seq_len"],
     )
+    positions: Argument | None = Field(
+        default=None,
+        description="Argument by which attention that computes cosines and sines by itself is"
+        " handed its tokens' positions, where it is not `position_ids`.",
+        examples=["places"],
+    )
     argument: Argument | None = Field(
         default=None,
         description="Argument by which the model hands attention what turns its queries and keys,"

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from adaptergen.verify.call import Call, Edit, is_pattern
-from adaptergen.verify.hf import HfModel, Observation
+from adaptergen.verify.hf import HfModel
 from adaptergen.verify.once import MissingError, once
 
 
@@ -18,8 +18,8 @@ def _as_it_is(value: Tensor) -> Tensor:
 class AroundSoftmax(TorchFunctionMode):
     """While active, what softmaxes take and return passes through two functions.
 
-    However code spells it: as a function, as a method, or as a module. What code takes the sum of
-    exponentials of, for sinks beside a softmax, passes through the first.
+    However code spells it: as a function, a method, a module, or inside of torch's SDPA. What code
+    takes the sum of exponentials of, for sinks beside a softmax, passes through the first.
     """
 
     def __init__(self, *, taken: Edit = _as_it_is, returned: Edit = _as_it_is) -> None:
@@ -32,11 +32,37 @@ class AroundSoftmax(TorchFunctionMode):
         """Call a function of torch."""
         given = kwargs or {}
         name = getattr(func, "__name__", "")
+        if name == "scaled_dot_product_attention":
+            return self._attention(*args, **given)
         if name not in ("softmax", "logsumexp"):
             return func(*args, **given)
         first, *rest = args or (given.pop("input"),)
         found = func(self._taken(first), *rest, **given)
         return self._returned(found) if name == "softmax" else found
+
+    def _attention(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        attn_mask: Tensor | None = None,
+        dropout_p: float = 0.0,
+        is_causal: bool = False,
+        scale: float | None = None,
+        enable_gqa: bool = False,
+    ) -> Tensor:
+        """What torch's SDPA returns [batch, head, query, d_head], step by step, nothing dropped."""
+        if enable_gqa:
+            groups = query.shape[-3] // key.shape[-3]
+            key, value = (part.repeat_interleave(groups, dim=-3) for part in (key, value))
+        scores = query @ key.transpose(-1, -2) * (scale or query.shape[-1] ** -0.5)
+        if is_causal:
+            attn_mask = torch.ones_like(scores[..., :1, :, :], dtype=torch.bool).tril()
+        if attn_mask is not None and attn_mask.dtype is torch.bool:
+            scores = scores.masked_fill(~attn_mask, torch.finfo(scores.dtype).min)
+        elif attn_mask is not None:
+            scores = scores + attn_mask
+        return self._returned(self._taken(scores).softmax(-1)) @ value
 
 
 def _watched(hf: HfModel, path: str, call: Call) -> tuple[Call, list[Tensor]]:
@@ -75,37 +101,6 @@ def attended(hf: HfModel, path: str, call: Call) -> tuple[Tensor, Tensor]:
         raise MissingError(f"HF's {path} returns no pattern, and no softmax in it makes one")
     # Behind the keys, a softmax may have a sink.
     return again.value, pattern[..., : call.input.shape[1]]
-
-
-@once("the mask that HF's {path} is handed")
-def handed_mask(hf: HfModel, path: str) -> Tensor | None:
-    """The mask [batch, head, query, key] that an attention module is handed.
-
-    Where it is handed none of tokens that are all real, it is one of a padded batch.
-    """
-    found = _mask_of(hf.call(path))
-    return found if found is not None else _mask_of(_padded_pass(hf).calls[path])
-
-
-@once("HF's padded pass")
-def _padded_pass(hf: HfModel) -> Observation:
-    return hf.observe(hf.padded("left"))
-
-
-def _mask_of(call: Call) -> Tensor | None:
-    square = 2 * (call.input.shape[1],)
-    for given in (*call.args, *call.kwargs.values()):
-        if isinstance(given, Tensor) and given.ndim == 4 and given.shape[-2:] == square:
-            return given
-    return None
-
-
-def hides(mask: Tensor) -> bool:
-    """Whether a mask [batch, head, query, key] of booleans is true of what is not seen.
-
-    A token, the last one for sure, sees itself.
-    """
-    return mask.dtype == torch.bool and mask.ndim == 4 and not mask[..., -1, -1].any()
 
 
 @once("the pattern of HF's {path}")

@@ -95,7 +95,15 @@ def on_circles(given: Any) -> tuple[Tensor, Tensor] | None:
     return None if changed(squares, squares[:1].expand_as(squares)) else parts
 
 
+def alone(given: Any) -> Any:
+    """What is in lists or tuples of nothing else, which models hand down for one base of angles."""
+    while isinstance(given, tuple | list) and len(given) == 1:
+        given = given[0]
+    return given
+
+
 def _parts(given: Any) -> tuple[Tensor, Tensor] | None:
+    given = alone(given)
     if isinstance(given, Tensor):
         if not given.is_complex() and (given.ndim < 3 or given.shape[-1] != 2):
             return None
@@ -135,6 +143,8 @@ def _still(given: Any) -> Any:
     """Cosines of 1 and sines of 0, in the form of those that were given."""
     if isinstance(given, Tensor) and given.is_complex():
         return torch.ones_like(given)
+    if alone(given) is not given:
+        return type(given)([_still(given[0])])
     parts = given.unbind(-1) if isinstance(given, Tensor) else given
     still = torch.ones_like(parts[0]), torch.zeros_like(parts[1])
     return torch.stack(still, dim=-1) if isinstance(given, Tensor) else type(given)(still)

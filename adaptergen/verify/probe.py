@@ -1,6 +1,7 @@
 """Functions of parts of the HF model, found by running them: no names, no config keys."""
 
 import copy
+import inspect
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -11,9 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from adaptergen.verify.call import Call, Edit
+from adaptergen.verify.handed import hides
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.once import once
-from adaptergen.verify.pattern import attended, hides
+from adaptergen.verify.pattern import attended
 
 # HF computes norms and rotary tables in float32. What changes at all changes by far more.
 NOISE = 1e-5
@@ -26,8 +28,11 @@ Output = tuple[str, Tensor | None]
 def turns(hf: HfModel) -> bool:
     """Whether the model's output depends on positions, though not on where they start.
 
-    So it is with rotary positions, wherever they turn queries and keys.
+    So it is with rotary positions, wherever they turn queries and keys. A model that takes no
+    positions does not tell.
     """
+    if "position_ids" not in inspect.signature(hf.model.forward).parameters:
+        return False
     batch = hf.batch(hf.length)
     last = batch.ids.shape[1] - 1
     positions = torch.arange(last + 1).expand_as(batch.ids)

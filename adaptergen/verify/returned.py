@@ -28,6 +28,16 @@ def returned(hf: HfModel, path: str) -> str | list[str]:
     return places if isinstance(call.output, tuple) else ["other"]
 
 
+def cached(hf: HfModel, path: str) -> str:
+    """How a module lays out the pair of keys and values that it returns, if it returns one."""
+    call = _with_cache(hf, path)
+    pairs = () if call is None else (v for v in call.values if _of_cache(v) == "keys_and_values")
+    shapes = [tuple(pair[0].shape) for pair in pairs]
+    if not shapes or len(shapes[0]) != 4 or shapes[0][2] == _FEW:
+        return "batch_head_pos"
+    return "pos_batch_head" if shapes[0][0] == _FEW else "batch_pos_head"
+
+
 def _of_cache(value: Any) -> str:
     if isinstance(value, Cache):
         return "cache"

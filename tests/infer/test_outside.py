@@ -37,7 +37,9 @@ def test_a_table_of_positions_that_attention_has_of_its_own_is_found() -> None:
         "attention.kind": "reimplemented",
         "attention.rope.module": "table",
         "attention.rope.length": "length",
+        "attention.rope.positions": "positions",
         "attention.own_mask": True,
+        "attention.mask_argument": "keep",
         "attention.projections.qkv": "pack",
         "attention.projections.layout": "grouped",
         "attention.heads.query": "n_heads",
@@ -97,7 +99,6 @@ def test_keys_of_the_config_that_nothing_asks_for_are_no_part_of_the_tiny_model(
 
 
 @pytest.mark.full
-@pytest.mark.xfail(reason="left-padded batches differ since masks are made from what caches say")
 @pytest.mark.parametrize("name", ["outside", "older"])
 def test_they_are_proven_with_nothing_left_to_hf(name: str) -> None:
     meant = source(str(FOLDER.parent / name), trust_remote_code=True)

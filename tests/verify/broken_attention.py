@@ -195,6 +195,20 @@ POSITIONS = [
         layer=0,
     ),
     Case(
+        "a mask under another name",
+        {"claims.window": "HF hands attention its mask as attention_mask, not as seen"},
+        spec="llama",
+        change={"attention.mask_argument": "seen"},
+        layer=0,
+    ),
+    Case(
+        "a cache in another order than HF's",
+        {"claims.returns": "HF's cache is laid out as batch_head_pos, the spec says"},
+        spec="llama",
+        change={"attention.cached": "pos_batch_head"},
+        layer=0,
+    ),
+    Case(
         "a mask that should be true of what is hidden",
         {"claims.window": "HF's mask is true of what is seen"},
         spec="llama",

@@ -11,7 +11,7 @@ from adaptergen.verify.check import Evidence, Fact, NotApplicableError, check
 from adaptergen.verify.heads import headed, rows
 from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.pattern import has_one_softmax, pattern
-from adaptergen.verify.returned import returned
+from adaptergen.verify.returned import cached, returned
 from adaptergen.verify.structure import decided
 from adaptergen.verify.subject import Subject
 
@@ -53,6 +53,9 @@ def returns(subject: Subject) -> Iterator[Evidence]:
             f"HF's attention returns {_listed(found)}, the spec says {_listed(attention.returns)}"
         )
         yield Fact(found == attention.returns, text, number)
+        order = cached(subject.hf, path)
+        text = f"HF's cache is laid out as {order}, the spec says {attention.cached}"
+        yield Fact(order == attention.cached, text, number, "attention.cached")
 
 
 @check("claims.softmax", "One softmax makes the pattern, where the spec says so.")

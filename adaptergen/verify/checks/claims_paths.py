@@ -17,6 +17,7 @@ from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.positions import cosines_of
 from adaptergen.verify.structure import Structure, runs, structures
 from adaptergen.verify.subject import Subject
+from adaptergen.verify.tiny import count_of_layers
 
 # Claims that lead to norms, beside those of a block.
 _NORMS = ("paths.final_norm", "embedding_norm")
@@ -125,7 +126,7 @@ def _handing_all_positions(subject: Subject) -> Iterator[str]:
 def blocks(subject: Subject) -> Iterator[Evidence]:
     """Follows the residual stream from module to module, by the tensors handed on."""
     hf, spec = subject.hf, subject.spec
-    wanted = hf.config.num_hidden_layers
+    wanted = getattr(hf.config, count_of_layers(hf.config))
     text = f"HF has {len(subject.layers)} blocks there and runs {wanted} layers"
     yield Fact(len(subject.layers) == wanted, text, claim="paths.blocks")
     stream = hf.call(spec.paths.embed).value * _embedding_scale(subject)

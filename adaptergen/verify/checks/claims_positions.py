@@ -10,6 +10,14 @@ from adaptergen.spec.rope import FlaggedLayers, Rope
 from adaptergen.spec.window import ConfigWindow, FlaggedWindow, SlidingLayersWindow
 from adaptergen.verify import probe
 from adaptergen.verify.check import Evidence, Fact, NotApplicableError, check
+from adaptergen.verify.handed import (
+    MASK,
+    POSITIONS,
+    argument_of_mask,
+    argument_of_positions,
+    handed_mask,
+    hides,
+)
 from adaptergen.verify.hf import HfModel, window_settings
 from adaptergen.verify.layers import (
     flag_of_layers,
@@ -19,7 +27,6 @@ from adaptergen.verify.layers import (
     windows_claimed,
 )
 from adaptergen.verify.once import UnavailableError, once
-from adaptergen.verify.pattern import handed_mask, hides
 from adaptergen.verify.perturb import shown
 from adaptergen.verify.positions import USUAL, positions_of
 from adaptergen.verify.stages.attention import elements_turning
@@ -75,7 +82,12 @@ def _computed(subject: Subject, number: int) -> Iterator[Evidence]:
         handed, claimed = positions.argument, rope.argument or USUAL
         text = f"HF hands attention cosines and sines as {handed}, not as {claimed}"
         yield Fact(handed == claimed, text, number, claim=f"{claim}.argument")
-    elif rope.length or positions.length:
+        return
+    handed = argument_of_positions(subject.hf, attention) or POSITIONS
+    claimed = rope.positions or POSITIONS
+    text = f"HF hands attention its positions as {handed}, not as {claimed}"
+    yield Fact(handed == claimed, text, number, claim=f"{claim}.positions")
+    if rope.length or positions.length:
         asked, claimed = positions.length or "positions", rope.length or "positions"
         text = f"HF asks {source} for {asked}, not for {claimed}"
         yield Fact(asked == claimed, text, number, claim=f"{claim}.length")
@@ -175,6 +187,10 @@ def _masks(subject: Subject) -> Iterator[Evidence]:
         hiding = mask is not None and hides(mask)
         text = f"HF's mask is true of what is {'not ' if hiding else ''}seen"
         yield Fact(hiding == attention.mask_hides, text, number, claim="attention.mask_hides")
+        claimed = attention.mask_argument or MASK
+        handed = argument_of_mask(subject.hf, path) or MASK
+        text = f"HF hands attention its mask as {handed}, not as {claimed}"
+        yield Fact(handed == claimed, text, number, claim="attention.mask_argument")
 
 
 def _no_hidden_window(subject: Subject) -> Iterator[Evidence]:

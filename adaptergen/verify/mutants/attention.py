@@ -42,6 +42,8 @@ def _attention(attention: ReimplementedAttention, world: World) -> Iterator[Chan
     other = "cache" if attention.returns == ["output", "nothing"] else "nothing"
     text = f"attention returns {other} last"
     yield Change(f"returns.{other}", text, {"returns": ["output", other]})
+    order = "batch_pos_head" if attention.cached != "batch_pos_head" else "pos_batch_head"
+    yield Change(f"cached.{order}", f"HF's cache is laid out as {order}", {"cached": order})
 
 
 @mutates(DelegatedAttention)

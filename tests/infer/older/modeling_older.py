@@ -164,9 +164,10 @@ class OlderForCausalLM(PreTrainedModel, GenerationMixin):
         return False
 
     def prepare_inputs_for_generation(
-        self, input_ids: Tensor, attention_mask: Tensor, cache: Any = None, **others: Any
+        self, input_ids: Tensor, attention_mask: Any = None, cache: Any = None, **others: Any
     ) -> dict[str, Any]:
-        positions = (attention_mask.cumsum(-1) - 1).clamp(min=0)
+        real = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        positions = (real.cumsum(-1) - 1).clamp(min=0)
         fresh = input_ids if cache is None else input_ids[:, -1:]
         return {
             "input_ids": fresh, "attention_mask": attention_mask, "past_key_values": cache,
@@ -180,6 +181,7 @@ class OlderForCausalLM(PreTrainedModel, GenerationMixin):
         position_ids: Tensor | None = None,
         past_key_values: Any = None,
         use_cache: bool | None = None,
+        return_dict: bool = True,
     ) -> CausalLMOutputWithPast:
         past = 0 if past_key_values is None else past_key_values[0][0].shape[2]
         batch, length = input_ids.shape
