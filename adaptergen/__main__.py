@@ -28,8 +28,7 @@ def run() -> int:
     # Nearly all that is imported and built stays until the end: Python looks for garbage among it
     # again and again on the way, and once more when it ends.
     gc.set_threshold(100_000)
-    # pydantic would read the metadata of every installed package to find plugins.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    _spare_plugins()
     try:
         return main()
     finally:
@@ -37,6 +36,19 @@ def run() -> int:
         gc.freeze()
         if "adaptergen.verify.process" in sys.modules:
             sys.modules["adaptergen.verify.process"].end_all()
+
+
+def _spare_plugins() -> None:
+    """Make pydantic have no plugins: it reads the metadata of every installed package for them.
+
+    What it would read that with takes longer to import than all of a spec takes to be rendered.
+    """
+    from types import ModuleType
+
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    loader = ModuleType("pydantic.plugin._loader")
+    loader.__dict__["get_plugins"] = tuple
+    sys.modules[loader.__name__] = loader
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The arguments of the command line: what each verb takes, and how `--help` explains it."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from adaptergen import __version__
@@ -10,8 +10,8 @@ from adaptergen.report import FORMATS
 Group: TypeAlias = "argparse._ArgumentGroup"
 
 
-def parser() -> argparse.ArgumentParser:
-    """The parser of all verbs."""
+def parser(given: Sequence[str] | None = None) -> argparse.ArgumentParser:
+    """The parser of all verbs; of the arguments of none but those that are `given`, if any are."""
     top = argparse.ArgumentParser(
         prog="adaptergen",
         description="TransformerLens adapters from YAML specs, proven against HuggingFace.",
@@ -24,7 +24,8 @@ def parser() -> argparse.ArgumentParser:
             name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
         )
         verb.set_defaults(verb=f"adaptergen.commands.{name}")
-        add(verb)
+        if given is None or name in given:
+            add(verb)
     return top
 
 

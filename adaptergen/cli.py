@@ -32,12 +32,15 @@ class ExitStatus(IntEnum):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status; 128 and a signal's number if interrupted."""
     try:
-        top = parser()
-        if "_ARGCOMPLETE" in os.environ:
+        given = sys.argv[1:] if argv is None else argv
+        completing = "_ARGCOMPLETE" in os.environ
+        # To describe all options of all verbs takes a while.
+        top = parser(None if completing else given)
+        if completing:
             from adaptergen.completion import complete
 
             complete(top)
-        arguments = top.parse_args(argv)
+        arguments = top.parse_args(given)
         if not hasattr(arguments, "verb"):
             top.print_help()
             return ExitStatus.OK

@@ -1,10 +1,11 @@
 """A build with nothing to do, ended before anything is imported that only other runs need.
 
-Most runs of hooks are such. A build that has found all of a project fresh notes a hash over all
+Most runs of hooks are such. A build that has found all of a project fresh notes hashes over all
 that this rests on, names and bytes: pyproject.toml, specs, templates, generated modules, the code
 that makes them, and the version of the formatter. While nothing of it changes, all is fresh. No
 file's time is asked, and nothing that a project brings is believed: the note lies in the user's
-cache folder. `typing` or `collections` take longer to import than this takes altogether.
+cache folder. Specs are looked at first: where they have changed, no more is read. `typing` or
+`collections` take longer to import than this takes altogether.
 """
 
 import os
@@ -17,6 +18,10 @@ except ImportError:
 
 from adaptergen.installed import NO_GENERATOR, cache_folder, formatter_version
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
 PACKAGE = os.path.dirname(os.path.abspath(__file__))
 # Arguments that change nothing of what there is to do.
 _PLAIN = frozenset(("--check", "--quiet", "--fail-on-change"))
@@ -25,8 +30,6 @@ _MOST_FILES, _MOST_BYTES = 20_000, 2**26
 _CHUNK = 2**16
 # A pipe is opened without waiting for its writer, and no line ending is translated.
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-# What `run` has found in vain, by what it looked at.
-_seen: dict[str, str] = {}
 
 
 def run(arguments: list[str]) -> int | None:
@@ -36,9 +39,7 @@ def run(arguments: list[str]) -> int | None:
     try:
         with open(_note_path(), encoding="utf-8") as file:
             noted, said, *trees = file.read().splitlines()
-        found = state(trees)
-        if noted != found:
-            _seen["\n".join(trees)] = found
+        if any(then != now for then, now in zip(noted.split(), _states(trees), strict=True)):
             return None
         if "--quiet" not in arguments:
             sys.stdout.write(f"{said}\n")
@@ -48,24 +49,18 @@ def run(arguments: list[str]) -> int | None:
     return 0
 
 
-def before(trees: list[str]) -> str:
-    """The state of these trees before anything else is read; empty where it cannot be had."""
-    try:
-        return _seen.pop("\n".join(trees), "") or state(trees)
-    except OSError:
-        return ""
+def note(trees: list[str], said: str, is_fresh: "Callable[[], bool]") -> None:
+    """Note that all is fresh while the state of these trees is what it is now.
 
-
-def note(found: str, said: str, trees: list[str]) -> None:
-    """Note that all is fresh while the state of these trees is as it was found before.
-
-    Nothing is noted if it has changed since, or if there is no place for it.
+    `is_fresh` looks once more: what was read before may have changed since. Nothing is noted if
+    that is so, or if there is no place for it.
     """
     from adaptergen.errors import Unusable
     from adaptergen.writing import write_all
 
     try:
-        if found and state(trees) == found:
+        found = state(trees)
+        if found and is_fresh() and state(trees) == found:
             text = "\n".join([found, said, *trees, ""])
             write_all({_note_path(): text}, follow=False)
     except (Unusable, OSError):
@@ -78,7 +73,7 @@ def _note_path() -> str:
 
 
 def state(trees: list[str]) -> str:
-    """A hash over all that a build in the working folder rests on; empty for too much of it.
+    """Hashes over all that a build in the working folder rests on; empty for too much of it.
 
     Args:
         trees: Kinds and folders, as `kind folder`. Of `flat` ones the folders inside do not count.
@@ -86,7 +81,17 @@ def state(trees: list[str]) -> str:
     Raises:
         OSError: if something cannot be read.
     """
+    found = list(_states(trees))
+    return " ".join(found) if found[-1] else ""
+
+
+def _states(trees: list[str]) -> "Iterator[str]":
+    """A hash over the first of the trees, over the first two, and so on, in the end over all."""
     total = _Total()
+    for tree in trees:
+        kind, _, path = tree.partition(" ")
+        total.add_tree(path, flat=kind == "flat")
+        yield total.hash.hexdigest()
     folder = os.getcwd()
     while True:
         total.add_file(os.path.join(folder, "pyproject.toml"))
@@ -95,10 +100,7 @@ def state(trees: list[str]) -> str:
         folder = parent
     total.add(formatter_version().encode())
     total.add_tree(PACKAGE, ".py", NO_GENERATOR)
-    for tree in trees:
-        kind, _, path = tree.partition(" ")
-        total.add_tree(path, flat=kind == "flat")
-    return "" if total.too_much else total.hash.hexdigest()
+    yield "" if total.too_much else total.hash.hexdigest()
 
 
 class _Total:

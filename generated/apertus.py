@@ -3,7 +3,7 @@
 # adapter ApertusArchitectureAdapter for ApertusForCausalLM
 # spec apertus 94bbe6edc022e54cdb647484d732cf44
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8e84bce6c85df43085ab4cf3560a0584
+# generator 50a02fd766f8738ef683c3d52555d516
 # templates e88b2fdeaead91ea368ca3a773e93f03
 # formatter ruff 0.17.6
 # body 9ab01f1b7b8bebed9842e7caea2e11c6

@@ -3,7 +3,7 @@
 # adapter ArceeArchitectureAdapter for ArceeForCausalLM
 # spec arcee 4d9662f4c1d95b72ad40c917186b74ab
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8e84bce6c85df43085ab4cf3560a0584
+# generator 50a02fd766f8738ef683c3d52555d516
 # templates e88b2fdeaead91ea368ca3a773e93f03
 # formatter ruff 0.17.6
 # body d04001f1e875b13829e17aa872296740

@@ -4,7 +4,7 @@
 # spec ernie4_5_moe bc522e0f844594dbf7dce58a63b7a37d
 # spec ernie4_5 e2f6797676817eb86fcf82ba34baf1c4
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8e84bce6c85df43085ab4cf3560a0584
+# generator 50a02fd766f8738ef683c3d52555d516
 # templates e88b2fdeaead91ea368ca3a773e93f03
 # formatter ruff 0.17.6
 # body 478bdd79b995bb37efe7387499c6ab0e

@@ -3,7 +3,7 @@
 # adapter Glm4MoeArchitectureAdapter for Glm4MoeForCausalLM
 # spec glm4_moe 1353bd95b681120702679679ebdcb07d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8e84bce6c85df43085ab4cf3560a0584
+# generator 50a02fd766f8738ef683c3d52555d516
 # templates e88b2fdeaead91ea368ca3a773e93f03
 # formatter ruff 0.17.6
 # body 9addf732c1e450f7e68a168938f8f196

@@ -3,7 +3,7 @@
 # adapter GptOssArchitectureAdapter for GptOssForCausalLM
 # spec gpt_oss f3061b6008348207fa529ba415f2e6f2
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8e84bce6c85df43085ab4cf3560a0584
+# generator 50a02fd766f8738ef683c3d52555d516
 # templates e88b2fdeaead91ea368ca3a773e93f03
 # formatter ruff 0.17.6
 # body 2106ae0f835200ae35b4f18de22be994

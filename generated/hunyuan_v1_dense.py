@@ -3,7 +3,7 @@
 # adapter HunYuanDenseV1ArchitectureAdapter for HunYuanDenseV1ForCausalLM
 # spec hunyuan_v1_dense af52133a5f5e878d120355d3e8ad6657
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8e84bce6c85df43085ab4cf3560a0584
+# generator 50a02fd766f8738ef683c3d52555d516
 # templates e88b2fdeaead91ea368ca3a773e93f03
 # formatter ruff 0.17.6
 # body 54685862e58d2f4459a0efd61504a80d

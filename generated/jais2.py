@@ -4,7 +4,7 @@
 # spec jais2 c838c06bf2728673d9bee182a6f8e4cd
 # spec arcee 4d9662f4c1d95b72ad40c917186b74ab
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8e84bce6c85df43085ab4cf3560a0584
+# generator 50a02fd766f8738ef683c3d52555d516
 # templates e88b2fdeaead91ea368ca3a773e93f03
 # formatter ruff 0.17.6
 # body 69a854909c0a68358502ef75570cb4a1

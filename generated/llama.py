@@ -2,7 +2,7 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter LlamaArchitectureAdapter for LlamaForCausalLM
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8e84bce6c85df43085ab4cf3560a0584
+# generator 50a02fd766f8738ef683c3d52555d516
 # templates e88b2fdeaead91ea368ca3a773e93f03
 # formatter ruff 0.17.6
 # body 93c89f9905cf1d9534e06b06bced8662

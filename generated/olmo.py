@@ -3,7 +3,7 @@
 # adapter OlmoArchitectureAdapter for OlmoForCausalLM
 # spec olmo 18ed20bdb9c3a0aa5e6a1c8b674961e7
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8e84bce6c85df43085ab4cf3560a0584
+# generator 50a02fd766f8738ef683c3d52555d516
 # templates e88b2fdeaead91ea368ca3a773e93f03
 # formatter ruff 0.17.6
 # body 3752eafe24f769d098e0f87dffd4b523

@@ -4,7 +4,7 @@
 # spec olmo3 76c51a2a97c9a858c62563fd3fe0c60f
 # spec olmo2 41b1838a2380bda3273c8f07e4090db3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8e84bce6c85df43085ab4cf3560a0584
+# generator 50a02fd766f8738ef683c3d52555d516
 # templates e88b2fdeaead91ea368ca3a773e93f03
 # formatter ruff 0.17.6
 # body 8ccaf059b6f66ea4bf2c4714d6edc9ed

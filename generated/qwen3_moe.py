@@ -5,7 +5,7 @@
 # spec qwen3 6d571bcce7ee407f1d4c4be604ac3bc3
 # spec qwen2 28bc3f4f3660878dff43618c2439c7a8
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8e84bce6c85df43085ab4cf3560a0584
+# generator 50a02fd766f8738ef683c3d52555d516
 # templates e88b2fdeaead91ea368ca3a773e93f03
 # formatter ruff 0.17.6
 # body 6df395603d1fee73d10243e44ad09acd

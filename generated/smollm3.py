@@ -3,7 +3,7 @@
 # adapter SmolLM3ArchitectureAdapter for SmolLM3ForCausalLM
 # spec smollm3 4c34d77272bde9b5dccdf182c26aa81d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8e84bce6c85df43085ab4cf3560a0584
+# generator 50a02fd766f8738ef683c3d52555d516
 # templates e88b2fdeaead91ea368ca3a773e93f03
 # formatter ruff 0.17.6
 # body 2b264a7c4f43803a259647afaa58af0b

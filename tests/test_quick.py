@@ -179,3 +179,15 @@ def test_program_imports_neither_typing_nor_a_parser_for_it(noted: Path) -> None
     assert said + "\n" == FRESH
     for name in ("typing", "collections", "re", "argparse", "adaptergen.cli", "tomllib"):
         assert f"'{name}'" not in modules, name
+
+
+def test_build_with_something_to_do_reads_no_metadata_of_packages(noted: Path) -> None:
+    replace(noted / "specs" / "other.yaml", "Another", "another")
+    program = (
+        "import sys; from adaptergen.__main__ import run; status = run()\n"
+        "print('importlib.metadata' in sys.modules, 'pydantic' in sys.modules); sys.exit(status)"
+    )
+    command = [sys.executable, "-S", "-c", program, "build"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path[1:])}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False True"

@@ -23,8 +23,6 @@ def run(arguments: Namespace) -> int:
     if arguments.render and (arguments.diff or arguments.stdout):
         raise Unusable("--render is for builds and for --check; --diff and --stdout render anyway")
     project = _project(arguments)
-    trees = rests_on(project)
-    found = quick.before(trees) if _is_plain(arguments) else ""
     specs = select_specs(project, arguments.specs)
     own = spec_files(project.specs)
     whole = bool(own) and {*map(os.path.abspath, own)} <= {*map(os.path.abspath, specs)}
@@ -32,10 +30,11 @@ def run(arguments: Namespace) -> int:
     if not reads:
         Output(project).refuse_place()
     with Lock(project.output, share=reads, waiting=partial(tell_of_waiting, project.output)):
-        build = Build(
-            project, specs, whole=whole, force=arguments.force or arguments.check,
+        look = partial(
+            Build, project, specs, whole=whole, force=arguments.force or arguments.check,
             prune=arguments.prune, render=arguments.render,
         )  # fmt: skip
+        build = look()
         if arguments.stdout:
             sys.stdout.write("".join(build.texts()))
             return 0
@@ -46,8 +45,9 @@ def run(arguments: Namespace) -> int:
             _note(f"{shown_path(path)} has no spec here, and no build of this project is known to "
                   "have written it: it is left alone, and --prune removes it")  # fmt: skip
         stale = _stale(build, arguments)
-        if not (stale or left) and found and find_project() == project:
-            quick.note(found, _up_to_date(build), trees)
+        if not (stale or left) and _is_plain(arguments) and find_project() == project:
+            said = _up_to_date(build)
+            quick.note(rests_on(project), said, lambda: not _stale(look(), arguments))
         if arguments.check:
             return _check(build, stale, arguments)
         if not stale:
@@ -63,7 +63,7 @@ def run(arguments: Namespace) -> int:
 def rests_on(project: Project) -> list[str]:
     """The folders that decide whether a project is fresh, as `quick.state` takes them."""
     folders = [*project.spec_folders(), *project.template_folders()]
-    return [f"flat {project.output}", *(f"all {folder}" for folder in folders)]
+    return [*(f"all {folder}" for folder in folders), f"flat {project.output}"]
 
 
 def _is_plain(arguments: Namespace) -> bool:

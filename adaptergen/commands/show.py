@@ -4,7 +4,6 @@ import json
 import re
 from argparse import Namespace
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from adaptergen.errors import shown_path
@@ -53,7 +52,7 @@ def _origins(node: Node, path: str = "") -> Iterator[tuple[str, str]]:
 def _ordered(tree: Node) -> Node:
     """The tree with its keys in the order of the language, identity first."""
     keys = [key for key in Spec.model_fields if key in tree.entries]
-    return replace(tree, value={key: tree.entries[key] for key in keys})
+    return tree._replace(value={key: tree.entries[key] for key in keys})
 
 
 def _lines(node: Node, indent: str = "") -> Iterator[tuple[str, str]]:

@@ -1,7 +1,6 @@
 """The classes of TL's, or of the generated module itself, that wrap each part of a model."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from adaptergen.spec.attention import Attention, DelegatedAttention, ReimplementedAttention
 from adaptergen.spec.block import Block, Layout
@@ -98,8 +97,7 @@ def _own_window(attention: Attention) -> str:
     return ""
 
 
-@dataclass(frozen=True)
-class BlockLayout:
+class BlockLayout(NamedTuple):
     """A block, the bridge that wraps it, and the spec's layout that it is of, if any."""
 
     of: Layout | None

@@ -1,14 +1,12 @@
 """Facts about an architecture for the docstring of its adapter."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from adaptergen.spec.model import Spec
 from adaptergen.spec.values import UNLESS, setting
 
 
-@dataclass(frozen=True)
-class OptionalParameter:
+class OptionalParameter(NamedTuple):
     """A parameter of TL's naming that a state dict may lack, and why."""
 
     name: str

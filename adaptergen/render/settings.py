@@ -1,7 +1,6 @@
 """Settings of an adapter: fields of TL's config, and the valid steps of weight processing."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from adaptergen.spec.model import Spec
 from adaptergen.spec.processing import Invalid, InvalidWhere
@@ -13,18 +12,18 @@ _STEPS = {
 }
 
 
-@dataclass(frozen=True)
-class InvalidStep:
+class InvalidStep(NamedTuple):
     """A weight-processing step that TL must leave out: the adapter's attribute, and why."""
 
     attribute: str
     reason: str
 
 
-@dataclass(frozen=True)
-class ConditionalStep(InvalidStep):
-    """A step that TL must leave out where an HF config key is set."""
+class ConditionalStep(NamedTuple):
+    """A step that TL must leave out where an HF config key is set: the attribute, why, the key."""
 
+    attribute: str
+    reason: str
     key: str
 
 

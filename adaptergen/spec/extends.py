@@ -5,8 +5,6 @@ choice (`{flag: use_rope}` on `all`) and a facet of another kind: their keys mea
 What a spec is called is never inherited.
 """
 
-from dataclasses import replace
-
 from adaptergen.spec.model import Spec
 from adaptergen.spec.tree import Node
 from adaptergen.spec.walk import TAGS, choice_paths
@@ -29,11 +27,11 @@ def merge(parent: Node, child: Node, path: tuple[str, ...] = ()) -> Node:
     if not isinstance(parent.value, dict) or not isinstance(child.value, dict) or path in _REPLACED:
         return child
     if replaced := _other_kind(parent.value, child.value):
-        return replace(child, replaces=replaced)
+        return child._replace(replaces=replaced)
     merged = dict(parent.value)
     for key, node in child.value.items():
         merged[key] = merge(merged[key], node, (*path, key)) if key in merged else node
-    return replace(child, value=merged)
+    return child._replace(value=merged)
 
 
 def _other_kind(parent: dict[str, Node], child: dict[str, Node]) -> str:
@@ -47,4 +45,4 @@ def _other_kind(parent: dict[str, Node], child: dict[str, Node]) -> str:
 def inheritable(parent: Node) -> Node:
     """A parent's tree without its identity."""
     kept = {key: node for key, node in parent.entries.items() if key not in (*IDENTITY, "extends")}
-    return replace(parent, value=kept)
+    return parent._replace(value=kept)

@@ -48,7 +48,11 @@ def find_parent(name: str, child: str, folders: Iterable[str]) -> str | None:
 
 def same_file(one: str, other: str) -> bool:
     """Whether two paths lead to the same file."""
-    return os.path.realpath(one) == os.path.realpath(other)
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        # One of them is not there.
+        return os.path.realpath(one) == os.path.realpath(other)
 
 
 def read_bytes(path: str, limit: int = _LIMIT) -> bytes:

@@ -1,8 +1,7 @@
 """Every leaf of a spec: one value that it gives, where it stands, and what of HF it names."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from pydantic.fields import FieldInfo
 
@@ -22,8 +21,7 @@ _CONDITION = ".when"
 _NO_CLAIMS = ("tiny.", "verification.")
 
 
-@dataclass(frozen=True)
-class Leaf:
+class Leaf(NamedTuple):
     """A value of a spec that is no mapping.
 
     `claim` is its dotted path in the file. `denotes` is what of HF the value names, None where it
@@ -89,16 +87,16 @@ def _marks(parts: Iterable[Any]) -> Iterator[Denotes]:
 def _of_field(field: FieldInfo, value: Any, at: Leaf) -> Iterator[Leaf]:
     """The leaves of one field; `at` has what all of them share."""
     decides = _DECIDED in field.metadata or at.claim.endswith(_CONDITION)
-    at = replace(at, without=_without(field, at), decides=decides)
+    at = at._replace(without=_without(field, at), decides=decides)
     denotes = denoted(field)
     if isinstance(value, dict):
         for key in value:
             name = key.removeprefix(UNLESS) if denotes is Denotes.KEY else key
-            named = replace(at, claim=f"{at.claim}.{key}", value=name, denotes=denotes, is_key=True)
-            yield replace(named, without=f"{named.claim}: null")
+            named = at._replace(claim=f"{at.claim}.{key}", value=name, denotes=denotes, is_key=True)
+            yield named._replace(without=f"{named.claim}: null")
     elif isinstance(value, list):
         for number, inner in enumerate(value):
-            yield from _of_value(inner, denotes, replace(at, claim=f"{at.claim}.{number}"))
+            yield from _of_value(inner, denotes, at._replace(claim=f"{at.claim}.{number}"))
     elif value is not None:
         yield from _of_value(value, denotes, at)
 
@@ -107,23 +105,23 @@ def _of_value(value: Any, denotes: Denotes | None, at: Leaf) -> Iterator[Leaf]:
     if isinstance(value, Facet):
         yield from _of_facet(value, at)
     elif denotes is Denotes.PART:
-        yield replace(at, value=value, denotes=denotes, place=at.inside(value))
+        yield at._replace(value=value, denotes=denotes, place=at.inside(value))
     else:
         names_none = denotes is Denotes.KEY and isinstance(value, bool)
         if denotes is Denotes.KEY and isinstance(value, str):
             value = value.removeprefix(UNLESS)
-        yield replace(at, value=value, denotes=None if names_none else denotes)
+        yield at._replace(value=value, denotes=None if names_none else denotes)
 
 
 def _of_facet(facet: Facet, at: Leaf) -> Iterator[Leaf]:
     """The leaves of a facet, a choice's word or key first."""
     if isinstance(facet, Choice):
-        yield replace(at, value=facet.word)
+        yield at._replace(value=facet.word)
     path = getattr(facet, "path", "")
     inside = at.inside(path) if path else at.place
     for name, field in type(facet).model_fields.items():
         place = at.place if name in _BESIDE else inside
-        below = replace(at, claim=f"{at.claim}.{key_of(name, field)}", place=place)
+        below = at._replace(claim=f"{at.claim}.{key_of(name, field)}", place=place)
         yield from _of_field(field, getattr(facet, name), below)
 
 

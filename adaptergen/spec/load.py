@@ -1,7 +1,7 @@
 """From a spec's name or file to a validated spec, its parents merged in."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from adaptergen.errors import Diagnostic, Failure, closest, did_you_mean, shown_path
 from adaptergen.spec.extends import inheritable, merge
@@ -20,8 +20,7 @@ from adaptergen.spec.tree import Node, parse
 _MAX_PARENTS = 20
 
 
-@dataclass(frozen=True)
-class LoadedSpec:
+class LoadedSpec(NamedTuple):
     """A spec, the file it came from, and its parents' files, nearest first."""
 
     name: str
@@ -49,13 +48,15 @@ class LoadedSpec:
         return found if node.file == self.path else f"{found}, inherited"
 
 
-@dataclass
 class Loader:
     """Loads specs; `folders` is where parents are looked for, in order. Files are read once."""
 
-    folders: Sequence[str]
-    read: Callable[[str, int], bytes] = read_bytes
-    _trees: dict[str, Node] = field(default_factory=dict)
+    def __init__(
+        self, folders: Sequence[str], read: Callable[[str, int], bytes] = read_bytes
+    ) -> None:
+        self.folders = folders
+        self.read = read
+        self._trees: dict[str, Node] = {}
 
     def load(self, path: str) -> LoadedSpec:
         """Load the spec in `path`.
@@ -149,4 +150,4 @@ class Loader:
 def _merged(inherited: Node, tree: Node) -> Node:
     """A spec's tree laid over its parent's."""
     own = {key: node for key, node in tree.entries.items() if key != "extends"}
-    return merge(inheritable(inherited), replace(tree, value=own))
+    return merge(inheritable(inherited), tree._replace(value=own))

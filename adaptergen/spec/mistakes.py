@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import lru_cache
 from os import stat
 from typing import Any
@@ -39,7 +38,7 @@ def validate(tree: Node) -> Spec:
 
 def mistakes_alone(tree: Node) -> list[Diagnostic]:
     """Mistakes in a spec that no parent could mend: keys that it may inherit are left out."""
-    own = replace(tree, value={k: node for k, node in tree.entries.items() if k != "extends"})
+    own = tree._replace(value={k: node for k, node in tree.entries.items() if k != "extends"})
     try:
         Spec.model_validate(own.plain())
     except ValidationError as error:

@@ -6,9 +6,8 @@ What YAML readers disagree about (`no`, `010`) is an error, as are duplicate key
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import isfinite
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import yaml
 
@@ -32,8 +31,7 @@ _MAX_DIGITS = 40
 Scalar: TypeAlias = "bool | int | float | str | None"
 
 
-@dataclass(frozen=True)
-class Node:
+class Node(NamedTuple):
     """A value and where it stands; for a value in a mapping, also where its key stands.
 
     `replaces` is the kind of the parent's facet in whose place it is, as a file has it.

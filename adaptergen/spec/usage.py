@@ -217,7 +217,8 @@ def _at(node: Node, key: str | int) -> Node | None:
     if isinstance(node.value, dict):
         return node.value.get(str(key))
     if isinstance(node.value, list) and isinstance(key, int):
-        return node.value[key]
+        found: Node = node.value[key]
+        return found
     return None
 
 

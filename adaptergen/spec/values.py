@@ -2,8 +2,8 @@
 
 import keyword
 import re
-from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -25,16 +25,20 @@ class Denotes(Enum):
 _NAME = "[A-Za-z][A-Za-z0-9_]*"
 
 
-@dataclass(frozen=True)
 class Matches:
     """A string that matches `pattern` in full and is no keyword; `expected` says so to the user."""
 
-    pattern: str
-    expected: str
+    def __init__(self, pattern: str, expected: str) -> None:
+        self.pattern = pattern
+        self.expected = expected
+
+    @cached_property
+    def _compiled(self) -> re.Pattern[str]:
+        return re.compile(self.pattern, re.ASCII)
 
     def matches(self, value: str) -> bool:
         """Whether a text is of the pattern."""
-        return bool(re.fullmatch(self.pattern, value, re.ASCII)) and len(value) <= _MAX_NAME
+        return bool(self._compiled.fullmatch(value)) and len(value) <= _MAX_NAME
 
     def check(self, value: str) -> str:
         """The value itself, if it matches."""
@@ -72,9 +76,8 @@ class _Prose:
 
     def check(self, value: str) -> str:
         folded = " ".join(value.split())
-        hidden = next((c for c in folded if not c.isprintable()), "")
-        if hidden:
-            code = f"U+{ord(hidden):04X}"
+        if not folded.isprintable():
+            code = next(f"U+{ord(c):04X}" for c in folded if not c.isprintable())
             message = "the invisible character {code} cannot be in text"
             raise PydanticCustomError("text", message, {"code": code})
         if not 0 < len(folded) <= _MAX_LENGTH:
