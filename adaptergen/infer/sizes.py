@@ -36,6 +36,9 @@ _COMPROMISES: tuple[dict[str, Any], ...] = (
     {"hidden_size": 96, "head_dim": None},
     {"hidden_size": 96, "num_key_value_heads": 4, "head_dim": None},
     {"hidden_size": 64, "num_key_value_heads": 4, "head_dim": None},
+    # Some classes with a key for the size of heads take all of them to be as wide as the model.
+    {"hidden_size": 64},
+    {"hidden_size": 64, "num_key_value_heads": 4},
 )
 # Sizes that have no canonical name.
 _SMALL = (24, 40, 56, 72, 88, 104)

@@ -88,6 +88,11 @@ def test_values_of_the_user_win() -> None:
     assert tiny("SmolLM3ForCausalLM", use_sliding_window=False).config.use_sliding_window is False
 
 
+def test_heads_are_as_wide_as_the_model_where_code_takes_that_for_granted() -> None:
+    config = tiny("HeliumForCausalLM").config
+    assert config.head_dim * config.num_attention_heads == config.hidden_size
+
+
 def test_class_without_a_head_size_of_its_own_is_shrunk_all_the_same() -> None:
     config = tiny("FalconForCausalLM").config
     assert config.hidden_size // config.num_attention_heads * 4 == config.hidden_size
