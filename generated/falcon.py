@@ -3,7 +3,7 @@
 # adapter FalconArchitectureAdapter for FalconForCausalLM
 # spec falcon 3a700782e81012861bde049e370aa42d
 # spec gpt_neox 7867cb6729b0f722b54b3427c1ddddc0
-# spec starcoder2 4c001e4e5c27ce3b26800d9df1da3023
+# spec starcoder2 b33d880beb289a7f36a46e011db0d034
 # spec mistral bf4b9af3d6377a93b0e4abbaf09c81c3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 50a02fd766f8738ef683c3d52555d516

@@ -2,7 +2,7 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter Jais2ArchitectureAdapter for Jais2ForCausalLM
 # spec jais2 c838c06bf2728673d9bee182a6f8e4cd
-# spec arcee 4d9662f4c1d95b72ad40c917186b74ab
+# spec arcee 211bf5f2a638f9d97a0099b1245cdfc6
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 50a02fd766f8738ef683c3d52555d516
 # templates e88b2fdeaead91ea368ca3a773e93f03

@@ -2,7 +2,7 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter PersimmonArchitectureAdapter for PersimmonForCausalLM
 # spec persimmon 203623a62017f62c0844ac7ea464d6c8
-# spec starcoder2 4c001e4e5c27ce3b26800d9df1da3023
+# spec starcoder2 b33d880beb289a7f36a46e011db0d034
 # spec mistral bf4b9af3d6377a93b0e4abbaf09c81c3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 50a02fd766f8738ef683c3d52555d516

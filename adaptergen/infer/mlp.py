@@ -1,11 +1,9 @@
 """The kind of an MLP, and the roles of its linear layers: gate, input and output."""
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
 import torch
-from transformer_lens.model_bridge.sources import build_bridge_config_from_hf
 from transformers.activations import ACT2FN
 
 from adaptergen.infer.anatomy import Anatomy, same
@@ -15,6 +13,7 @@ from adaptergen.infer.keys import bias, moved_by, numbers
 from adaptergen.infer.world import UnexplainedError, World
 from adaptergen.verify import probe
 from adaptergen.verify.checks.claims_mlp import overwritten
+from adaptergen.verify.components import known_to_tl
 
 Facet = dict[str, Any]
 
@@ -127,19 +126,12 @@ def _width(world: World, path: str, found: Mapping[str, Any]) -> Facet:
         return int(other.hf.call(f"{path}.{found['out']}").input.shape[-1])
 
     width = read(world)
-    if known_to_tl(world).d_mlp == width:
+    if known_to_tl(world.architecture, world.hf.model).d_mlp == width:
         return {}
     keys = [key for key in numbers(world.values) if world.values[key] == width]
     # Fused halves want an even number.
     key = moved_by(world, keys, (width + 8,), lambda other, number: read(other) == number)
     return {"width": key} if key else {"measured": True}
-
-
-def known_to_tl(world: World) -> Any:
-    """TL's config as it makes it of HF's by itself."""
-    return build_bridge_config_from_hf(
-        copy.deepcopy(world.config), world.architecture, "tiny", world.hf.dtype
-    )
 
 
 def _opaque(world: World, paths: list[str], facet: Mapping[str, Any]) -> set[str]:

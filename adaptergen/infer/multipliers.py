@@ -8,8 +8,8 @@ import torch
 from adaptergen.infer.anatomy import Anatomy
 from adaptergen.infer.block import flow
 from adaptergen.infer.factor import CLOSE, factor
-from adaptergen.infer.mlp import known_to_tl
 from adaptergen.infer.world import UnexplainedError, World
+from adaptergen.verify.components import known_to_tl
 
 # What is left after undoing a tanh in float64.
 _INVERTED = 1e-6
@@ -41,7 +41,8 @@ def multipliers(world: World, parts: Anatomy, scale: float) -> dict[str, Any]:
     if logits is not None and abs(logits - 1.0) > CLOSE:
         facet["logits"] = _logits_facet(world, parts, logits)
     # TL has 0 or less for no cap.
-    if cap is not None and known_to_tl(world).output_logits_soft_cap <= 0:
+    known = known_to_tl(world.architecture, world.hf.model)
+    if cap is not None and known.output_logits_soft_cap <= 0:
         facet["soft_cap"] = cap
     return facet
 

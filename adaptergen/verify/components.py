@@ -64,9 +64,13 @@ def components(
 
 def made(adapter: type[ArchitectureAdapter], architecture: str, model: Any) -> ArchitectureAdapter:
     """The adapter for an HF model, as TL makes it before it has prepared the model."""
+    return adapter(known_to_tl(architecture, model))
+
+
+def known_to_tl(architecture: str, model: Any) -> TransformerBridgeConfig:
+    """TL's config as it makes it of HF's by itself."""
     dtype = next(model.parameters()).dtype
-    config = build_bridge_config_from_hf(copy.deepcopy(model.config), architecture, "tiny", dtype)
-    return adapter(config)
+    return build_bridge_config_from_hf(copy.deepcopy(model.config), architecture, "tiny", dtype)
 
 
 def bare(adapter: type[ArchitectureAdapter], architecture: str) -> ArchitectureAdapter:

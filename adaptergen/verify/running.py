@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from adaptergen.spec.verification import KnownFailure
 from adaptergen.verify.check import Check, Evidence, Fact, NotApplicableError, judge, skipped, wrong
-from adaptergen.verify.known import others
+from adaptergen.verify.known import others, too_broad
 from adaptergen.verify.once import UnavailableError, one_line
 from adaptergen.verify.precision import comparable
 from adaptergen.verify.record import CheckResult, Problem, Status
@@ -46,6 +46,8 @@ def _as_known(result: CheckResult, known: KnownFailure) -> CheckResult:
     if result.status is Status.SKIPPED or (passed and not exceptions_apply()):
         return result
     new = others(result.problems, known)
+    if not new and result.problems and exceptions_apply():
+        new = too_broad(result.problems, known)
     if new:
         first, problems = new[0], tuple(new)
         message, layer, claim = first.message, first.layer, first.claim

@@ -15,7 +15,7 @@ class Structure:
     """Shapes of all parameters by name, and which names stand for the same parameter.
 
     `parts` are the paths of all modules, parameters and buffers. `changes` are the config keys that
-    differ from the tiny model's.
+    differ from the tiny model's. `tensors` are the paths of parameters and buffers alone.
     """
 
     config: Any
@@ -23,6 +23,7 @@ class Structure:
     identities: dict[str, int]
     changes: dict[str, Any]
     parts: frozenset[str]
+    tensors: frozenset[str]
 
     def tied(self, one: str, other: str) -> bool:
         """Whether two names stand for the same parameter."""
@@ -61,8 +62,8 @@ def structure(hf: HfModel, changes: Mapping[str, Any]) -> Structure:
     shapes = {name: tuple(parameter.shape) for name, parameter in named.items()}
     identities = {name: id(parameter) for name, parameter in named.items()}
     modules = (name for name, _ in model.named_modules(remove_duplicate=False))
-    parts = frozenset((*modules, *named, *(name for name, _ in model.named_buffers())))
-    return Structure(config, shapes, identities, dict(changes), parts)
+    tensors = frozenset((*named, *(name for name, _ in model.named_buffers())))
+    return Structure(config, shapes, identities, dict(changes), tensors | {*modules}, tensors)
 
 
 def reshapes(hf: HfModel, changes: Mapping[str, Any]) -> bool:

@@ -15,7 +15,7 @@ from adaptergen.verify.behind import behind_switches, together
 from adaptergen.verify.check import EXACT, Check, largest_difference
 from adaptergen.verify.checks import forward, hooks, weights
 from adaptergen.verify.hf import HfModel
-from adaptergen.verify.known import others, plain
+from adaptergen.verify.known import others, plain, too_broad
 from adaptergen.verify.once import UnavailableError, one_line
 from adaptergen.verify.perturb import perturbations, shown
 from adaptergen.verify.record import CheckResult, Problem, Status, VariantResult
@@ -202,6 +202,8 @@ def _result(variant: Variant, limit: KnownFailure | None, must_occur: bool) -> V
     if variant.refused:
         return VariantResult(setting, Status.SKIPPED, None, variant.refused)
     unknown = others(problems, limit) if limit else problems
+    if limit and problems and not unknown and must_occur:
+        unknown = too_broad(problems, limit)
     if unknown:
         return VariantResult(setting, Status.FAILED, worst, unknown[0].message)
     if limit and problems:

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from adaptergen.infer.anatomy import anatomy
-from adaptergen.infer.mlp import activation, known_to_tl, mlp
+from adaptergen.infer.mlp import activation, mlp
 from adaptergen.infer.world import World
+from adaptergen.verify.components import known_to_tl
 from tests.infer.worlds import Change, added, first_only, odd, parts, refusal, unlike, world
 
 pytestmark = pytest.mark.usefixtures("exact")
@@ -24,9 +25,9 @@ def test_number_of_hidden_neurons_is_named_where_tl_does_not_know_it(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found, at = world(name), parts(name)
-    known = known_to_tl(found)
+    known = known_to_tl(found.architecture, found.hf.model)
     known.d_mlp = None
-    monkeypatch.setattr("adaptergen.infer.mlp.known_to_tl", lambda _: known)
+    monkeypatch.setattr("adaptergen.infer.mlp.known_to_tl", lambda *_: known)
     key = "ffn_hidden_size" if name == "falcon" else "intermediate_size"
     assert mlp(found, at)["width"] == key
 

@@ -17,6 +17,7 @@ from tests.verify.broken_layers import LAYERS
 from tests.verify.broken_mlps import MLPS
 from tests.verify.broken_modules import MODULES
 from tests.verify.broken_names import NAMES
+from tests.verify.broken_needless import NEEDLESS
 from tests.verify.broken_setup import SETUP
 from tests.verify.broken_specs import CLAIMS
 from tests.verify.case import Case
@@ -26,7 +27,7 @@ from tests.verify.exclusive import EXCLUSIVE
 Broken = Callable[..., str]
 
 BROKEN = [*MODULES, *SETUP, *FUSED, *CONFIGS, *LAYERS]
-SPECS = [*CLAIMS, *FACETS, *MLPS, *HEADS, *NAMES]
+SPECS = [*CLAIMS, *FACETS, *MLPS, *HEADS, *NAMES, *NEEDLESS]
 ONLY = [case for case in (*SPECS, *BROKEN) if case.only] + EXCLUSIVE
 
 

@@ -8,7 +8,7 @@ import pytest
 from adaptergen.spec.verification import KnownFailure
 from adaptergen.verify.check import Difference, Evidence, Fact, check, judge
 from adaptergen.verify.checks.interventions import pattern
-from adaptergen.verify.known import as_known, others
+from adaptergen.verify.known import as_known, others, too_broad
 from adaptergen.verify.record import Problem, Status
 from adaptergen.verify.running import run_checks
 from adaptergen.verify.subject import Subject
@@ -82,6 +82,29 @@ def test_a_difference_needs_a_size() -> None:
         KnownFailure(reason="Sinks.", fails=["*"]), Difference("attn.hook_pattern", 0.1)
     )
     assert message.endswith("and the spec does not say by how much")
+
+
+@pytest.mark.parametrize(
+    ("known", "why"),
+    [
+        (SINKS, ""),
+        (SINKS.model_copy(update={"by": 39.0}), ""),
+        (
+            SINKS.model_copy(update={"by": 41.0}),
+            "and by no more than 4.0e-01, the spec says 4.1e+01",
+        ),
+        (
+            SINKS.model_copy(update={"fails": ["attn.hook_pattern", "attn.hook_z"]}),
+            "and nothing fails as 'attn.hook_z'",
+        ),
+    ],
+    ids=["as it is", "as it may be elsewhere", "far larger", "of another hook besides"],
+)
+def test_the_spec_says_no_more_than_fails(known: KnownFailure, why: str) -> None:
+    found = problems(Difference("attn.hook_pattern", 0.4, 0))
+    told = [problem.message for problem in too_broad(found, known)]
+    assert len(told) == bool(why)
+    assert all(message.endswith(why) for message in told)
 
 
 def test_what_failed_is_said_without_what_differs_by_layer_and_size() -> None:

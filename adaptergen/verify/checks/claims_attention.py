@@ -7,8 +7,16 @@ from torch import Tensor
 
 from adaptergen.spec.attention import DelegatedAttention, LatentAttention, ReimplementedAttention
 from adaptergen.verify import probe
-from adaptergen.verify.check import Evidence, Fact, NotApplicableError, check
+from adaptergen.verify.check import (
+    EXACT,
+    Evidence,
+    Fact,
+    NotApplicableError,
+    check,
+    largest_difference,
+)
 from adaptergen.verify.heads import headed, rows
+from adaptergen.verify.hf import HfModel
 from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.pattern import has_one_softmax, pattern
 from adaptergen.verify.returned import cached, returned
@@ -16,6 +24,8 @@ from adaptergen.verify.structure import decided
 from adaptergen.verify.subject import Subject
 
 _POSITION = 1
+# What the sigmoid makes nothing of.
+_SHUT = -1e4
 
 
 @check("claims.projections", "Queries, keys, values and output are the projections named so.")
@@ -41,6 +51,32 @@ def projections(subject: Subject) -> Iterator[Evidence]:
             text = f"HF's {name} plays the part of {found or 'none of them'}, the spec says {role}"
             claim = role if role in spec.projections.modules else "layout"
             yield Fact(found == role, text, number, f"attention.projections.{claim}")
+        if isinstance(spec, ReimplementedAttention):
+            for holds, text, key in _before_output(subject.hf, f"{layer}.{spec.path}", spec):
+                yield Fact(holds, text, number, f"attention.{key}")
+
+
+def _before_output(
+    hf: HfModel, path: str, attention: ReimplementedAttention
+) -> Iterator[tuple[bool, str, str]]:
+    """What is between the heads and the output: whether it holds, how to say it, and the claim.
+
+    A gate that is shut lets nothing through.
+    """
+    name = attention.projections.o
+    output = f"{path}.{name}"
+    given = hf.call(output).input
+    if attention.norm_before_o is not None:
+        normed = hf.call(f"{path}.{attention.norm_before_o}").value
+        text = f"HF's {name} does not read {attention.norm_before_o}"
+        yield torch.equal(given, normed), text, "norm_before_o"
+    if attention.gate is not None:
+        edit = {f"{path}.{attention.gate}": lambda value: torch.full_like(value, _SHUT)}
+        with torch.no_grad(), probe.editing(hf, edit):
+            found = hf.rerun(path, hf.call(path)).value
+            nothing = hf.module(output)(torch.zeros_like(given))
+        text = f"the sigmoid of HF's {attention.gate} does not multiply what the heads return"
+        yield largest_difference(found, nothing.expand_as(found)) <= EXACT, text, "gate"
 
 
 @check("claims.returns", "Attention returns what the spec says.", claim="attention.returns")

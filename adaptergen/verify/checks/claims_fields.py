@@ -77,11 +77,20 @@ def _waivers(subject: Subject, named: Mapping[str, str], waived: Collection[str]
 
 
 def _constants(subject: Subject, settings: Mapping[str, Sequence[Any]]) -> Iterator[Fact]:
-    """Whether claims that do nothing but name a config key name one that has an effect."""
+    """Whether claims that do nothing but name a config key name one that has an effect.
+
+    Of a factor the logits show it, unless it is one; of a cap too, unless there is none.
+    """
     for claim, key in {"norm.eps": subject.spec.norm.eps, "mlp.act": subject.spec.mlp.act}.items():
         moved = settings.get(key, []) if key else []
         matters = any(effect(subject, change) for change in moved)
         yield Fact(matters or not key, f"'{key}' changes nothing in HF", claim=claim)
+    factors = subject.spec.multipliers
+    numbers = {**factors.keys, "multipliers.soft_cap": factors.soft_cap}
+    for claim, key in numbers.items() if not subject.overrides else ():
+        value = getattr(subject.hf.config, key or "", None)
+        text = f"the tiny model has {key}={value}, which shows nothing: set another in `tiny`"
+        yield Fact(not key or value not in (None, 0, 1), text, claim=claim)
 
 
 def _behind_layouts(subject: Subject, known: Collection[str]) -> Iterator[Fact]:

@@ -10,10 +10,12 @@ from adaptergen.spec.facet import Facet
 from adaptergen.spec.mlp import FusedGatedMlp, GatedMlp, MoeMlp, OpaqueMlp, PlainMlp
 from adaptergen.verify import probe
 from adaptergen.verify.check import Evidence, Fact, check, largest_difference
+from adaptergen.verify.components import known_to_tl
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.once import MissingError
 from adaptergen.verify.routing import routed
 from adaptergen.verify.subject import Subject
+from adaptergen.verify.versions import exceptions_apply
 
 
 @check("claims.mlp", "Activation, gate and experts are where the MLP's kind says.")
@@ -24,6 +26,8 @@ def mlp(subject: Subject) -> Iterator[Evidence]:
             yield Fact(holds, text, number, f"mlp.{claim}")
     if isinstance(subject.spec.mlp, MoeMlp) and not subject.overrides:
         yield from _has_dense_layers(subject, subject.spec.mlp)
+    if not subject.overrides:
+        yield from _told(subject)
     if isinstance(subject.spec.mlp, PlainMlp):
         for number, layer in subject.layers.items():
             found = overwritten(subject.hf, layer, f"{layer}.{subject.spec.mlp.path}")
@@ -41,6 +45,18 @@ def _has_dense_layers(subject: Subject, mlp: MoeMlp) -> Iterator[Fact]:
     text = "every layer of the tiny model has experts: set its config so that one has none,"
     shown = mlp.dense is None or not all(experts)
     yield Fact(shown, f"{text} or write `mlp.dense: null`", claim="mlp.dense")
+
+
+def _told(subject: Subject) -> Iterator[Fact]:
+    """Whether TL knows by itself the number of hidden neurons that the spec tells it."""
+    mlp, hf = subject.spec.mlp, subject.hf
+    for key in ("width", "measured"):
+        if getattr(mlp, key, None):
+            path = f"{subject.layers[0]}.{mlp.path}.{mlp.modules['out']}"
+            width, known = hf.call(path).input.shape[-1], known_to_tl(hf.architecture, hf.model)
+            text = f"TransformerLens knows by itself that there are {width} hidden neurons"
+            holds = known.d_mlp != width or not exceptions_apply()
+            yield Fact(holds, text, claim=f"mlp.{key}")
 
 
 def overwritten(hf: HfModel, layer: str, path: str) -> bool:
@@ -73,6 +89,10 @@ def _gated(mlp: GatedMlp, hf: HfModel, path: str) -> Iterator[tuple[bool, str, s
     yield not reversed_, f"in HF {mlp.in_} is the gate, and {mlp.gate} the input", "gate"
     gated = reversed_ or probe.gated_by(hf, path, gate, up, reader)
     yield gated, f"HF's MLP is not act({mlp.gate}(x)) * {mlp.in_}(x)", "kind"
+    if mlp.norm_before_out is not None:
+        normed = hf.call(f"{path}.{mlp.norm_before_out}").value
+        reads = torch.equal(hf.call(f"{path}.{mlp.out}").input, normed)
+        yield reads, f"HF's {mlp.out} does not read {mlp.norm_before_out}", "norm_before_out"
 
 
 @_facts.register

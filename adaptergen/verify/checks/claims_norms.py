@@ -66,7 +66,7 @@ def block(subject: Subject) -> Iterator[Evidence]:
         layer = Layer(subject.hf, subject.spec, path, number)
         for claim, text, found, expected in _flow(layer):
             equal = largest_difference(found, expected) <= EXACT
-            yield Fact(equal, f"in HF {text}", number, f"block.{claim}")
+            yield Fact(equal, f"in HF {text}", number, claim)
 
 
 def _flow(layer: Layer) -> Iterator[tuple[str, str, Tensor, Tensor]]:
@@ -76,21 +76,23 @@ def _flow(layer: Layer) -> Iterator[tuple[str, str, Tensor, Tensor]]:
     stream, attention, mlp = (layer.call(p) for p in ("", spec.attention.path, spec.mlp.path))
     into = stream.input
     if "ln1" in norms:
-        yield "ln1", f"{norms['ln1']} does not read the residual", called["ln1"].input, into
+        yield "block.ln1", f"{norms['ln1']} does not read the residual", called["ln1"].input, into
         into = called["ln1"].value
     reader = norms.get("ln1", "the residual")
     yield _claim(norms, "ln1"), f"{reader} does not feed attention", attention.input, into
     added = attention.value
     if "ln1_post" in norms:
         text = f"{norms['ln1_post']} does not read attention's output"
-        yield "ln1_post", text, called["ln1_post"].input, added
+        yield "block.ln1_post", text, called["ln1_post"].input, added
         added = called["ln1_post"].value
     middle = stream.input + scale * added
+    total = "block.topology" if spec.multipliers.residual is None else "multipliers.residual"
     parallel = spec.block.parallel
     into = stream.input if parallel else middle
     if "ln2" in norms:
         what = "the residual" if parallel else "the residual plus attention's output"
-        yield "topology", f"{norms['ln2']} does not read {what}", called["ln2"].input, into
+        text = f"{norms['ln2']} does not read {what}"
+        yield "block.topology" if parallel else total, text, called["ln2"].input, into
         into = called["ln2"].value
     elif parallel:
         into = called["ln1"].value
@@ -99,15 +101,15 @@ def _flow(layer: Layer) -> Iterator[tuple[str, str, Tensor, Tensor]]:
     added = mlp.value
     if "ln2_post" in norms:
         text = f"{norms['ln2_post']} does not read the MLP's output"
-        yield "ln2_post", text, called["ln2_post"].input, added
+        yield "block.ln2_post", text, called["ln2_post"].input, added
         added = called["ln2_post"].value
     if spec.side_mlp is not None:
         side = layer.call(spec.side_mlp.path)
-        yield "ln2", f"{reader} does not feed {spec.side_mlp.path}", side.input, into
-        added = added + side.value
+        yield "side_mlp", f"{reader} does not feed {spec.side_mlp.path}", side.input, into
+        added, total = added + side.value, "side_mlp"
     text = "the block does not return the residual plus both outputs"
-    yield "topology", text, stream.value, middle + scale * added
+    yield total, text, stream.value, middle + scale * added
 
 
 def _claim(norms: dict[str, str], role: str) -> str:
-    return role if role in norms else "topology"
+    return f"block.{role if role in norms else 'topology'}"

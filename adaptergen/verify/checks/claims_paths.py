@@ -7,7 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from adaptergen.spec.attention import OpaqueAttention
+from adaptergen.spec.leaves import claims
 from adaptergen.spec.model import Spec
+from adaptergen.spec.versions import replaced
 from adaptergen.verify import probe
 from adaptergen.verify.check import EXACT, Evidence, Fact, check, largest_difference
 from adaptergen.verify.declared import accepted, biases, linear_layers
@@ -18,9 +20,12 @@ from adaptergen.verify.positions import cosines_of
 from adaptergen.verify.structure import Structure, runs, structures
 from adaptergen.verify.subject import Subject
 from adaptergen.verify.tiny import count_of_layers
+from adaptergen.verify.versions import is_older_than
 
 # Claims that lead to norms, beside those of a block.
 _NORMS = ("paths.final_norm", "embedding_norm")
+# Claims that list what no hook shows.
+_OPAQUE = ("opaque", "attention.opaque", "mlp.opaque")
 
 
 @check("claims.architecture", "HF has the class, and builds the tiny model and runs it.")
@@ -33,6 +38,9 @@ def architecture(subject: Subject) -> Iterator[Evidence]:
         yield Fact(False, text, claim=_blamed(subject, error.reason))
         raise
     yield Fact(name == subject.spec.architecture, f"HF's class is {name}", claim="architecture")
+    since = subject.spec.since
+    early = since is not None and is_older_than(since)
+    yield Fact(not early, f"transformers before {since} has the class", claim="since")
     finite = bool(subject.hf.seen.logits.isfinite().all())
     yield Fact(finite, "HF's logits are not finite numbers", claim="tiny")
 
@@ -137,7 +145,7 @@ def blocks(subject: Subject) -> Iterator[Evidence]:
         call = hf.call(path)
         same = hf.seen.runs[path] == 1 and largest_difference(call.input, stream) <= EXACT
         text = "does not read what the module before it returned"
-        yield Fact(same, text, number, "paths.blocks" if number else "paths.embed")
+        yield Fact(same, text, number, "paths.blocks" if number else _entering(spec))
         stream = call.value
     norm, unembed = hf.call(spec.paths.final_norm), hf.call(spec.paths.unembed)
     reads = largest_difference(norm.input, stream) <= EXACT
@@ -163,6 +171,32 @@ def parameters(subject: Subject) -> Iterator[Evidence]:
                 continue
             reported |= set() if holds else {pattern}
             yield Fact(holds, *_accusation(subject.spec, built, name, pattern, declared))
+    yield from _opaque(subject)
+
+
+def _opaque(subject: Subject) -> Iterator[Fact]:
+    """Whether what no hook shows has parameters or buffers, and no other claim leads to them."""
+    spec, built = subject.spec, structures(subject.hf)[0]
+    named = [leaf for leaf in claims(spec) if leaf.claim.rpartition(".")[0] in _OPAQUE]
+    if not named:
+        return
+    none: dict[str, list[str]] = {leaf.claim.rpartition(".")[0]: [] for leaf in named}
+    others = declared_parameters(replaced(spec, none), built)
+    for leaf in named:
+        place = re.compile(rf"{re.escape(spec.paths.blocks)}\.\d+\.{re.escape(leaf.place)}(\.|$)")
+        inside = sorted(name for name in built.tensors if place.match(name))
+        by = next((others[name] for name in inside if name in others), "")
+        text = f"HF's {leaf.value} has no parameters"
+        text = f"{by} leads to HF's {leaf.value} already" if by else text
+        there = any(place.match(part) for part in built.parts)
+        yield Fact(not by and bool(inside or not there), text, claim=leaf.claim)
+
+
+def _entering(spec: Spec) -> str:
+    """The claim about what the first block reads; what most models lack is the likelier mistake."""
+    if spec.multipliers.embedding is not None:
+        return "multipliers.embedding"
+    return "paths.embed" if spec.embedding_norm is None else "embedding_norm"
 
 
 def _embedding_scale(subject: Subject) -> float:

@@ -57,7 +57,8 @@ def rope_layers(subject: Subject) -> Iterator[Evidence]:
         yield from _has_attribute(subject, policy.flag)
     if not policy.every_layer:
         both = len(set(found.values())) == 2
-        yield from _exercised(subject, both, "no layers of both kinds, rotating and NoPE")
+        lacking = "no layers of both kinds, rotating and NoPE"
+        yield from _exercised(subject, both, lacking, "attention.rope.layers: all")
     for number, rotates in found.items():
         does = "rotates" if rotates else "does not rotate"
         text = f"{does} in HF, against the policy '{policy.word}'"
@@ -82,14 +83,20 @@ def _computed(subject: Subject, number: int) -> Iterator[Evidence]:
         handed, claimed = positions.argument, rope.argument or USUAL
         text = f"HF hands attention cosines and sines as {handed}, not as {claimed}"
         yield Fact(handed == claimed, text, number, claim=f"{claim}.argument")
-        return
-    handed = argument_of_positions(subject.hf, attention) or POSITIONS
-    claimed = rope.positions or POSITIONS
-    text = f"HF hands attention its positions as {handed}, not as {claimed}"
-    yield Fact(handed == claimed, text, number, claim=f"{claim}.positions")
+    else:
+        handed = argument_of_positions(subject.hf, attention) or POSITIONS
+        claimed = rope.positions or POSITIONS
+        text = f"HF hands attention its positions as {handed}, not as {claimed}"
+        yield Fact(handed == claimed, text, number, claim=f"{claim}.positions")
+    if source and rope.argument:
+        text = f"HF hands attention no {rope.argument}: {source} computes cosines and sines"
+        yield Fact(False, text, number, claim=f"{claim}.argument")
+    if rope.positions and not source:
+        text = f"HF's attention computes no cosines and sines from {rope.positions}"
+        yield Fact(False, text, number, claim=f"{claim}.positions")
     if rope.length or positions.length:
         asked, claimed = positions.length or "positions", rope.length or "positions"
-        text = f"HF asks {source} for {asked}, not for {claimed}"
+        text = f"HF asks {source or 'no module of attention'} for {asked}, not for {claimed}"
         yield Fact(asked == claimed, text, number, claim=f"{claim}.length")
 
 
@@ -141,14 +148,16 @@ def window(subject: Subject) -> Iterator[Evidence]:
     found, windows = reach_found(subject), windows_claimed(subject)
     if isinstance(claimed, ConfigWindow):
         some = min(found.values()) < hf.length
-        yield from _exercised(subject, some, "no layer with a window shorter than its text")
+        lacking = "no layer with a window shorter than its text"
+        yield from _exercised(subject, some, lacking, "attention.window: none")
     elif isinstance(claimed, FlaggedWindow | SlidingLayersWindow):
         flag = getattr(claimed, "flag", "is_sliding")
         known = any(value is not None for value in flag_of_layers(subject, flag).values())
         if not subject.overrides:
             yield Fact(known, f"HF's attention has no attribute '{flag}' in any layer")
         both = len({seen == hf.length for seen in found.values()}) == 2
-        yield from _exercised(subject, both, "no layers of both kinds, with a window and without")
+        lacking = "no layers of both kinds, with a window and without"
+        yield from _exercised(subject, both, lacking, "attention.window: none")
     else:
         yield from _no_hidden_window(subject)
     yield from _masks(subject)
@@ -164,14 +173,14 @@ def _has_attribute(subject: Subject, name: str) -> Iterator[Evidence]:
         yield Fact(exists, f"HF's attention has no attribute '{name}'", number)
 
 
-def _exercised(subject: Subject, holds: bool, lacking: str) -> Iterator[Evidence]:
+def _exercised(subject: Subject, holds: bool, lacking: str, without: str) -> Iterator[Evidence]:
     """A policy is tested only by a model that has layers of both kinds.
 
     The spec's own tiny model must have them; a config that the user asks for need not.
     """
     if not subject.overrides:
         text = f"the tiny model has {lacking}: set keys of its config in `tiny` that change that"
-        yield Fact(holds, text, claim="tiny")
+        yield Fact(holds, f"{text}, or write `{without}`")
 
 
 def _masks(subject: Subject) -> Iterator[Evidence]:

@@ -62,7 +62,8 @@ def _latents(attention: LatentAttention, world: World) -> Iterator[Change]:
 def _instead_reimplemented(world: World) -> Iterator[tuple[str, Any]]:
     attention = world.spec.attention
     if isinstance(attention, DelegatedAttention):
-        kept = attention.model_dump(exclude={"kind", "reason", "rotary", "opaque"})
+        shared = type(attention).model_fields.keys() & ReimplementedAttention.model_fields.keys()
+        kept = attention.model_dump(include=shared)
         rope = {"pairing": "half", "layers": "all"}
         yield "", {**kept, "kind": "reimplemented", "qk_norm": "none", "rope": rope}
 

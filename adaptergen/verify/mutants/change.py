@@ -23,6 +23,8 @@ from adaptergen.spec.walk import classes_of, key_of, tag_of
 from adaptergen.verify.hf import HfModel
 
 _DECIDED = get_args(Decided)[1]
+# Keys of what HF lacks, and the adapter does instead: a mask, a count of neurons, a copy.
+_MADE_UP_FOR = ("attention.own_mask", "mlp.measured", "mlp.overwritten")
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,11 @@ class Change:
     name: str
     description: str
     values: dict[str, Any]
+
+    @property
+    def only_claims(self) -> bool:
+        """Whether the adapter does the same, told to make up for what HF lacks, where HF has it."""
+        return any(self.values.get(key) is True for key in _MADE_UP_FOR)
 
 
 @dataclass(frozen=True)

@@ -42,8 +42,6 @@ def methods(bridge: str, tree: ast.Module) -> Iterator[tuple[str, str, str]]:
 def _projected(mlp: GatedMlp | PlainMlp | FusedGatedMlp, world: World) -> Iterator[Change]:
     yield from _of_modules(mlp, world, *mlp.modules)
     yield from _left_out(mlp, "opaque")
-    if mlp.measured:
-        yield Change("measured.False", "TL is not told the hidden neurons", {"measured": False})
     if isinstance(mlp, FusedGatedMlp):
         other = "in" if mlp.first == "gate" else "gate"
         yield Change(f"first.{other}", f"{other} is the first half", {"first": other})

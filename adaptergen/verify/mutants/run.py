@@ -23,9 +23,6 @@ from adaptergen.verify.subject import Subject
 # What a spec says of the adapter alone: no tiny model could contradict it.
 _NOT_CLAIMED = ("tokenizer.", "attention.fused.")
 
-# TL is told by the weight what a config key says as well.
-_HARMLESS = ("mlp.measured.flipped",)
-
 # Bridges of so many mutants fit into memory.
 _BETWEEN_COLLECTIONS = 10
 
@@ -43,14 +40,13 @@ def mutants(original: Spec, code: str, hf: HfModel, templates: Sequence[str]) ->
     made: list[Mutant] = []
     built: list[Mutant] = []
     for change in changes(original, hf):
-        if change.name in _HARMLESS:
-            continue
         wrong = changed(original, change)
         text = renderer.adapter(wrong)
         if not change.name.startswith(_NOT_CLAIMED):
             made.append(Mutant(f"spec.{change.name}", f"spec: {change.description}", wrong, text))
-        description = f"built from: {change.description}"
-        built.append(Mutant(f"build.{change.name}", description, original, text))
+        if not change.only_claims:
+            description = f"built from: {change.description}"
+            built.append(Mutant(f"build.{change.name}", description, original, text))
     for name, description, text in module.broken(code):
         built.append(Mutant(f"module.{name}", f"module: {description}", original, text))
     return made + list(_distinct(built, {right, meaning(code)}))
