@@ -98,7 +98,7 @@ SETUP = [
         {"boot.kinds": "blocks.attn.q is a Conv1DBridge around HF's Linear"},
         replace=(
             ('LinearBridge(name="q_proj")', 'Conv1DBridge(name="q_proj")'),
-            ("    BlockBridge,\n", "    BlockBridge,\n    Conv1DBridge,\n"),
+            ("import BlockBridge, ", "import BlockBridge, Conv1DBridge, "),
         ),
         only=True,
     ),
