@@ -12,7 +12,7 @@ from adaptergen.errors import Diagnostic, Unusable, shown_path
 from adaptergen.lock import Lock
 from adaptergen.output import LEFT_ALONE, MISSING, Output
 from adaptergen.project import Project, find_project
-from adaptergen.report import as_github, print_failures, print_json
+from adaptergen.report import as_github, print_failures, print_json, visible
 from adaptergen.selection import project_of, select_specs
 from adaptergen.spec.files import spec_files
 from adaptergen.writing import abandoned, clear, write_all
@@ -80,7 +80,7 @@ def _stale(build: Build, arguments: Namespace) -> list[Change]:
 
 
 def _note(text: str) -> None:
-    print(f"note: {text}", file=sys.stderr)
+    print(f"note: {visible(text)}", file=sys.stderr)
 
 
 def tell_of_waiting(folder: str) -> None:
@@ -120,7 +120,7 @@ def _check(build: Build, stale: Sequence[Change], arguments: Namespace) -> int:
         if arguments.format == "github":
             print(as_github(Diagnostic(change.path, 0, 0, f"stale: {change.reason}", advice)))
         else:
-            print(f"stale: {shown_path(change.path)} ({change.reason})")
+            print(visible(f"stale: {shown_path(change.path)} ({change.reason})"))
     if advice and arguments.format == "text":
         print(advice)
     print_failures(mistakes, arguments.format)
@@ -163,7 +163,7 @@ def _diff(change: Change) -> str:
         with open(change.path, encoding="utf-8", errors="replace") as file:
             before = file.read().splitlines(keepends=True)
     after = (change.text or "").splitlines(keepends=True)
-    name = shown_path(change.path)
+    name = visible(shown_path(change.path))
     return "".join(unified_diff(before, after, f"a/{name}", f"b/{name}"))
 
 
@@ -172,7 +172,7 @@ def say(arguments: Namespace, text: str, changes: Sequence[Change], status: int 
     if arguments.format == "json":
         print_json(listed(changes))
     elif status or not arguments.quiet:
-        print(text)
+        print("\n".join(map(visible, text.splitlines())))
     return status
 
 

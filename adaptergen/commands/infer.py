@@ -13,6 +13,7 @@ from adaptergen.destination import refuse_unwritable
 from adaptergen.errors import Unusable, failure, shown_path
 from adaptergen.infer.told import Told, told
 from adaptergen.project import Project, find_project
+from adaptergen.report import visible
 from adaptergen.selection import misnamed
 from adaptergen.sources import digest_generator
 from adaptergen.spec.files import spec_name
@@ -97,9 +98,9 @@ def _deliver(project: Project, path: str | None, text: str, arguments: Namespace
     write_all(texts)
     # JSON stays JSON.
     report = sys.stderr if as_json else sys.stdout
-    report.write(f"wrote {shown_path(path)}\n")
+    report.write(f"wrote {visible(shown_path(path))}\n")
     if _is_in(project, path):
         from adaptergen.build import bring_up_to_date
 
         for change in bring_up_to_date(project, [path]):
-            report.write(f"wrote {shown_path(change.path)}\n")
+            report.write(f"wrote {visible(shown_path(change.path))}\n")

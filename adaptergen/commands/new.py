@@ -8,7 +8,7 @@ from adaptergen import schema_file
 from adaptergen.commands.model_types import language_models, model_type_of
 from adaptergen.errors import Failure, failure, shown_path
 from adaptergen.project import find_project
-from adaptergen.report import print_json
+from adaptergen.report import print_json, visible
 from adaptergen.selection import misnamed, select_spec
 from adaptergen.sources import digest_generator
 from adaptergen.spec.files import ENDING
@@ -57,7 +57,7 @@ def run(arguments: Namespace) -> int:
         print_json([{"file": shown_path(file), "reason": "missing"} for file in texts])
         return 0
     beside = f" (and {shown_path(schema)}, for editors)" if schema in texts else ""
-    print(f"wrote {shown_path(path)}{beside}; say what differs, then run")
+    print(f"wrote {visible(shown_path(path))}{beside}; say what differs, then run")
     print(f"    adaptergen build {shown_path(path)}")
     print(f"    adaptergen verify {name}")
     return 0
