@@ -17,6 +17,7 @@ from adaptergen.spec.window import Window
 Returned = Literal["output", "pattern", "cache", "keys_and_values", "nothing"]
 # How a pair of keys and values is laid out; last comes d_head.
 Cached = Literal["batch_head_pos", "batch_pos_head", "pos_batch_head"]
+_TL_ORDER: Cached = "batch_head_pos"
 _USUAL_RETURNS: list[Returned] = ["output", "pattern"]
 
 _PATH = Field(description="Attention module, seen from the block.")
@@ -77,9 +78,9 @@ class ReimplementedAttention(Facet):
         examples=[["output", "pattern", "cache"]],
     )
     cached: Cached = Field(
-        default="batch_head_pos",
-        description="How the pair of keys and values is laid out that is HF's cache; the last"
-        " dimension is that of a head.",
+        default=_TL_ORDER,
+        description="Layout of the pair of keys and values that is HF's cache; the last dimension"
+        " is that of a head.",
         examples=["batch_pos_head"],
     )
     own_mask: bool = Field(
@@ -110,6 +111,12 @@ class ReimplementedAttention(Facet):
     def fuses(self) -> bool:
         """Whether HF's module, with torch's SDPA, can compute what TL would."""
         return self.fused == "auto" and self.sinks is None
+
+    @property
+    def pair_order(self) -> Cached | None:
+        """The order of dimensions in a pair of keys and values; None without one, or as TL's."""
+        paired = "keys_and_values" in self.returns
+        return self.cached if paired and self.cached != _TL_ORDER else None
 
     @property
     def returned(self) -> str | tuple[str, ...] | None:
