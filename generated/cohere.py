@@ -3,8 +3,8 @@
 # adapter CohereArchitectureAdapter for CohereForCausalLM
 # spec cohere 92951a7d012972ac80bc7751d6f58dcc
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 50a02fd766f8738ef683c3d52555d516
-# templates e88b2fdeaead91ea368ca3a773e93f03
+# generator 800d0baf5f2c6fc15cfba16e98421475
+# templates b5a234a9c7d4c801bdb2d9511a4b3163
 # formatter ruff 0.17.6
 # body d29b31b2b9eeaf85a54af3da692f5de3
 """Cohere architecture adapter.

@@ -4,8 +4,8 @@
 # spec glm4 e0e8c8e52b9e88fdccbab96cacc1654b
 # spec glm efee1772a08d6d7b9bda39aaea1bb0ec
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 50a02fd766f8738ef683c3d52555d516
-# templates e88b2fdeaead91ea368ca3a773e93f03
+# generator 800d0baf5f2c6fc15cfba16e98421475
+# templates b5a234a9c7d4c801bdb2d9511a4b3163
 # formatter ruff 0.17.6
 # body e82ca20b6747be93d7c03f194e7994ff
 """Glm4 architecture adapter.

@@ -4,8 +4,8 @@
 # spec hunyuan_v1_moe f7de41d669f01d688f226add478def4c
 # spec hunyuan_v1_dense af52133a5f5e878d120355d3e8ad6657
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 50a02fd766f8738ef683c3d52555d516
-# templates e88b2fdeaead91ea368ca3a773e93f03
+# generator 800d0baf5f2c6fc15cfba16e98421475
+# templates b5a234a9c7d4c801bdb2d9511a4b3163
 # formatter ruff 0.17.6
 # body 5b8c3bba5f7703e3913d3de14031dd5a
 """HunYuanMoEV1 architecture adapter.

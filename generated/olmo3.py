@@ -4,8 +4,8 @@
 # spec olmo3 76c51a2a97c9a858c62563fd3fe0c60f
 # spec olmo2 41b1838a2380bda3273c8f07e4090db3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 50a02fd766f8738ef683c3d52555d516
-# templates e88b2fdeaead91ea368ca3a773e93f03
+# generator 800d0baf5f2c6fc15cfba16e98421475
+# templates b5a234a9c7d4c801bdb2d9511a4b3163
 # formatter ruff 0.17.6
 # body 8ccaf059b6f66ea4bf2c4714d6edc9ed
 """Olmo3 architecture adapter.

@@ -5,8 +5,8 @@
 # spec starcoder2 b33d880beb289a7f36a46e011db0d034
 # spec mistral bf4b9af3d6377a93b0e4abbaf09c81c3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 50a02fd766f8738ef683c3d52555d516
-# templates e88b2fdeaead91ea368ca3a773e93f03
+# generator 800d0baf5f2c6fc15cfba16e98421475
+# templates b5a234a9c7d4c801bdb2d9511a4b3163
 # formatter ruff 0.17.6
 # body efae7b1ee1e7662e7b3e6af83cdc18c1
 """Phi architecture adapter.
