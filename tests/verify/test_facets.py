@@ -32,8 +32,12 @@ ATTENTIONS = classes_of(Spec.model_fields["attention"].annotation)
 
 # What says that no other kind describes a part: no bundled architecture needs that.
 LAST_RESORTS = {"attention: opaque", "mlp: opaque"}
-# What only models have that no spec is bundled for; some of those that tests draw have it.
-UNBUNDLED = {"mlp.first: in"}
+# What only models have that no spec is bundled for.
+UNBUNDLED = {
+    "mlp.first: in",
+    "attention.cached: batch_pos_head",
+    "attention.cached: pos_batch_head",
+}
 
 
 @cache
