@@ -91,14 +91,12 @@ class ReimplementedAttention(Facet):
     )
     mask_argument: Argument | None = Field(
         default=None,
-        description="Argument by which attention is handed a mask, or which tokens are real, where"
-        " it is not `attention_mask`.",
+        description="Argument by which attention is handed its mask, if not `attention_mask`.",
         examples=["keep"],
     )
     mask_hides: bool = Field(
         default=False,
-        description="Whether a mask of booleans that HF hands attention is true of what a token"
-        " does not see, and not of what it sees.",
+        description="Whether HF's mask of booleans is true of what a token does not see.",
         examples=[True],
     )
     fused: Literal["auto", "never"] = Field(
