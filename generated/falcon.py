@@ -6,7 +6,7 @@
 # spec starcoder2 b33d880beb289a7f36a46e011db0d034
 # spec mistral bf4b9af3d6377a93b0e4abbaf09c81c3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 800d0baf5f2c6fc15cfba16e98421475
+# generator 3bdd204ffcfa0a9e2854f3ade032a907
 # templates b5a234a9c7d4c801bdb2d9511a4b3163
 # formatter ruff 0.17.6
 # body 0e22263833a1cfe51d32dd9f3163426b

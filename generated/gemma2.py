@@ -4,7 +4,7 @@
 # spec gemma2 23b477ce69f2b97970862444b6ddd8ee
 # spec gemma 670be2fbe33cc7cea38338f5f0bd166a
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 800d0baf5f2c6fc15cfba16e98421475
+# generator 3bdd204ffcfa0a9e2854f3ade032a907
 # templates b5a234a9c7d4c801bdb2d9511a4b3163
 # formatter ruff 0.17.6
 # body 67ed967a0ba1d9bb0d03bc26a5c00bcb

@@ -2,7 +2,7 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter LlamaArchitectureAdapter for LlamaForCausalLM
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 800d0baf5f2c6fc15cfba16e98421475
+# generator 3bdd204ffcfa0a9e2854f3ade032a907
 # templates b5a234a9c7d4c801bdb2d9511a4b3163
 # formatter ruff 0.17.6
 # body 93c89f9905cf1d9534e06b06bced8662

@@ -3,7 +3,7 @@
 # adapter Olmo2ArchitectureAdapter for Olmo2ForCausalLM
 # spec olmo2 41b1838a2380bda3273c8f07e4090db3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 800d0baf5f2c6fc15cfba16e98421475
+# generator 3bdd204ffcfa0a9e2854f3ade032a907
 # templates b5a234a9c7d4c801bdb2d9511a4b3163
 # formatter ruff 0.17.6
 # body a86fa14723ad427123804eac84aacea9

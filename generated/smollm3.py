@@ -3,7 +3,7 @@
 # adapter SmolLM3ArchitectureAdapter for SmolLM3ForCausalLM
 # spec smollm3 4c34d77272bde9b5dccdf182c26aa81d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 800d0baf5f2c6fc15cfba16e98421475
+# generator 3bdd204ffcfa0a9e2854f3ade032a907
 # templates b5a234a9c7d4c801bdb2d9511a4b3163
 # formatter ruff 0.17.6
 # body 2b264a7c4f43803a259647afaa58af0b
