@@ -45,16 +45,17 @@ _WIDEST = 100
 def run(arguments: Namespace) -> int:
     """Print what was asked for; 1 if no word of the reference is nearly that."""
     words = split(arguments.words)
-    usage = Usage(_specs())
-    if arguments.format != "text":
-        print(_for_programs(arguments.format, words, usage))
-        return 0
     lines = Lines(_width(), wants_colour(sys.stdout))
-    if words:
-        _show(_answer(words, usage), words, usage, lines)
-    else:
+    if not words and arguments.format == "text":
         show_overview(lines)
-    print("\n".join(lines.lines))
+        print("\n".join(lines.lines))
+        return 0
+    usage = Usage(_specs())
+    if arguments.format == "text":
+        _show(_answer(words, usage), words, usage, lines)
+        print("\n".join(lines.lines))
+    else:
+        print(_for_programs(arguments.format, words, usage))
     return 0
 
 

@@ -42,8 +42,8 @@ def _tree(loaded: LoadedSpec) -> dict[str, Any]:
 
 
 def _origins(node: Node, path: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(node.value, dict) and node.value:
-        for key, child in node.value.items():
+    if node.entries:
+        for key, child in node.entries.items():
             yield from _origins(child, f"{path}.{key}" if path else key)
     else:
         yield path, f"{shown_path(node.file)}:{node.line}"
@@ -58,7 +58,7 @@ def _ordered(tree: Node) -> Node:
 def _lines(node: Node, indent: str = "") -> Iterator[tuple[str, str]]:
     """Lines of YAML for a mapping, each with where its value stands."""
     for key, child in node.entries.items():
-        if isinstance(child.value, dict) and child.value:
+        if child.entries:
             yield f"{indent}{key}:", ""
             yield from _lines(child, indent + "  ")
         else:

@@ -156,8 +156,7 @@ def _entries(theirs: Mapping[str, Any], own: Mapping[str, Any], tree: Node) -> d
 
 def _below(tree: Node, key: str) -> Node:
     """The node under a key; one that holds null where there is none."""
-    found = tree.value.get(key) if isinstance(tree.value, dict) else None
-    return found or Node(None, tree.file, 0, 0)
+    return tree.entries.get(key) or Node(None, tree.file, 0, 0)
 
 
 def _leaves(value: object) -> Iterator[object]:

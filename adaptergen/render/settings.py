@@ -13,18 +13,14 @@ _STEPS = {
 
 
 class InvalidStep(NamedTuple):
-    """A weight-processing step that TL must leave out: the adapter's attribute, and why."""
+    """A weight-processing step that TL must leave out: the adapter's attribute, and why.
+
+    With a `key`, only where that HF config key is set.
+    """
 
     attribute: str
     reason: str
-
-
-class ConditionalStep(NamedTuple):
-    """A step that TL must leave out where an HF config key is set: the attribute, why, the key."""
-
-    attribute: str
-    reason: str
-    key: str
+    key: str = ""
 
 
 def settings(spec: Spec) -> dict[str, Any]:
@@ -111,9 +107,9 @@ def _set(flags: dict[str, bool]) -> dict[str, bool]:
     return {flag: value for flag, value in flags.items() if value}
 
 
-def _conditional_steps(spec: Spec) -> list[ConditionalStep]:
+def _conditional_steps(spec: Spec) -> list[InvalidStep]:
     return [
-        ConditionalStep(attribute, where.invalid_where.reason, where.invalid_where.key)
+        InvalidStep(attribute, where.invalid_where.reason, where.invalid_where.key)
         for step, attribute in _STEPS.items()
         if isinstance(where := getattr(spec.processing, step), InvalidWhere)
     ]

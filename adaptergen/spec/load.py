@@ -31,10 +31,10 @@ class LoadedSpec(NamedTuple):
 
     def entries(self, *path: str) -> dict[str, Node]:
         """The mapping at a path of keys, with its places; empty where there is none."""
-        node: Node | None = self.tree
+        found = self.tree.entries
         for key in path:
-            node = node.value.get(key) if node and isinstance(node.value, dict) else None
-        return node.value if node and isinstance(node.value, dict) else {}
+            found = found[key].entries if key in found else {}
+        return found
 
     def location(self, claim: str) -> str:
         """Where the file, or the parent that it has a claim from, makes it: `file:line:column`.
