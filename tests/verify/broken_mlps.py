@@ -124,10 +124,41 @@ MLPS = [
     ),
     Case(
         "gate and input swapped on layers without experts",
-        {"claims.mlp": "HF's MLP is not act(up_proj(x)) * gate_proj(x); contradicts mlp.dense"},
+        {"claims.mlp": "in HF gate_proj is the gate, and up_proj the input; contradicts mlp.dense"},
         spec="qwen2_moe",
         change={"mlp.dense.gate": "up_proj", "mlp.dense.in": "gate_proj"},
         layer=1,
+    ),
+    Case(
+        "gate and input of a shared expert swapped",
+        {"claims.mlp": "in HF gate_proj is the gate, and up_proj the input; contradicts mlp.sha"},
+        spec="aria_text",
+        change={"mlp.shared.gate": "up_proj", "mlp.shared.in": "gate_proj"},
+        layer=0,
+    ),
+    Case(
+        "input and output of a shared expert swapped",
+        {"claims.mlp": "HF's MLP is not act(gate_proj(x)) * down_proj(x); contradicts mlp.shared"},
+        spec="aria_text",
+        change={"mlp.shared.in": "down_proj", "mlp.shared.out": "up_proj"},
+        layer=0,
+    ),
+    Case(
+        "a gate of a shared expert that is its router",
+        {
+            "claims.mlp": "the sigmoid of HF's gate does not multiply shared_expert; contradicts"
+            " mlp.shared.mix"
+        },
+        spec="qwen2_moe",
+        change={"mlp.shared.mix": "gate", "mlp.opaque": ["shared_expert_gate"]},
+        layer=0,
+    ),
+    Case(
+        "input and output of an MLP beside the experts swapped",
+        {"claims.mlp": "the first half of HF's output_linear is not the gate of the other"},
+        spec="granitemoeshared",
+        change={"side_mlp.gate_in": "output_linear", "side_mlp.out": "input_linear"},
+        layer=0,
     ),
     Case(
         "an activation with parameters that nobody mentions",

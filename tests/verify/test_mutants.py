@@ -53,7 +53,7 @@ def judged(name: str, mutant: str, killer: str) -> list[str]:
     return list(court.killers(made(name)[mutant]))
 
 
-@pytest.mark.parametrize("name", rarely((*SPECS, "falcon"), 1, pytest.mark.full))
+@pytest.mark.parametrize("name", [*rarely((*SPECS, "falcon"), 1, pytest.mark.full), "granitemoe"])
 def test_there_are_many_and_each_is_wrong_python(name: str) -> None:
     right, spec = meaning(code_of(name)), load(name).spec
     kinds = [mutant.partition(".")[0] for mutant in made(name)]

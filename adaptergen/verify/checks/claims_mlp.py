@@ -7,7 +7,16 @@ import torch
 from torch import Tensor, nn
 
 from adaptergen.spec.facet import Facet
-from adaptergen.spec.mlp import FusedGatedMlp, GatedMlp, MoeMlp, OpaqueMlp, PlainMlp
+from adaptergen.spec.mlp import (
+    DenseLayers,
+    FusedGatedMlp,
+    GatedMlp,
+    MoeMlp,
+    OpaqueMlp,
+    PlainMlp,
+    SharedExpert,
+    SideMlp,
+)
 from adaptergen.verify import probe
 from adaptergen.verify.check import Evidence, Fact, check, largest_difference
 from adaptergen.verify.components import known_to_tl
@@ -24,6 +33,8 @@ def mlp(subject: Subject) -> Iterator[Evidence]:
     for number, path in subject.below(subject.spec.mlp.path):
         for holds, text, claim in _facts(subject.spec.mlp, subject.hf, path):
             yield Fact(holds, text, number, f"mlp.{claim}")
+    if subject.spec.side_mlp is not None:
+        yield from _beside(subject, subject.spec.side_mlp)
     if isinstance(subject.spec.mlp, MoeMlp) and not subject.overrides:
         yield from _has_dense_layers(subject, subject.spec.mlp)
     if not subject.overrides:
@@ -34,6 +45,13 @@ def mlp(subject: Subject) -> Iterator[Evidence]:
             text = f"HF's block {'changes' if found else 'does not change'} what its MLP returned"
             holds = found == subject.spec.mlp.overwritten
             yield Fact(holds, text, number, "mlp.overwritten")
+
+
+def _beside(subject: Subject, side: SideMlp) -> Iterator[Fact]:
+    """Whether the MLP beside another is gated as its facet says."""
+    for number, path in subject.below(side.path):
+        for holds, text, claim in _fused(side, subject.hf, path, "gate"):
+            yield Fact(holds, text, number, f"side_mlp.{claim}")
 
 
 def _has_dense_layers(subject: Subject, mlp: MoeMlp) -> Iterator[Fact]:
@@ -83,12 +101,7 @@ def _facts(mlp: Facet, hf: HfModel, path: str) -> Iterator[tuple[bool, str, str]
 
 @_facts.register
 def _gated(mlp: GatedMlp, hf: HfModel, path: str) -> Iterator[tuple[bool, str, str]]:
-    gate, up = (f"{path}.{mlp.gate}", None), (f"{path}.{mlp.in_}", None)
-    reader = f"{path}.{mlp.norm_before_out or mlp.out}"
-    reversed_ = probe.gated_by(hf, path, up, gate, reader)
-    yield not reversed_, f"in HF {mlp.in_} is the gate, and {mlp.gate} the input", "gate"
-    gated = reversed_ or probe.gated_by(hf, path, gate, up, reader)
-    yield gated, f"HF's MLP is not act({mlp.gate}(x)) * {mlp.in_}(x)", "kind"
+    yield from _multiplied(mlp, hf, path, mlp.norm_before_out or mlp.out, "kind")
     if mlp.norm_before_out is not None:
         normed = hf.call(f"{path}.{mlp.norm_before_out}").value
         reads = torch.equal(hf.call(f"{path}.{mlp.out}").input, normed)
@@ -97,12 +110,30 @@ def _gated(mlp: GatedMlp, hf: HfModel, path: str) -> Iterator[tuple[bool, str, s
 
 @_facts.register
 def _fused_gated(mlp: FusedGatedMlp, hf: HfModel, path: str) -> Iterator[tuple[bool, str, str]]:
-    fused = f"{path}.{mlp.gate_in}"
+    yield from _fused(mlp, hf, path, mlp.first)
+
+
+def _multiplied(
+    part: GatedMlp | SharedExpert | DenseLayers, hf: HfModel, path: str, reader: str, claim: str
+) -> Iterator[tuple[bool, str, str]]:
+    """Whether what a module reads is the input, times an activation of the gate."""
+    gate, up = (f"{path}.{part.gate}", None), (f"{path}.{part.in_}", None)
+    reversed_ = probe.gated_by(hf, path, up, gate, f"{path}.{reader}")
+    yield not reversed_, f"in HF {part.in_} is the gate, and {part.gate} the input", "gate"
+    gated = reversed_ or probe.gated_by(hf, path, gate, up, f"{path}.{reader}")
+    yield gated, f"HF's MLP is not act({part.gate}(x)) * {part.in_}(x)", claim
+
+
+def _fused(
+    part: FusedGatedMlp | SideMlp, hf: HfModel, path: str, first: str
+) -> Iterator[tuple[bool, str, str]]:
+    """Whether what the output projection reads is one half, times an activation of the other."""
+    fused = f"{path}.{part.gate_in}"
     halves = torch.arange(hf.call(fused).value.shape[-1]).chunk(2)
-    gate, up = halves if mlp.first == "gate" else halves[::-1]
-    gated = probe.gated_by(hf, path, (fused, gate), (fused, up), f"{path}.{mlp.out}")
-    half = "first" if mlp.first == "gate" else "second"
-    yield gated, f"the {half} half of HF's {mlp.gate_in} is not the gate of the other", "gate_in"
+    gate, up = halves if first == "gate" else halves[::-1]
+    gated = probe.gated_by(hf, path, (fused, gate), (fused, up), f"{path}.{part.out}")
+    half = "first" if first == "gate" else "second"
+    yield gated, f"the {half} half of HF's {part.gate_in} is not the gate of the other", "gate_in"
 
 
 @_facts.register
@@ -118,19 +149,28 @@ def _moe(mlp: MoeMlp, hf: HfModel, path: str) -> Iterator[tuple[bool, str, str]]
         text = f"HF's {path} has no {mlp.chosen_among}, and the spec knows no dense layers"
         yield dense is not None, text, "dense"
         if dense is not None:
-            gate, up = (f"{path}.{dense.gate}", None), (f"{path}.{dense.in_}", None)
-            text = f"HF's MLP is not act({dense.gate}(x)) * {dense.in_}(x)"
-            yield probe.gated_by(hf, path, gate, up, f"{path}.{dense.out}"), text, "dense"
+            yield from _within("dense", _multiplied(dense, hf, path, dense.out, ""))
         return
     yield _routes(mlp, hf, path)
     shared = f"{path}.{mlp.shared.path}" if mlp.shared else ""
+    if mlp.shared is not None:
+        yield from _within("shared", _multiplied(mlp.shared, hf, shared, mlp.shared.out, ""))
     if mlp.experts is None:
         for name in _holding_experts(mlp, hf, path, shared):
             yield False, f"HF's {name} holds all experts", "experts"
         return
     text = f"HF's MLP returns other than {mlp.experts}{f' and {shared}' if shared else ''}"
-    claim = "shared" if shared else "experts"
-    yield _adds_up(hf, path, f"{path}.{mlp.experts}", shared), text, claim
+    claim, experts = "shared" if shared else "experts", f"{path}.{mlp.experts}"
+    yield _adds_up(hf, path, experts, shared), text, claim
+    if mlp.shared is not None and mlp.shared.mix is not None:
+        text = f"the sigmoid of HF's {mlp.shared.mix} does not multiply {mlp.shared.path}"
+        yield _adds_up(hf, path, experts, shared, f"{path}.{mlp.shared.mix}"), text, "shared.mix"
+
+
+def _within(key: str, facts: Iterator[tuple[bool, str, str]]) -> Iterator[tuple[bool, str, str]]:
+    """The facts of a part of the facet, with its claims seen from the facet."""
+    for holds, text, claim in facts:
+        yield holds, text, f"{key}.{claim}".rstrip(".")
 
 
 def _routes(mlp: MoeMlp, hf: HfModel, path: str) -> tuple[bool, str, str]:
@@ -169,15 +209,23 @@ def _holding_experts(mlp: MoeMlp, hf: HfModel, path: str, shared: str) -> Iterat
             yield name
 
 
-def _adds_up(hf: HfModel, path: str, experts: str, shared: str) -> bool:
-    """Whether an MLP returns what its experts do, and a multiple of the shared expert's output."""
+def _adds_up(hf: HfModel, path: str, experts: str, shared: str, mix: str = "") -> bool:
+    """Whether an MLP returns what its experts do, and a multiple of the shared expert's output.
+
+    With `mix`, the multiple is the sigmoid of what that module returns.
+    """
     total, chosen = hf.call(path).value, hf.call(experts).value
     if chosen.numel() != total.numel():
         return False
     rest = total - chosen.reshape(total.shape)
     if not shared:
         return largest_difference(rest, torch.zeros_like(rest)) < probe.NOISE
-    return _parallel(rest, hf.call(shared).value.reshape(total.shape))
+    beside = hf.call(shared).value.reshape(total.shape)
+    if not mix:
+        return _parallel(rest, beside)
+    factor = hf.call(mix).value.sigmoid().reshape(*total.shape[:-1], -1)
+    one = factor.shape[-1] == 1
+    return one and largest_difference(rest, factor * beside) < probe.NOISE
 
 
 @_facts.register

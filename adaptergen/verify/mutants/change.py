@@ -5,11 +5,12 @@ or another key, a word another word. What a name could be mistaken for depends o
 function registered for the facet's class says it. A new facet value needs one such function.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, Literal, get_args, get_origin
 
+from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from adaptergen.spec.compare import semantic_differences
@@ -114,8 +115,19 @@ def changes(spec: Spec, hf: HfModel) -> list[Change]:
 
 
 def changed(spec: Spec, change: Change) -> Spec:
-    """The spec with a change made."""
-    return replaced(spec, change.values)
+    """The spec with a change made, without those of its versions that it then cannot have."""
+    wrong = replaced(spec, change.values)
+    kept = [values for values in wrong.versions if _fits(wrong, values)]
+    return replaced(wrong, {"versions": kept}) if kept != wrong.versions else wrong
+
+
+def _fits(spec: Spec, version: Mapping[str, Any]) -> bool:
+    """Whether a spec has the keys that a version has other values of: another kind lacks them."""
+    try:
+        replaced(spec, {"versions": [], **version})
+    except (KeyError, TypeError, ValidationError):
+        return False
+    return True
 
 
 def _changes_of(facet: Facet, prefix: str, world: World) -> Iterator[Change]:
