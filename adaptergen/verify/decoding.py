@@ -1,7 +1,9 @@
 """Texts given piece by piece, and continued: by HF and by a bridge, both with HF's cache."""
 
+import contextlib
+import functools
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 from unittest.mock import patch
@@ -30,15 +32,39 @@ def hf_in_chunks(hf: HfModel, batch: Batch, borders: Sequence[int]) -> Tensor:
         if batch.mask is not None:
             given["attention_mask"] = batch.mask[:, :end]
         with torch.no_grad():
-            output = hf.model(**given, **{_name_of_cache(hf.model): cache}, use_cache=True)
+            output = hf.model(**given, **{_name_of_cache(hf.model.forward): cache}, use_cache=True)
         cache = output.past_key_values
         found.append(output.logits)
     return torch.cat(found, dim=1)
 
 
-def _name_of_cache(model: Any) -> str:
-    """The cache's name in the model's class. HF's have renamed it; others may take any name."""
-    return "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
+def _name_of_cache(function: Callable[..., Any]) -> str:
+    """The cache's name among a function's arguments: `cache` in HF's code since 5.24."""
+    return "cache" if "cache" in inspect.signature(function).parameters else "past_key_values"
+
+
+@contextlib.contextmanager
+def _cache_under_its_name(model: Any) -> Iterator[None]:
+    """While active, `generate` hands the cache on under the name that the model's code gives it.
+
+    Code from before 5.24 takes `past_key_values`. Where it takes any other argument besides, HF's
+    `generate` hands it `cache`, which it ignores without a word.
+    """
+    prepare = model.prepare_inputs_for_generation
+
+    @functools.wraps(prepare)
+    def prepared(*args: Any, **kwargs: Any) -> dict[str, Any]:
+        return _renamed(prepare(*args, **_renamed(kwargs, prepare)), model.forward)
+
+    with patch.object(model, "prepare_inputs_for_generation", prepared):
+        yield
+
+
+def _renamed(arguments: dict[str, Any], function: Callable[..., Any]) -> dict[str, Any]:
+    """A call's arguments with the cache under the function's own name for it."""
+    name = _name_of_cache(function)
+    other = "past_key_values" if name == "cache" else "cache"
+    return {name if key == other else key: value for key, value in arguments.items()}
 
 
 def bridge_in_chunks(bridge: TransformerBridge, batch: Batch, borders: Sequence[int]) -> Tensor:
@@ -63,7 +89,7 @@ def hf_continuation(model: Any, batch: Batch, count: int, **settings: Any) -> Te
     config: Any = GenerationConfig(  # type: ignore[no-untyped-call]
         max_new_tokens=count, do_sample=False, **settings
     )
-    with patch.object(model, "generation_config", config):
+    with patch.object(model, "generation_config", config), _cache_under_its_name(model):
         mask = torch.ones_like(batch.ids) if batch.mask is None else batch.mask
         found: Tensor = model.generate(batch.ids, attention_mask=mask)
     return found[:, batch.ids.shape[1] :]
