@@ -1,5 +1,6 @@
 """Layers of HF's that compute several projections: they stay whole, and TL's parts are theirs."""
 
+import contextlib
 import copy
 import gc
 import weakref
@@ -69,7 +70,7 @@ def test_the_layer_runs_once_whatever_is_hooked(bridge: TransformerBridge) -> No
 
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 @pytest.mark.parametrize("role", ["q", "k", "v"])
-def test_a_value_changed_in_place_is_what_one_projection_reads(
+def test_a_value_changed_in_place_is_what_projections_read_from_then_on(
     bridge: TransformerBridge, role: str, mode: Any
 ) -> None:
     def in_place(value: Tensor, hook: HookPoint) -> Tensor:
@@ -77,14 +78,15 @@ def test_a_value_changed_in_place_is_what_one_projection_reads(
 
     attention, hidden = bridge.blocks[0].attn, torch.randn(2, 3, layer_of(bridge).in_features)
     hidden = hidden.to(layer_of(bridge).weight.dtype)
-    with mode(), attention.qkv.running_once():
+    parts = {name: getattr(attention, name) for name in "qkv"}
+    with mode(), attention.qkv.running_once(parts.values()):
         values = hidden.clone()
-        before = {name: getattr(attention, name)(values) for name in "qkv"}
-        with bridges.hooked(getattr(attention, role).hook_in, hook=in_place):
-            found = getattr(attention, role)(values)
-    with torch.no_grad():
-        torch.testing.assert_close(found, getattr(attention, role)(2 * hidden))
-        torch.testing.assert_close(before[role], getattr(attention, role)(hidden))
+        with bridges.hooked(parts[role].hook_in, hook=in_place):
+            found = {name: part(values) for name, part in parts.items()}
+    for name, part in parts.items():
+        read = 2 * hidden if "qkv".index(name) >= "qkv".index(role) else hidden
+        with torch.no_grad():
+            torch.testing.assert_close(found[name], part(read))
 
 
 def test_an_edit_of_what_one_projection_reads_is_seen_by_no_other(
@@ -102,6 +104,55 @@ def test_an_edit_of_what_one_projection_reads_is_seen_by_no_other(
     logits(bridge, **listening, k__hook_in=lambda value, hook: torch.zeros_like(value))
     same = {name: torch.equal(value, before[name]) for name, value in seen.items()}
     assert list(same.values()) == [True, False, True]
+
+
+# Hooks on the layer, and on its parts, by name, with what an edit of each changes.
+EDITED = {
+    "qkv.hook_in": "qkv",
+    "qkv.hook_out": "qkv",
+    **{f"{role}.{end}": role for role in "qkv" for end in ("hook_in", "hook_out")},
+}
+
+
+@pytest.mark.parametrize("stepwise", [True, False])
+@pytest.mark.parametrize("edited", [None, *EDITED])
+def test_each_hook_fires_once_each_way_and_an_edit_is_seen_by_what_it_is_for(
+    subject: Subject, bridge: TransformerBridge, edited: str | None, stepwise: bool
+) -> None:
+    attention = bridge.blocks[0].attn
+    points = {name: attention.get_submodule(name) for name in EDITED}
+    fired: dict[str, list[Tensor]] = {}
+
+    def passed() -> dict[str, list[Tensor]]:
+        fired.clear()
+        loss = bridge(IDS).logsumexp(-1).sum()
+        parameters = [value for value in bridge.parameters() if value.requires_grad]
+        torch.autograd.grad(loss, parameters, allow_unused=True)
+        return {name: list(values) for name, values in fired.items()}
+
+    def hears(key: str) -> Callable[..., None]:
+        return lambda value, hook: fired.setdefault(key, []).append(value.detach().clone())
+
+    with contextlib.ExitStack() as hooks:
+        for name, point in points.items():
+            point.add_hook(hears(f"{name} backward"), dir="bwd")
+            point.add_hook(hears(name))
+            hooks.callback(point.remove_hooks, "both")
+        if stepwise:
+            hooks.enter_context(bridges.hooked(attention.hook_pattern))
+        before = passed()
+        if edited:
+            points[edited].add_hook(lambda value, hook: 2 * value, prepend=True)
+        found = passed()
+    assert {name: len(values) for name, values in found.items()} == dict.fromkeys(before, 1)
+    assert found.keys() == {*EDITED, *(f"{name} backward" for name in EDITED)}
+    for role in "qkv":
+        (ours,), (theirs,) = found[f"{role}.hook_out"], before[f"{role}.hook_out"]
+        assert torch.equal(ours, theirs) == (role not in EDITED.get(edited or "", ""))
+    through = [
+        (2 if edited == f"{r}.hook_in" else 1) * found[f"{r}.hook_in backward"][0] for r in "qkv"
+    ]
+    torch.testing.assert_close(found["qkv.hook_in backward"][0], sum(through))
 
 
 def test_heads_can_be_changed_in_place_with_gradients(bridge: TransformerBridge) -> None:

@@ -26,6 +26,20 @@ def is_observed(self):
         for point in points
     )"""
 
+# Hooks on a joint layer fire for each projection that hooks hand another tensor.
+EACH = """\
+def forward(self, hidden_states):
+    parts, self._called_for = self._called_for, ()
+    if not parts:
+        return super().forward(hidden_states)
+    runs, pieces = {}, {}
+    for part in parts:
+        given = part.hook_in(hidden_states)
+        if id(given) not in runs:
+            runs[id(given)] = super().forward(given)
+        pieces[part.share] = self._joint.piece(part.share, runs[id(given)])
+    return self._joint.joined(pieces)"""
+
 FUSED = [
     Case(
         "attention that is never left to HF",
@@ -85,6 +99,15 @@ FUSED = [
             "    return put or any(p.has_hooks(including_permanent=False) for p in points)",
             "LinearBridge",
         ),
+        only=True,
+        fused=True,
+    ),
+    Case(
+        "a layer that passes the gradient of each of its projections on to hooks by itself",
+        {"hooks.kept": "qkv.hook_in, hooked among others, is handed 3 gradients, of 1 values"},
+        spec="phi3",
+        replace=bridge(EACH, "JointLinearBridge", "Phi3ArchitectureAdapter"),
+        layer=0,
         only=True,
         fused=True,
     ),

@@ -134,6 +134,10 @@ def test_a_default_that_is_dropped_is_missed_where_configs_are_made_by_hand() ->
     assert "boot.defaults" in judged("granite", name, "boot.defaults")
 
 
+def test_a_gradient_that_hooks_are_handed_in_parts_is_noticed() -> None:
+    assert "hooks.kept" in judged("phi3", "module.parts.each", "hooks.kept")
+
+
 @pytest.mark.parametrize(
     ("name", "killer"),
     [

@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator
 
 _JOINT = "Joint"
+_LAYER = "JointLinearBridge"
 
 _PARTS = {
     "reversed": (
@@ -37,8 +38,27 @@ _PARTS = {
 }
 
 
+# Alike as long as hooks leave what projections read: one for gradients does not.
+_EACH = """\
+    def forward(self, hidden_states):
+        parts, self._called_for = self._called_for, ()
+        if not parts:
+            return super().forward(hidden_states)
+        runs, pieces = {}, {}
+        for part in parts:
+            given = part.hook_in(hidden_states)
+            if id(given) not in runs:
+                runs[id(given)] = super().forward(given)
+            pieces[part.share] = self._joint.piece(part.share, runs[id(given)])
+        return self._joint.joined(pieces)
+"""
+
+
 def methods(name: str, tree: ast.Module) -> Iterator[tuple[str, str, str]]:
     """Name, description and text of each wrong method of the layer, where a module has one."""
+    if name == _LAYER:
+        text = "hooks on the layer fire for each projection that reads a tensor of its own"
+        yield "parts.each", f"{_LAYER}: {text}", _EACH
     if name != _JOINT:
         return
     keywords = {node.arg for node in ast.walk(tree) if isinstance(node, ast.keyword)}
