@@ -17,6 +17,8 @@ from adaptergen.report import print_failures, print_json, visible
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from typing_extensions import Buffer
+
 
 class ExitStatus(IntEnum):
     """Exit statuses of a run."""
@@ -59,10 +61,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     return exit_status()
 
 
+class _Output(io.FileIO):
+    """Standard output whose reader may go away, as `| head` does: the run still has a status."""
+
+    def write(self, data: "Buffer") -> int:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            return memoryview(data).nbytes
+
+
 def _run(arguments: "Namespace") -> int:
-    if isinstance(sys.stdout, io.TextIOWrapper):
+    if sys.stdout is sys.__stdout__ and isinstance(sys.stdout, io.TextIOWrapper):
         # What the terminal's encoding lacks is escaped; stderr does so by itself.
-        sys.stdout.reconfigure(errors="backslashreplace")
+        sys.stdout = io.TextIOWrapper(
+            io.BufferedWriter(_Output(sys.stdout.fileno(), "w", closefd=False)),
+            sys.stdout.encoding, "backslashreplace",
+            line_buffering=sys.stdout.line_buffering, write_through=sys.stdout.write_through,
+        )  # fmt: skip
     try:
         run = cast("Callable[[Namespace], int]", import_module(arguments.verb).run)
         status = run(arguments)
@@ -71,12 +87,18 @@ def _run(arguments: "Namespace") -> int:
     except Failure as error:
         print_failures(error.diagnostics, getattr(arguments, "format", "text"))
         return ExitStatus.FAILED
-    except BrokenPipeError:
-        # The reader of our output has gone, as `| head` does; Python would complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitStatus.OK
     except (Unusable, OSError) as error:
-        if getattr(arguments, "format", "text") == "json":
-            print_json(errors=[Diagnostic("", 0, 0, str(error))])
+        try:
+            if getattr(arguments, "format", "text") == "json":
+                print_json(errors=[Diagnostic("", 0, 0, str(error))])
+            sys.stdout.flush()
+        except OSError:
+            # It is the output that cannot be written.
+            _discard_output()
         print(f"adaptergen: {visible(str(error))}", file=sys.stderr)
         return ExitStatus.USAGE
+
+
+def _discard_output() -> None:
+    """Let go of what is not yet printed: Python would try once more at exit, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

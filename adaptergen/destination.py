@@ -3,26 +3,31 @@
 import os
 import tempfile
 from collections.abc import Iterable
+from contextlib import ExitStack
 
 from adaptergen.errors import Unusable, shown_path
 from adaptergen.spec.files import same_file
-from adaptergen.writing import is_special
+from adaptergen.writing import is_special, open_special
 
 _SOURCES = (".py", ".yaml", ".yml", ".toml", ".j2")
 
 
-def refuse_report(path: str, flag: str, start: str) -> None:
+def refuse_report(path: str, flag: str, start: str) -> ExitStack:
     """Refuse a report's path that cannot be written, or where something else lies than a report.
 
-    Devices and pipes are written into. A report begins with `start`.
+    Devices and pipes are written into, and held open by what is returned: the reader of a pipe
+    takes its first end for the last. A report begins with `start`.
 
     Raises:
         Unusable: naming the flag.
     """
+    held = ExitStack()
     if is_special(path):
-        if not os.access(path, os.W_OK):
-            raise Unusable(f"{flag} {shown_path(path)}: cannot be written")
-        return
+        try:
+            held.callback(os.close, open_special(path))
+        except OSError as error:
+            raise _unwritable(path, flag, error) from None
+        return held
     if path.lower().endswith(_SOURCES):
         hint = "specs and modules end so; a report ends in .json or .html"
         raise Unusable(f"{flag} {shown_path(path)}: this is no name for a report", hint)
@@ -30,6 +35,7 @@ def refuse_report(path: str, flag: str, start: str) -> None:
         hint = "remove it, or give another name"
         raise Unusable(f"{flag} {shown_path(path)}: the file that is there is no report", hint)
     refuse_unwritable(path, flag)
+    return held
 
 
 def refuse_unwritable(path: str, flag: str) -> None:
@@ -40,12 +46,14 @@ def refuse_unwritable(path: str, flag: str) -> None:
     """
     if os.path.isdir(path):
         raise Unusable(f"{flag} {shown_path(path)}: it is a folder")
+    if is_special(path):
+        raise Unusable(f"{flag} {shown_path(path)}: it is no regular file")
     target = os.path.realpath(path)
     try:
         # Permissions do not say all: a whole file system may be read-only, or full.
         tempfile.TemporaryFile(dir=_nearest_folder(target)).close()
     except OSError as error:
-        raise Unusable(f"{flag} {shown_path(path)}: cannot be written: {error.strerror}") from None
+        raise _unwritable(path, flag, error) from None
 
 
 def refuse_same(given: Iterable[tuple[str, str | None]]) -> None:
@@ -59,6 +67,10 @@ def refuse_same(given: Iterable[tuple[str, str | None]]) -> None:
         for other, same in paths[:number]:
             if same_file(path, same):
                 raise Unusable(f"{other} and {flag} name one file: {shown_path(path)}")
+
+
+def _unwritable(path: str, flag: str, error: OSError) -> Unusable:
+    return Unusable(f"{flag} {shown_path(path)}: cannot be written: {error.strerror}")
 
 
 def _begins(path: str, start: str) -> bool:

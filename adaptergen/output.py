@@ -49,7 +49,11 @@ class Output:
         """The stamp of an untouched generated file, or why there is none."""
         if os.path.isdir(path):
             return "a folder"
-        if not os.path.exists(path) or not os.path.getsize(path):
+        if not os.path.exists(path):
+            return MISSING
+        if not os.path.isfile(path):
+            return FOREIGN
+        if not os.path.getsize(path):
             return MISSING
         stamped = self.stamped(path)
         if stamped and stamped.intact:

@@ -1,9 +1,12 @@
 """Writes several files as one: all of them, or none."""
 
+import errno
 import os
+import re
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from stat import S_ISDIR, S_ISREG
+from stat import S_ISDIR, S_ISFIFO, S_ISREG
 
 from adaptergen.errors import Unusable, shown_path
 from adaptergen.lock import is_at, open_folder, try_lock
@@ -12,7 +15,10 @@ from adaptergen.lock import is_at, open_folder, try_lock
 _PREFIX = ".adaptergen-"
 _IGNORED = ".gitignore"
 # Names of files that are open already, whatever they are.
-_OPEN = ("/dev/fd/", "/dev/std", "/proc/")
+_OPEN = re.compile(r"/dev/fd/(\d{1,9})|/proc/self/fd/(\d{1,9})|/dev/std(in|out|err)")
+_STANDARD = {"in": 0, "out": 1, "err": 2}
+# A pipe's reader is not waited for, and no terminal is taken for our own.
+_WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 
 
 def write_all(texts: Mapping[str, str | None], *, follow: bool = True) -> None:
@@ -21,7 +27,7 @@ def write_all(texts: Mapping[str, str | None], *, follow: bool = True) -> None:
     New contents are staged beside their targets first. If anything stops the run after that, even
     Ctrl-C, files already replaced are put back. A device or a pipe is written into, and never
     replaced. Where a path is a link, the file that it leads to is written; unless `follow`, the
-    link is replaced.
+    link is replaced, and what is no file is refused.
 
     Raises:
         Unusable: if a file cannot be written.
@@ -80,7 +86,10 @@ class _Writer:
     def write(self, texts: Mapping[str, str | None]) -> None:
         staged: dict[str, str] = {}
         for self.path, text in texts.items():
-            if text is not None and not is_special(self.path):
+            special = is_special(self.path)
+            if special and not (self.follow or os.path.islink(self.path)):
+                raise OSError(errno.EINVAL, "it is no regular file")
+            if text is not None and not (special and self.follow):
                 staged[self.path] = self._stage(self._target(self.path), text.encode())
         try:
             for self.path, text in texts.items():
@@ -205,7 +214,7 @@ def _content(path: str) -> bytes | str | None:
 
 def is_special(path: str) -> bool:
     """Whether a path leads to what is no file and no folder, or is the name of an open file."""
-    if os.path.abspath(path).startswith(_OPEN):
+    if _OPEN.fullmatch(os.path.abspath(path)):
         return True
     try:
         mode = os.stat(path).st_mode
@@ -214,6 +223,31 @@ def is_special(path: str) -> bool:
     return not (S_ISREG(mode) or S_ISDIR(mode))
 
 
+def open_special(path: str) -> int:
+    """A device, a pipe or an open file by its name, opened to be written into.
+
+    Raises:
+        OSError: if that cannot be done; for a pipe that nobody reads, too, whose reader might
+            never come.
+    """
+    if found := _OPEN.fullmatch(os.path.abspath(path)):
+        # To open its name would start at its beginning again, over what was printed before.
+        number = _STANDARD[found[3]] if found[3] else int(found[1] or found[2])
+        # Writing nothing fails where it is open for reading only.
+        os.write(number, b"")
+        return os.dup(number)
+    try:
+        handle = os.open(path, os.O_WRONLY | _WITHOUT_WAITING)
+    except OSError as error:
+        if error.errno == errno.ENXIO and S_ISFIFO(os.stat(path).st_mode):
+            raise OSError(error.errno, "nobody reads from this pipe") from None
+        raise
+    if _WITHOUT_WAITING:
+        os.set_blocking(handle, True)
+    return handle
+
+
 def _write_into(path: str, text: str) -> None:
-    with open(path, "wb") as file:
+    sys.stdout.flush()
+    with open(open_special(path), "wb") as file:
         file.write(text.encode())

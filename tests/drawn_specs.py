@@ -93,7 +93,11 @@ attention = mapping(
         words("output", "pattern", "cache", "keys_and_values", "nothing"), min_size=1, max_size=4
     ),
 )
-hidden = {"path": paths, "act": st.none() | names, "opaque": st.lists(paths, max_size=2)}
+hidden = {
+    "path": paths,
+    "act": st.none() | names,
+    "opaque": st.lists(paths, max_size=2, unique=True),
+}
 gates = {"gate": paths, "in_": paths, "out": paths}
 mlps = (
     mapping(kind=st.just("gated"), **hidden, **gates, bias=biased("gate", "in_", "out"))
@@ -122,7 +126,9 @@ specs = st.fixed_dictionaries(
         ),
         "norm": norms,
         "block": blocks,
-        "layouts": st.lists(mapping(when=names, block=blocks), max_size=2),
+        "layouts": st.lists(
+            mapping(when=names, block=blocks), max_size=2, unique_by=lambda layout: layout["when"]
+        ),
         "attention": attention,
         "mlp": mlps,
         "multipliers": multipliers,
@@ -136,13 +142,14 @@ specs = st.fixed_dictionaries(
         "versions": st.lists(
             st.fixed_dictionaries({"paths.unembed": paths}, optional={"attention.path": paths}),
             max_size=2,
+            unique_by=repr,
         ),
     },
     optional={
-        "aliases": st.lists(class_names, max_size=3),
+        "aliases": st.lists(class_names, max_size=3, unique=True),
         "model_type": names,
         "class_prefix": class_names,
         "title": prose,
-        "notes": st.lists(prose, max_size=3),
+        "notes": st.lists(prose, max_size=3, unique=True),
     },
 )

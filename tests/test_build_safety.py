@@ -47,6 +47,18 @@ def test_interrupted_build_leaves_every_file_as_it_was(
     assert run("build").status == 0
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes by name")
+def test_pipe_in_a_modules_place_is_left_alone(built: Path, run) -> None:
+    module = built / "generated" / "tiny.py"
+    module.unlink()
+    os.mkfifo(module)
+    assert "tiny.py: not written by adaptergen, so it is left alone" in run("build").err
+    outcome = run("build", "--force")
+    assert (outcome.status, outcome.out) == (2, "")
+    assert "tiny.py cannot be written: it is no regular file" in outcome.err
+    assert module.is_fifo()
+
+
 def test_full_disk_while_a_file_is_staged_leaves_no_part_of_it(built: Path, run) -> None:
     replace(built / "specs" / "tiny.yaml", "A tiny", "The tiny " + "x " * 800)
     before = snapshot(built)

@@ -128,14 +128,44 @@ def test_folder_that_cannot_be_read_is_no_traceback(run, monkeypatch, tiny: Path
     assert "\x1b" not in outcome.err
 
 
-@pytest.mark.parametrize("pipe", ["build --stdout | head -1", "build --check --quiet | true"])
-def test_reader_that_goes_away_is_no_error(tiny: Path, pipe: str) -> None:
+@pytest.mark.parametrize(
+    ("pipe", "status"),
+    [("build --stdout | head -1", 0), ("build --check | true", 1), ("build --diff | head -1", 1)],
+)
+def test_reader_that_goes_away_changes_no_status(tiny: Path, pipe: str, status: int) -> None:
     for number in range(40):
         (tiny / "specs" / f"tiny{number}.yaml").write_text(TINY.replace("Tiny", f"Tiny{number}"))
     command = ["bash", "-o", "pipefail", "-c", f"{sys.executable} -m adaptergen {pipe}"]
     buffered = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
     done = subprocess.run(command, env=buffered, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (status, "")
+
+
+RUNS = ("list", "schema", "explain window", "list --format json", "build --quiet")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system closes nothing in between")
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (1, 2), (0, 1, 2)])
+@pytest.mark.parametrize("arguments", RUNS)
+def test_run_without_input_output_or_errors_ends_well(
+    tiny: Path, arguments: str, closed: tuple[int, ...]
+) -> None:
+    command = [sys.executable, "-m", "adaptergen", *arguments.split()]
+    run = subprocess.run(
+        command, capture_output=True, text=True, check=False,
+        preexec_fn=lambda: [os.close(number) for number in closed],
+    )  # fmt: skip
+    assert (run.returncode, run.stderr) == (0, "")
+    assert bool(run.stdout) == (1 not in closed and arguments != "build --quiet")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no such device")
+@pytest.mark.parametrize("arguments", RUNS[:-1])
+def test_output_that_cannot_be_written_is_told_on_one_line(tiny: Path, arguments: str) -> None:
+    command = [sys.executable, "-m", "adaptergen", *arguments.split()]
+    with open("/dev/full", "w") as full:
+        run = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (run.returncode, run.stderr) == (2, "adaptergen: [Errno 28] No space left on device\n")
 
 
 @pytest.mark.parametrize("size", ["short", "long"])

@@ -130,10 +130,29 @@ def test_pipes_and_devices_are_written_into_and_stay_what_they_are(
     assert (tmp_path / "file").read_text() == "one"
 
 
-def test_open_file_is_written_into_under_its_name(tmp_path: Path) -> None:
-    with open(tmp_path / "out", "w+") as out:
+def test_open_file_is_written_into_under_its_name_behind_what_is_there(tmp_path: Path) -> None:
+    with open(tmp_path / "out", "w+b", buffering=0) as out:
+        out.write(b"printed before, ")
         write_all({f"/dev/fd/{out.fileno()}": "text"})
-        assert out.read() == "text"
+        out.write(b", printed after")
+    assert (tmp_path / "out").read_text() == "printed before, text, printed after"
+
+
+def test_pipe_that_nobody_reads_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(Unusable, match="pipe cannot be written: nobody reads from this pipe"):
+        write_all({str(tmp_path / "pipe"): "text"})
+
+
+def test_where_no_link_is_followed_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for text in ("text", None):
+        with pytest.raises(Unusable, match="pipe cannot be written: it is no regular file"):
+            write_all({str(tmp_path / "new"): "x", str(tmp_path / "pipe"): text}, follow=False)
+    (tmp_path / "link").symlink_to("pipe")
+    write_all({str(tmp_path / "link"): "text"}, follow=False)
+    assert (tmp_path / "link").read_text() == "text"
+    assert names(tmp_path) == ["link", "pipe"]
 
 
 def stage(folder: Path, *inside: str) -> Path:

@@ -29,6 +29,8 @@ def run(arguments: Namespace) -> int:
     _allow_hub(arguments.source)
     as_json = arguments.format == "json"
     found = _found(arguments, fixed, project)
+    if found.note:
+        print(f"note: {visible(found.note)}", file=sys.stderr)
     if as_json:
         sys.stdout.write(found.json)
     report = sys.stdout if path and not as_json else sys.stderr

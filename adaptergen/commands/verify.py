@@ -35,8 +35,7 @@ def run(arguments: Namespace) -> int:
         return _list_checks(arguments)
     if arguments.resume and not arguments.json:
         raise Unusable("--resume needs --json FILE, where finished records are")
-    refuse_places(arguments.json, arguments.html)
-    with temporary_folder() as taken:
+    with refuse_places(arguments.json, arguments.html), temporary_folder() as taken:
         return _verify(_jobs(arguments, taken), arguments)
 
 
@@ -58,7 +57,7 @@ def _verify(jobs: "list[Job]", arguments: Namespace) -> int:
 
     # After Ctrl-C too what is done is reported; if one of these fails, the others still happen.
     with ExitStack() as last:
-        # A pipe for a report may make this wait for its reader: that is last.
+        # A pipe for a report may make this wait until its reader takes it: that is last.
         last.callback(report.close)
         last.callback(show)
         last.callback(watcher.close)

@@ -9,7 +9,7 @@ import transformers
 from transformers import CONFIG_MAPPING, AutoConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-from adaptergen.errors import Unusable, did_you_mean, failure
+from adaptergen.errors import Unusable, did_you_mean, failure, shown_path
 from adaptergen.verify.classes import generates
 from adaptergen.verify.code import load_code, read_config
 from adaptergen.verify.hf import hf_class
@@ -25,10 +25,11 @@ _ABOUT = (
 
 @dataclass(frozen=True)
 class Source:
-    """An HF class, and the values of a config that differ from the class's own."""
+    """An HF class, the values of a config that differ from the class's own, and a remark."""
 
     architecture: str
     given: dict[str, Any]
+    note: str = ""
 
 
 def source(argument: str, *, trust_remote_code: bool) -> Source:
@@ -70,8 +71,8 @@ def _folder(folder: str, trusted: bool) -> Source:
 def _config(path: str, trusted: bool) -> Source:
     values = read_config(path)
     if "auto_map" not in values or (not trusted and _usual_class(values.get("model_type"))):
-        architecture = _named(path, values)
-    elif trusted:
+        return _named(path, values)
+    if trusted:
         architecture = load_code(os.path.dirname(path) or ".")
     else:
         hint = "read it, then pass --trust-remote-code"
@@ -79,18 +80,22 @@ def _config(path: str, trusted: bool) -> Source:
     return Source(architecture, _own_values(path, architecture, values))
 
 
-def _named(path: str, values: dict[str, Any]) -> str:
+def _named(path: str, values: dict[str, Any]) -> Source:
     names = values.get("architectures")
     if not isinstance(names, list) or not names or not isinstance(names[0], str):
         raise failure(path, "names no architecture", "its key 'architectures' holds class names")
+    note = ""
     try:
-        return _known_class(names[0])
+        architecture = _known_class(names[0])
     except Unusable as error:
         # HF goes by the type alone: the code of a checkpoint may call its class otherwise.
         usual = _usual_class(values.get("model_type"))
         if usual is None:
             raise failure(path, str(error)) from None
-        return usual
+        architecture = usual
+        lacks = f"{shown_path(path)} names {names[0]}, no language model of transformers"
+        note = f"{lacks}: what follows is of {usual}, its class for {values['model_type']}"
+    return Source(architecture, _own_values(path, architecture, values), note)
 
 
 def _usual_class(model_type: Any) -> str | None:
@@ -136,5 +141,4 @@ def _hub(name: str, trusted: bool) -> Source:
 
         return _folder(snapshot_download(name, allow_patterns=["*.py", "*.json"]), trusted)
     values = config.to_dict()
-    architecture = _named(name, values)
-    return Source(architecture, _own_values(name, architecture, values))
+    return _named(name, values)

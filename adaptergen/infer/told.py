@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Told:
-    """An inference in words: a table, the nearest parents, a verdict; and the spec's file.
+    """An inference in words: a remark, a table, the nearest parents, a verdict; the spec's file.
 
-    Parents and file are empty where there is no spec.
+    Remark, parents and file are empty where there is none.
     """
 
     explained: bool
+    note: str
     table: str
     parents: str
     verdict: str
@@ -50,9 +51,11 @@ def told(
     meant = source(argument, trust_remote_code=trusted)
     inference = infer(meant.architecture, meant.given, fixed, project.template_folders(), progress)
     found = outcome(inference, candidates(project.spec_folders(), meant.architecture))
-    tree = {**as_tree(inference, found), "gigabytes": _peak()}
+    notes = [meant.note] if meant.note else []
+    tree = {**as_tree(inference, found), "notes": notes, "gigabytes": _peak()}
     return Told(
         explained=inference.explained,
+        note=meant.note,
         table=table(inference),
         parents=explained_parents(found) if found else "",
         verdict=verdict(inference),

@@ -20,6 +20,9 @@ from adaptergen.spec.tree import Node
 from adaptergen.spec.versions import named_places, replaced
 from adaptergen.spec.walk import TAGS, classes_of, fields_of, follow, tag_of
 
+# Lists in these may have an entry several times.
+_REPEATING = ("tiny", "defaults", "returns")
+
 
 def validate(tree: Node) -> Spec:
     """The spec that a merged tree describes.
@@ -31,7 +34,7 @@ def validate(tree: Node) -> Spec:
         spec = Spec.model_validate(tree.plain())
     except ValidationError as error:
         raise Failure(_diagnosed(tree, _errors(error))) from None
-    if mistakes := [*_in_hatch(tree, spec), *_in_versions(tree, spec)]:
+    if mistakes := [*_in_hatch(tree, spec), *_in_versions(tree, spec), *_repeated(tree)]:
         raise Failure(capped(mistakes))
     return spec
 
@@ -103,6 +106,23 @@ def _mistake_of(
     except ValidationError as error:
         return diagnostic_at(entry, f"'{dotted}': {_message(dict(error.errors()[0]))}")
     return None
+
+
+def _repeated(tree: Node, path: tuple[str, ...] = ()) -> Iterator[Diagnostic]:
+    """Entries of lists that say again what one before them says, and count for nothing."""
+    for key, node in tree.entries.items():
+        inside = (*path, key)
+        if key in _REPEATING:
+            continue
+        first: dict[str, Node] = {}
+        for number, entry in enumerate(node.value if isinstance(node.value, list) else ()):
+            named = entry.entries.get("when", entry)
+            found = first.setdefault(repr(named.plain()), named)
+            if found is not named:
+                place = Diagnostic(found.file, found.line, found.column, "").location
+                message = f"'{'.'.join(inside)}.{number}' is what stands at {place} already"
+                yield diagnostic_at(named, message, "remove one of them: only the first counts")
+        yield from _repeated(node, inside)
 
 
 def _at_tag(error: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Findings of a run so far, kept in files that are whole at any moment."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,17 +16,21 @@ if TYPE_CHECKING:
 _PAGE = "<!DOCTYPE html>"
 
 
-def refuse_places(json_path: str | None, html_path: str | None) -> None:
+def refuse_places(json_path: str | None, html_path: str | None) -> ExitStack:
     """Refuse places for reports that would turn out bad only when all is done.
+
+    What is returned holds those open that are no files; it is to be closed when all is written.
 
     Raises:
         Unusable: if one cannot be written, or holds something else, or both are the same.
     """
     refuse_same((("--json", json_path), ("--html", html_path)))
+    held = ExitStack()
     if json_path:
-        refuse_report(json_path, "--json", START)
+        held.push(refuse_report(json_path, "--json", START))
     if html_path:
-        refuse_report(html_path, "--html", _PAGE)
+        held.push(refuse_report(html_path, "--html", _PAGE))
+    return held
 
 
 class Report:

@@ -22,7 +22,7 @@ FAILED = CheckResult("hooks.shape", "hooks", Status.FAILED, "blocks.0.hook_x: 3 
 SKIPPED = CheckResult("boot.refused", "boot", Status.SKIPPED, "nothing is refused")
 JSON_KEYS = {
     "architecture", "proven", "explained", "conceded", "unexplained", "spec", "extends", "parents",
-    "findings", "checks", "gigabytes", "reasons",
+    "findings", "checks", "gigabytes", "reasons", "notes",
 }  # fmt: skip
 
 

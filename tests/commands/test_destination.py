@@ -1,6 +1,7 @@
 """Places for reports and specs: what cannot be written there is known before the work."""
 
 import os
+import socket
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -84,16 +85,46 @@ def test_file_system_that_takes_no_files_is_refused() -> None:
 def test_pipe_gets_one_report_and_stays_a_pipe(tmp_path: Path) -> None:
     path = str(tmp_path / "pipe")
     os.mkfifo(path)
-    refuse_places(path, None)
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    given = [Job(print, GREEN), Job(print, GREEN)]
-    report = Report(given, path)
-    for job in given:
-        report.add(job, GREEN)
-    report.close()
-    assert os.read(reader, 2**20).decode().count('"schema": ') == 1
+    with refuse_places(path, None):
+        # To look whether somebody reads must not tell the reader that this was all.
+        with pytest.raises(BlockingIOError):
+            os.read(reader, 1)
+        given = [Job(print, GREEN), Job(print, GREEN)]
+        report = Report(given, path)
+        for job in given:
+            report.add(job, GREEN)
+        report.close()
+        assert os.read(reader, 2**20).decode().count('"schema": ') == 1
+    assert os.read(reader, 1) == b""
     assert Path(path).is_fifo()
     os.close(reader)
+
+
+@nodes
+@pytest.mark.parametrize("flag", ["json", "html"])
+def test_pipe_that_nobody_reads_is_refused_and_not_waited_for(tmp_path: Path, flag: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert "cannot be written: nobody reads from this pipe" in refused(**{flag: tmp_path / "pipe"})
+
+
+@nodes
+def test_socket_for_a_report_is_refused(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as held:
+        held.bind(str(tmp_path / "socket"))
+        assert "cannot be written" in refused(json=tmp_path / "socket")
+
+
+@pytest.mark.parametrize("number", [99, 999_999_999])
+def test_name_of_a_file_that_is_not_open_is_refused(number: int) -> None:
+    assert "cannot be written: Bad file descriptor" in refused(json=f"/dev/fd/{number}")
+
+
+@nodes
+def test_open_file_that_is_only_read_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "input").touch()
+    with open(tmp_path / "input") as file:
+        assert "cannot be written" in refused(json=f"/dev/fd/{file.fileno()}")
 
 
 @nodes
@@ -105,7 +136,7 @@ def test_device_is_written_into_and_stays_one(tmp_path: Path) -> None:
         path.write_text("x")
     except PermissionError:
         pytest.skip("this user or file system makes no devices")
-    refuse_places(str(path), None)
+    refuse_places(str(path), None).close()
     report = Report([Job(print, GREEN)], str(path), str(path))
     report.add(report.jobs[0], GREEN)
     report.close()
@@ -130,6 +161,17 @@ def test_verify_refuses_before_it_begins(
     outcome = run("verify", "tiny", *flags)
     assert (outcome.status, outcome.out, nothing_runs) == (2, "", [])
     assert (built / "specs" / "tiny.yaml").read_text() == before
+
+
+@nodes
+def test_infer_refuses_a_pipe_for_a_spec(
+    project: Path, run: Run, inferring: Callable[..., list[object]]
+) -> None:
+    asked = inferring(PROVEN)
+    os.mkfifo(project / "mine.yaml")
+    outcome = run("infer", CLASS, "--out", "mine.yaml", "--force")
+    assert (outcome.status, outcome.out, asked) == (2, "", [])
+    assert "--out mine.yaml: it is no regular file" in outcome.err
 
 
 @pytest.mark.parametrize("blocked", ["specs", "generated"])

@@ -245,6 +245,15 @@ def test_the_type_says_which_class_it_is_where_hf_does_not_know_the_name(
     assert found.given.items() >= given.items()
 
 
+@pytest.mark.parametrize("name", ["pipeline", "AutoModelForCausalLM", "MineForCausalLM"])
+def test_class_that_the_type_alone_says_is_remarked_upon(tmp_path: Path, name: str) -> None:
+    found = meant(written(tmp_path, {"architectures": [name], "model_type": "llama"}))
+    assert found.architecture == "LlamaForCausalLM"
+    assert f"names {name}, no language model of transformers" in found.note
+    assert "LlamaForCausalLM, its class for llama" in found.note
+    assert meant(written(tmp_path, {**LLAMA, "model_type": "llama"})).note == ""
+
+
 def test_a_model_whose_layers_run_more_than_once_is_refused_for_that() -> None:
     with pytest.raises(Unusable, match="no list of modules that each run once"):
         shrunk("DoryForCausalLM", {}, {})
