@@ -2,7 +2,7 @@
 # Edit the spec, then run `adaptergen build`.
 # adapters 98a9474f973724160b2b6b020aaabc3f
 # generator 9dd345db72d603e437f7bd5cab4a5e80
-# templates 97dff66c063490f4044f547afa98f06a
+# templates 208314b8da09c324785ded41a18b22d7
 # formatter ruff 0.17.6
 # body 57b4495a9792038ae8b6030719c796cf
 """Generated TransformerLens adapters, by the name of the HF class that each is for."""

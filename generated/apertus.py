@@ -4,7 +4,7 @@
 # spec apertus 3afa761b2d6e16cd5332a0a23da5791e
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 9dd345db72d603e437f7bd5cab4a5e80
-# templates 97dff66c063490f4044f547afa98f06a
+# templates 208314b8da09c324785ded41a18b22d7
 # formatter ruff 0.17.6
 # body 9ab01f1b7b8bebed9842e7caea2e11c6
 """Apertus architecture adapter.

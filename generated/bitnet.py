@@ -4,7 +4,7 @@
 # spec bitnet 0a047ad2f3b35a635ac921593a6eeb9f
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 9dd345db72d603e437f7bd5cab4a5e80
-# templates 97dff66c063490f4044f547afa98f06a
+# templates 208314b8da09c324785ded41a18b22d7
 # formatter ruff 0.17.6
 # body 65d1d33642e46ad507d6df0e887b3294
 """BitNet architecture adapter.

@@ -4,7 +4,7 @@
 # spec glm4_moe 1353bd95b681120702679679ebdcb07d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 9dd345db72d603e437f7bd5cab4a5e80
-# templates 97dff66c063490f4044f547afa98f06a
+# templates 208314b8da09c324785ded41a18b22d7
 # formatter ruff 0.17.6
 # body 9addf732c1e450f7e68a168938f8f196
 """Glm4Moe architecture adapter.

@@ -4,7 +4,7 @@
 # spec nanochat 4f37ec8f3cbef48d894266bd1228e81d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 9dd345db72d603e437f7bd5cab4a5e80
-# templates 97dff66c063490f4044f547afa98f06a
+# templates 208314b8da09c324785ded41a18b22d7
 # formatter ruff 0.17.6
 # body fbfa940db19dc23652c1e40a0025baec
 """NanoChat architecture adapter.

@@ -4,7 +4,7 @@
 # spec smollm3 4c34d77272bde9b5dccdf182c26aa81d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 9dd345db72d603e437f7bd5cab4a5e80
-# templates 97dff66c063490f4044f547afa98f06a
+# templates 208314b8da09c324785ded41a18b22d7
 # formatter ruff 0.17.6
 # body 2b264a7c4f43803a259647afaa58af0b
 """SmolLM3 architecture adapter.

@@ -6,7 +6,7 @@
 # spec mistral bf4b9af3d6377a93b0e4abbaf09c81c3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 9dd345db72d603e437f7bd5cab4a5e80
-# templates 97dff66c063490f4044f547afa98f06a
+# templates 208314b8da09c324785ded41a18b22d7
 # formatter ruff 0.17.6
 # body 9983b3b93d78e8decc985d6b06f66778
 """StableLm architecture adapter.
