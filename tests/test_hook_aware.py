@@ -39,6 +39,9 @@ NORMS: dict[str, Callable[[], nn.Module]] = {
     "layer without a weight": lambda: nn.LayerNorm(6, elementwise_affine=False),
     "rms": lambda: nn.RMSNorm(6, eps=1e-5),
     "rms without a weight": RMSNorm,
+    # The config has 1e-5.
+    "layer with an epsilon of its own": lambda: nn.LayerNorm(6, eps=0.3),
+    "rms with an epsilon of its own": lambda: nn.RMSNorm(6, eps=0.3),
 }
 
 

@@ -6,10 +6,21 @@ from adaptergen.verify.stages import Stage
 from adaptergen.verify.subject import Subject
 
 
+# What is larger hides something, as scores of tokens out of sight do.
+_HIDING = 1e30
+
+
 def difference_at(subject: Subject, stage: Stage) -> float | None:
-    """How far a hook's value is from HF's; nothing if the hook did not fire."""
+    """How far a hook's value is from HF's; nothing if the hook did not fire.
+
+    Rounding grows with what is rounded: it is relative to HF's largest value where that is above 1.
+    """
     value = subject.trace.values.get(stage.name)
-    return None if value is None else largest_difference(stage.view(value), stage.theirs)
+    if value is None:
+        return None
+    sizes = stage.theirs.detach().abs().double()
+    largest = float(sizes.masked_fill(sizes > _HIDING, 0.0).nan_to_num().max())
+    return largest_difference(stage.view(value), stage.theirs) / max(1.0, largest)
 
 
 @once("the first difference")
