@@ -43,8 +43,8 @@ def anatomy(world: World) -> Anatomy:
     Raises:
         UnexplainedError: if a part is missing, or the model is built in another way.
     """
-    embed, unembed = _embed(world), _unembed(world)
     _batch_first(world)
+    embed, unembed = _embed(world), _unembed(world)
     first = world.layers[0]
     attention, mlp, side = parts_of_layer(world, first)
     for layer in list(world.layers.values())[1:]:
@@ -91,7 +91,16 @@ def _unembed(world: World) -> str:
     for path, call in world.hf.seen.calls.items():
         if probe.is_linear(world.hf, path) and call.value.shape == logits.shape:
             return path
-    raise UnexplainedError("no linear layer returns as many numbers as there are logits")
+    raise UnexplainedError(_without_unembedding(world))
+
+
+def _without_unembedding(world: World) -> str:
+    """The reason why logits have no unembedding: the module that returns them, if there is one."""
+    for path, call in world.hf.seen.calls.items():
+        leaf = not list(world.hf.module(path).children())
+        if leaf and isinstance(call.output, Tensor) and same(call.output, world.hf.seen.logits):
+            return f"{path} returns the logits, and is no linear layer of its weight"
+    return "no module returns as many numbers as there are logits; an unembedding is a module"
 
 
 def _final_norm(world: World, unembed: str) -> str:

@@ -84,15 +84,27 @@ def bridge_in_chunks(bridge: TransformerBridge, batch: Batch, borders: Sequence[
 def hf_continuation(model: Any, batch: Batch, count: int, **settings: Any) -> Tensor:
     """The tokens [batch, count] that HF's `generate` adds, the likeliest each time.
 
-    `settings` are of the generation config. The model's own one is ignored: it may end texts.
+    `settings` are of the generation config. The model's own one is ignored: it may end texts. A
+    model that would lose its cache has none: the tokens are the same.
     """
     config: Any = GenerationConfig(  # type: ignore[no-untyped-call]
-        max_new_tokens=count, do_sample=False, **settings
+        max_new_tokens=count, do_sample=False, **{"use_cache": _is_handed_cache(model), **settings}
     )
     with patch.object(model, "generation_config", config), _cache_under_its_name(model):
         mask = torch.ones_like(batch.ids) if batch.mask is None else batch.mask
         found: Tensor = model.generate(batch.ids, attention_mask=mask)
     return found[:, batch.ids.shape[1] :]
+
+
+def _is_handed_cache(model: Any) -> bool:
+    """Whether `generate` hands the model its cache under a name that the model takes.
+
+    HF has renamed it: code outside of HF that takes any arguments drops what it does not know, and
+    goes on from the last token alone.
+    """
+    sides = (model.prepare_inputs_for_generation, model.forward)
+    handed, taken = (set(inspect.signature(side).parameters) for side in sides)
+    return bool(handed & taken & {"cache", "past_key_values"})
 
 
 def bridge_continuation(bridge: TransformerBridge, batch: Batch, count: int) -> Tensor:

@@ -5,7 +5,6 @@ from adaptergen.verify.once import UnavailableError, once
 from adaptergen.verify.stages import Stage
 from adaptergen.verify.subject import Subject
 
-
 # What is larger hides something, as scores of tokens out of sight do.
 _HIDING = 1e30
 
