@@ -44,6 +44,7 @@ def anatomy(world: World) -> Anatomy:
         UnexplainedError: if a part is missing, or the model is built in another way.
     """
     _batch_first(world)
+    _handing_on(world)
     embed, unembed = _embed(world), _unembed(world)
     first = world.layers[0]
     attention, mlp, side = parts_of_layer(world, first)
@@ -75,6 +76,22 @@ def _batch_first(world: World) -> None:
         raise UnexplainedError(
             f"blocks are handed a residual stream {list(entering)}, for a batch of {expected[0]}"
             f" texts of {expected[1]} tokens; TransformerLens has [batch, pos, d_model]"
+        )
+
+
+def _handing_on(world: World) -> None:
+    """Make sure that TL finds the residual stream in what blocks return.
+
+    Raises:
+        UnexplainedError: if it is in something else than a tensor or a tuple that begins with it.
+    """
+    layer = world.layers[0]
+    output = world.hf.call(layer).output
+    first = output[0] if isinstance(output, tuple) and output else output
+    if not isinstance(first, Tensor):
+        raise UnexplainedError(
+            f"{layer} returns a {type(output).__name__} that does not begin with a tensor;"
+            " TransformerLens reads a tensor, or a tuple that begins with one"
         )
 
 
@@ -229,8 +246,8 @@ def _mixes_tokens(world: World, path: str) -> bool:
     """Whether the last token's output depends on earlier tokens."""
     call = world.hf.call(path)
     moved = call.input.clone()
-    if moved.ndim < 3:
-        # Tokens of all rows in one dimension, as routed MLPs take them.
+    if moved.ndim < 3 or call.value.shape[:2] != moved.shape[:2]:
+        # Tokens of all rows in one dimension, as routed MLPs take or return them.
         return False
     moved[:, :-1] += 1.0
     with torch.no_grad():

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import nn
 from transformers.activations import ACT2FN
 
 from adaptergen.infer.anatomy import Anatomy, same
@@ -25,6 +26,8 @@ def mlp(world: World, parts: Anatomy) -> Facet:
         UnexplainedError: if it computes something else.
     """
     paths = list(world.below(parts.mlp))
+    for path in paths:
+        _not_listed(world, path)
     routed = [path for path in paths if has_experts(world, path)]
     if routed:
         dense = [projected(world, path) for path in paths if path not in routed]
@@ -43,6 +46,20 @@ def mlp(world: World, parts: Anatomy) -> Facet:
     opaque = sorted(_opaque(world, paths, facet))
     facet |= {"opaque": opaque} if opaque else {}
     return {**facet, "act": activation(world, paths[0])}
+
+
+def _not_listed(world: World, path: str) -> None:
+    """Make sure that experts are no modules of their own.
+
+    Raises:
+        UnexplainedError: if they are.
+    """
+    for name, part in world.hf.module(path).named_children():
+        if isinstance(part, nn.ModuleList) and len(part) > 1 and list(part[0].children()):
+            raise UnexplainedError(
+                f"{path}.{name} is a list of {len(part)} experts; a facet describes experts whose"
+                " weights are one tensor"
+            )
 
 
 def _same_in_all(world: World, paths: list[str]) -> None:

@@ -108,6 +108,10 @@ def layers_rotating(world: World, spec: Spec) -> tuple[Facet, str]:
     left = _fitting(world, spec, specs, claims_positions.rope_layers, rotation_found)
     if not left:
         shown = [n for n, turns in rotation_found(_subject(spec, world)).items() if turns]
+        if not shown:
+            raise UnexplainedError(
+                "no layer rotates queries and keys, and no facet describes other positions"
+            )
         raise UnexplainedError(f"layers {shown} rotate, by a rule that no facet describes")
     return left[0], _rule_evidence(left)
 

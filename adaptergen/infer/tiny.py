@@ -110,7 +110,7 @@ def _kept(config: Any, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _with_features(world: World, full: Any, fixed: Mapping[str, Any]) -> World:
     """The model with windows, layers of each kind and constants that show."""
-    world = _of_known_keys(world)
+    world = _with_own_heads(_of_known_keys(world))
     if "head_dim" not in world.settings:
         world = _with_head_size(world)
     for moves in (_windows, _kinds_of_layers, _constants):
@@ -136,6 +136,19 @@ def _of_known_keys(world: World) -> World:
     except UnavailableError:
         # Code of the model asks for one of them.
         return world
+
+
+def _with_own_heads(world: World) -> World:
+    """The model with as many key and value heads as heads, where their key changes nothing.
+
+    TL believes it all the same.
+    """
+    names = world.config.attribute_map
+    heads, own = (names.get(n, n) for n in ("num_attention_heads", "num_key_value_heads"))
+    if world.settings.get(own) in (None, world.settings.get(heads)):
+        return world
+    other = world.under({own: world.settings.get(heads)})
+    return world if other is None or _differs(world, other) else other
 
 
 def _with_head_size(world: World) -> World:

@@ -150,7 +150,7 @@ def learned_positions(model: Any) -> None:
     ("change", "message"),
     [
         (unnormed, "no norm stands between the last block and lm_head"),
-        (normalised_head, "no linear layer returns as many numbers as there are logits"),
+        (normalised_head, "lm_head returns the logits, and is no linear layer of its weight"),
         (
             scaled,
             "what model.norm returns is multiplied by 0.333333 before lm_head reads it, for which"

@@ -78,7 +78,10 @@ class _Scaling(nn.Module):
 
     def forward(self, value: Tensor) -> Tensor:
         self.ran = True
-        return value * self.factor.to(value.dtype)
+        # Scores of what is out of sight may be infinite: times 0, their gradient is no number.
+        finite = value.isfinite()
+        scaled = value.masked_fill(~finite, 0.0) * self.factor.to(value.dtype)
+        return scaled.where(finite, value)
 
 
 def _places(block: nn.Module) -> Iterator[_Place]:
