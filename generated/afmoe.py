@@ -6,8 +6,8 @@
 # spec qwen3 6d571bcce7ee407f1d4c4be604ac3bc3
 # spec qwen2 28bc3f4f3660878dff43618c2439c7a8
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 3a5575e938207526d92de269d065a3c7
-# templates 4390563e6ba7ec6ba9664adaaeb75238
+# generator 9dd345db72d603e437f7bd5cab4a5e80
+# templates dc0d9f56d94176a1d54208cdf6ca1c6b
 # formatter ruff 0.17.6
 # body 7b42abf8980064ce92a2b0233b73ec31
 """Afmoe architecture adapter.

@@ -4,8 +4,8 @@
 # spec cohere2 ef3831e334c6d28cdcdde7e1fe3775de
 # spec cohere 92951a7d012972ac80bc7751d6f58dcc
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 3a5575e938207526d92de269d065a3c7
-# templates 4390563e6ba7ec6ba9664adaaeb75238
+# generator 9dd345db72d603e437f7bd5cab4a5e80
+# templates dc0d9f56d94176a1d54208cdf6ca1c6b
 # formatter ruff 0.17.6
 # body b3acd78c8c0f92d640e452dd23349fcd
 """Cohere2 architecture adapter.
