@@ -49,8 +49,12 @@ def anatomy(world: World) -> Anatomy:
     first = world.layers[0]
     attention, mlp, side = parts_of_layer(world, first)
     for layer in list(world.layers.values())[1:]:
-        if parts_of_layer(world, layer)[:2] != (attention, mlp):
-            raise UnexplainedError(f"{layer} has other parts than {first}")
+        others = parts_of_layer(world, layer)[:2]
+        if others != (attention, mlp):
+            raise UnexplainedError(
+                f"layers are of several kinds: {first} has {attention} and {mlp}, {layer} has"
+                f" {others[0]} and {others[1]}; a spec describes one"
+            )
     return Anatomy(
         embed,
         _rotary(world),
@@ -140,7 +144,7 @@ def _embedding_norm(world: World, embed: str) -> str | None:
     """The norm that the embedding passes through, if its output enters the first block.
 
     Raises:
-        UnexplainedError: if another embedding is added to it.
+        UnexplainedError: if something else is done to it, such as to add another embedding.
     """
     entering = world.hf.call(world.layers[0]).input
     embedded = world.hf.call(embed).value
@@ -154,10 +158,17 @@ def _embedding_norm(world: World, embed: str) -> str | None:
     for path in _tensor_modules(world):
         if path.startswith(world.layers[0].rpartition(".")[0]) or not is_norm(world, path):
             continue
+        if world.hf.call(path).input.shape[-1] != embedded.shape[-1]:
+            continue
         with torch.no_grad():
             normed = world.hf.module(path)(embedded)
         if same(normed, entering):
             return path
+    if factor(entering, embedded) is None:
+        raise UnexplainedError(
+            f"what enters {world.layers[0]} is neither what {embed} returns, nor a multiple or a"
+            " norm of it"
+        )
     return None
 
 
@@ -237,9 +248,18 @@ def parts_of_layer(world: World, layer: str) -> tuple[str, str, str | None]:
     if not 1 <= len(other) <= 2:
         what = ", ".join(other) or "none"
         raise UnexplainedError(f"one module of {layer} should be its MLP, found: {what}")
+    if any(not _keeps_width(world, f"{layer}.{name}") for name in other):
+        what = ", ".join(other)
+        raise UnexplainedError(f"one module of {layer} should be its MLP, found parts: {what}")
     # Experts have weights of three dimensions; of two MLPs they are the first.
     other.sort(key=lambda n: -max(p.ndim for p in world.hf.module(f"{layer}.{n}").parameters()))
     return mixing[0], other[0], other[1] if len(other) > 1 else None
+
+
+def _keeps_width(world: World, path: str) -> bool:
+    """Whether a module takes and returns what is as wide as the model."""
+    call, width = world.hf.call(path), world.hf.dim
+    return call.input.shape[-1] == call.value.shape[-1] == width
 
 
 def _mixes_tokens(world: World, path: str) -> bool:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from adaptergen.infer.world import UnexplainedError
-from adaptergen.verify.once import MissingError, UnavailableError, one_line
+from adaptergen.verify.once import MissingError, UnavailableError, is_memory, one_line
 from adaptergen.verify.record import CheckResult
 
 # Groups of checks that a wrong idea of attention fails first.
@@ -74,11 +74,17 @@ def blaming(part: str) -> Iterator[None]:
     except UnexplainedError as error:
         raise UnexplainedError(str(error), error.part or part) from None
     except UnavailableError as error:
-        raise UnexplainedError(error.reason.removeprefix("UnexplainedError: "), part) from None
+        raise _failed(error.reason.removeprefix("UnexplainedError: "), part) from None
     except MissingError as error:
         raise UnexplainedError(str(error), part) from None
     except Exception as error:
-        raise UnexplainedError(f"a probe raised {one_line(error)}", part) from error
+        raise _failed(f"a probe raised {one_line(error)}", part) from error
+
+
+def _failed(reason: str, part: str) -> UnexplainedError:
+    if is_memory(reason):
+        reason = "looking at it takes more memory than there is; --memory allows more"
+    return UnexplainedError(reason, part)
 
 
 def blamed(failures: Sequence[CheckResult]) -> str:

@@ -97,7 +97,7 @@ def verdict(inference: Inference) -> str:
             lines += [f"  {visible(reason)}", f"    the cost: {cost}"]
     else:
         lines.append(f"{name}: not fully explained")
-        lines += [f"  {visible(text)}" for text in inference.unexplained]
+        lines += [f"  {visible(text)}" for text in inference.reasons]
     return "\n".join(lines) + "\n"
 
 

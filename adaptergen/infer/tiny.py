@@ -13,7 +13,7 @@ from adaptergen.infer.sizes import HEAD, LAYERS, large, sizes
 from adaptergen.infer.world import World
 from adaptergen.verify.checks.claims_named import has_key
 from adaptergen.verify.hf import hf_class, window_settings
-from adaptergen.verify.once import MissingError, UnavailableError
+from adaptergen.verify.once import MissingError, UnavailableError, is_memory, one_line
 from adaptergen.verify.spelling import respelled
 from adaptergen.verify.tiny import count_of_layers
 
@@ -33,7 +33,7 @@ def shrunk(architecture: str, given: Mapping[str, Any], fixed: Mapping[str, Any]
     Raises:
         Unusable: if HF runs no such model, with the reason and the keys that could be at fault.
     """
-    config = hf_class(architecture).config_class(**deepcopy(dict(given)))
+    config = _full_config(architecture, given)
     fixed = respelled(architecture, fixed, given)
     kept, reasons = _kept(config, given), []
     for small in sizes(config, architecture):
@@ -46,7 +46,7 @@ def shrunk(architecture: str, given: Mapping[str, Any], fixed: Mapping[str, Any]
             else:
                 return _with_features(world, config, fixed)
         except UnavailableError as error:
-            if _is_memory(error.reason):
+            if is_memory(error.reason):
                 said = f"{architecture}: even a small model takes more memory than there is"
                 raise Unusable(said, f"--memory allows more, or {_hint(config)}") from None
             reasons.append(error.reason)
@@ -58,15 +58,23 @@ def shrunk(architecture: str, given: Mapping[str, Any], fixed: Mapping[str, Any]
     raise Unusable(f"no small model of {architecture}: {reasons[0]}", _hint(config))
 
 
+def _full_config(architecture: str, given: Mapping[str, Any]) -> Any:
+    """The config of the class with its own sizes.
+
+    Raises:
+        Unusable: if HF refuses it.
+    """
+    cls = hf_class(architecture).config_class
+    try:
+        return cls(**deepcopy(dict(given)))
+    except Exception as error:
+        raise Unusable(f"{cls.__name__} refuses its own defaults: {one_line(error)}") from None
+
+
 def _hint(config: Any) -> str:
     """How to set sizes, and which keys seem to hold them."""
     own = [f"{key} = {config.to_dict()[key]}" for key in large(config)]
     return f"set sizes yourself with --tiny KEY=VALUE{': ' + ', '.join(own) if own else ''}"
-
-
-def _is_memory(reason: str) -> bool:
-    """Whether there was not enough memory, in Python's words or torch's."""
-    return "MemoryError" in reason or "allocate memory" in reason
 
 
 def as_usual(architecture: str, given: Mapping[str, Any], fixed: Mapping[str, Any]) -> World | None:
@@ -199,7 +207,7 @@ def _kinds_of_layers(world: World, full: Mapping[str, Any]) -> Iterator[dict[str
             yield {key: [1]}
         if not isinstance(value, list) or len(value) != LAYERS:
             continue
-        kinds = sorted({*value, *full.get(key, [])}, key=str)
+        kinds = sorted({*value, *(full.get(key) or [])}, key=str)
         if len(kinds) == 1 and isinstance(kinds[0], float):
             yield {key: [kinds[0], 0.0, kinds[0] / 20, kinds[0]]}
         for usual in (_MLP_KINDS, _WINDOW_KINDS):

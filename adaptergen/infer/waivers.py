@@ -16,7 +16,7 @@ from adaptergen.infer.world import World
 from adaptergen.spec.leaves import keys_named
 from adaptergen.spec.model import Spec
 from adaptergen.spec.processing import Valid
-from adaptergen.spec.values import UNLESS
+from adaptergen.spec.values import MAX_NAME, UNLESS
 from adaptergen.spec.verification import KnownFailure
 from adaptergen.spec.written import written
 from adaptergen.verify import probe
@@ -58,11 +58,11 @@ def waivers(world: World, spec: Spec, shop: Workshop, findings: Findings) -> Spe
                 setting = shown(changes)
                 # As the sweep over settings finds it, which looks for limits.
                 problems = examine(subject, changes, CHECKS).problems
-                if problems:
+                if problems and len(setting) <= MAX_NAME:
                     limits[setting] = as_known(problems, wrong[setting])
                 else:
                     findings.unexplained.append(_unexplained(key, setting, wrong[setting]))
-        elif isinstance(value, bool):
+        elif isinstance(value, bool) or (not value and all(one[key] for one in effective)):
             setting = f"{UNLESS}{key}" if value else key
             refused[setting] = "The model then computes what no facet describes."
         else:

@@ -10,7 +10,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 _MAX_LENGTH = 2000
-_MAX_NAME = 200
+MAX_NAME = 200
 
 
 class Denotes(Enum):
@@ -38,7 +38,7 @@ class Matches:
 
     def matches(self, value: str) -> bool:
         """Whether a text is of the pattern."""
-        return bool(self._compiled.fullmatch(value)) and len(value) <= _MAX_NAME
+        return bool(self._compiled.fullmatch(value)) and len(value) <= MAX_NAME
 
     def check(self, value: str) -> str:
         """The value itself, if it matches."""

@@ -35,6 +35,11 @@ class Call:
         return found
 
     @property
+    def has_input(self) -> bool:
+        """Whether there is a tensor among the arguments."""
+        return any(isinstance(one, Tensor) for one in (*self.args, *self.kwargs.values()))
+
+    @property
     def _named_input(self) -> str:
         """The argument by name that holds what the module works on."""
         usual = "hidden_states"

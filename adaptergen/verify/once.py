@@ -37,6 +37,11 @@ class _Failed(NamedTuple):
     reason: str
 
 
+def is_memory(reason: str) -> bool:
+    """Whether there was not enough memory, in Python's words or torch's."""
+    return "MemoryError" in reason or "allocate memory" in reason
+
+
 class Made:
     """Things made for an owner, or why they could not be, by all that they were made from."""
 

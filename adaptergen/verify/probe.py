@@ -154,6 +154,8 @@ def is_linear(hf: HfModel, path: str) -> bool:
         # Norms with weights of their own for each head have as many biases.
         return False
     call = hf.call(path)
+    if not call.has_input:
+        return False
     if not call.input.is_floating_point() or call.input.shape[-1] != weight.shape[-1]:
         return False
     said = nn.functional.linear(call.input, weight, bias)

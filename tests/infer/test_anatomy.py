@@ -95,7 +95,11 @@ def renamed(block: Any) -> None:
         ),
         (no_mlp, "one module of model.layers.0 should be its MLP, found: none"),
         (three_mlps, "one module of model.layers.0 should be its MLP, found: mlp, one, two"),
-        (first_only(renamed), "model.layers.1 has other parts than model.layers.0"),
+        (
+            first_only(renamed),
+            "layers are of several kinds: model.layers.0 has self_attn and feed_forward,"
+            " model.layers.1 has self_attn and mlp; a spec describes one",
+        ),
     ],
     ids=["two mix tokens", "no mlp", "three mlps", "layers differ"],
 )

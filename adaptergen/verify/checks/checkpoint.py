@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
+from transformers import AutoModelForCausalLM
 
 from adaptergen.verify import checkpoint
 from adaptergen.verify.check import (
@@ -142,6 +143,9 @@ def _load(subject: Subject) -> Checkpoint:
     subject.require_bridge()
     hf = _model(subject.hf)
     hf.require_model()
+    if type(hf.config) not in AutoModelForCausalLM._model_mapping:
+        said = f"HF loads no language model by a {type(hf.config).__name__}, nor does TL"
+        raise NotApplicableError(said)
     return checkpoint.load(subject.adapter, hf)
 
 
