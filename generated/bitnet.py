@@ -3,7 +3,7 @@
 # adapter BitNetArchitectureAdapter for BitNetForCausalLM
 # spec bitnet 0a047ad2f3b35a635ac921593a6eeb9f
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 9dd345db72d603e437f7bd5cab4a5e80
+# generator 5ced5be346d6cdbb4048af13d8be7764
 # templates dc0d9f56d94176a1d54208cdf6ca1c6b
 # formatter ruff 0.17.6
 # body 65d1d33642e46ad507d6df0e887b3294

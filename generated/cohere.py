@@ -3,7 +3,7 @@
 # adapter CohereArchitectureAdapter for CohereForCausalLM
 # spec cohere 92951a7d012972ac80bc7751d6f58dcc
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 9dd345db72d603e437f7bd5cab4a5e80
+# generator 5ced5be346d6cdbb4048af13d8be7764
 # templates dc0d9f56d94176a1d54208cdf6ca1c6b
 # formatter ruff 0.17.6
 # body d29b31b2b9eeaf85a54af3da692f5de3

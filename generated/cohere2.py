@@ -4,7 +4,7 @@
 # spec cohere2 ef3831e334c6d28cdcdde7e1fe3775de
 # spec cohere 92951a7d012972ac80bc7751d6f58dcc
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 9dd345db72d603e437f7bd5cab4a5e80
+# generator 5ced5be346d6cdbb4048af13d8be7764
 # templates dc0d9f56d94176a1d54208cdf6ca1c6b
 # formatter ruff 0.17.6
 # body b3acd78c8c0f92d640e452dd23349fcd

@@ -4,7 +4,7 @@
 # spec glm4 e0e8c8e52b9e88fdccbab96cacc1654b
 # spec glm efee1772a08d6d7b9bda39aaea1bb0ec
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 9dd345db72d603e437f7bd5cab4a5e80
+# generator 5ced5be346d6cdbb4048af13d8be7764
 # templates dc0d9f56d94176a1d54208cdf6ca1c6b
 # formatter ruff 0.17.6
 # body e82ca20b6747be93d7c03f194e7994ff

@@ -3,7 +3,7 @@
 # adapter GptOssArchitectureAdapter for GptOssForCausalLM
 # spec gpt_oss f3061b6008348207fa529ba415f2e6f2
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 9dd345db72d603e437f7bd5cab4a5e80
+# generator 5ced5be346d6cdbb4048af13d8be7764
 # templates dc0d9f56d94176a1d54208cdf6ca1c6b
 # formatter ruff 0.17.6
 # body 2106ae0f835200ae35b4f18de22be994

@@ -4,7 +4,7 @@
 # spec granitemoe cdca62de4e3c04c0f0ef5c50c618bc42
 # spec granite d19f9f6e1ddadd5f709790d1babde24b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 9dd345db72d603e437f7bd5cab4a5e80
+# generator 5ced5be346d6cdbb4048af13d8be7764
 # templates dc0d9f56d94176a1d54208cdf6ca1c6b
 # formatter ruff 0.17.6
 # body 6c9257fecb8f20ecf1815760f3b28f2b

@@ -4,7 +4,7 @@
 # spec hunyuan_v1_moe f7de41d669f01d688f226add478def4c
 # spec hunyuan_v1_dense af52133a5f5e878d120355d3e8ad6657
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 9dd345db72d603e437f7bd5cab4a5e80
+# generator 5ced5be346d6cdbb4048af13d8be7764
 # templates dc0d9f56d94176a1d54208cdf6ca1c6b
 # formatter ruff 0.17.6
 # body 5b8c3bba5f7703e3913d3de14031dd5a

@@ -3,7 +3,7 @@
 # adapter OlmoArchitectureAdapter for OlmoForCausalLM
 # spec olmo 18ed20bdb9c3a0aa5e6a1c8b674961e7
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 9dd345db72d603e437f7bd5cab4a5e80
+# generator 5ced5be346d6cdbb4048af13d8be7764
 # templates dc0d9f56d94176a1d54208cdf6ca1c6b
 # formatter ruff 0.17.6
 # body 3752eafe24f769d098e0f87dffd4b523

@@ -3,7 +3,7 @@
 # adapter OlmoeArchitectureAdapter for OlmoeForCausalLM
 # spec olmoe 3dd5582318bd55d48bd34794433a21c6
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 9dd345db72d603e437f7bd5cab4a5e80
+# generator 5ced5be346d6cdbb4048af13d8be7764
 # templates dc0d9f56d94176a1d54208cdf6ca1c6b
 # formatter ruff 0.17.6
 # body 51c8200c35c6cdb49fe87024aee818e2
