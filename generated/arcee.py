@@ -3,8 +3,8 @@
 # adapter ArceeArchitectureAdapter for ArceeForCausalLM
 # spec arcee 211bf5f2a638f9d97a0099b1245cdfc6
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 5ced5be346d6cdbb4048af13d8be7764
-# templates dc0d9f56d94176a1d54208cdf6ca1c6b
+# generator e8307cc5ad7fd0d2ea4870cfce1b967d
+# templates 2cf689235f5e2576dd25693e00416d8d
 # formatter ruff 0.17.6
 # body d04001f1e875b13829e17aa872296740
 """Arcee architecture adapter.

@@ -6,8 +6,8 @@
 # spec starcoder2 b33d880beb289a7f36a46e011db0d034
 # spec mistral bf4b9af3d6377a93b0e4abbaf09c81c3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 5ced5be346d6cdbb4048af13d8be7764
-# templates dc0d9f56d94176a1d54208cdf6ca1c6b
+# generator e8307cc5ad7fd0d2ea4870cfce1b967d
+# templates 2cf689235f5e2576dd25693e00416d8d
 # formatter ruff 0.17.6
 # body 0e22263833a1cfe51d32dd9f3163426b
 """Falcon architecture adapter.

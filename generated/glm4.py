@@ -4,8 +4,8 @@
 # spec glm4 e0e8c8e52b9e88fdccbab96cacc1654b
 # spec glm efee1772a08d6d7b9bda39aaea1bb0ec
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 5ced5be346d6cdbb4048af13d8be7764
-# templates dc0d9f56d94176a1d54208cdf6ca1c6b
+# generator e8307cc5ad7fd0d2ea4870cfce1b967d
+# templates 2cf689235f5e2576dd25693e00416d8d
 # formatter ruff 0.17.6
 # body e82ca20b6747be93d7c03f194e7994ff
 """Glm4 architecture adapter.

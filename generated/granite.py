@@ -3,10 +3,10 @@
 # adapter GraniteArchitectureAdapter for GraniteForCausalLM
 # spec granite d19f9f6e1ddadd5f709790d1babde24b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 5ced5be346d6cdbb4048af13d8be7764
-# templates dc0d9f56d94176a1d54208cdf6ca1c6b
+# generator e8307cc5ad7fd0d2ea4870cfce1b967d
+# templates 2cf689235f5e2576dd25693e00416d8d
 # formatter ruff 0.17.6
-# body a38164907e5cfcb33df527db64623607
+# body 336c34407a3120d4b25511e783c79600
 """Granite architecture adapter.
 
 Llama-family decoder with multipliers on embedding, residual, attention and logits.
@@ -59,8 +59,8 @@ class GraniteArchitectureAdapter(ScaledLogitsAdapter):
     # Attention shows its pattern to hooks; asked of HF, it would have to be computed every time.
     supports_hf_output_attentions = False
 
-    # HF config key of the number that scales logits.
-    logits_divided_by = "logits_scaling"
+    # HF config keys of the number that scales logits, each with its power.
+    logits_scaled_by: ClassVar[dict[str, float]] = {"logits_scaling": -1.0}
 
     # What HF's class takes for config keys that are not given.
     defaults: ClassVar[dict[str, Any]] = {

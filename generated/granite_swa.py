@@ -4,10 +4,10 @@
 # spec granite_swa e4a82fe5479b0fac09856ba3bb2d0db2
 # spec granite d19f9f6e1ddadd5f709790d1babde24b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 5ced5be346d6cdbb4048af13d8be7764
-# templates dc0d9f56d94176a1d54208cdf6ca1c6b
+# generator e8307cc5ad7fd0d2ea4870cfce1b967d
+# templates 2cf689235f5e2576dd25693e00416d8d
 # formatter ruff 0.17.6
-# body 6ceafac623d9ab9be066a8e6481e0fee
+# body 68f4813409342ff2c526f828e274354b
 """GraniteSWA architecture adapter.
 
 Granite with attention sinks, sliding layers, and a base of positions for each layer.
@@ -70,8 +70,8 @@ class GraniteSWAArchitectureAdapter(ScaledLogitsAdapter):
     - ln_final.b: RMSNorm has no bias
     """
 
-    # HF config key of the number that scales logits.
-    logits_divided_by = "logits_scaling"
+    # HF config keys of the number that scales logits, each with its power.
+    logits_scaled_by: ClassVar[dict[str, float]] = {"logits_scaling": -1.0}
 
     # What HF's class takes for config keys that are not given.
     defaults: ClassVar[dict[str, Any]] = {

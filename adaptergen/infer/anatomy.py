@@ -125,18 +125,14 @@ def _without_unembedding(world: World) -> str:
 
 
 def _final_norm(world: World, unembed: str) -> str:
+    """The norm whose output the unembedding reads, perhaps multiplied by a number."""
     read = world.hf.call(unembed).input
     last = world.hf.call(list(world.layers.values())[-1]).value
     for path in _tensor_modules(world):
         call = world.hf.call(path)
-        if same(call.value, read) and same(call.input, last) and is_norm(world, path):
+        reaches = same(call.input, last) and factor(read, call.value) is not None
+        if reaches and is_norm(world, path):
             return path
-        scale = factor(read, call.value) if same(call.input, last) else None
-        if scale is not None and is_norm(world, path):
-            raise UnexplainedError(
-                f"what {path} returns is multiplied by {scale:.6g} before {unembed} reads it, for"
-                " which there is no facet"
-            )
     raise UnexplainedError(f"no norm stands between the last block and {unembed}")
 
 

@@ -1,7 +1,8 @@
 """Constants that the model multiplies activations by, and the config keys that hold them."""
 
+import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 
@@ -9,34 +10,31 @@ from adaptergen.infer.anatomy import Anatomy
 from adaptergen.infer.block import flow
 from adaptergen.infer.factor import CLOSE, factor
 from adaptergen.infer.world import UnexplainedError, World
+from adaptergen.spec.factor import factor_of, value_of
 from adaptergen.verify.components import known_to_tl
 
 # What is left after undoing a tanh in float64.
 _INVERTED = 1e-6
+# Reads a factor off a model.
+_Measured: TypeAlias = Callable[[World], float | None]
+# Powers of a config key that a factor may have.
+_POWERS = (1.0, -1.0, 0.5, -0.5)
 
 
 def multipliers(world: World, parts: Anatomy, scale: float) -> dict[str, Any]:
     """The facet of multipliers as YAML has it; `scale` is what a block's outputs are multiplied by.
 
     Raises:
-        UnexplainedError: if something is multiplied by what is no config key's value.
+        UnexplainedError: if something is multiplied by what is which no config keys give.
     """
     facet: dict[str, Any] = {}
     embedding = _embedding(world, parts)
     if embedding is not None and abs(embedding - 1.0) > CLOSE:
-        key = _key(world, embedding, lambda other: _embedding(other, parts))
-        if key is None:
-            raise UnexplainedError(
-                f"the embedding is multiplied by {embedding:.6g}, no config key's value"
-            )
-        facet["embedding"] = key
+        said = "the embedding is multiplied"
+        facet["embedding"] = _factor(world, embedding, lambda o: _embedding(o, parts), said)
     if abs(scale - 1.0) > CLOSE:
-        key = _key(world, scale, lambda other: flow(other).scale)
-        if key is None:
-            raise UnexplainedError(
-                f"blocks multiply what they add by {scale:.6g}, no config key's value"
-            )
-        facet["residual"] = key
+        said = "blocks multiply what they add"
+        facet["residual"] = _factor(world, scale, lambda other: flow(other).scale, said)
     logits, cap = _logits(world, parts)
     if logits is not None and abs(logits - 1.0) > CLOSE:
         facet["logits"] = _logits_facet(world, parts, logits)
@@ -55,11 +53,13 @@ def _embedding(world: World, parts: Anatomy) -> float | None:
 
 
 def _logits(world: World, parts: Anatomy) -> tuple[float | None, str | None]:
-    """The factor of the unembedding's output, and the config key of a soft cap behind it."""
+    """The factor of the unembedding's output or input, and the config key of a soft cap behind."""
     logits, given = world.hf.seen.logits, world.hf.call(parts.unembed).value
     found = factor(logits, given)
     if found is not None:
-        return found, None
+        # Some scale what the unembedding reads, which comes to the same.
+        read = factor(world.hf.call(parts.unembed).input, world.hf.call(parts.final_norm).value)
+        return found * (read or 1.0), None
     for key, cap in world.values.items():
         if isinstance(cap, float) and cap > 1.0 and logits.abs().max() < cap:
             found = factor(cap * torch.atanh(logits / cap), given, close=_INVERTED)
@@ -69,28 +69,52 @@ def _logits(world: World, parts: Anatomy) -> tuple[float | None, str | None]:
 
 
 def _logits_facet(world: World, parts: Anatomy, found: float) -> dict[str, str]:
-    key = _key(world, found, lambda other: _logits(other, parts)[0])
-    if key is not None:
-        return {"multiply": key}
-    key = _key(world, 1 / found, lambda other: 1 / (_logits(other, parts)[0] or 1.0))
-    if key is not None:
-        return {"divide": key}
-    raise _unnamed("the logits", found)
+    def measured(other: World) -> float | None:
+        return _logits(other, parts)[0]
+
+    for word, value, power in (("multiply", found, 1.0), ("divide", 1 / found, -1.0)):
+        key = _key(world, value, power, measured)
+        if key is not None:
+            return {word: key}
+    return {"multiply": _keys(world, found, measured, "the model multiplies the logits")}
 
 
-def _unnamed(what: str, value: float) -> UnexplainedError:
-    return UnexplainedError(f"the model multiplies {what} by {value:.6g}, no config key's value")
+def _factor(world: World, value: float, measured: _Measured, said: str) -> str:
+    """The config key that a factor is, or the keys that it is made of."""
+    return _key(world, value, 1.0, measured) or _keys(world, value, measured, said)
 
 
-def _key(world: World, value: float, measured: Callable[[World], float | None]) -> str | None:
-    """The config key whose value a factor is, under other values too."""
+def _key(world: World, value: float, power: float, measured: _Measured) -> str | None:
+    """The config key of a value that a factor has this power of, under other values too."""
     for key, known in world.values.items():
-        if not isinstance(known, float) or abs(known - value) > _INVERTED * abs(value):
-            continue
-        other = world.under({key: 1.7 * known})
-        if other is None:
-            continue
-        moved = measured(other)
-        if moved is not None and abs(moved - 1.7 * known) <= _INVERTED * abs(known):
+        alike = isinstance(known, float) and abs(known - value) <= _INVERTED * abs(value)
+        if alike and _power(world, key, measured) == power:
             return key
     return None
+
+
+def _keys(world: World, value: float, measured: _Measured, said: str) -> str:
+    """The config keys that a factor is made of, as a spec has them.
+
+    Raises:
+        UnexplainedError: if they do not give its value.
+    """
+    numbers = [key for key, known in world.values.items() if type(known) in (int, float) and known]
+    powers = {key: _power(world, key, measured) for key in numbers}
+    written = factor_of({key: power for key, power in powers.items() if power})
+    if not written or abs(value_of(written, world.config) - value) > _INVERTED * abs(value):
+        raise UnexplainedError(f"{said} by {value:.6g}, which no config keys give")
+    return written
+
+
+def _power(world: World, key: str, measured: _Measured) -> float:
+    """The power of a config key in a factor: one or a half, either sign; zero if it has none."""
+    known = world.values[key]
+    # Sizes stay whole, and what is divided by others stays so.
+    times = 1.7 if isinstance(known, float) else 2
+    other, before = world.under({key: times * known}), measured(world)
+    moved = None if other is None else measured(other)
+    if not moved or not before or moved / before <= 0:
+        return 0.0
+    found = math.log(moved / before, times)
+    return next((power for power in _POWERS if abs(found - power) <= _INVERTED), 0.0)

@@ -69,12 +69,14 @@ def _inside(world: World, attention: str, found: Positions) -> dict[str, str]:
     """The module of attention that computes them, and what it calls the number of positions."""
     name = found.source.removeprefix(f"{attention}.")
     hidden = world.hf.call(attention).input
-    places = torch.arange(hidden.shape[1]).unsqueeze(0)
+    rows, length = hidden.shape[:2]
     handed = argument_of_positions(world.hf, attention)
     told = {} if handed in (None, POSITIONS) else {"positions": handed}
-    if found.length and _computes(world, found, hidden, **{found.length: hidden.shape[1]}):
+    if found.length and _computes(world, found, hidden, **{found.length: length}):
         return {"module": name, "length": found.length, **told}
-    if _computes(world, found, hidden, places):
+    # Of all texts of a batch, or of one for all.
+    places = (torch.arange(length).expand(count, length) for count in (1, rows))
+    if any(_computes(world, found, hidden, given) for given in places):
         return {"module": name, **told}
     raise UnexplainedError(
         f"attention's {name} computes cosines and sines from something else than the tokens'"

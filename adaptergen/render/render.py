@@ -14,6 +14,7 @@ from adaptergen.render.imports import import_block
 from adaptergen.render.overrides import misspelt
 from adaptergen.render.text import comment, literal, prose
 from adaptergen.render.view import adapter_view
+from adaptergen.spec.factor import in_code
 from adaptergen.spec.model import Spec
 
 
@@ -51,7 +52,9 @@ class Renderer:
             autoescape=False,
         )
         self.environment.bytecode_cache = Compiled(self.environment)
-        self.environment.filters.update(literal=literal, prose=prose, comment=comment)
+        self.environment.filters.update(
+            literal=literal, prose=prose, comment=comment, in_code=in_code
+        )
 
     def misspelt(self) -> list[Diagnostic]:
         """Templates, and blocks of them, that override nothing."""

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, get_args
 from pydantic.fields import FieldInfo
 
 from adaptergen.spec.facet import Choice, Facet, Word
+from adaptergen.spec.factor import powers
 from adaptergen.spec.model import Spec
 from adaptergen.spec.values import UNLESS, Decided, Denotes
 from adaptergen.spec.walk import classes_of, key_of
@@ -65,7 +66,8 @@ def keys_named(spec: Spec) -> dict[str, str]:
     found: dict[str, str] = {}
     for leaf in claims(spec):
         if leaf.denotes is Denotes.KEY:
-            found.setdefault(leaf.value, leaf.claim)
+            for key in powers(leaf.value):
+                found.setdefault(key, leaf.claim)
     return found
 
 

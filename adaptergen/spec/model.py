@@ -176,7 +176,7 @@ class Spec(Facet):
     @property
     def read_keys(self) -> dict[str, JsonValue]:
         """HF config keys that the adapter decides or multiplies by, with HF's own values."""
-        factors = dict.fromkeys(self.multipliers.keys.values(), 1.0)
+        factors = dict.fromkeys(self.multipliers.keys, 1.0)
         single = getattr(getattr(self.attention, "heads", None), "single", None)
         keys = [layout.when for layout in self.layouts]
         keys += [single.when, single.unless] if single else []

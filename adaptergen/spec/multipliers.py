@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, TypeAlias
 from pydantic import Field
 
 from adaptergen.spec.facet import Choice, Facet, OneOf, Word
+from adaptergen.spec.factor import Factor, in_code, powers
 from adaptergen.spec.values import ConfigKey
 
 
@@ -17,37 +18,43 @@ class UnscaledLogits(Word):
 
 
 class _ScaledLogits(Choice):
-    """The unembedding's output is scaled by a config key's value."""
+    """The unembedding's output is scaled by a factor."""
 
     done: ClassVar[str]
 
     @property
-    def key(self) -> str:
-        """The config key."""
+    def factor(self) -> str:
+        """The factor as it is written."""
         return str(getattr(self, self.word))
 
     @property
     def fact(self) -> str:
         """The facet in a clause of the docstring."""
-        return f"logits are {self.done} by `config.{self.key}`"
+        return f"logits are {self.done} by {_said(self.factor)}"
 
 
 class MultipliedLogits(_ScaledLogits):
-    """The unembedding's output is multiplied by this config key's value."""
+    """The unembedding's output, or what it reads, is multiplied by this factor."""
 
     word: ClassVar[str] = "multiply"
     done: ClassVar[str] = "multiplied"
 
-    multiply: ConfigKey = Field(description="HF config key, such as `logit_scale`.")
+    multiply: Factor = Field(
+        description="HF config key, such as `logit_scale`, or several as in"
+        " `dim_base / hidden_size`."
+    )
 
 
 class DividedLogits(_ScaledLogits):
-    """The unembedding's output is divided by this config key's value."""
+    """The unembedding's output, or what it reads, is divided by this factor."""
 
     word: ClassVar[str] = "divide"
     done: ClassVar[str] = "divided"
 
-    divide: ConfigKey = Field(description="HF config key, such as `logits_scaling`.")
+    divide: Factor = Field(
+        description="HF config key, such as `logits_scaling`, or several as in"
+        " `hidden_size / dim_base`."
+    )
 
 
 Logits: TypeAlias = Annotated[
@@ -57,15 +64,18 @@ Logits: TypeAlias = Annotated[
 
 
 class Multipliers(Facet):
-    """Config keys of constants; those of attention TL reads itself."""
+    """Constants made of config keys; those of attention TL reads itself."""
 
-    embedding: ConfigKey | None = Field(
-        default=None, description="Config key by which the embedding's output is multiplied."
-    )
-    residual: ConfigKey | None = Field(
+    embedding: Factor | None = Field(
         default=None,
-        description="Config key by which what attention and MLP add to the residual stream is"
-        " multiplied.",
+        description="Factor of the embedding's output: a config key, or several with `sqrt()`,"
+        " `*` and `/`.",
+        examples=["sqrt(hidden_size)"],
+    )
+    residual: Factor | None = Field(
+        default=None,
+        description="Factor of what attention and MLP add to the residual stream.",
+        examples=["scale_depth / sqrt(num_hidden_layers)"],
     )
     logits: Logits = Field(default=UnscaledLogits(), description="Factor of the logits.")
     soft_cap: ConfigKey | None = Field(
@@ -75,21 +85,40 @@ class Multipliers(Facet):
     )
 
     @property
-    def keys(self) -> dict[str, str]:
-        """Config keys by the claim that names them."""
-        logits = getattr(self.logits, "key", None)
+    def factors(self) -> dict[str, str]:
+        """Factors by the claim that has them."""
+        logits = getattr(self.logits, "factor", None)
         named = {"embedding": self.embedding, "residual": self.residual, "logits": logits}
-        return {f"multipliers.{claim}": key for claim, key in named.items() if key is not None}
+        return {f"multipliers.{claim}": text for claim, text in named.items() if text is not None}
+
+    @property
+    def keys(self) -> list[str]:
+        """Config keys of all factors."""
+        return [key for factor in self.factors.values() for key in powers(factor)]
+
+    @property
+    def powers_of_logits(self) -> dict[str, float]:
+        """Config keys of the factor of logits, each with its power."""
+        sign = -1.0 if isinstance(self.logits, DividedLogits) else 1.0
+        found = powers(getattr(self.logits, "factor", ""))
+        return {key: sign * power for key, power in found.items()}
 
     @property
     def facts(self) -> list[str]:
         """The facet in sentences of the docstring."""
-        said = {
-            self.embedding: f"the embedding is multiplied by `config.{self.embedding}`",
-            self.residual: "what attention and MLP add to the residual stream is multiplied by"
-            f" `config.{self.residual}`",
-            self.logits.fact: self.logits.fact,
-            self.soft_cap: f"logits are capped softly by `config.{self.soft_cap}`",
-        }
-        clauses = [clause for key, clause in said.items() if key]
+        clauses = []
+        if self.embedding is not None:
+            clauses.append(f"the embedding is multiplied by {_said(self.embedding)}")
+        if self.residual is not None:
+            added = "what attention and MLP add to the residual stream"
+            clauses.append(f"{added} is multiplied by {_said(self.residual)}")
+        if self.logits.fact:
+            clauses.append(self.logits.fact)
+        if self.soft_cap is not None:
+            clauses.append(f"logits are capped softly by {_said(self.soft_cap)}")
         return [f"Multipliers: {', '.join(clauses)}."] if clauses else []
+
+
+def _said(factor: str) -> str:
+    """A factor in a docstring: `config.logit_scale`."""
+    return f"`{in_code(factor, 'config')}`"

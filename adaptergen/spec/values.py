@@ -22,7 +22,7 @@ class Denotes(Enum):
     ARGUMENT = "argument"
 
 
-_NAME = "[A-Za-z][A-Za-z0-9_]*"
+NAME = "[A-Za-z][A-Za-z0-9_]*"
 
 
 class Matches:
@@ -61,7 +61,7 @@ class Matches:
 
 def is_plain_name(annotation: object) -> bool:
     """Whether an annotation is that of a name, rather than of a path or of text."""
-    return isinstance(annotation, Matches) and annotation.pattern == _NAME
+    return isinstance(annotation, Matches) and annotation.pattern == NAME
 
 
 _DOTTED = Matches(
@@ -187,7 +187,7 @@ ClassName: TypeAlias = Annotated[
     # A bare suffix would leave no prefix for the names of generated classes.
     Matches(r"(?!ForCausalLM$)[A-Z][A-Za-z0-9_]*", "a class name such as LlamaForCausalLM"),
 ]
-Name: TypeAlias = Annotated[str, Matches(_NAME, "a name of letters, digits and underscores")]
+Name: TypeAlias = Annotated[str, Matches(NAME, "a name of letters, digits and underscores")]
 ConfigKey: TypeAlias = Annotated[Name, Denotes.KEY]
 PartName: TypeAlias = Annotated[Name, Denotes.PART]
 Attribute: TypeAlias = Annotated[Name, Denotes.ATTRIBUTE]
@@ -196,13 +196,13 @@ Argument: TypeAlias = Annotated[Name, Denotes.ARGUMENT]
 Path: TypeAlias = Annotated[str, _DOTTED, Denotes.PART]
 Setting: TypeAlias = Annotated[
     str,
-    Matches(rf"({UNLESS})?{_NAME}", "an HF config key, or `not KEY` for one that is not set"),
+    Matches(rf"({UNLESS})?{NAME}", "an HF config key, or `not KEY` for one that is not set"),
     Denotes.KEY,
 ]
 ImportedName: TypeAlias = Annotated[
     str,
     Matches(
-        rf"{_NAME}(\.{_NAME})*:{_NAME}", "a module and a name in it, such as package.module:Class"
+        rf"{NAME}(\.{NAME})*:{NAME}", "a module and a name in it, such as package.module:Class"
     ),
 ]
 MutantName: TypeAlias = Annotated[

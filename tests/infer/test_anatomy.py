@@ -155,17 +155,16 @@ def learned_positions(model: Any) -> None:
     [
         (unnormed, "no norm stands between the last block and lm_head"),
         (normalised_head, "lm_head returns the logits, and is no linear layer of its weight"),
-        (
-            scaled,
-            "what model.norm returns is multiplied by 0.333333 before lm_head reads it, for which"
-            " there is no facet",
-        ),
         (learned_positions, "what places returns is added to the tokens' embeddings"),
     ],
 )
 def test_model_without_a_part_is_refused(change: Change, message: str) -> None:
     found = odd(as_it_is, model=change)
     assert refusal(lambda: anatomy(found)) == message
+
+
+def test_the_final_norm_may_be_scaled_before_the_unembedding_reads_it() -> None:
+    assert anatomy(odd(as_it_is, model=scaled)).final_norm == "model.norm"
 
 
 def test_unembedding_may_be_of_any_class_that_is_its_weight() -> None:

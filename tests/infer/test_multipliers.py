@@ -53,6 +53,15 @@ def logits(number: float) -> Callable[[Any], None]:
     return change
 
 
+def read(number: float) -> Callable[[Any], None]:
+    """The unembedding reads the final norm, multiplied."""
+
+    def change(model: Any) -> None:
+        model.lm_head.register_forward_pre_hook(lambda _, args: (number * args[0],))
+
+    return change
+
+
 def capping(given: Any) -> None:
     given.ceiling = getattr(given, "ceiling", 30.0)
 
@@ -74,15 +83,26 @@ def test_soft_cap_is_named_where_tl_does_not_know_it() -> None:
 @pytest.mark.parametrize(
     ("model", "scale", "message"),
     [
-        (logits(3.5), 1.0, "the model multiplies the logits by 3.5, no config key's value"),
-        (as_it_is, 0.7, "blocks multiply what they add by 0.7, no config key's value"),
-        (on_its_way(2.5), 1.0, "the embedding is multiplied by 2.5, no config key's value"),
+        (logits(3.5), 1.0, "the model multiplies the logits by 3.5, which no config keys give"),
+        (read(3.5), 1.0, "the model multiplies the logits by 3.5, which no config keys give"),
+        (as_it_is, 0.7, "blocks multiply what they add by 0.7, which no config keys give"),
+        (on_its_way(2.5), 1.0, "the embedding is multiplied by 2.5, which no config keys give"),
     ],
-    ids=["logits", "residual", "embedding"],
+    ids=["logits", "unembedding", "residual", "embedding"],
 )
 def test_constant_that_no_key_gives_is_refused(model: Any, scale: float, message: str) -> None:
     found = odd(as_it_is, model=model)
     assert refusal(lambda: look(found, scale)) == message
+
+
+def test_factors_are_products_of_keys_and_of_their_roots() -> None:
+    def scaled(model: Any) -> None:
+        config, first = model.config, model.model.layers[0]
+        number = config.hidden_size**0.5 / config.intermediate_size
+        first.register_forward_pre_hook(lambda _, args: (number * args[0], *args[1:]))
+
+    facet = look(odd(as_it_is, model=scaled))
+    assert facet["embedding"] == "sqrt(hidden_size) / intermediate_size"
 
 
 def test_key_of_the_same_value_that_moves_nothing_is_not_taken() -> None:

@@ -78,6 +78,20 @@ def test_pairs_for_a_cache_a_mask_of_what_is_hidden_and_a_width_of_no_key_are_fo
     assert {path: found.get(path) for path in expected} == expected
 
 
+def test_constants_made_of_several_keys_and_scaled_unembedding_are_found() -> None:
+    findings = Findings()
+    observe(small("scaled"), findings)
+    found = facets(draft(small("scaled"), findings))
+    expected = {
+        "multipliers.embedding": "scale_emb",
+        "multipliers.residual": "scale_depth / sqrt(num_hidden_layers)",
+        "multipliers.logits": {"multiply": "dim_model_base / hidden_size"},
+        "attention.kind": "reimplemented",
+        "attention.rope.module": "rotary_emb",
+    }
+    assert {path: found.get(path) for path in expected} == expected
+
+
 def test_keys_that_have_to_be_set_are_refused_unset() -> None:
     world, findings = small("older"), Findings()
     observe(world, findings)
@@ -99,7 +113,7 @@ def test_keys_of_the_config_that_nothing_asks_for_are_no_part_of_the_tiny_model(
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("name", ["outside", "older"])
+@pytest.mark.parametrize("name", ["outside", "older", "scaled"])
 def test_they_are_proven_with_nothing_left_to_hf(name: str) -> None:
     meant = source(str(FOLDER.parent / name), trust_remote_code=True)
     found = infer(meant.architecture, meant.given, {}, [bundled("templates")])

@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from adaptergen.spec.attention import HeadedAttention, ReimplementedAttention
+from adaptergen.spec.factor import value_of
 from adaptergen.spec.leaves import keys_named
 from adaptergen.spec.model import Spec
 from adaptergen.verify import probe
@@ -86,11 +87,13 @@ def _constants(subject: Subject, settings: Mapping[str, Sequence[Any]]) -> Itera
         matters = any(effect(subject, change) for change in moved)
         yield Fact(matters or not key, f"'{key}' changes nothing in HF", claim=claim)
     factors = subject.spec.multipliers
-    numbers = {**factors.keys, "multipliers.soft_cap": factors.soft_cap}
-    for claim, key in numbers.items() if not subject.overrides else ():
-        value = getattr(subject.hf.config, key or "", None)
-        text = f"the tiny model has {key}={value}, which shows nothing: set another in `tiny`"
-        yield Fact(not key or value not in (None, 0, 1), text, claim=claim)
+    numbers = dict(factors.factors)
+    if factors.soft_cap is not None:
+        numbers["multipliers.soft_cap"] = factors.soft_cap
+    for claim, factor in numbers.items() if not subject.overrides else ():
+        value = value_of(factor, subject.hf.config)
+        text = f"the tiny model has {factor}={value:g}, which shows nothing: set another in `tiny`"
+        yield Fact(value not in (0, 1), text, claim=claim)
 
 
 def _behind_layouts(subject: Subject, known: Collection[str]) -> Iterator[Fact]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from difflib import get_close_matches
 
+from adaptergen.spec.factor import powers
 from adaptergen.spec.leaves import Leaf, leaves
 from adaptergen.spec.values import Denotes
 from adaptergen.verify.check import Evidence, Fact, check
@@ -45,7 +46,8 @@ def _keys(hf: HfModel, found: list[Leaf]) -> Iterator[Fact]:
     """Each key once, however many claims name it."""
     first: dict[str, Leaf] = {}
     for leaf in found:
-        first.setdefault(leaf.value, leaf)
+        for key in powers(leaf.value):
+            first.setdefault(key, leaf)
     others = [name for name in hf.config.to_dict() if name not in hf.settings]
     for key, leaf in first.items():
         text = f"HF's {type(hf.config).__name__} has no key '{key}'"

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from adaptergen.spec.attention import OpaqueAttention
+from adaptergen.spec.factor import value_of
 from adaptergen.spec.leaves import claims
 from adaptergen.spec.model import Spec
 from adaptergen.spec.versions import replaced
@@ -20,6 +21,7 @@ from adaptergen.verify.positions import cosines_of
 from adaptergen.verify.structure import Structure, runs, structures
 from adaptergen.verify.subject import Subject
 from adaptergen.verify.tiny import count_of_layers
+from adaptergen.verify.unembedding import scale_ahead
 from adaptergen.verify.versions import is_older_than
 
 # Claims that lead to norms, beside those of a block.
@@ -151,7 +153,8 @@ def blocks(subject: Subject) -> Iterator[Evidence]:
     reads = largest_difference(norm.input, stream) <= EXACT
     text = f"{spec.paths.final_norm} does not read the last block's output"
     yield Fact(reads, text, claim="paths.final_norm")
-    reads = largest_difference(unembed.input, norm.value) <= EXACT
+    normed = norm.value * scale_ahead(hf, spec)
+    reads = largest_difference(unembed.input, normed) <= EXACT
     text = f"{spec.paths.unembed} does not read the output of {spec.paths.final_norm}"
     yield Fact(reads, text, claim="paths.unembed")
 
@@ -200,8 +203,8 @@ def _entering(spec: Spec) -> str:
 
 
 def _embedding_scale(subject: Subject) -> float:
-    key = subject.spec.multipliers.embedding
-    return 1.0 if key is None else float(getattr(subject.hf.config, key))
+    factor = subject.spec.multipliers.embedding
+    return 1.0 if factor is None else value_of(factor, subject.hf.config)
 
 
 def _accusation(

@@ -20,6 +20,7 @@ from adaptergen.verify.layers import reach_found
 from adaptergen.verify.norms import norms_of
 from adaptergen.verify.once import once
 from adaptergen.verify.subject import Subject
+from adaptergen.verify.unembedding import scale_ahead
 
 
 @check("forward.logits", "Logits equal HF's.")
@@ -56,8 +57,8 @@ def norms(subject: Subject) -> Iterator[Evidence]:
 
 @check("forward.final_norm", "The final norm's output equals HF's.", claim="paths.final_norm")
 def final_norm(subject: Subject) -> Iterator[Evidence]:
-    """HF's side is what its output embeddings are given, whatever the norm is called."""
-    theirs = _into_unembedding(subject)
+    """HF's side is what its output embeddings are given, but for the scale of logits."""
+    theirs = _normed(subject)
     ours = subject.trace.values.get("ln_final.hook_out")
     if ours is not None:
         yield traced(subject, "the final norm", largest_difference(ours, theirs))
@@ -72,7 +73,7 @@ def unembed(subject: Subject) -> Iterator[Evidence]:
     """Logit lens and direct logit attribution rely on it."""
     bridge = subject.bridge
     with torch.no_grad():
-        raw = bridge.unembed(_into_unembedding(subject))
+        raw = bridge.unembed(_normed(subject))
         ours = bridge.adapter.apply_output_logits_transform(raw)
     difference = largest_difference(ours, subject.hf.seen.logits)
     yield Difference("the unembedded final norm", difference)
@@ -140,9 +141,9 @@ def _padded(subject: Subject, side: str) -> Iterator[Evidence]:
     yield traced(subject, f"the output of a {side}-padded batch", difference)
 
 
-def _into_unembedding(subject: Subject) -> torch.Tensor:
-    """The input [batch, pos, d_model] of HF's output embeddings."""
+def _normed(subject: Subject) -> torch.Tensor:
+    """The input [batch, pos, d_model] of HF's output embeddings, not yet scaled."""
     model = subject.hf.model
     head = model.get_output_embeddings()
     path = next(name for name, module in model.named_modules() if module is head)
-    return subject.hf.call(path).input
+    return subject.hf.call(path).input / scale_ahead(subject.hf, subject.spec)

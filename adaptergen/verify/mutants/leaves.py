@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from adaptergen.spec.factor import powers, replaced
 from adaptergen.spec.leaves import Leaf, claims
 from adaptergen.spec.model import Spec
 from adaptergen.spec.values import Denotes
@@ -71,12 +72,16 @@ def _others(leaf: Leaf, world: World) -> Iterator[str]:
     return _other_attributes(leaf.value, world)
 
 
-def _other_keys(key: str, world: World) -> Iterator[str]:
-    """Config keys with a value of the same type: the same value first, since it hides the most."""
-    values = world.hf.config.to_dict()
+def _other_keys(factor: str, world: World) -> Iterator[str]:
+    """Config keys with a value of the same type: the same value first, since it hides the most.
+
+    Of several in a factor, the last one is another.
+    """
+    values, key = world.hf.config.to_dict(), [*powers(factor)][-1]
     own = values.get(key)
     alike = [k for k, value in values.items() if k != key and type(value) is type(own)]
-    yield from sorted(alike, key=lambda k: values[k] != own)
+    for other in sorted(alike, key=lambda k: values[k] != own):
+        yield replaced(factor, key, other)
 
 
 def _other_parts(leaf: Leaf, world: World) -> Iterator[str]:

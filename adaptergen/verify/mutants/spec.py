@@ -149,12 +149,12 @@ def _multipliers(multipliers: Multipliers, world: World) -> Iterator[Change]:
 
 @instead(MultipliedLogits)
 def _multiplied(world: World) -> Iterator[tuple[str, Any]]:
-    yield "", {"multiply": getattr(world.spec.multipliers.logits, "key", "initializer_range")}
+    yield "", {"multiply": getattr(world.spec.multipliers.logits, "factor", "initializer_range")}
 
 
 @instead(DividedLogits)
 def _divided(world: World) -> Iterator[tuple[str, Any]]:
-    yield "", {"divide": getattr(world.spec.multipliers.logits, "key", "initializer_range")}
+    yield "", {"divide": getattr(world.spec.multipliers.logits, "factor", "initializer_range")}
 
 
 @instead(InvalidWhere)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from adaptergen.spec.attention import LatentAttention, OpaqueAttention
+from adaptergen.spec.factor import value_of
 from adaptergen.spec.mlp import OpaqueMlp
 from adaptergen.spec.model import Spec
 from adaptergen.verify.call import Call
@@ -41,13 +42,13 @@ def _before_blocks(hf: HfModel, spec: Spec, layers: dict[int, str]) -> Iterator[
 
 def _embedded(hf: HfModel, spec: Spec, first: str) -> Tensor:
     """TL's view of the embedding: scaled, which HF does outside of it, and not yet normed."""
-    embedding, key = hf.call(spec.paths.embed).value, spec.multipliers.embedding
-    if key is None:
+    embedding, factor = hf.call(spec.paths.embed).value, spec.multipliers.embedding
+    if factor is None:
         return embedding
     if spec.embedding_norm is None:
         return hf.call(first).input
     # The norm may be the last one too, whose call is then another.
-    return embedding * float(getattr(hf.config, key))
+    return embedding * value_of(factor, hf.config)
 
 
 def _after_blocks(hf: HfModel, spec: Spec) -> Iterator[Stage]:

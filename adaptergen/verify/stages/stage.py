@@ -6,6 +6,7 @@ from typing import Literal
 
 from torch import Tensor
 
+from adaptergen.spec.factor import value_of
 from adaptergen.spec.model import Spec
 from adaptergen.verify.call import Call
 from adaptergen.verify.hf import HfModel
@@ -74,5 +75,5 @@ class Layer:
     @property
     def residual_scale(self) -> float:
         """The factor of the outputs of attention and MLP on their way to the stream."""
-        key = self.spec.multipliers.residual
-        return 1.0 if key is None else float(getattr(self.hf.config, key))
+        factor = self.spec.multipliers.residual
+        return 1.0 if factor is None else value_of(factor, self.hf.config)
