@@ -220,6 +220,11 @@ OUTPUTS = [
                 {"multipliers": {"residual": "initializer_range"}},
                 "claims.block", "does not read the residual plus attention's output",
             ),
+            (
+                "outputs with a factor of one key too many", "granite",
+                {"multipliers.residual": "residual_multiplier / sqrt(num_hidden_layers)"},
+                "claims.block", "does not read the residual plus attention's output",
+            ),
         )
     ),
     Case(
