@@ -3,8 +3,8 @@
 # adapter AriaTextArchitectureAdapter for AriaTextForCausalLM
 # spec aria_text c9a2f3aa442cae2e3ffbe47fc6433eb1
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e8307cc5ad7fd0d2ea4870cfce1b967d
-# templates 2cf689235f5e2576dd25693e00416d8d
+# generator 847a060767b98e551a9a8a227d8beb40
+# templates 09e10b8cf762d2c9feca14a8dc16fda8
 # formatter ruff 0.17.6
 # body 0c097d4ef8647534b3f78f43adc1cafd
 """AriaText architecture adapter.

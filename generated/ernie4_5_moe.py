@@ -4,8 +4,8 @@
 # spec ernie4_5_moe bc522e0f844594dbf7dce58a63b7a37d
 # spec ernie4_5 e2f6797676817eb86fcf82ba34baf1c4
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e8307cc5ad7fd0d2ea4870cfce1b967d
-# templates 2cf689235f5e2576dd25693e00416d8d
+# generator 847a060767b98e551a9a8a227d8beb40
+# templates 09e10b8cf762d2c9feca14a8dc16fda8
 # formatter ruff 0.17.6
 # body 478bdd79b995bb37efe7387499c6ab0e
 """Ernie 4.5 MoE architecture adapter.

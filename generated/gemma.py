@@ -3,8 +3,8 @@
 # adapter GemmaArchitectureAdapter for GemmaForCausalLM
 # spec gemma 670be2fbe33cc7cea38338f5f0bd166a
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e8307cc5ad7fd0d2ea4870cfce1b967d
-# templates 2cf689235f5e2576dd25693e00416d8d
+# generator 847a060767b98e551a9a8a227d8beb40
+# templates 09e10b8cf762d2c9feca14a8dc16fda8
 # formatter ruff 0.17.6
 # body b3ca70ce326779367c9521ea7ac576bf
 """Gemma architecture adapter.

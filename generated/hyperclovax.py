@@ -4,8 +4,8 @@
 # spec hyperclovax 903571e578626f2b7f58875473c6cabd
 # spec granite d19f9f6e1ddadd5f709790d1babde24b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e8307cc5ad7fd0d2ea4870cfce1b967d
-# templates 2cf689235f5e2576dd25693e00416d8d
+# generator 847a060767b98e551a9a8a227d8beb40
+# templates 09e10b8cf762d2c9feca14a8dc16fda8
 # formatter ruff 0.17.6
 # body 2126e025bb4005117c0498e2f6265305
 """HyperCLOVAX architecture adapter.

@@ -5,8 +5,8 @@
 # spec jais2 c838c06bf2728673d9bee182a6f8e4cd
 # spec arcee 211bf5f2a638f9d97a0099b1245cdfc6
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e8307cc5ad7fd0d2ea4870cfce1b967d
-# templates 2cf689235f5e2576dd25693e00416d8d
+# generator 847a060767b98e551a9a8a227d8beb40
+# templates 09e10b8cf762d2c9feca14a8dc16fda8
 # formatter ruff 0.17.6
 # body 541369d3d3a22b66c847e8d3cfe09839
 """Nemotron architecture adapter.

@@ -3,8 +3,8 @@
 # adapter OlmoArchitectureAdapter for OlmoForCausalLM
 # spec olmo 18ed20bdb9c3a0aa5e6a1c8b674961e7
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e8307cc5ad7fd0d2ea4870cfce1b967d
-# templates 2cf689235f5e2576dd25693e00416d8d
+# generator 847a060767b98e551a9a8a227d8beb40
+# templates 09e10b8cf762d2c9feca14a8dc16fda8
 # formatter ruff 0.17.6
 # body 3752eafe24f769d098e0f87dffd4b523
 """Olmo architecture adapter.

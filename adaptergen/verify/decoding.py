@@ -85,10 +85,10 @@ def hf_continuation(model: Any, batch: Batch, count: int, **settings: Any) -> Te
     """The tokens [batch, count] that HF's `generate` adds, the likeliest each time.
 
     `settings` are of the generation config. The model's own one is ignored: it may end texts. A
-    model that would lose its cache has none: the tokens are the same.
+    model that takes no cache is handed all tokens each time.
     """
     config: Any = GenerationConfig(  # type: ignore[no-untyped-call]
-        max_new_tokens=count, do_sample=False, **{"use_cache": _is_handed_cache(model), **settings}
+        max_new_tokens=count, do_sample=False, **{"use_cache": _takes_cache(model), **settings}
     )
     with patch.object(model, "generation_config", config), _cache_under_its_name(model):
         mask = torch.ones_like(batch.ids) if batch.mask is None else batch.mask
@@ -96,15 +96,9 @@ def hf_continuation(model: Any, batch: Batch, count: int, **settings: Any) -> Te
     return found[:, batch.ids.shape[1] :]
 
 
-def _is_handed_cache(model: Any) -> bool:
-    """Whether `generate` hands the model its cache under a name that the model takes.
-
-    HF has renamed it: code outside of HF that takes any arguments drops what it does not know, and
-    goes on from the last token alone.
-    """
-    sides = (model.prepare_inputs_for_generation, model.forward)
-    handed, taken = (set(inspect.signature(side).parameters) for side in sides)
-    return bool(handed & taken & {"cache", "past_key_values"})
+def _takes_cache(model: Any) -> bool:
+    """Whether a model names a cache among its arguments: one that takes any would drop it."""
+    return not {"cache", "past_key_values"}.isdisjoint(inspect.signature(model.forward).parameters)
 
 
 def bridge_continuation(bridge: TransformerBridge, batch: Batch, count: int) -> Tensor:

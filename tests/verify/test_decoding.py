@@ -44,8 +44,18 @@ class PreparesPastKeyValues(TakesPastKeyValues):
         }
 
 
-@pytest.mark.parametrize("model_class", [TakesPastKeyValues, PreparesPastKeyValues])
-def test_a_cache_is_handed_on_under_the_name_that_the_models_code_has(model_class: Any) -> None:
+class TakesNoCache(LlamaForCausalLM):
+    """Code that drops what it does not know."""
+
+    def forward(self, input_ids: Tensor, **ignored: Any) -> Any:
+        mask, positions = ignored.get("attention_mask"), ignored.get("position_ids")
+        return super().forward(input_ids, attention_mask=mask, position_ids=positions)
+
+
+@pytest.mark.parametrize("model_class", [TakesPastKeyValues, PreparesPastKeyValues, TakesNoCache])
+def test_a_cache_is_handed_on_under_the_name_that_the_models_code_has_or_not_at_all(
+    model_class: Any,
+) -> None:
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=101, hidden_size=32, intermediate_size=48, num_hidden_layers=2,
