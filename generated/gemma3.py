@@ -5,7 +5,7 @@
 # spec gemma2 23b477ce69f2b97970862444b6ddd8ee
 # spec gemma 670be2fbe33cc7cea38338f5f0bd166a
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 847a060767b98e551a9a8a227d8beb40
+# generator 0dbeef1fb3acb17cc12417aab37a8897
 # templates 09e10b8cf762d2c9feca14a8dc16fda8
 # formatter ruff 0.17.6
 # body 30f7733def003ce3abaded1274e841ff

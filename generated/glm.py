@@ -3,7 +3,7 @@
 # adapter GlmArchitectureAdapter for GlmForCausalLM
 # spec glm efee1772a08d6d7b9bda39aaea1bb0ec
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 847a060767b98e551a9a8a227d8beb40
+# generator 0dbeef1fb3acb17cc12417aab37a8897
 # templates 09e10b8cf762d2c9feca14a8dc16fda8
 # formatter ruff 0.17.6
 # body 8fe56c56d0fb681d72c801e9559f90e2

@@ -4,7 +4,7 @@
 # spec granite_swa e4a82fe5479b0fac09856ba3bb2d0db2
 # spec granite d19f9f6e1ddadd5f709790d1babde24b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 847a060767b98e551a9a8a227d8beb40
+# generator 0dbeef1fb3acb17cc12417aab37a8897
 # templates 09e10b8cf762d2c9feca14a8dc16fda8
 # formatter ruff 0.17.6
 # body 68f4813409342ff2c526f828e274354b

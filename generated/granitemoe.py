@@ -4,7 +4,7 @@
 # spec granitemoe cdca62de4e3c04c0f0ef5c50c618bc42
 # spec granite d19f9f6e1ddadd5f709790d1babde24b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 847a060767b98e551a9a8a227d8beb40
+# generator 0dbeef1fb3acb17cc12417aab37a8897
 # templates 09e10b8cf762d2c9feca14a8dc16fda8
 # formatter ruff 0.17.6
 # body 33e3acce766324a17ed92ecacaf3c905

@@ -5,7 +5,7 @@
 # spec jais2 c838c06bf2728673d9bee182a6f8e4cd
 # spec arcee 211bf5f2a638f9d97a0099b1245cdfc6
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 847a060767b98e551a9a8a227d8beb40
+# generator 0dbeef1fb3acb17cc12417aab37a8897
 # templates 09e10b8cf762d2c9feca14a8dc16fda8
 # formatter ruff 0.17.6
 # body 541369d3d3a22b66c847e8d3cfe09839

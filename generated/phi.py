@@ -5,7 +5,7 @@
 # spec starcoder2 b33d880beb289a7f36a46e011db0d034
 # spec mistral bf4b9af3d6377a93b0e4abbaf09c81c3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 847a060767b98e551a9a8a227d8beb40
+# generator 0dbeef1fb3acb17cc12417aab37a8897
 # templates 09e10b8cf762d2c9feca14a8dc16fda8
 # formatter ruff 0.17.6
 # body efae7b1ee1e7662e7b3e6af83cdc18c1

@@ -3,7 +3,7 @@
 # adapter SmolLM3ArchitectureAdapter for SmolLM3ForCausalLM
 # spec smollm3 4c34d77272bde9b5dccdf182c26aa81d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 847a060767b98e551a9a8a227d8beb40
+# generator 0dbeef1fb3acb17cc12417aab37a8897
 # templates 09e10b8cf762d2c9feca14a8dc16fda8
 # formatter ruff 0.17.6
 # body 2b264a7c4f43803a259647afaa58af0b
