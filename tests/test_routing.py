@@ -46,3 +46,22 @@ def test_an_edit_of_logits_chooses_other_experts(
         found = bridge.run_with_hooks(IDS, fwd_hooks=edits)
     assert (wanted - before).abs().max() > 0.1
     torch.testing.assert_close(found, wanted)
+
+
+# By spec, a part of the experts' bridge with another name of it.
+NAMED = [
+    ("qwen2_moe", "shared_experts", "shared_expert"),
+    ("gpt_oss", "gate", "router"),
+]
+
+
+@pytest.mark.parametrize(("name", "role", "other"), NAMED)
+def test_a_part_has_all_of_its_hooks_under_each_of_its_names(
+    name: str, role: str, other: str
+) -> None:
+    hooks = wrapped(copy.deepcopy(hf_model(name).model)).hook_dict
+    below = f"blocks.2.mlp.{role}."
+    named = {hook: point for hook, point in hooks.items() if hook.startswith(below)}
+    assert named
+    for hook, point in named.items():
+        assert hooks[hook.replace(below, f"blocks.2.mlp.{other}.")] is point
