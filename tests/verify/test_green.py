@@ -14,7 +14,6 @@ from adaptergen.spec.load import Loader
 from adaptergen.spec.mlp import MoeMlp
 from adaptergen.spec.model import Spec
 from adaptergen.spec.processing import Valid
-from adaptergen.spec.window import NoWindow
 from adaptergen.verify import verify
 from adaptergen.verify.checks import ALL
 from adaptergen.verify.checks.weights import PROCESSED
@@ -82,8 +81,6 @@ def _reasons(spec: Spec) -> Iterator[str]:
         yield EXACT["claims.latents"]
     if not spec.fuses:
         yield "TL, or HF by its own implementation, always computes attention"
-    elif not isinstance(spec.attention.window, NoWindow):
-        yield "every layer has a window"
     if not isinstance(spec.attention, DelegatedAttention):
         yield EXACT["claims.softmax"]
     else:

@@ -1,5 +1,6 @@
 """Is attention left to HF exactly when no hook needs TL's, and is it the same either way?"""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -95,14 +96,15 @@ def _hears_of_patterns(subject: Subject) -> bool:
 def mask(subject: Subject) -> Iterator[Evidence]:
     """Torch then knows that attention is causal, and needs no number for each pair of tokens."""
     _require_fused(subject)
-    length = subject.hf.length
     windows = windows_claimed(subject)
-    whole = [n for n, window in windows.items() if window is None or window >= length]
-    if not whole:
-        raise NotApplicableError("every layer has a window")
+    # HF makes a mask as soon as a text is as long as a window, though that hides nothing yet.
+    longest = {n: math.inf if size is None else size - 1 for n, size in windows.items()}
+    length = int(min(subject.hf.length, max(longest.values())))
+    if length <= 1:
+        raise NotApplicableError("no layer sees two tokens without a mask")
     with _recorded() as calls:
         bridges.logits(subject.bridge, subject.hf.batch(length))
-    for number in whole:
+    for number in (n for n, limit in longest.items() if limit >= length):
         masked = number < len(calls) and calls[number].get("attn_mask") is not None
         yield Fact(not masked, "is handed a mask for unpadded text", number)
 
