@@ -3,8 +3,8 @@
 # adapter Glm4MoeArchitectureAdapter for Glm4MoeForCausalLM
 # spec glm4_moe 1353bd95b681120702679679ebdcb07d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 3a5575e938207526d92de269d065a3c7
-# templates 598c92500d173c8e0979e8de0b1612fb
+# generator 0dbeef1fb3acb17cc12417aab37a8897
+# templates 84149ec26b2dd96f2ae52e0e53667929
 # formatter ruff 0.17.6
 # body 9addf732c1e450f7e68a168938f8f196
 """Glm4Moe architecture adapter.

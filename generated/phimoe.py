@@ -5,8 +5,8 @@
 # spec mixtral a8507e3348e39e961d1c6aa32430b165
 # spec mistral bf4b9af3d6377a93b0e4abbaf09c81c3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 3a5575e938207526d92de269d065a3c7
-# templates 598c92500d173c8e0979e8de0b1612fb
+# generator 0dbeef1fb3acb17cc12417aab37a8897
+# templates 84149ec26b2dd96f2ae52e0e53667929
 # formatter ruff 0.17.6
 # body c79b09194b97b8be5e231f97ac877131
 """Phimoe architecture adapter.

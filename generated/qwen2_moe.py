@@ -6,8 +6,8 @@
 # spec qwen3 6d571bcce7ee407f1d4c4be604ac3bc3
 # spec qwen2 28bc3f4f3660878dff43618c2439c7a8
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 3a5575e938207526d92de269d065a3c7
-# templates 598c92500d173c8e0979e8de0b1612fb
+# generator 0dbeef1fb3acb17cc12417aab37a8897
+# templates 84149ec26b2dd96f2ae52e0e53667929
 # formatter ruff 0.17.6
 # body f110c14a81b19887da6232fd7c287d7e
 """Qwen2Moe architecture adapter.
