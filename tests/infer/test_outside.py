@@ -113,7 +113,7 @@ def test_keys_of_the_config_that_nothing_asks_for_are_no_part_of_the_tiny_model(
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("name", ["outside", "older", "scaled"])
+@pytest.mark.parametrize("name", ["outside", "older", "scaled", "grouped", "planes"])
 def test_they_are_proven_with_nothing_left_to_hf(name: str) -> None:
     meant = source(str(FOLDER.parent / name), trust_remote_code=True)
     found = infer(meant.architecture, meant.given, {}, [bundled("templates")])
