@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from adaptergen.infer.world import UnexplainedError, World
 from adaptergen.spec.values import UNLESS
+from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.structure import Structure
 
 T = TypeVar("T")
@@ -86,10 +87,22 @@ def moved_by(
             for value in tried
             if world.values.get(key) != value
         }
-        effects = [expected(other, value) for value, other in others.items() if other is not None]
+        found = (_effect(expected, other, value) for value, other in others.items())
+        effects = [effect for effect in found if effect is not None]
         if effects and all(effects):
             return key
     return None
+
+
+def _effect(expected: Callable[[World, Any], bool], other: World | None, value: Any) -> bool | None:
+    """Whether a value has the expected effect; None where HF refuses it, or it shows no effect.
+
+    HF may run with a value, and not step by step: no head for each of two key heads, say.
+    """
+    try:
+        return None if other is None else expected(other, value)
+    except UnavailableError:
+        return None
 
 
 def numbers(values: Mapping[str, Any], *, also_none: bool = False) -> list[str]:

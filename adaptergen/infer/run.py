@@ -102,7 +102,7 @@ def infer(
             first = attempt = again if again.proven else first
         while not attempt.proven:
             part = blamed(failed(attempt.results)) if attempt.spec else attempt.part
-            reason = _sentence(attempt.unexplained[0])
+            reason = _sentence(attempt)
             conceded = attempt.conceded.conceding(part, reason)
             if conceded is None:
                 # Whatever was conceded did not help.
@@ -123,7 +123,12 @@ def _silence() -> Iterator[None]:
         logging.disable(before)
 
 
-def _sentence(text: str) -> str:
+def _sentence(attempt: Inference) -> str:
+    """The first reason why an attempt is no proof."""
+    text = attempt.unexplained[0]
+    if not attempt.findings.unexplained:
+        check, _, message = text.partition(": ")
+        text = f"the check {check} fails: {message}"
     return f"{text[0].upper()}{text[1:]}."
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from adaptergen.infer.keys import bias, decided, moved_by, numbers, present, rule
 from adaptergen.infer.world import World
+from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.structure import decided as comes_to
 from tests.infer.worlds import as_it_is, odd, refusal, world
 
@@ -104,6 +105,17 @@ def test_key_that_moves_it_is_found_among_others() -> None:
 
 def test_key_under_which_hf_runs_nothing_is_not_taken() -> None:
     assert moved_by(world("llama"), ["num_attention_heads"], (0,), lambda *_: True) is None
+
+
+def test_value_under_which_nothing_can_be_seen_does_not_count() -> None:
+    def unseen(other: World, value: int) -> bool:
+        if value == 2:
+            raise UnavailableError("the pattern", "RuntimeError: there is none")
+        return layers(other, value)
+
+    keys = ["num_hidden_layers"]
+    assert moved_by(world("llama"), keys, (3, 2), unseen) == "num_hidden_layers"
+    assert moved_by(world("llama"), keys, (2,), unseen) is None
 
 
 def test_value_that_it_has_already_says_nothing() -> None:

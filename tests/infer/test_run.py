@@ -135,7 +135,7 @@ ODD: dict[str, tuple[list[tuple[str, str]], str, str]] = {
             (r"(hidden = self\.act_fn)", "gate, up = (up, gate) if self.swapped else (gate, up)"
              + NEW_LINE),
         ],
-        "Claims.mlp: layer 2 the first half of HF's gate_up_proj is not the gate",
+        "The check claims.mlp fails: layer 2 the first half of HF's gate_up_proj is not the gate",
         WHOLE_MLP,
     ),
     "neurons have a factor": (
@@ -143,7 +143,7 @@ ODD: dict[str, tuple[list[tuple[str, str]], str, str]] = {
             (r"(self\.act_fn = ACT2FN)", PARAMETER.format("hidden")),
             (r"act_fn\(gate\) \* up", "act_fn(gate) * up * self.odd"),
         ],
-        "Forward.logits: the output differs from HF",
+        "The check forward.logits fails: the output differs from HF",
         WHOLE_MLP,
     ),
     "the residual stream has a factor": (
@@ -167,7 +167,7 @@ ODD: dict[str, tuple[list[tuple[str, str]], str, str]] = {
             (IN_ATTENTION, PARAMETER.format("self.num_heads")),
             (NORMED, r"\1\n        query = query * self.odd[:, None]"),
         ],
-        "Forward.logits: the output differs from HF",
+        "The check forward.logits fails: the output differs from HF",
         BETWEEN,
     ),
     "one layer sees fewer tokens": (
@@ -259,7 +259,7 @@ def test_attention_is_conceded_in_two_steps(attempts: Any) -> None:
         lambda c: attempt(c, PASSED) if c.attention else attempt(c, failure("forward.logits"))
     )
     assert ended().proven
-    reason = "Forward.logits: off."
+    reason = "The check forward.logits fails: off."
     assert made[1:] == [
         Concessions(projections=reason),
         Concessions(projections=reason, attention=reason),
