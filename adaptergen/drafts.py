@@ -6,7 +6,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from adaptergen import support
-from adaptergen.errors import Failure
+from adaptergen.errors import Diagnostic, Failure
+from adaptergen.halves import by_halves
 from adaptergen.registry import Entry
 from adaptergen.sources import Sources
 from adaptergen.spec.files import spec_name
@@ -56,12 +57,22 @@ class Drafts:
         Raises:
             Failure: with all mistakes in specs and templates.
         """
+        mistakes = self._renderer.misspelt()
+        halves = by_halves(self._rendered, list(targets))
+        for _, found in halves:
+            mistakes += found
+        if mistakes:
+            raise Failure(mistakes)
+        return [draft for drafts, _ in halves for draft in drafts]
+
+    def _rendered(self, targets: Sequence[Target]) -> tuple[list[Draft], list[Diagnostic]]:
+        """The modules of specs without mistakes, and the mistakes of the others."""
         from adaptergen.render import class_name
         from adaptergen.spec.load import Loader
 
         loader = Loader(self.sources.project.spec_folders(), self.sources.read)
         drafts: list[Draft] = []
-        mistakes = self._renderer.misspelt()
+        mistakes: list[Diagnostic] = []
         for target in targets:
             try:
                 loaded = loader.load(target.spec)
@@ -74,9 +85,7 @@ class Drafts:
             chain = [loaded.path, *loaded.parents]
             stamp = self.sources.adapter(target.spec, entry.adapter, chain)
             drafts.append(Draft(target.module, stamp, code))
-        if mistakes:
-            raise Failure(mistakes)
-        return drafts
+        return drafts, mistakes
 
     def support(self, name: str, path: str) -> Draft:
         """A module that adapters import.

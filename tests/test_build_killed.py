@@ -119,6 +119,25 @@ def test_build_that_was_killed_is_told_of_and_repaired(built: Path) -> None:
     assert mixed
 
 
+def test_repair_that_is_killed_too_is_told_of_by_the_next(built: Path) -> None:
+    old, new = prepare(built)
+    for step in range(1, 8):
+        restore(built, old)
+        assert kill_at(built, 11)
+        assert snapshot(built / "generated") not in (old, new)
+        assert kill_at(built, step)
+        look_after(built, old, new, step)
+
+
+def test_kill_while_the_schema_is_replaced_leaves_nothing_beside_it(built: Path) -> None:
+    left = built / "specs" / f".adaptergen-{'ab' * 16}"
+    left.mkdir()
+    (left / ".gitignore").write_text("*\n")
+    assert build(built).stderr == STOPPED
+    assert not left.exists()
+    assert build(built).stderr == ""
+
+
 def test_check_after_a_kill_says_so_and_removes_nothing(built: Path, run) -> None:
     prepare(built)
     assert kill_at(built, 11)

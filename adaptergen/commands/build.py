@@ -38,23 +38,24 @@ def run(arguments: Namespace) -> int:
         if arguments.stdout:
             sys.stdout.write("".join(build.texts()))
             return 0
-        if not reads and clear(project.output):
-            _note("a build was stopped while it replaced files: this one brings all up to date")
+        stopped = _stopped(project)
         left = build.left_alone()
         for path in left:
             _note(f"{shown_path(path)} has no spec here, and no build of this project is known to "
                   "have written it: it is left alone, and --prune removes it")  # fmt: skip
         stale = _stale(build, arguments)
-        if not (stale or left) and _is_plain(arguments) and find_project() == project:
+        if not (stopped or stale or left) and _is_plain(arguments) and find_project() == project:
             said = _up_to_date(build)
             quick.note(rests_on(project), said, lambda: not _stale(look(), arguments))
         if arguments.check:
-            return _check(build, stale, arguments)
-        if not stale:
+            return _check(build, stopped + stale, arguments)
+        if not (stopped or stale):
             return _say_up_to_date(build, arguments)
         changes = stale if arguments.render else build.changes()
         if not arguments.diff:
-            return write(build, changes, arguments)
+            return (
+                _repair(build, changes, arguments) if stopped else write(build, changes, arguments)
+            )
     for change in changes:
         sys.stdout.write(_diff(change))
     return 1
@@ -73,10 +74,27 @@ def _is_plain(arguments: Namespace) -> bool:
     return not (named or a.diff or a.stdout or a.prune or a.render or a.force)
 
 
+def _stopped(project: Project) -> list[Change]:
+    """What builds that were killed have left where they replaced files."""
+    left = [path for folder in (project.output, project.specs) for path in abandoned(folder)]
+    return [Change(path, "left by a build that was stopped") for path in left]
+
+
 def _stale(build: Build, arguments: Namespace) -> list[Change]:
-    """Files that are out of date, as a check lists them; what a killed build left is among them."""
-    left = [Change(p, "left by a build that was stopped") for p in abandoned(build.project.output)]
-    return left + (build.changes() if arguments.render else build.stale())
+    """Files that are out of date, as a check lists them."""
+    return build.changes() if arguments.render else build.stale()
+
+
+def _repair(build: Build, changes: Sequence[Change], arguments: Namespace) -> int:
+    """Write what is out of date where a build was killed, and then remove what it has left.
+
+    Should this one be killed as well, the next still finds that.
+    """
+    _note("a build was stopped while it replaced files: this one brings all up to date")
+    status = write(build, changes, arguments)
+    for folder in (build.project.output, build.project.specs):
+        clear(folder)
+    return status
 
 
 def _note(text: str) -> None:

@@ -24,18 +24,19 @@ def comment(text: str, indent: int) -> str:
 
 
 def _wrap(text: str, first: str, others: str) -> str:
-    lines: list[str] = []
-    line, empty = first, True
-    for word in text.split():
-        if empty:
-            line += word
-        elif _width(line) + 1 + _width(word) <= _WIDTH:
-            line += f" {word}"
-        else:
+    words = text.split()
+    whole = " ".join(words)
+    if len(first) + _width(whole) <= _WIDTH:
+        return whole
+    lines, line, width = [], "", len(first)
+    for word in words:
+        more = _width(word) + (1 if line else 0)
+        if line and width + more > _WIDTH:
             lines.append(line)
-            line = others + word
-        empty = False
-    return "\n".join([*lines, line]).removeprefix(first)
+            line, width, more = "", len(others), _width(word)
+        line += f" {word}" if line else word
+        width += more
+    return f"\n{others}".join([*lines, line])
 
 
 def _width(text: str) -> int:

@@ -111,18 +111,21 @@ def _mistake_of(
 def _repeated(tree: Node, path: tuple[str, ...] = ()) -> Iterator[Diagnostic]:
     """Entries of lists that say again what one before them says, and count for nothing."""
     for key, node in tree.entries.items():
-        inside = (*path, key)
-        if key in _REPEATING:
-            continue
-        first: dict[str, Node] = {}
-        for number, entry in enumerate(node.value if isinstance(node.value, list) else ()):
-            named = entry.entries.get("when", entry)
-            found = first.setdefault(repr(named.plain()), named)
-            if found is not named:
-                place = Diagnostic(found.file, found.line, found.column, "").location
-                message = f"'{'.'.join(inside)}.{number}' is what stands at {place} already"
-                yield diagnostic_at(named, message, "remove one of them: only the first counts")
-        yield from _repeated(node, inside)
+        if isinstance(node.value, dict) and key not in _REPEATING:
+            yield from _repeated(node, (*path, key))
+        elif isinstance(node.value, list) and key not in _REPEATING:
+            yield from _repeated_in(node.value, ".".join((*path, key)))
+
+
+def _repeated_in(entries: list[Node], path: str) -> Iterator[Diagnostic]:
+    first: dict[str, Node] = {}
+    for number, entry in enumerate(entries):
+        named = entry.entries.get("when", entry)
+        found = first.setdefault(repr(named.plain()), named)
+        if found is not named:
+            place = Diagnostic(found.file, found.line, found.column, "").location
+            message = f"'{path}.{number}' is what stands at {place} already"
+            yield diagnostic_at(named, message, "remove one of them: only the first counts")
 
 
 def _at_tag(error: dict[str, Any]) -> dict[str, Any]:
