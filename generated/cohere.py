@@ -3,10 +3,10 @@
 # adapter CohereArchitectureAdapter for CohereForCausalLM
 # spec cohere 92951a7d012972ac80bc7751d6f58dcc
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e7fa7f6b0da6fab2cba4af5af093eb69
-# templates 208314b8da09c324785ded41a18b22d7
+# generator e38e90f1ceff91d03b346248f3dfcccd
+# templates 84149ec26b2dd96f2ae52e0e53667929
 # formatter ruff 0.17.6
-# body d29b31b2b9eeaf85a54af3da692f5de3
+# body bce3bc5be7c4b142375b5118d3ffaad4
 """Cohere architecture adapter.
 
 Parallel decoder behind one LayerNorm, with adjacent rotary pairs and scaled logits.
@@ -61,8 +61,8 @@ class CohereArchitectureAdapter(ScaledLogitsAdapter):
     # Attention shows its pattern to hooks; asked of HF, it would have to be computed every time.
     supports_hf_output_attentions = False
 
-    # HF config key of the number that scales logits.
-    logits_multiplied_by = "logit_scale"
+    # HF config keys of the number that scales logits, each with its power.
+    logits_scaled_by: ClassVar[dict[str, float]] = {"logit_scale": 1.0}
 
     # What HF's class takes for config keys that are not given.
     defaults: ClassVar[dict[str, Any]] = {"logit_scale": 0.0625}

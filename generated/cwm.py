@@ -3,8 +3,8 @@
 # adapter CwmArchitectureAdapter for CwmForCausalLM
 # spec cwm 76d598e481a145abd894248341d1cd8a
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e7fa7f6b0da6fab2cba4af5af093eb69
-# templates 208314b8da09c324785ded41a18b22d7
+# generator e38e90f1ceff91d03b346248f3dfcccd
+# templates 84149ec26b2dd96f2ae52e0e53667929
 # formatter ruff 0.17.6
 # body 2b680ccb1c9f678fcbc6e8413c1e20f9
 """Cwm architecture adapter.

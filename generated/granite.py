@@ -3,10 +3,10 @@
 # adapter GraniteArchitectureAdapter for GraniteForCausalLM
 # spec granite d19f9f6e1ddadd5f709790d1babde24b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e7fa7f6b0da6fab2cba4af5af093eb69
-# templates 208314b8da09c324785ded41a18b22d7
+# generator e38e90f1ceff91d03b346248f3dfcccd
+# templates 84149ec26b2dd96f2ae52e0e53667929
 # formatter ruff 0.17.6
-# body a38164907e5cfcb33df527db64623607
+# body 336c34407a3120d4b25511e783c79600
 """Granite architecture adapter.
 
 Llama-family decoder with multipliers on embedding, residual, attention and logits.
@@ -59,8 +59,8 @@ class GraniteArchitectureAdapter(ScaledLogitsAdapter):
     # Attention shows its pattern to hooks; asked of HF, it would have to be computed every time.
     supports_hf_output_attentions = False
 
-    # HF config key of the number that scales logits.
-    logits_divided_by = "logits_scaling"
+    # HF config keys of the number that scales logits, each with its power.
+    logits_scaled_by: ClassVar[dict[str, float]] = {"logits_scaling": -1.0}
 
     # What HF's class takes for config keys that are not given.
     defaults: ClassVar[dict[str, Any]] = {

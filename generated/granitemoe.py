@@ -4,10 +4,10 @@
 # spec granitemoe cdca62de4e3c04c0f0ef5c50c618bc42
 # spec granite d19f9f6e1ddadd5f709790d1babde24b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e7fa7f6b0da6fab2cba4af5af093eb69
-# templates 208314b8da09c324785ded41a18b22d7
+# generator e38e90f1ceff91d03b346248f3dfcccd
+# templates 84149ec26b2dd96f2ae52e0e53667929
 # formatter ruff 0.17.6
-# body 6c9257fecb8f20ecf1815760f3b28f2b
+# body 33e3acce766324a17ed92ecacaf3c905
 """GraniteMoe architecture adapter.
 
 Granite with a mixture of experts in place of the MLP.
@@ -57,8 +57,8 @@ class GraniteMoeArchitectureAdapter(ScaledLogitsAdapter):
     # Attention shows its pattern to hooks; asked of HF, it would have to be computed every time.
     supports_hf_output_attentions = False
 
-    # HF config key of the number that scales logits.
-    logits_divided_by = "logits_scaling"
+    # HF config keys of the number that scales logits, each with its power.
+    logits_scaled_by: ClassVar[dict[str, float]] = {"logits_scaling": -1.0}
 
     # Where modules are in other versions of transformers, by the place that these lack.
     versions = (

@@ -5,10 +5,10 @@
 # spec granitemoe cdca62de4e3c04c0f0ef5c50c618bc42
 # spec granite d19f9f6e1ddadd5f709790d1babde24b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e7fa7f6b0da6fab2cba4af5af093eb69
-# templates 208314b8da09c324785ded41a18b22d7
+# generator e38e90f1ceff91d03b346248f3dfcccd
+# templates 84149ec26b2dd96f2ae52e0e53667929
 # formatter ruff 0.17.6
-# body 53ea07798cefbd6b9a085b385310a7af
+# body aa620ed3ad79afc9709c2fd46fc3a997
 """GraniteMoeShared architecture adapter.
 
 GraniteMoe with an MLP for every token beside the experts.
@@ -63,8 +63,8 @@ class GraniteMoeSharedArchitectureAdapter(ScaledLogitsAdapter):
     # Experts and the MLP beside them both read ln2.
     supports_fold_ln = False
 
-    # HF config key of the number that scales logits.
-    logits_divided_by = "logits_scaling"
+    # HF config keys of the number that scales logits, each with its power.
+    logits_scaled_by: ClassVar[dict[str, float]] = {"logits_scaling": -1.0}
 
     # Where modules are in other versions of transformers, by the place that these lack.
     versions = (

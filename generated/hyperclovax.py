@@ -4,10 +4,10 @@
 # spec hyperclovax 903571e578626f2b7f58875473c6cabd
 # spec granite d19f9f6e1ddadd5f709790d1babde24b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e7fa7f6b0da6fab2cba4af5af093eb69
-# templates 208314b8da09c324785ded41a18b22d7
+# generator e38e90f1ceff91d03b346248f3dfcccd
+# templates 84149ec26b2dd96f2ae52e0e53667929
 # formatter ruff 0.17.6
-# body ae6c3933f68af6a0d07658050e183f7c
+# body 2126e025bb4005117c0498e2f6265305
 """HyperCLOVAX architecture adapter.
 
 Granite with multiplied logits and, as an option, norms on what attention and MLP return.
@@ -62,8 +62,8 @@ class HyperCLOVAXArchitectureAdapter(ScaledLogitsAdapter):
     # Attention shows its pattern to hooks; asked of HF, it would have to be computed every time.
     supports_hf_output_attentions = False
 
-    # HF config key of the number that scales logits.
-    logits_multiplied_by = "logits_scaling"
+    # HF config keys of the number that scales logits, each with its power.
+    logits_scaled_by: ClassVar[dict[str, float]] = {"logits_scaling": 1.0}
 
     # What HF's class takes for config keys that are not given.
     defaults: ClassVar[dict[str, Any]] = {

@@ -4,8 +4,8 @@
 # spec jais2 c838c06bf2728673d9bee182a6f8e4cd
 # spec arcee 211bf5f2a638f9d97a0099b1245cdfc6
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e7fa7f6b0da6fab2cba4af5af093eb69
-# templates 208314b8da09c324785ded41a18b22d7
+# generator e38e90f1ceff91d03b346248f3dfcccd
+# templates 84149ec26b2dd96f2ae52e0e53667929
 # formatter ruff 0.17.6
 # body 69a854909c0a68358502ef75570cb4a1
 """Jais2 architecture adapter.

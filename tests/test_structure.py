@@ -18,7 +18,7 @@ PARSERS = {"pydantic", "jinja2", "yaml"}
 
 # Each layer imports from those before it and from itself, never from a later one.
 LAYERS = (
-    ("errors", "support"),
+    ("errors", "support", "halves"),
     ("installed", "lock"),
     ("spec", "writing"),
     ("quick",),
