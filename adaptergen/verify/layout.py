@@ -44,9 +44,15 @@ def _has_part(hf: HfModel, spec: Spec, leaf: Leaf) -> bool:
     return any(f"{spec.paths.blocks}.{number}.{leaf.place}" in parts for number in layers)
 
 
+def layout_under(spec: Spec, config: object) -> int | None:
+    """The number of the layout that an HF config leads to, None if to the usual one."""
+    return next((i for i, each in enumerate(spec.layouts) if _has(config, each)), None)
+
+
 def under(spec: Spec, config: object) -> Spec:
     """The spec with the block and the validity of steps that an HF config leads to."""
-    block = next((each.block for each in spec.layouts if _has(config, each)), spec.block)
+    number = layout_under(spec, config)
+    block = spec.block if number is None else spec.layouts[number].block
     if isinstance(block, SandwichNorm) and not decided(config, block.post_norms):
         block = PreNorm(topology="pre", ln1=block.ln1, ln2=block.ln2)
     steps = {}

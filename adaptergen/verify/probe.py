@@ -142,6 +142,14 @@ def changed(one: Tensor, other: Tensor) -> bool:
     return bool((one - other).abs().max() > NOISE)
 
 
+def is_multiple(one: Tensor, other: Tensor) -> bool:
+    """Whether a value is another, times one number that is not zero."""
+    if one.shape != other.shape:
+        return False
+    factor = (one * other).sum() / (other * other).sum()
+    return bool(factor.abs() > NOISE) and not changed(one, factor * other)
+
+
 def is_linear(hf: HfModel, path: str) -> bool:
     """Whether a module returns what its weight makes of its input, whatever its class."""
     module = hf.module(path)
@@ -209,6 +217,12 @@ def hidden_by_element(hf: HfModel, mlp: str, into: str, reader: str) -> bool:
     shifted = at(torch.tensor([1]), lambda value: value + 3.0)
     moved = _taken(hf, mlp, reader, {into: shifted}) - _taken(hf, mlp, reader, {})
     return moved.abs().amax(dim=tuple(range(moved.ndim - 1))).nonzero().flatten().tolist() == [1]
+
+
+def depends(hf: HfModel, mlp: str, into: str, reader: str) -> bool:
+    """Whether what `reader` takes changes with what `into` returns."""
+    without = _taken(hf, mlp, reader, {into: torch.zeros_like})
+    return changed(without, _taken(hf, mlp, reader, {}))
 
 
 def _taken(hf: HfModel, mlp: str, reader: str, edits: Mapping[str, Edit]) -> Tensor:

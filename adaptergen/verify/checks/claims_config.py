@@ -1,9 +1,9 @@
 """Do the config keys that the spec names decide what it says they decide?"""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from typing import Any
 
-from adaptergen.spec.attention import LatentAttention
+from adaptergen.spec.attention import HeadedAttention, LatentAttention
 from adaptergen.spec.model import Spec
 from adaptergen.verify.check import Evidence, Fact, check
 from adaptergen.verify.heads import head_counts, headed
@@ -89,20 +89,37 @@ def _latent_widths(
 
 def width_facts(subject: Subject, built: Structure) -> Iterator[Fact]:
     """Whether each projection is as wide as the head counts of a config make it."""
-    spec = headed(subject.spec)
+    spec, blocks = headed(subject.spec), subject.spec.paths.blocks
     config, dim = built.config, built.shapes[f"{subject.spec.paths.embed}.weight"][-1]
     query, key_value = head_counts(config, subject.spec)
     size = getattr(config, spec.heads.head_dim or "", None) or dim // query
     counts = {"q": query, "k": key_value, "v": key_value, "qkv": query + 2 * key_value, "o": query}
-    for role, name in spec.projections.modules.items():
-        count = counts[role]
-        claim = f"attention.heads.{'key_value' if role in ('k', 'v') else 'query'}"
-        wanted = (count * size, dim) if role != "o" else (dim, count * size)
-        for number in range(built.layers(subject.spec.paths.blocks)):
-            path = f"{subject.spec.paths.blocks}.{number}.{spec.path}.{name}.weight"
-            found = built.shapes.get(path)
-            text = f"HF's {name} is {found}, not {wanted} ({count} heads of {size})"
-            yield Fact(found == wanted, f"{text}{built.setting}", number, claim)
+    for number in range(built.layers(blocks)):
+        found = {}
+        for role, name in spec.projections.modules.items():
+            shape = built.shapes.get(f"{blocks}.{number}.{spec.path}.{name}.weight", ())
+            found[role] = tuple(reversed(shape)) if role == "o" else shape
+        wrong = {role for role in found if found[role] != (counts[role] * size, dim)}
+        sizes = {shape[0] / counts[role] if shape else 0 for role, shape in found.items()}
+        for role, name in spec.projections.modules.items():
+            count, order = counts[role], -1 if role == "o" else 1
+            text = f"HF's {name} is {found[role][::order]}, not {(count * size, dim)[::order]}"
+            text = f"{text} ({count} heads of {size}){built.setting}"
+            one_size = len(sizes) == 1 and found.keys() == wrong
+            claim = "heads.head_dim" if one_size else _counting(spec, role, wrong)
+            yield Fact(role not in wrong, text, number, f"attention.{claim}")
+
+
+def _counting(spec: HeadedAttention, role: str, wrong: Set[str]) -> str:
+    """The claim that a projection's width contradicts, by which others are as wide as claimed."""
+    alike = next(roles for roles in ("qo", "kv", ("qkv",)) if role in roles)
+    if any(other not in wrong for other in alike if other in spec.projections.modules):
+        return f"projections.{role}"
+    if role in ("q", "o"):
+        return "heads.query"
+    if "o" not in wrong and role == "qkv" and spec.heads.single is not None:
+        return "heads.single"
+    return "heads.key_value" if spec.heads.key_value is not None else "heads"
 
 
 def _first_wrong(facts: Iterable[Fact]) -> Iterator[Evidence]:

@@ -121,7 +121,13 @@ def _multiplied(
     reversed_ = probe.gated_by(hf, path, up, gate, f"{path}.{reader}")
     yield not reversed_, f"in HF {part.in_} is the gate, and {part.gate} the input", "gate"
     gated = reversed_ or probe.gated_by(hf, path, gate, up, f"{path}.{reader}")
-    yield gated, f"HF's MLP is not act({part.gate}(x)) * {part.in_}(x)", claim
+    roles = {"gate": part.gate, "in": part.in_}.items()
+    unread = (
+        role
+        for role, name in roles
+        if not gated and not probe.depends(hf, path, f"{path}.{name}", f"{path}.{reader}")
+    )
+    yield gated, f"HF's MLP is not act({part.gate}(x)) * {part.in_}(x)", next(unread, claim)
 
 
 def _fused(
@@ -131,15 +137,20 @@ def _fused(
     fused = f"{path}.{part.gate_in}"
     halves = torch.arange(hf.call(fused).value.shape[-1]).chunk(2)
     gate, up = halves if first == "gate" else halves[::-1]
-    gated = probe.gated_by(hf, path, (fused, gate), (fused, up), f"{path}.{part.out}")
+    out = f"{path}.{part.out}"
+    gated = probe.gated_by(hf, path, (fused, gate), (fused, up), out)
     half = "first" if first == "gate" else "second"
-    yield gated, f"the {half} half of HF's {part.gate_in} is not the gate of the other", "gate_in"
+    text = f"the {half} half of HF's {part.gate_in} is not the gate of the other"
+    reversed_ = not gated and probe.gated_by(hf, path, (fused, up), (fused, gate), out)
+    yield gated, text, "first" if reversed_ else "gate_in"
 
 
 @_facts.register
 def _plain(mlp: PlainMlp, hf: HfModel, path: str) -> Iterator[tuple[bool, str, str]]:
     hidden = probe.hidden_by_element(hf, path, f"{path}.{mlp.in_}", f"{path}.{mlp.out}")
-    yield hidden, f"HF's {mlp.out} does not read an activation of {mlp.in_}, each by itself", "kind"
+    text = f"HF's {mlp.out} does not read an activation of {mlp.in_}, each by itself"
+    read = hidden or probe.depends(hf, path, f"{path}.{mlp.in_}", f"{path}.{mlp.out}")
+    yield hidden, text, "kind" if read else "in"
 
 
 @_facts.register
@@ -185,10 +196,12 @@ def _routes(mlp: MoeMlp, hf: HfModel, path: str) -> tuple[bool, str, str]:
         found = routed(hf.call(router).output)
     except MissingError:
         return False, text, claim
-    every = found.logits.shape[-1] == getattr(hf.config, mlp.count, None)
+    every, counted = found.logits.shape[-1], getattr(hf.config, mlp.count, None)
+    if every != counted:
+        return False, f"HF's {mlp.router} chooses among {every}, {mlp.count} is {counted}", "count"
     # What chooses must not lie around it.
     around = router.rpartition(".")[0]
-    return every and (found.experts is not None or not _chooses(hf, around)), text, claim
+    return found.experts is not None or not _chooses(hf, around), text, claim
 
 
 def _chooses(hf: HfModel, path: str) -> bool:

@@ -3,16 +3,21 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from difflib import get_close_matches
+from typing import Any
+
+from torch import nn
 
 from adaptergen.spec.factor import powers
-from adaptergen.spec.leaves import Leaf, leaves
+from adaptergen.spec.leaves import Leaf, claims, leaves
+from adaptergen.spec.model import Spec
 from adaptergen.spec.values import Denotes
+from adaptergen.verify.blame import condition_of
 from adaptergen.verify.check import Evidence, Fact, check
 from adaptergen.verify.declared import conditions
 from adaptergen.verify.hf import HfModel, hf_config
 from adaptergen.verify.once import UnavailableError
-from adaptergen.verify.perturb import moves
-from adaptergen.verify.structure import reshapes, structure
+from adaptergen.verify.perturb import moves, shown
+from adaptergen.verify.structure import reshapes, structure, structures
 from adaptergen.verify.subject import Subject
 
 _SHOWN = 8
@@ -30,6 +35,9 @@ def named(subject: Subject) -> Iterator[Evidence]:
     found = [leaf for leaf in leaves(subject.declared) if not leaf.claim.startswith(_ELSEWHERE)]
     yield from _parts(subject, [leaf for leaf in found if leaf.denotes is Denotes.PART])
     yield from _keys(subject.hf, [leaf for leaf in found if leaf.denotes is Denotes.KEY])
+    if not isinstance(subject.hf.module(subject.declared.paths.blocks), nn.ModuleList):
+        # Of blocks that are none, another check says so.
+        return
     yield from _attributes(subject, [leaf for leaf in found if leaf.denotes is Denotes.ATTRIBUTE])
 
 
@@ -86,26 +94,78 @@ def _shapes_depend(hf: HfModel, key: str) -> bool:
 
 
 def _parts(subject: Subject, found: list[Leaf]) -> Iterator[Fact]:
-    """Paths that start at a block are looked for in all of them."""
+    """Paths that start at a block are looked for in all of them.
+
+    Where nothing is there that a facet names below its path, it is the path that is wrong.
+    """
     there = _there(subject)
     blocks = subject.declared.paths.blocks
-    below = {place for part in there if (place := _below_a_block(part, blocks))}
+    below = _below_blocks(there, blocks)
+    reachable = []
     for leaf in found:
-        places, whole = (below, "block") if leaf.in_blocks else (there, "model")
+        places = below if leaf.in_blocks else there
         holder = leaf.place.removesuffix(leaf.value).removesuffix(".")
         if places and (not holder or holder in places):
             # Otherwise another leaf names the module that is missing.
-            yield _part(leaf, places, whole)
+            reachable.append(leaf)
+    empty = _empty(subject.declared, reachable, below)
+    for leaf in reachable:
+        if leaf.claim in empty.values():
+            names = ", ".join(
+                part.value for part in reachable if empty.get(part.claim) == leaf.claim
+            )
+            text = f"HF's {leaf.value} has none of {names}"
+            yield Fact(False, text, claim=leaf.claim)
+        elif leaf.claim not in empty:
+            yield _part(subject, leaf, below if leaf.in_blocks else there)
 
 
-def _part(leaf: Leaf, places: set[str], whole: str) -> Fact:
-    """Whether the part is there, and if not, what its innermost module that is there has."""
+def _empty(spec: Spec, found: list[Leaf], below: set[str]) -> dict[str, str]:
+    """The claims of parts below paths that have none of theirs, each with the claim of the path."""
+    paths = [leaf.claim for leaf in claims(spec) if leaf.in_blocks and leaf.claim.endswith(".path")]
+    parts: dict[str, list[Leaf]] = {}
+    for leaf in found:
+        facets = [p for p in paths if leaf.claim.startswith(p.removesuffix("path"))]
+        if facets and leaf.claim not in facets:
+            parts.setdefault(max(facets, key=len), []).append(leaf)
+    return {
+        leaf.claim: path
+        for path, leaves_below in parts.items()
+        if len(leaves_below) > 1 and not any(leaf.place in below for leaf in leaves_below)
+        for leaf in leaves_below
+    }
+
+
+def _part(subject: Subject, leaf: Leaf, places: set[str]) -> Fact:
+    """Whether the part is there, and if not, what its innermost module that is there has.
+
+    Where a key that no claim names brings it about, the claim on when it is there is wrong.
+    """
     holder, _, name = leaf.place.rpartition(".")
     while holder and holder not in places:
         holder, _, name = holder.rpartition(".")
+    whole, there = "block" if leaf.in_blocks else "model", leaf.place in places
+    changes = {} if there else _bringing(subject, leaf)
+    if changes:
+        spec, (key,) = subject.declared, changes
+        refused = f"refused.{key}" if key in spec.refused else ""
+        text = f"HF's {holder or whole} has '{name}' with {shown(changes)}, which is "
+        text += "refused" if refused else "not what the spec says"
+        claim = refused or condition_of(spec, leaf.claim) or leaf.claim
+        return Fact(False, text, claim=claim)
     text = f"HF's {holder or whole} has no '{name}' under any config that is run"
     instead = _instead(_nearest(name, _children(places, holder)), leaf)
-    return Fact(leaf.place in places, f"{text}{instead}", claim=leaf.claim)
+    return Fact(there, f"{text}{instead}", claim=leaf.claim)
+
+
+def _bringing(subject: Subject, leaf: Leaf) -> dict[str, Any]:
+    """The config key that alone, flipped, brings about what a leaf names; empty if none does."""
+    blocks = subject.declared.paths.blocks
+    for built in structures(subject.hf)[1:]:
+        parts = set(built.parts)
+        if leaf.place in (_below_blocks(parts, blocks) if leaf.in_blocks else parts):
+            return built.changes
+    return {}
 
 
 def _there(subject: Subject) -> set[str]:
@@ -120,6 +180,10 @@ def _there(subject: Subject) -> set[str]:
             if not changes:
                 raise
     return found
+
+
+def _below_blocks(parts: set[str], blocks: str) -> set[str]:
+    return {place for part in parts if (place := _below_a_block(part, blocks))}
 
 
 def _below_a_block(part: str, blocks: str) -> str:

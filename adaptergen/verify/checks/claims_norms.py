@@ -8,6 +8,7 @@ from adaptergen.spec.attention import LatentAttention, ReimplementedAttention
 from adaptergen.spec.mlp import GatedMlp
 from adaptergen.spec.qk_norm import HeadModulesQKNorm
 from adaptergen.verify import probe
+from adaptergen.verify.blame import of_blocks
 from adaptergen.verify.call import Call
 from adaptergen.verify.check import EXACT, Evidence, Fact, check, largest_difference
 from adaptergen.verify.stages import Layer
@@ -19,11 +20,13 @@ from adaptergen.verify.subject import Subject
 def norm(subject: Subject) -> Iterator[Evidence]:
     """By behaviour: RMSNorm does not care about scale, LayerNorm about shift neither."""
     spec, hf = subject.spec, subject.hf
-    for number, path in _places(subject):
+    for claim, number, path in _places(subject):
         module, shown, given = hf.module(path), path.rpartition(".")[2], hf.call(path).input
         kind = probe.norm_kind(module, given)
         text = f"HF's {shown} behaves like {kind}, not {spec.norm.normalization_type}"
-        yield Fact(kind == spec.norm.normalization_type, text, number, "norm.kind")
+        # What does not normalise at all is no norm of any kind.
+        blamed = claim if kind == "none" else "norm.kind"
+        yield Fact(kind == spec.norm.normalization_type, text, number, blamed)
         weight, bias = probe.norm_parameters(module, given)
         text = f"the weight of HF's {shown} is '{weight}', not '{spec.norm.weight}'"
         yield Fact(weight == spec.norm.weight, text, number, "norm.weight")
@@ -31,32 +34,35 @@ def norm(subject: Subject) -> Iterator[Evidence]:
         yield Fact(bias == spec.norm.bias, text, number, "norm.bias")
 
 
-def _places(subject: Subject) -> Iterator[tuple[int | None, str]]:
-    """Layer and path of every norm."""
+def _places(subject: Subject) -> Iterator[tuple[str, int | None, str]]:
+    """Claim, layer and path of every norm."""
     spec = subject.spec
-    yield None, spec.paths.final_norm
+    yield "paths.final_norm", None, spec.paths.final_norm
     if spec.embedding_norm is not None:
-        yield None, spec.embedding_norm
-    for name in (*spec.block.norms.values(), *_inside(subject)):
-        yield from subject.below(name)
+        yield "embedding_norm", None, spec.embedding_norm
+    below = {f"block.{role}": name for role, name in spec.block.norms.items()}
+    for claim, name in (*below.items(), *_inside(subject)):
+        said = of_blocks(subject.declared, subject.hf.config, claim)
+        yield from ((said, number, path) for number, path in subject.below(name))
     norms = spec.attention.qk_norm.norms
     alike = not isinstance(spec.attention.qk_norm, HeadModulesQKNorm)
     if norms is not None and alike and decided(subject.hf.config, norms.present):
         for name in (norms.q, norms.k):
-            yield from subject.below(f"{spec.attention.path}.{name}")
+            for number, path in subject.below(f"{spec.attention.path}.{name}"):
+                yield "attention.qk_norm", number, path
 
 
-def _inside(subject: Subject) -> Iterator[str]:
-    """Paths of the norms inside of attention and MLP, but for those of queries and keys."""
+def _inside(subject: Subject) -> Iterator[tuple[str, str]]:
+    """Claims and paths of norms inside of attention and MLP, but for those of queries and keys."""
     attention, mlp = subject.spec.attention, subject.spec.mlp
     if isinstance(attention, ReimplementedAttention) and attention.norm_before_o is not None:
-        yield f"{attention.path}.{attention.norm_before_o}"
+        yield "attention.norm_before_o", f"{attention.path}.{attention.norm_before_o}"
     if isinstance(attention, LatentAttention):
         compressed = getattr(subject.hf.config, attention.compressed, None) is not None
-        for name in (attention.q_norm, attention.kv_norm) if compressed else (attention.kv_norm,):
-            yield f"{attention.path}.{name}"
+        for key in ("q_norm", "kv_norm") if compressed else ("kv_norm",):
+            yield f"attention.{key}", f"{attention.path}.{getattr(attention, key)}"
     if isinstance(mlp, GatedMlp) and mlp.norm_before_out is not None:
-        yield f"{mlp.path}.{mlp.norm_before_out}"
+        yield "mlp.norm_before_out", f"{mlp.path}.{mlp.norm_before_out}"
 
 
 @check("claims.block", "Norms, attention and MLP of a block read and write as its topology says.")
@@ -66,7 +72,33 @@ def block(subject: Subject) -> Iterator[Evidence]:
         layer = Layer(subject.hf, subject.spec, path, number)
         for claim, text, found, expected in _flow(layer):
             equal = largest_difference(found, expected) <= EXACT
+            if not equal:
+                claim = _other_layout(subject, path) or claim
+            if claim == "block.topology" and _is_scaled(layer, found, expected):
+                claim = "multipliers.residual"
+            claim = of_blocks(subject.declared, subject.hf.config, claim)
             yield Fact(equal, f"in HF {text}", number, claim)
+
+
+def _other_layout(subject: Subject, path: str) -> str:
+    """The claim on when blocks have another layout, if they have it; empty if they have none."""
+    for number, layout in enumerate(subject.declared.layouts):
+        spec = subject.spec.model_copy(update={"block": layout.block})
+        try:
+            flow = [*_flow(Layer(subject.hf, spec, path, 0))]
+        except LookupError:
+            # It lacks the norms of this one.
+            continue
+        if all(largest_difference(found, expected) <= EXACT for *_, found, expected in flow):
+            return f"layouts.{number}.when"
+    return ""
+
+
+def _is_scaled(layer: Layer, found: Tensor, expected: Tensor) -> bool:
+    """Whether more or less of the same is added to the residual than a spec says."""
+    residual = layer.call().input
+    added = expected - residual
+    return found.shape == residual.shape and probe.is_multiple(found - residual, added)
 
 
 def _flow(layer: Layer) -> Iterator[tuple[str, str, Tensor, Tensor]]:

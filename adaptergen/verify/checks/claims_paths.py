@@ -12,6 +12,7 @@ from adaptergen.spec.leaves import claims
 from adaptergen.spec.model import Spec
 from adaptergen.spec.versions import replaced
 from adaptergen.verify import probe
+from adaptergen.verify.blame import condition_of, of_blocks, of_unreached
 from adaptergen.verify.check import EXACT, Evidence, Fact, check, largest_difference
 from adaptergen.verify.declared import accepted, biases, linear_layers
 from adaptergen.verify.declared import parameters as declared_parameters
@@ -80,6 +81,8 @@ def paths(subject: Subject) -> Iterator[Evidence]:
         yield Fact(probe.is_linear(hf, top.unembed), text, claim="paths.unembed")
     yield _kind(hf, top.blocks, nn.ModuleList, "paths.blocks")
     yield _norm_like(hf, top.final_norm, "paths.final_norm")
+    if spec.embedding_norm is not None:
+        yield _norm_like(hf, spec.embedding_norm, "embedding_norm")
     if top.rotary is not None:
         yield _kind(hf, top.rotary, nn.Module, "paths.rotary")
         turns = cosines_of(hf.call(top.rotary).output) is not None
@@ -88,8 +91,9 @@ def paths(subject: Subject) -> Iterator[Evidence]:
         for path in _handing_all_positions(subject):
             yield Fact(False, f"HF's {path} computes the positions", claim="paths.rotary")
     for role, name in spec.block.norms.items():
+        claim = of_blocks(subject.declared, hf.config, f"block.{role}")
         for number, path in subject.below(name):
-            yield _norm_like(hf, path, f"block.{role}", number)
+            yield _norm_like(hf, path, claim, number)
     if isinstance(spec.attention, OpaqueAttention):
         yield from _one_piece(subject, spec.attention.path)
     for claim, name in linear_layers(spec).items():
@@ -147,7 +151,8 @@ def blocks(subject: Subject) -> Iterator[Evidence]:
         call = hf.call(path)
         same = hf.seen.runs[path] == 1 and largest_difference(call.input, stream) <= EXACT
         text = "does not read what the module before it returned"
-        yield Fact(same, text, number, "paths.blocks" if number else _entering(spec))
+        claim = "paths.blocks" if number else _entering(spec, call.input, stream)
+        yield Fact(same, text, number, claim)
         stream = call.value
     norm, unembed = hf.call(spec.paths.final_norm), hf.call(spec.paths.unembed)
     reads = largest_difference(norm.input, stream) <= EXACT
@@ -173,7 +178,7 @@ def parameters(subject: Subject) -> Iterator[Evidence]:
             if not holds and pattern in reported:
                 continue
             reported |= set() if holds else {pattern}
-            yield Fact(holds, *_accusation(subject.spec, built, name, pattern, declared))
+            yield Fact(holds, *_accusation(subject, built, name, pattern, declared))
     yield from _opaque(subject)
 
 
@@ -195,9 +200,9 @@ def _opaque(subject: Subject) -> Iterator[Fact]:
         yield Fact(not by and bool(inside or not there), text, claim=leaf.claim)
 
 
-def _entering(spec: Spec) -> str:
+def _entering(spec: Spec, read: Tensor, stream: Tensor) -> str:
     """The claim about what the first block reads; what most models lack is the likelier mistake."""
-    if spec.multipliers.embedding is not None:
+    if spec.multipliers.embedding is not None or probe.is_multiple(read, stream):
         return "multipliers.embedding"
     return "paths.embed" if spec.embedding_norm is None else "embedding_norm"
 
@@ -208,10 +213,14 @@ def _embedding_scale(subject: Subject) -> float:
 
 
 def _accusation(
-    spec: Spec, built: Structure, name: str, pattern: str, declared: dict[str, str]
+    subject: Subject, built: Structure, name: str, pattern: str, declared: dict[str, str]
 ) -> tuple[str, None, str]:
+    spec = subject.declared
     if name in declared:
         claim = _claim_of_missing(name, built, declared[name])
+        claim = of_blocks(spec, built.config, claim)
+        if built.changes and name in structures(subject.hf)[0].shapes:
+            claim = condition_of(spec, claim) or claim
         return f"HF has no parameter {pattern}{built.setting}", None, claim
     for claim, path in _of_biases(spec).items():
         if f".{name}".endswith(f".{path}.bias"):
@@ -219,6 +228,7 @@ def _accusation(
     facets = ((f".{spec.attention.path}.", "attention"), (f".{spec.mlp.path}.", "mlp"))
     inside = next((facet for part, facet in facets if part in name), "")
     claim = inside or ("block" if name.startswith(f"{spec.paths.blocks}.") else "paths")
+    claim = of_unreached(spec, name) or of_blocks(spec, built.config, claim)
     text = f"HF's parameter {pattern}{built.setting} is reached by no path of the spec"
     return text, None, claim
 
