@@ -12,11 +12,13 @@ NAMES = [
                 "per_head": {"q": "nosuch_q", "k": "nosuch_k", "present": "nosuch_key"}
             }
         },
-        only=True,
     ),
     Case(
         "norms that a key of something else is said to bring about",
-        {"claims.named": "HF's self_attn has no 'q_layernorm' under any config that is run"},
+        {
+            "claims.named": "HF's self_attn has 'q_layernorm' with qk_layernorm=True, which is not"
+            " what the spec says; contradicts attention.qk_norm.per_head.present"
+        },
         spec="stablelm",
         change={
             "attention.qk_norm": {
@@ -107,6 +109,74 @@ NAMES = [
         change={"mlp.opaque": ["expert_bias", "bias_of_experts"]},
     ),
     Case(
+        "attention at the path of the MLP",
+        {"claims.named": "HF's mlp has none of q_proj, k_proj, v_proj, o_proj; contradicts atte"},
+        spec="llama",
+        change={"attention.path": "mlp"},
+    ),
+    Case(
+        "a bias of queries by another key than those of keys in one projection",
+        {
+            "claims.parameters": "HF's self_attention.query_key_value has a bias with bias=True;"
+            " contradicts attention.bias.q"
+        },
+        spec="falcon",
+        change={"attention.bias": {"q": "alibi", "k": "bias", "v": "bias", "o": "bias"}},
+    ),
+    Case(
+        "a bias by a key with which no model is taken",
+        {"claims.named": "the spec refuses models by 'alibi', so that nothing shows the claim"},
+        spec="falcon",
+        change={"unembed_bias": "alibi"},
+        only=True,
+    ),
+    Case(
+        "experts counted by another key",
+        {"claims.mlp": "HF's router chooses among 6, vocab_size is "},
+        spec="granitemoe",
+        change={"mlp.count": "vocab_size"},
+        layer=0,
+    ),
+    Case(
+        "a size of heads by another key",
+        {"claims.heads": "(4 heads of 4); contradicts attention.heads.head_dim"},
+        spec="qwen3",
+        change={"attention.heads.head_dim": "num_attention_heads"},
+        layer=0,
+    ),
+    Case(
+        "a residual that HF multiplies",
+        {"claims.block": "plus attention's output; contradicts multipliers.residual"},
+        spec="granite",
+        change={"multipliers.residual": None},
+        layer=0,
+    ),
+    Case(
+        "an embedding that HF multiplies",
+        {"claims.blocks": "module before it returned; contradicts multipliers.embedding"},
+        spec="granite",
+        change={"multipliers.embedding": None},
+        layer=0,
+    ),
+    Case(
+        "a layout that another key brings about",
+        {"claims.block": "does not read the residual plus attention's output; contradicts layouts"},
+        spec="gpt_neox",
+        change={
+            "layouts": [
+                {
+                    "when": "output_hidden_states",
+                    "block": {
+                        "topology": "parallel",
+                        "ln1": "input_layernorm",
+                        "ln2": "post_attention_layernorm",
+                    },
+                }
+            ]
+        },
+        layer=0,
+    ),
+    Case(
         "heads of latents counted by a key that has the same value",
         {"claims.heads": "HF's o_proj reads 80 numbers, not 6 heads of 20 with num_hidden_layers"},
         spec="deepseek_v3",
@@ -126,7 +196,7 @@ NAMES = [
     ),
     Case(
         "a norm inside of attention that does not normalise",
-        {"claims.norm": "layer 0 HF's o_proj behaves like none, not RMS; contradicts norm.kind"},
+        {"claims.norm": "layer 0 HF's o_proj behaves like none, not RMS; contradicts attention"},
         spec="bitnet",
         change={"attention.norm_before_o": "o_proj"},
     ),

@@ -197,6 +197,8 @@ def _routes(mlp: MoeMlp, hf: HfModel, path: str) -> tuple[bool, str, str]:
     except MissingError:
         return False, text, claim
     every, counted = found.logits.shape[-1], getattr(hf.config, mlp.count, None)
+    if every != counted and found.experts is None:
+        return False, text, claim
     if every != counted:
         return False, f"HF's {mlp.router} chooses among {every}, {mlp.count} is {counted}", "count"
     # What chooses must not lie around it.

@@ -10,7 +10,7 @@ from torch import nn
 from adaptergen.spec.factor import powers
 from adaptergen.spec.leaves import Leaf, claims, leaves
 from adaptergen.spec.model import Spec
-from adaptergen.spec.values import Denotes
+from adaptergen.spec.values import Denotes, deciding
 from adaptergen.verify.blame import condition_of
 from adaptergen.verify.check import Evidence, Fact, check
 from adaptergen.verify.declared import conditions
@@ -35,6 +35,7 @@ def named(subject: Subject) -> Iterator[Evidence]:
     found = [leaf for leaf in leaves(subject.declared) if not leaf.claim.startswith(_ELSEWHERE)]
     yield from _parts(subject, [leaf for leaf in found if leaf.denotes is Denotes.PART])
     yield from _keys(subject.hf, [leaf for leaf in found if leaf.denotes is Denotes.KEY])
+    yield from _refused(subject.declared, found)
     if not isinstance(subject.hf.module(subject.declared.paths.blocks), nn.ModuleList):
         # Of blocks that are none, another check says so.
         return
@@ -61,6 +62,14 @@ def _keys(hf: HfModel, found: list[Leaf]) -> Iterator[Fact]:
         text = f"HF's {type(hf.config).__name__} has no key '{key}'"
         nearest = get_close_matches(key, others, _NEAREST)
         yield Fact(has_key(hf, key), f"{text}{_instead(nearest, leaf)}", claim=leaf.claim)
+
+
+def _refused(spec: Spec, found: list[Leaf]) -> Iterator[Fact]:
+    """Nothing is decided by a key that has the same value in all models that are taken."""
+    for leaf in found:
+        for setting in spec.refused if leaf.decides else ():
+            text = f"the spec refuses models by '{setting}', so that nothing shows the claim"
+            yield Fact(leaf.value != deciding(setting)[0], text, claim=leaf.claim)
 
 
 def has_key(hf: HfModel, key: str) -> bool:

@@ -19,7 +19,7 @@ from adaptergen.verify.declared import parameters as declared_parameters
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.positions import cosines_of
-from adaptergen.verify.structure import Structure, runs, structures
+from adaptergen.verify.structure import Structure, decided, runs, structures
 from adaptergen.verify.subject import Subject
 from adaptergen.verify.tiny import count_of_layers
 from adaptergen.verify.unembedding import scale_ahead
@@ -169,6 +169,7 @@ def parameters(subject: Subject) -> Iterator[Evidence]:
     """On the tiny model, and with each boolean config key flipped that adapter and HF accept."""
     reported: set[str] = set()
     for built in accepted(subject.spec, structures(subject.hf)):
+        yield from _said_apart(subject.declared, built)
         declared = declared_parameters(subject.spec_under(built.config), built)
         if declared.keys() != built.shapes.keys() and not runs(subject.hf, built.changes):
             continue
@@ -180,6 +181,17 @@ def parameters(subject: Subject) -> Iterator[Evidence]:
             reported |= set() if holds else {pattern}
             yield Fact(holds, *_accusation(subject, built, name, pattern, declared))
     yield from _opaque(subject)
+
+
+def _said_apart(spec: Spec, built: Structure) -> Iterator[Fact]:
+    """Whether claims on biases that HF has as one agree with it, each by itself."""
+    found = biases(spec)
+    paths = [path for path, _ in found.values()]
+    for claim, (path, value) in found.items():
+        if paths.count(path) > 1:
+            there = f"{spec.paths.blocks}.0.{path}.bias" in built.shapes
+            text = f"HF's {path} has {'a' if there else 'no'} bias{built.setting}"
+            yield Fact(there == decided(built.config, value), text, claim=claim)
 
 
 def _opaque(subject: Subject) -> Iterator[Fact]:
