@@ -1,8 +1,11 @@
 """The claim that is false where HF has a part under one config, and lacks it under another."""
 
+from torch import Tensor
+
 from adaptergen.spec.leaves import Leaf, claims
 from adaptergen.spec.model import Spec
 from adaptergen.spec.values import Denotes
+from adaptergen.verify import probe
 from adaptergen.verify.layout import layout_under
 
 # Keys that say when there is what keys beside them name.
@@ -53,3 +56,11 @@ def of_unreached(spec: Spec, parameter: str) -> str:
     if is_norm and lacking.get(kind):
         return f"norm.{kind}"
     return condition_of(spec, leaf.claim)
+
+
+def is_multiple(one: Tensor, other: Tensor) -> bool:
+    """Whether a value is another, times one number that is not zero."""
+    if one.shape != other.shape:
+        return False
+    factor = (one * other).sum() / (other * other).sum()
+    return bool(factor.abs() > probe.NOISE) and not probe.changed(one, factor * other)

@@ -142,14 +142,6 @@ def changed(one: Tensor, other: Tensor) -> bool:
     return bool((one - other).abs().max() > NOISE)
 
 
-def is_multiple(one: Tensor, other: Tensor) -> bool:
-    """Whether a value is another, times one number that is not zero."""
-    if one.shape != other.shape:
-        return False
-    factor = (one * other).sum() / (other * other).sum()
-    return bool(factor.abs() > NOISE) and not changed(one, factor * other)
-
-
 def is_linear(hf: HfModel, path: str) -> bool:
     """Whether a module returns what its weight makes of its input, whatever its class."""
     module = hf.module(path)

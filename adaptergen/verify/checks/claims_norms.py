@@ -8,7 +8,7 @@ from adaptergen.spec.attention import LatentAttention, ReimplementedAttention
 from adaptergen.spec.mlp import GatedMlp
 from adaptergen.spec.qk_norm import HeadModulesQKNorm
 from adaptergen.verify import probe
-from adaptergen.verify.blame import of_blocks
+from adaptergen.verify.blame import is_multiple, of_blocks
 from adaptergen.verify.call import Call
 from adaptergen.verify.check import EXACT, Evidence, Fact, check, largest_difference
 from adaptergen.verify.stages import Layer
@@ -98,7 +98,7 @@ def _is_scaled(layer: Layer, found: Tensor, expected: Tensor) -> bool:
     """Whether more or less of the same is added to the residual than a spec says."""
     residual = layer.call().input
     added = expected - residual
-    return found.shape == residual.shape and probe.is_multiple(found - residual, added)
+    return found.shape == residual.shape and is_multiple(found - residual, added)
 
 
 def _flow(layer: Layer) -> Iterator[tuple[str, str, Tensor, Tensor]]:

@@ -12,7 +12,7 @@ from adaptergen.spec.leaves import claims
 from adaptergen.spec.model import Spec
 from adaptergen.spec.versions import replaced
 from adaptergen.verify import probe
-from adaptergen.verify.blame import condition_of, of_blocks, of_unreached
+from adaptergen.verify.blame import condition_of, is_multiple, of_blocks, of_unreached
 from adaptergen.verify.check import EXACT, Evidence, Fact, check, largest_difference
 from adaptergen.verify.declared import accepted, biases, linear_layers
 from adaptergen.verify.declared import parameters as declared_parameters
@@ -214,7 +214,7 @@ def _opaque(subject: Subject) -> Iterator[Fact]:
 
 def _entering(spec: Spec, read: Tensor, stream: Tensor) -> str:
     """The claim about what the first block reads; what most models lack is the likelier mistake."""
-    if spec.multipliers.embedding is not None or probe.is_multiple(read, stream):
+    if spec.multipliers.embedding is not None or is_multiple(read, stream):
         return "multipliers.embedding"
     return "paths.embed" if spec.embedding_norm is None else "embedding_norm"
 
