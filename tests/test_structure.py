@@ -134,6 +134,25 @@ def test_fresh_build_loads_no_parser(project: Path) -> None:
     assert fresh & (HEAVY | PARSERS | {"ruff", "difflib", "json", "dataclasses"}) == set()
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    ["--help", "--version", "list", "list --format json", "explain", "explain window",
+     "explain claims.heads", "show tiny", "schema", "diff tiny llama", "new mine --extends llama",
+     "build --check", "build --render", "vendor llama --out copied", "verify --help",
+     "verify --list-checks", "verify --list-checks --format json", "infer --help"],
+)  # fmt: skip
+def test_what_runs_no_model_never_loads_torch(project: Path, arguments: str) -> None:
+    (project / "specs" / "tiny.yaml").write_text(
+        "architecture: TinyForCausalLM\nextends: llama\nsummary: Tiny.\n"
+    )
+    program = (
+        f"from adaptergen.cli import main\ntry: main({arguments.split()})\nexcept SystemExit: pass"
+    )
+    loaded = loaded_by(program, project)
+    assert loaded & HEAVY == set()
+    assert (project / "copied").exists() == arguments.startswith("vendor")
+
+
 @pytest.mark.parametrize("package", ["spec", "render"])
 def test_no_module_of_the_core_loads_torch(package: str, project: Path) -> None:
     names = [name for name in MODULES if name.startswith(f"adaptergen.{package}")]

@@ -39,11 +39,5 @@ class Selection:
 EVERYTHING = Selection()
 
 
-def listing(checks: "Sequence[Check]") -> str:
-    """One line per check."""
-    width = max(len(check.name) for check in checks)
-    return "".join(f"{check.name:<{width}}  {check.description}\n" for check in checks)
-
-
 def _matches(check: "Check", patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(name, p) for p in patterns for name in (check.name, check.group))

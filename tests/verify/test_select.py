@@ -4,7 +4,7 @@ import pytest
 
 from adaptergen.errors import Unusable
 from adaptergen.verify.check import Check
-from adaptergen.verify.select import EVERYTHING, Selection, listing
+from adaptergen.verify.select import EVERYTHING, Selection
 
 CHECKS = [
     Check(name, f"About {name}.", "", 0.0, lambda _: ())
@@ -37,12 +37,3 @@ def test_a_pattern_that_matches_nothing_is_refused(
     with pytest.raises(Unusable) as caught:
         chosen(only, skip)
     assert message in str(caught.value)
-
-
-def test_listing_has_one_aligned_line_per_check() -> None:
-    lines = listing(CHECKS).splitlines()
-    assert lines == [
-        "forward.logits  About forward.logits.",
-        "forward.window  About forward.window.",
-        "hooks.window    About hooks.window.",
-    ]
