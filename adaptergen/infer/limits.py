@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from adaptergen.infer.concessions import Concessions
 from adaptergen.infer.finding import Findings
 from adaptergen.infer.proof import Workshop, with_changes
 from adaptergen.infer.world import World
@@ -22,21 +23,21 @@ class Limit:
 
     checks: tuple[str, ...]
     reason: str
-    holds: Callable[[World, Spec], bool]
+    holds: Callable[[Spec, Concessions], bool]
 
 
-def _opaque_block(world: World, spec: Spec) -> bool:
-    return bool(spec.opaque)
+def _opaque_block(spec: Spec, conceded: Concessions) -> bool:
+    return bool(spec.opaque or conceded.block)
 
 
-def _left_to_hf(world: World, spec: Spec) -> bool:
+def _left_to_hf(spec: Spec, conceded: Concessions) -> bool:
     return spec.attention.kind in ("delegated", "opaque")
 
 
 _LIMITS = (
     Limit(
         ("claims.block", "hooks.identities", "use.attributed"),
-        "Parameters of the block act on the residual stream, and no facet describes how.",
+        "Blocks do something to the residual stream that no facet describes.",
         _opaque_block,
     ),
     Limit(
@@ -48,17 +49,19 @@ _LIMITS = (
         ("weights.folding",),
         "TransformerLens leaves norms as they are in blocks whose attention it does not see into;"
         " log-probabilities stay HF's.",
-        lambda world, spec: spec.attention.kind == "opaque",
+        lambda spec, conceded: spec.attention.kind == "opaque",
     ),
 )
 
 
-def limits(world: World, spec: Spec, failures: Sequence[CheckResult], findings: Findings) -> Spec:
+def limits(
+    spec: Spec, conceded: Concessions, failures: Sequence[CheckResult], findings: Findings
+) -> Spec:
     """The spec with those failing checks whose cause is known and was found."""
     known = dict(spec.verification.checks)
     for result in failures:
         for limit in _LIMITS:
-            if result.check in limit.checks and limit.holds(world, spec):
+            if result.check in limit.checks and limit.holds(spec, conceded):
                 known[result.check] = as_known(result.problems, limit.reason)
     if known:
         findings.add("verification.checks", written(known), "the cause was looked for, and found")

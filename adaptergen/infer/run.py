@@ -165,7 +165,7 @@ def _attempt(
     spec = waivers(world, spec, shop, findings)
     results = battery(shop.subject(world, spec), lambda check: progress(check.name))
     if failed(results):
-        better = limits(world, spec, failed(results), findings)
+        better = limits(spec, conceded, failed(results), findings)
         known = better.verification.checks
         left = [result for result in failed(results) if result.check not in known]
         better = rounding(world, better, shop, left, findings)

@@ -8,6 +8,7 @@ import pytest
 
 from adaptergen.infer import proof
 from adaptergen.infer import waivers as waiving
+from adaptergen.infer.concessions import NOTHING, Concessions
 from adaptergen.infer.finding import Findings
 from adaptergen.infer.limits import limits, rounding
 from adaptergen.infer.processing import processing
@@ -223,18 +224,22 @@ def failing(check: str, worst: float | None = 1.0) -> CheckResult:
 
 
 @pytest.mark.parametrize(
-    ("name", "check", "known"),
+    ("name", "conceded", "check", "known"),
     [
-        ("gptj", "claims.window", True),
-        ("llama", "claims.window", False),
-        ("granite_swa", "hooks.pattern", False),
-        ("gpt_oss", "forward.logits", False),
+        ("gptj", NOTHING, "claims.window", True),
+        ("llama", NOTHING, "claims.window", False),
+        ("granite_swa", NOTHING, "hooks.pattern", False),
+        ("gpt_oss", NOTHING, "forward.logits", False),
+        ("llama", Concessions(block="Odd."), "use.attributed", True),
+        ("llama", Concessions(mlp="Odd."), "use.attributed", False),
     ],
 )
-def test_failure_whose_cause_is_found_is_a_limit(name: str, check: str, known: bool) -> None:
+def test_failure_whose_cause_is_found_is_a_limit(
+    name: str, conceded: Concessions, check: str, known: bool
+) -> None:
     bare = with_changes(spec_of(name), verification={})
     findings = Findings()
-    found = limits(world(name), bare, [failing(check)], findings)
+    found = limits(bare, conceded, [failing(check)], findings)
     assert list(found.verification.checks) == ([check] if known else [])
     assert ("verification" in findings.tree()) is known
 

@@ -133,19 +133,25 @@ def _read_back(subject: Subject) -> Checkpoint:
     return loaded
 
 
+def _load(subject: Subject) -> Checkpoint:
+    """The models that HF and TL loaded; TL asks HF for the model of a config's class."""
+    config = subject.hf.config
+    if type(config) not in AutoModelForCausalLM._model_mapping:
+        said = f"HF loads no language model by a {type(config).__name__}"
+        raise NotApplicableError(said)
+    return _loaded(subject)
+
+
 @once("HF's model for a checkpoint")
 def _model(hf: HfModel) -> HfModel:
     return HfModel(hf.architecture, {**hf.settings, **checkpoint.settings(hf)})
 
 
 @once("loading a checkpoint")
-def _load(subject: Subject) -> Checkpoint:
+def _loaded(subject: Subject) -> Checkpoint:
     subject.require_bridge()
     hf = _model(subject.hf)
     hf.require_model()
-    if type(hf.config) not in AutoModelForCausalLM._model_mapping:
-        said = f"HF loads no language model by a {type(hf.config).__name__}, nor does TL"
-        raise NotApplicableError(said)
     return checkpoint.load(subject.adapter, hf)
 
 
