@@ -98,8 +98,8 @@ def infer(
         usual = None if first.proven else as_usual(architecture, given, fixed)
         if usual is not None:
             # A switch may hide what another decides.
-            again = _attempt(world, usual, shop, NOTHING, progress)
-            first = attempt = again if again.proven else first
+            again = _unswitched(world, usual, shop, progress)
+            first = attempt = again or first
         while not attempt.proven:
             part = blamed(failed(attempt.results)) if attempt.spec else attempt.part
             reason = _sentence(attempt)
@@ -110,6 +110,20 @@ def infer(
             progress(f"leaving {part} to HF")
             attempt = _attempt(world, world, shop, conceded, progress)
         return attempt
+
+
+def _unswitched(
+    world: World, usual: World, shop: Workshop, progress: Callable[[str], None]
+) -> Inference | None:
+    """A proof of what is seen without a checkpoint's switches, if it is right with them.
+
+    HF need not run the model with one of them set and another flipped: then it is proven as usual.
+    """
+    for base in (world, usual):
+        found = _attempt(base, usual, shop, NOTHING, progress)
+        if found.proven and found.spec and apart(shop.subject(world, found.spec)) <= ROUNDED:
+            return found
+    return None
 
 
 @contextmanager

@@ -53,15 +53,24 @@ def test_bundled_class_is_inferred_and_proven() -> None:
     assert unlike(spec_of("qwen2"), found) == {}
 
 
+# Falcon-11B's and Falcon-40B's. HF does not run the larger with another of its switches flipped.
+ONE_NORM = {"new_decoder_architecture": True, "num_ln_in_parallel_attn": 1}
+TWO_NORMS = {"new_decoder_architecture": True, "num_attention_heads": 128}
+
+
 @pytest.mark.full
-def test_switches_of_a_checkpoint_hide_nothing_that_others_decide() -> None:
-    given = {"new_decoder_architecture": True, "num_ln_in_parallel_attn": 1}
+@pytest.mark.parametrize(
+    ("given", "tiny"), [(ONE_NORM, {**ONE_NORM, "num_kv_heads": 2}), (TWO_NORMS, {})]
+)
+def test_switches_of_a_checkpoint_hide_nothing_that_others_decide(
+    given: dict[str, Any], tiny: dict[str, Any]
+) -> None:
     sizes = {"hidden_size": 4096, "num_attention_heads": 32, "num_kv_heads": 8}
-    found = infer("FalconForCausalLM", {**given, **sizes}, {}, [bundled("templates")])
+    found = infer("FalconForCausalLM", {**sizes, **given}, {}, [bundled("templates")])
     assert found.explained
     assert unlike(spec_of("falcon"), found) == {}
     assert found.spec is not None
-    assert found.spec.tiny.items() >= {**given, "num_kv_heads": 2}.items()
+    assert found.spec.tiny.items() >= tiny.items()
 
 
 @pytest.mark.full
