@@ -6,8 +6,8 @@
 # spec qwen3 6d571bcce7ee407f1d4c4be604ac3bc3
 # spec qwen2 28bc3f4f3660878dff43618c2439c7a8
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e38e90f1ceff91d03b346248f3dfcccd
-# templates 84149ec26b2dd96f2ae52e0e53667929
+# generator 0dbeef1fb3acb17cc12417aab37a8897
+# templates 61228c39296ea21449bd885d39b87313
 # formatter ruff 0.17.6
 # body 7b42abf8980064ce92a2b0233b73ec31
 """Afmoe architecture adapter.

@@ -4,8 +4,8 @@
 # spec dots1 237122b977e742a9d7d4da4ae24d8f6a
 # spec glm4_moe 1353bd95b681120702679679ebdcb07d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e38e90f1ceff91d03b346248f3dfcccd
-# templates 84149ec26b2dd96f2ae52e0e53667929
+# generator 0dbeef1fb3acb17cc12417aab37a8897
+# templates 61228c39296ea21449bd885d39b87313
 # formatter ruff 0.17.6
 # body a8c542b76824c5b281c33f41b8a0a9d1
 """Dots1 architecture adapter.

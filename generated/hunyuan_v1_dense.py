@@ -3,8 +3,8 @@
 # adapter HunYuanDenseV1ArchitectureAdapter for HunYuanDenseV1ForCausalLM
 # spec hunyuan_v1_dense af52133a5f5e878d120355d3e8ad6657
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e38e90f1ceff91d03b346248f3dfcccd
-# templates 84149ec26b2dd96f2ae52e0e53667929
+# generator 0dbeef1fb3acb17cc12417aab37a8897
+# templates 61228c39296ea21449bd885d39b87313
 # formatter ruff 0.17.6
 # body 54685862e58d2f4459a0efd61504a80d
 """HunYuanDenseV1 architecture adapter.

@@ -4,8 +4,8 @@
 # spec hyperclovax 903571e578626f2b7f58875473c6cabd
 # spec granite d19f9f6e1ddadd5f709790d1babde24b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e38e90f1ceff91d03b346248f3dfcccd
-# templates 84149ec26b2dd96f2ae52e0e53667929
+# generator 0dbeef1fb3acb17cc12417aab37a8897
+# templates 61228c39296ea21449bd885d39b87313
 # formatter ruff 0.17.6
 # body 2126e025bb4005117c0498e2f6265305
 """HyperCLOVAX architecture adapter.

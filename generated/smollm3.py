@@ -3,8 +3,8 @@
 # adapter SmolLM3ArchitectureAdapter for SmolLM3ForCausalLM
 # spec smollm3 4c34d77272bde9b5dccdf182c26aa81d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e38e90f1ceff91d03b346248f3dfcccd
-# templates 84149ec26b2dd96f2ae52e0e53667929
+# generator 0dbeef1fb3acb17cc12417aab37a8897
+# templates 61228c39296ea21449bd885d39b87313
 # formatter ruff 0.17.6
 # body 2b264a7c4f43803a259647afaa58af0b
 """SmolLM3 architecture adapter.

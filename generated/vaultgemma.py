@@ -5,8 +5,8 @@
 # spec gemma2 23b477ce69f2b97970862444b6ddd8ee
 # spec gemma 670be2fbe33cc7cea38338f5f0bd166a
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e38e90f1ceff91d03b346248f3dfcccd
-# templates 84149ec26b2dd96f2ae52e0e53667929
+# generator 0dbeef1fb3acb17cc12417aab37a8897
+# templates 61228c39296ea21449bd885d39b87313
 # formatter ruff 0.17.6
 # body 0439cb827b0b19d0d852397e8e3e16ae
 """VaultGemma architecture adapter.
