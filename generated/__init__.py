@@ -2,7 +2,7 @@
 # Edit the spec, then run `adaptergen build`.
 # adapters 98a9474f973724160b2b6b020aaabc3f
 # generator 0dbeef1fb3acb17cc12417aab37a8897
-# templates 61228c39296ea21449bd885d39b87313
+# templates 8bdf07e3650707eeae035ff8737e1e18
 # formatter ruff 0.17.6
 # body 57b4495a9792038ae8b6030719c796cf
 """Generated TransformerLens adapters, by the name of the HF class that each is for."""

@@ -4,7 +4,7 @@
 # spec cwm 76d598e481a145abd894248341d1cd8a
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 0dbeef1fb3acb17cc12417aab37a8897
-# templates 61228c39296ea21449bd885d39b87313
+# templates 8bdf07e3650707eeae035ff8737e1e18
 # formatter ruff 0.17.6
 # body 2b680ccb1c9f678fcbc6e8413c1e20f9
 """Cwm architecture adapter.

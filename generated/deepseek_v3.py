@@ -5,7 +5,7 @@
 # spec glm4_moe 1353bd95b681120702679679ebdcb07d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 0dbeef1fb3acb17cc12417aab37a8897
-# templates 61228c39296ea21449bd885d39b87313
+# templates 8bdf07e3650707eeae035ff8737e1e18
 # formatter ruff 0.17.6
 # body 95ef32e4c582c8ea35607aa251dbdefd
 """DeepseekV3 architecture adapter.

@@ -4,7 +4,7 @@
 # spec gemma 670be2fbe33cc7cea38338f5f0bd166a
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 0dbeef1fb3acb17cc12417aab37a8897
-# templates 61228c39296ea21449bd885d39b87313
+# templates 8bdf07e3650707eeae035ff8737e1e18
 # formatter ruff 0.17.6
 # body b3ca70ce326779367c9521ea7ac576bf
 """Gemma architecture adapter.

@@ -5,7 +5,7 @@
 # spec olmo2 41b1838a2380bda3273c8f07e4090db3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 0dbeef1fb3acb17cc12417aab37a8897
-# templates 61228c39296ea21449bd885d39b87313
+# templates 8bdf07e3650707eeae035ff8737e1e18
 # formatter ruff 0.17.6
 # body 8ccaf059b6f66ea4bf2c4714d6edc9ed
 """Olmo3 architecture adapter.

@@ -89,6 +89,27 @@ def test_what_a_norm_returns_follows_an_edit_of_the_scale(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", NORMS)
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+@pytest.mark.parametrize("point", ["hook_normalized", "hook_scale"])
+@pytest.mark.filterwarnings("ignore:A forward hook edited")
+def test_an_edit_in_place_acts_as_any_other(kind: str, mode: Any, point: str) -> None:
+    _, bridge, given = norm(kind)
+    edits: tuple[Callable[..., Any], ...] = (
+        lambda value, hook: 2 * value,
+        lambda value, hook: value.mul_(2),
+        lambda value, hook: None if value.mul_(2) is value else value,
+    )
+    found = []
+    for edit in edits:
+        bridge.get_submodule(point).add_hook(edit)
+        with mode():
+            found.append(bridge(given.clone()))
+        bridge.get_submodule(point).remove_hooks()
+    assert torch.equal(found[1], found[0])
+    assert torch.equal(found[2], found[0])
+
+
+@pytest.mark.parametrize("kind", NORMS)
 def test_a_norm_that_is_only_looked_at_returns_what_hf_s_does(kind: str) -> None:
     layer, bridge, given = norm(kind)
     seen: list[torch.Tensor] = []

@@ -126,6 +126,22 @@ FUSED = [
         fused=True,
     ),
     Case(
+        "norms that take what a hook changed in place for what it was",
+        {"use.spliced": "ln1.hook_scale, against an edit in place, differs from HF by"},
+        spec="llama",
+        replace=bridge(
+            "def forward(self, *args, **kwargs):\n"
+            "    points = (self.hook_scale, self.hook_normalized)\n"
+            "    if any(not hasattr(p, 'bwd_hooks') or p.bwd_hooks for p in points):\n"
+            "        return super().forward(*args, **kwargs)\n"
+            "    from transformer_lens.model_bridge import generalized_components as tl\n"
+            "    return tl.NormalizationBridge.forward(self, *args, **kwargs)",
+            "RMSNormalizationBridge",
+        ),
+        only=True,
+        fused=True,
+    ),
+    Case(
         "linear layers that ask only for what compiled code is not guarded by",
         {"use.compiled": "blocks.0.attn.q.hook_in does not fire if it is hooked after compiling"},
         spec="llama",

@@ -23,7 +23,8 @@ _FACTOR = 1.25
 def spliced(subject: Subject) -> Iterator[Evidence]:
     """At every hook of the first layer that fires: each alone on the logits, all on the gradient.
 
-    That edits by hooks act as in HF is what `interventions` shows.
+    That edits by hooks act as in HF is what `interventions` shows. Inside of norms, which TL takes
+    apart for edits alone, those here are made in place.
     """
     subject.require_pass()
     bridge, ids, names = subject.bridge, subject.few_ids, subject.first_points
@@ -33,12 +34,13 @@ def spliced(subject: Subject) -> Iterator[Evidence]:
         fired = [place for place in fired if not place.inside_norm]
     for place in fired:
         name = names[place.point]
-        with torch.no_grad(), _hooked([place]):
+        with torch.no_grad(), _hooked([place], in_place=place.inside_norm):
             wanted = bridge(ids)
         with torch.no_grad(), _put([place]) as (scaling,):
             found = bridge(ids)
         yield Fact(scaling.ran, f"what is put in the place of {name} does not run")
-        text = f"the output with a module in the place of {name}"
+        against = ", against an edit in place," if place.inside_norm else ""
+        text = f"the output with a module in the place of {name}{against}"
         yield Difference(text, largest_difference(found, wanted), tolerance=place.tolerance)
     with _hooked(fired) as scalings:
         wanted_gradients = _gradients(bridge, ids, scalings)
@@ -93,12 +95,12 @@ def _places(block: nn.Module) -> Iterator[_Place]:
 
 
 @contextmanager
-def _hooked(places: Sequence[_Place]) -> Iterator[list[_Scaling]]:
+def _hooked(places: Sequence[_Place], *, in_place: bool = False) -> Iterator[list[_Scaling]]:
     """While active, hooks scale what the points are handed."""
     scalings = [_Scaling() for _ in places]
     with ExitStack() as stack:
         for place, scaling in zip(places, scalings, strict=True):
-            edit = partial(_edit, scaling)
+            edit = partial(_edit_in_place if in_place else _edit, scaling)
             stack.enter_context(bridges.hooked(place.point, hook=edit))
         yield scalings
 
@@ -106,6 +108,10 @@ def _hooked(places: Sequence[_Place]) -> Iterator[list[_Scaling]]:
 def _edit(scaling: _Scaling, value: Tensor, hook: HookPoint) -> Tensor:
     scaled: Tensor = scaling(value)
     return scaled
+
+
+def _edit_in_place(scaling: _Scaling, value: Tensor, hook: HookPoint) -> None:
+    value.copy_(scaling(value))
 
 
 @contextmanager

@@ -51,6 +51,16 @@ _UNGUARDED = """\
         )
 """
 
+# Leaves a norm to TL wherever that asks no module for hooks which it has not.
+_BY_TL = """\
+    def forward(self, *args, **kwargs):
+        from transformer_lens.model_bridge.generalized_components import NormalizationBridge
+        points = (self.hook_scale, self.hook_normalized)
+        if any(not hasattr(point, "bwd_hooks") or point.bwd_hooks for point in points):
+            return super().forward(*args, **kwargs)
+        return NormalizationBridge.forward(self, *args, **kwargs)
+"""
+
 # What HF's classes call the cache that they hand to attention.
 _CACHES = ("cache", "past_key_values", "layer_past")
 
@@ -97,6 +107,9 @@ def methods(bridge: str, tree: ast.Module) -> Iterator[tuple[str, str, str]]:
     yield f"{role}.observed.unguarded", text, _UNGUARDED.format(ends=ends)
     if bridge == BASE:
         yield from _of_attention(role)
+    if role == "norm":
+        text = f"{bridge}: what a hook changes in place inside of it is lost"
+        yield "norm.in_place", text, _BY_TL
 
 
 def _of_attention(role: str) -> Iterator[tuple[str, str, str]]:
