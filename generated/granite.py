@@ -3,7 +3,7 @@
 # adapter GraniteArchitectureAdapter for GraniteForCausalLM
 # spec granite d19f9f6e1ddadd5f709790d1babde24b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 0dbeef1fb3acb17cc12417aab37a8897
+# generator e38e90f1ceff91d03b346248f3dfcccd
 # templates 8bdf07e3650707eeae035ff8737e1e18
 # formatter ruff 0.17.6
 # body 336c34407a3120d4b25511e783c79600
