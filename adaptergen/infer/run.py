@@ -63,7 +63,8 @@ class Inference:
     @property
     def reasons(self) -> list[str]:
         """Why it is not explained: what was conceded, and what was not explained even so."""
-        return [*(reason for reason, _ in self.conceded.made), *self.unexplained]
+        told = [reason for reason, _ in self.conceded.made]
+        return [*told, *(said for said in self.unexplained if _as_sentence(said) not in told)]
 
     @property
     def proven(self) -> bool:
@@ -143,7 +144,14 @@ def _sentence(attempt: Inference) -> str:
     if not attempt.findings.unexplained:
         check, _, message = text.partition(": ")
         text = f"the check {check} fails: {message}"
-    return f"{text[0].upper()}{text[1:]}."
+    return _as_sentence(text)
+
+
+def _as_sentence(text: str) -> str:
+    """A text with a full stop, its first letter large unless a path or a name begins it."""
+    named = {".", "_"} & set(text.partition(" ")[0].rstrip(".:"))
+    begun = text if named else f"{text[0].upper()}{text[1:]}"
+    return f"{begun.rstrip('.')}."
 
 
 def _attempt(

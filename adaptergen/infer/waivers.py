@@ -62,7 +62,7 @@ def waivers(world: World, spec: Spec, shop: Workshop, findings: Findings) -> Spe
                     limits[setting] = as_known(problems, wrong[setting])
                 else:
                     findings.unexplained.append(_unexplained(key, setting, wrong[setting]))
-        elif isinstance(value, bool) or (not value and all(one[key] for one in effective)):
+        elif isinstance(value, bool):
             setting = f"{UNLESS}{key}" if value else key
             refused[setting] = "The model then computes what no facet describes."
         else:

@@ -103,6 +103,9 @@ def _positions(v: Variant) -> Variant:
 
 
 def _layers(v: Variant) -> Variant:
+    if v.rotary_in == "attention" and v.nope_flag == v.rotary:
+        # Attention has a module of that name.
+        v = replace(v, nope_flag="use_rope")
     if v.rotary_in == "attention" and v.nope == "handed":
         v = replace(v, nope="list")
     if v.nope == "hybrid_sliding":
