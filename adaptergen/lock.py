@@ -96,7 +96,7 @@ def open_folder(path: str) -> int:
         return -1
     try:
         return os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
+    except OSError:
         return -1
 
 

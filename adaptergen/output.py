@@ -139,7 +139,7 @@ class Output:
             hint = "`adaptergen build --force` solves them: it writes the file anew"
             return _left_alone(path, CONFLICTS, hint)
         if isinstance(state, str) and state != MISSING:
-            hint = "" if os.path.isdir(path) else "--force replaces or removes it"
+            hint = "--force replaces or removes it" if os.path.isfile(path) else ""
             return _left_alone(path, state, hint)
         return None
 

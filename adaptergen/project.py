@@ -113,7 +113,7 @@ def _mistakes(path: str, text: str, table: Any) -> list[Diagnostic]:
             message = f"unknown key 'tool.adaptergen.{key}'"
             hint = did_you_mean(key, _KEYS) or f"allowed: {', '.join(_KEYS)}"
             mistakes.append(_at(path, text, key, message, hint))
-        elif not isinstance(value, str):
+        elif not isinstance(value, str) or "\0" in value:
             message = f"'tool.adaptergen.{key}': expected a folder, as text"
             mistakes.append(_at(path, text, key, message))
     return mistakes

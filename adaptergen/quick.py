@@ -63,7 +63,8 @@ def note(trees: list[str], said: str, is_fresh: "Callable[[], bool]") -> None:
         if found and is_fresh() and state(trees) == found:
             text = "\n".join([found, said, *trees, ""])
             write_all({_note_path(): text}, follow=False)
-    except (Unusable, OSError):
+    except (Unusable, OSError, UnicodeEncodeError):
+        # The last for a folder whose name is no text.
         return
 
 

@@ -117,7 +117,8 @@ def _refuse_passed_over(folder: str) -> None:
         if entry.name.endswith(_OTHER_ENDING):
             hint = f"a spec's file ends in {ENDING}: rename it"
             mistakes.append(Diagnostic(entry.path, 0, 0, "would not be read", hint))
-        elif entry.is_dir() and not entry.name.startswith("."):
+        # An entry itself would raise for a link that leads to itself.
+        elif os.path.isdir(entry.path) and not entry.name.startswith("."):
             hint = "specs lie in one folder, not in folders of it: move it"
             inside = spec_files(entry.path)
             mistakes += [Diagnostic(path, 0, 0, "would not be read", hint) for path in inside]

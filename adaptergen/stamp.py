@@ -61,7 +61,8 @@ def _parts(
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
         if entry.name in skip and not inside:
             continue
-        if entry.is_dir():
+        # An entry itself would raise for a link that leads to itself.
+        if os.path.isdir(entry.path):
             yield from _parts(entry.path, f"{inside}{entry.name}/", ending, skip, seen)
         elif entry.name.endswith(ending):
             yield from (os.fsencode(inside + entry.name), normal(read_bytes(entry.path)))

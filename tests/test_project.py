@@ -45,6 +45,15 @@ def test_unknown_key_is_reported_where_it_stands(tmp_path: Path, text: str, line
     assert mistake.hint == "did you mean 'specs'?"
 
 
+def test_name_that_no_folder_can_have_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.adaptergen]\noutput = "a\\u0000b"\n')
+    with pytest.raises(Failure) as found:
+        find_project(str(tmp_path))
+    (mistake,) = found.value.diagnostics
+    assert mistake.message == "'tool.adaptergen.output': expected a folder, as text"
+    assert mistake.line == 2
+
+
 def test_project_that_is_not_utf8_is_a_mistake(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_bytes(b"[tool.adaptergen] # \xff\n")
     with pytest.raises(Failure, match="not valid TOML"):
