@@ -5,6 +5,7 @@ What YAML readers disagree about (`no`, `010`) is an error, as are duplicate key
 """
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from math import isfinite
 from typing import Any, NamedTuple, TypeAlias
@@ -183,10 +184,12 @@ def parse(file: str, data: bytes) -> Node:
     Raises:
         Failure: with every mistake of form in the file.
     """
+    # No codec's own way to pass over it: places in its errors would not count the mark.
+    data = data.removeprefix(BOM_UTF8)
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode()
     except UnicodeDecodeError as error:
-        place = _after(data[: error.start].decode("utf-8-sig"))
+        place = _after(data[: error.start].decode())
         raise Failure([Diagnostic(file, *place, "not UTF-8", "save the file as UTF-8")]) from None
     if conflicts := list(_conflicts(file, text)):
         raise Failure(conflicts)
@@ -224,4 +227,5 @@ def _conflicts(file: str, text: str) -> Iterator[Diagnostic]:
 
 def _after(text: str) -> tuple[int, int]:
     """Line and column of what follows a text."""
-    return text.count("\n") + 1, len(text) - text.rfind("\n")
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return lines.count("\n") + 1, len(lines) - lines.rfind("\n")

@@ -74,6 +74,20 @@ def test_line_endings_and_byte_order_mark_move_no_place(ending: str) -> None:
     assert failure.value.diagnostics[0].source == "c: no"
 
 
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    ("before", "place"), [("", (1, 1)), ("a: é", (1, 5)), ("\na: é\n", (3, 1))]
+)
+def test_bytes_that_are_no_utf8_are_placed(
+    mark: bytes, ending: str, before: str, place: tuple[int, int]
+) -> None:
+    with pytest.raises(Failure) as failure:
+        parse("x.yaml", mark + before.replace("\n", ending).encode() + b"\x80\xff")
+    (mistake,) = failure.value.diagnostics
+    assert (mistake.line, mistake.column, mistake.message) == (*place, "not UTF-8")
+
+
 def test_every_mistake_of_form_is_reported_at_once() -> None:
     with pytest.raises(Failure) as failure:
         read("a: no\na: 010\nb: &x 1\nc: !t 2\n? [d]\n: 3\n")
