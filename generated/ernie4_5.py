@@ -3,7 +3,7 @@
 # adapter Ernie45ArchitectureAdapter for Ernie4_5ForCausalLM
 # spec ernie4_5 e2f6797676817eb86fcf82ba34baf1c4
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e38e90f1ceff91d03b346248f3dfcccd
+# generator 64d34ca2fae72ca32349352c3ec26bf1
 # templates 8bdf07e3650707eeae035ff8737e1e18
 # formatter ruff 0.17.6
 # body 20d55fca053b71b4d155a83c583ea2a7

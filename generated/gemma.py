@@ -3,7 +3,7 @@
 # adapter GemmaArchitectureAdapter for GemmaForCausalLM
 # spec gemma 670be2fbe33cc7cea38338f5f0bd166a
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e38e90f1ceff91d03b346248f3dfcccd
+# generator 64d34ca2fae72ca32349352c3ec26bf1
 # templates 8bdf07e3650707eeae035ff8737e1e18
 # formatter ruff 0.17.6
 # body b3ca70ce326779367c9521ea7ac576bf

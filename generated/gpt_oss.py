@@ -3,7 +3,7 @@
 # adapter GptOssArchitectureAdapter for GptOssForCausalLM
 # spec gpt_oss f3061b6008348207fa529ba415f2e6f2
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e38e90f1ceff91d03b346248f3dfcccd
+# generator 64d34ca2fae72ca32349352c3ec26bf1
 # templates 8bdf07e3650707eeae035ff8737e1e18
 # formatter ruff 0.17.6
 # body 2106ae0f835200ae35b4f18de22be994

@@ -4,7 +4,7 @@
 # spec hyperclovax 903571e578626f2b7f58875473c6cabd
 # spec granite d19f9f6e1ddadd5f709790d1babde24b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e38e90f1ceff91d03b346248f3dfcccd
+# generator 64d34ca2fae72ca32349352c3ec26bf1
 # templates 8bdf07e3650707eeae035ff8737e1e18
 # formatter ruff 0.17.6
 # body 2126e025bb4005117c0498e2f6265305
