@@ -27,6 +27,18 @@ LAYERS = [
         only=True,
     ),
     Case(
+        "attention that takes a weight apart whatever its type is",
+        {"use.quantised": "raised NotImplementedError: view of a weight of this type"},
+        spec="llama",
+        replace=bridge(
+            "def set_original_component(self, original_component):\n"
+            "    original_component.q_proj.weight.view(-1)\n"
+            "    super().set_original_component(original_component)"
+        ),
+        only=True,
+        fused=True,
+    ),
+    Case(
         "attention that is wrapped once only",
         {"use.wrapped_twice": "raised TypeError: wrapped already"},
         spec="llama",

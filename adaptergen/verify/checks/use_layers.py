@@ -52,8 +52,11 @@ def offloaded(subject: Subject) -> Iterator[Evidence]:
 
 @check("use.quantised", "Layers that compute more than their weight says are run as they are.")
 def quantised(subject: Subject) -> Iterator[Evidence]:
-    """Weights in 8 bits, and something low in rank added to them; neither can be processed."""
-    for kind in (_Coded, _Adapted):
+    """Weights in 8 bits, something low in rank added to them, and weights of a type of their own.
+
+    None of them can be processed.
+    """
+    for kind in (_Coded, _Adapted, _Typed):
         model = copy.deepcopy(subject.hf.model)
         for path in _linear(subject):
             model.set_submodule(path, kind(model.get_submodule(path)))
@@ -110,10 +113,11 @@ def _logits(model: Any, batch: Batch) -> Tensor:
 
 
 def _refuses(bridge: TransformerBridge) -> bool:
+    """Whether TL or the adapter says that weights cannot be processed, before any is."""
     try:
         bridges.made_compatible(bridge)
-    except NotImplementedError:
-        return True
+    except NotImplementedError as error:
+        return "cannot process weights" in str(error) or "cannot be processed" in str(error)
     return False
 
 
@@ -140,6 +144,33 @@ class _Coded(nn.Linear):
 
     def forward(self, inputs: Tensor) -> Tensor:
         return nn.functional.linear(inputs, self.weight * self.scale, self.bias)
+
+
+class _Whole(Tensor):
+    """A weight that layers multiply by, and that no view shows a part of, as torchao has them."""
+
+    @classmethod
+    def __torch_function__(
+        cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Call a function of torch."""
+        if func is nn.functional.linear:
+            return func(*(a.as_subclass(Tensor) if isinstance(a, cls) else a for a in args))
+        if getattr(func, "__name__", "") in ("reshape", "unflatten", "view", "permute", "narrow"):
+            raise NotImplementedError(f"{func.__name__} of a weight of this type")
+        return super().__torch_function__(func, types, args, kwargs or {})
+
+
+class _Typed(nn.Linear):
+    """The layer itself, with its weight in a type of its own."""
+
+    kind = "weights of a type of their own"
+
+    def __init__(self, layer: Any) -> None:
+        nn.Module.__init__(self)
+        self.in_features, self.out_features = layer.in_features, layer.out_features
+        weight = layer.weight.detach().as_subclass(_Whole)
+        self.weight, self.bias = nn.Parameter(weight), layer.bias
 
 
 class _Adapted(nn.Linear):
