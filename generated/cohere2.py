@@ -4,8 +4,8 @@
 # spec cohere2 ef3831e334c6d28cdcdde7e1fe3775de
 # spec cohere 92951a7d012972ac80bc7751d6f58dcc
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e38e90f1ceff91d03b346248f3dfcccd
-# templates 56d940bf5809238cd741568bbbe4786c
+# generator 64d34ca2fae72ca32349352c3ec26bf1
+# templates c1c946c830f88ca78447dd02ae12938a
 # formatter ruff 0.17.6
 # body 572acfa1b3c4d9541e34bf423c71fa7b
 """Cohere2 architecture adapter.

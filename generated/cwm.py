@@ -3,8 +3,8 @@
 # adapter CwmArchitectureAdapter for CwmForCausalLM
 # spec cwm 76d598e481a145abd894248341d1cd8a
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e38e90f1ceff91d03b346248f3dfcccd
-# templates 56d940bf5809238cd741568bbbe4786c
+# generator 64d34ca2fae72ca32349352c3ec26bf1
+# templates c1c946c830f88ca78447dd02ae12938a
 # formatter ruff 0.17.6
 # body 2b680ccb1c9f678fcbc6e8413c1e20f9
 """Cwm architecture adapter.

@@ -4,8 +4,8 @@
 # spec deepseek_v3 9f6de026c1da922795cadba70bc6d06d
 # spec glm4_moe 1353bd95b681120702679679ebdcb07d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e38e90f1ceff91d03b346248f3dfcccd
-# templates 56d940bf5809238cd741568bbbe4786c
+# generator 64d34ca2fae72ca32349352c3ec26bf1
+# templates c1c946c830f88ca78447dd02ae12938a
 # formatter ruff 0.17.6
 # body 95ef32e4c582c8ea35607aa251dbdefd
 """DeepseekV3 architecture adapter.

@@ -4,8 +4,8 @@
 # spec dots1 237122b977e742a9d7d4da4ae24d8f6a
 # spec glm4_moe 1353bd95b681120702679679ebdcb07d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e38e90f1ceff91d03b346248f3dfcccd
-# templates 56d940bf5809238cd741568bbbe4786c
+# generator 64d34ca2fae72ca32349352c3ec26bf1
+# templates c1c946c830f88ca78447dd02ae12938a
 # formatter ruff 0.17.6
 # body a8c542b76824c5b281c33f41b8a0a9d1
 """Dots1 architecture adapter.

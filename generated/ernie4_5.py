@@ -3,8 +3,8 @@
 # adapter Ernie45ArchitectureAdapter for Ernie4_5ForCausalLM
 # spec ernie4_5 e2f6797676817eb86fcf82ba34baf1c4
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e38e90f1ceff91d03b346248f3dfcccd
-# templates 56d940bf5809238cd741568bbbe4786c
+# generator 64d34ca2fae72ca32349352c3ec26bf1
+# templates c1c946c830f88ca78447dd02ae12938a
 # formatter ruff 0.17.6
 # body 20d55fca053b71b4d155a83c583ea2a7
 """Ernie 4.5 architecture adapter.

@@ -4,8 +4,8 @@
 # spec granitemoe cdca62de4e3c04c0f0ef5c50c618bc42
 # spec granite d19f9f6e1ddadd5f709790d1babde24b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e38e90f1ceff91d03b346248f3dfcccd
-# templates 56d940bf5809238cd741568bbbe4786c
+# generator 64d34ca2fae72ca32349352c3ec26bf1
+# templates c1c946c830f88ca78447dd02ae12938a
 # formatter ruff 0.17.6
 # body 33e3acce766324a17ed92ecacaf3c905
 """GraniteMoe architecture adapter.

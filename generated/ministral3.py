@@ -4,8 +4,8 @@
 # spec ministral3 b32ff03d1d5f237ae0b799584a66b793
 # spec mistral bf4b9af3d6377a93b0e4abbaf09c81c3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e38e90f1ceff91d03b346248f3dfcccd
-# templates 56d940bf5809238cd741568bbbe4786c
+# generator 64d34ca2fae72ca32349352c3ec26bf1
+# templates c1c946c830f88ca78447dd02ae12938a
 # formatter ruff 0.17.6
 # body 2d42b25ba52cb1030507c0873e5b26c5
 """Ministral3 architecture adapter.

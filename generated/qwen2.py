@@ -3,8 +3,8 @@
 # adapter Qwen2ArchitectureAdapter for Qwen2ForCausalLM
 # spec qwen2 28bc3f4f3660878dff43618c2439c7a8
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e38e90f1ceff91d03b346248f3dfcccd
-# templates 56d940bf5809238cd741568bbbe4786c
+# generator 64d34ca2fae72ca32349352c3ec26bf1
+# templates c1c946c830f88ca78447dd02ae12938a
 # formatter ruff 0.17.6
 # body 9934de7960e5984ac45b8752aadd6600
 """Qwen2 architecture adapter.

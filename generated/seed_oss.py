@@ -3,8 +3,8 @@
 # adapter SeedOssArchitectureAdapter for SeedOssForCausalLM
 # spec seed_oss d2c773a4fc4719d94487d429877a3b5e
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e38e90f1ceff91d03b346248f3dfcccd
-# templates 56d940bf5809238cd741568bbbe4786c
+# generator 64d34ca2fae72ca32349352c3ec26bf1
+# templates c1c946c830f88ca78447dd02ae12938a
 # formatter ruff 0.17.6
 # body 359d6ef1ed79241f01e07c4edf257bb9
 """SeedOss architecture adapter.

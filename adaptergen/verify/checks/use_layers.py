@@ -158,7 +158,7 @@ class _Whole(Tensor):
             return func(*(a.as_subclass(Tensor) if isinstance(a, cls) else a for a in args))
         if getattr(func, "__name__", "") in ("reshape", "unflatten", "view", "permute", "narrow"):
             raise NotImplementedError(f"{func.__name__} of a weight of this type")
-        return super().__torch_function__(func, types, args, kwargs or {})
+        return super().__torch_function__(func, types, args, kwargs)  # type: ignore[no-untyped-call]
 
 
 class _Typed(nn.Linear):
