@@ -4,7 +4,7 @@
 # spec apertus 3afa761b2d6e16cd5332a0a23da5791e
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 64d34ca2fae72ca32349352c3ec26bf1
-# templates c1c946c830f88ca78447dd02ae12938a
+# templates 59fcffff40a0fcdbdc28ccbcf26686bb
 # formatter ruff 0.17.6
 # body 9ab01f1b7b8bebed9842e7caea2e11c6
 """Apertus architecture adapter.

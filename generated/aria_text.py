@@ -4,7 +4,7 @@
 # spec aria_text c9a2f3aa442cae2e3ffbe47fc6433eb1
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 64d34ca2fae72ca32349352c3ec26bf1
-# templates c1c946c830f88ca78447dd02ae12938a
+# templates 59fcffff40a0fcdbdc28ccbcf26686bb
 # formatter ruff 0.17.6
 # body 0c097d4ef8647534b3f78f43adc1cafd
 """AriaText architecture adapter.

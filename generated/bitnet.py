@@ -4,7 +4,7 @@
 # spec bitnet 0a047ad2f3b35a635ac921593a6eeb9f
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 64d34ca2fae72ca32349352c3ec26bf1
-# templates c1c946c830f88ca78447dd02ae12938a
+# templates 59fcffff40a0fcdbdc28ccbcf26686bb
 # formatter ruff 0.17.6
 # body 65d1d33642e46ad507d6df0e887b3294
 """BitNet architecture adapter.

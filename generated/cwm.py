@@ -4,7 +4,7 @@
 # spec cwm 76d598e481a145abd894248341d1cd8a
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 64d34ca2fae72ca32349352c3ec26bf1
-# templates c1c946c830f88ca78447dd02ae12938a
+# templates 59fcffff40a0fcdbdc28ccbcf26686bb
 # formatter ruff 0.17.6
 # body 2b680ccb1c9f678fcbc6e8413c1e20f9
 """Cwm architecture adapter.

@@ -5,7 +5,7 @@
 # spec glm4_moe 1353bd95b681120702679679ebdcb07d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 64d34ca2fae72ca32349352c3ec26bf1
-# templates c1c946c830f88ca78447dd02ae12938a
+# templates 59fcffff40a0fcdbdc28ccbcf26686bb
 # formatter ruff 0.17.6
 # body a8c542b76824c5b281c33f41b8a0a9d1
 """Dots1 architecture adapter.

@@ -4,7 +4,7 @@
 # spec ernie4_5 e2f6797676817eb86fcf82ba34baf1c4
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 64d34ca2fae72ca32349352c3ec26bf1
-# templates c1c946c830f88ca78447dd02ae12938a
+# templates 59fcffff40a0fcdbdc28ccbcf26686bb
 # formatter ruff 0.17.6
 # body 20d55fca053b71b4d155a83c583ea2a7
 """Ernie 4.5 architecture adapter.

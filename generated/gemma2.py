@@ -5,7 +5,7 @@
 # spec gemma 670be2fbe33cc7cea38338f5f0bd166a
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 64d34ca2fae72ca32349352c3ec26bf1
-# templates c1c946c830f88ca78447dd02ae12938a
+# templates 59fcffff40a0fcdbdc28ccbcf26686bb
 # formatter ruff 0.17.6
 # body 67ed967a0ba1d9bb0d03bc26a5c00bcb
 """Gemma2 architecture adapter.

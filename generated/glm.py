@@ -4,7 +4,7 @@
 # spec glm efee1772a08d6d7b9bda39aaea1bb0ec
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 64d34ca2fae72ca32349352c3ec26bf1
-# templates c1c946c830f88ca78447dd02ae12938a
+# templates 59fcffff40a0fcdbdc28ccbcf26686bb
 # formatter ruff 0.17.6
 # body 8fe56c56d0fb681d72c801e9559f90e2
 """Glm architecture adapter.

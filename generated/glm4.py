@@ -5,7 +5,7 @@
 # spec glm efee1772a08d6d7b9bda39aaea1bb0ec
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 64d34ca2fae72ca32349352c3ec26bf1
-# templates c1c946c830f88ca78447dd02ae12938a
+# templates 59fcffff40a0fcdbdc28ccbcf26686bb
 # formatter ruff 0.17.6
 # body e82ca20b6747be93d7c03f194e7994ff
 """Glm4 architecture adapter.

@@ -4,7 +4,7 @@
 # spec gpt_oss f3061b6008348207fa529ba415f2e6f2
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 64d34ca2fae72ca32349352c3ec26bf1
-# templates c1c946c830f88ca78447dd02ae12938a
+# templates 59fcffff40a0fcdbdc28ccbcf26686bb
 # formatter ruff 0.17.6
 # body 2106ae0f835200ae35b4f18de22be994
 """GptOss architecture adapter.

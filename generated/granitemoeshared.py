@@ -6,7 +6,7 @@
 # spec granite d19f9f6e1ddadd5f709790d1babde24b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 64d34ca2fae72ca32349352c3ec26bf1
-# templates c1c946c830f88ca78447dd02ae12938a
+# templates 59fcffff40a0fcdbdc28ccbcf26686bb
 # formatter ruff 0.17.6
 # body aa620ed3ad79afc9709c2fd46fc3a997
 """GraniteMoeShared architecture adapter.

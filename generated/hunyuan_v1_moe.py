@@ -5,7 +5,7 @@
 # spec hunyuan_v1_dense af52133a5f5e878d120355d3e8ad6657
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 64d34ca2fae72ca32349352c3ec26bf1
-# templates c1c946c830f88ca78447dd02ae12938a
+# templates 59fcffff40a0fcdbdc28ccbcf26686bb
 # formatter ruff 0.17.6
 # body 5b8c3bba5f7703e3913d3de14031dd5a
 """HunYuanMoEV1 architecture adapter.

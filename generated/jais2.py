@@ -5,7 +5,7 @@
 # spec arcee 211bf5f2a638f9d97a0099b1245cdfc6
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 64d34ca2fae72ca32349352c3ec26bf1
-# templates c1c946c830f88ca78447dd02ae12938a
+# templates 59fcffff40a0fcdbdc28ccbcf26686bb
 # formatter ruff 0.17.6
 # body 69a854909c0a68358502ef75570cb4a1
 """Jais2 architecture adapter.

@@ -3,7 +3,7 @@
 # adapter LlamaArchitectureAdapter for LlamaForCausalLM
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 64d34ca2fae72ca32349352c3ec26bf1
-# templates c1c946c830f88ca78447dd02ae12938a
+# templates 59fcffff40a0fcdbdc28ccbcf26686bb
 # formatter ruff 0.17.6
 # body 93c89f9905cf1d9534e06b06bced8662
 """Llama architecture adapter.

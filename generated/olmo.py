@@ -4,7 +4,7 @@
 # spec olmo 18ed20bdb9c3a0aa5e6a1c8b674961e7
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 64d34ca2fae72ca32349352c3ec26bf1
-# templates c1c946c830f88ca78447dd02ae12938a
+# templates 59fcffff40a0fcdbdc28ccbcf26686bb
 # formatter ruff 0.17.6
 # body 3752eafe24f769d098e0f87dffd4b523
 """Olmo architecture adapter.

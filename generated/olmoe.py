@@ -4,7 +4,7 @@
 # spec olmoe 3dd5582318bd55d48bd34794433a21c6
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 64d34ca2fae72ca32349352c3ec26bf1
-# templates c1c946c830f88ca78447dd02ae12938a
+# templates 59fcffff40a0fcdbdc28ccbcf26686bb
 # formatter ruff 0.17.6
 # body 51c8200c35c6cdb49fe87024aee818e2
 """Olmoe architecture adapter.

@@ -6,7 +6,7 @@
 # spec mistral bf4b9af3d6377a93b0e4abbaf09c81c3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 64d34ca2fae72ca32349352c3ec26bf1
-# templates c1c946c830f88ca78447dd02ae12938a
+# templates 59fcffff40a0fcdbdc28ccbcf26686bb
 # formatter ruff 0.17.6
 # body 427bc27e435036d8221c04aea0e4bbca
 """Persimmon architecture adapter.

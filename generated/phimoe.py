@@ -6,7 +6,7 @@
 # spec mistral bf4b9af3d6377a93b0e4abbaf09c81c3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 64d34ca2fae72ca32349352c3ec26bf1
-# templates c1c946c830f88ca78447dd02ae12938a
+# templates 59fcffff40a0fcdbdc28ccbcf26686bb
 # formatter ruff 0.17.6
 # body c79b09194b97b8be5e231f97ac877131
 """Phimoe architecture adapter.

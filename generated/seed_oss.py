@@ -4,7 +4,7 @@
 # spec seed_oss d2c773a4fc4719d94487d429877a3b5e
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 64d34ca2fae72ca32349352c3ec26bf1
-# templates c1c946c830f88ca78447dd02ae12938a
+# templates 59fcffff40a0fcdbdc28ccbcf26686bb
 # formatter ruff 0.17.6
 # body 359d6ef1ed79241f01e07c4edf257bb9
 """SeedOss architecture adapter.

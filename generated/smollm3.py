@@ -4,7 +4,7 @@
 # spec smollm3 4c34d77272bde9b5dccdf182c26aa81d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 64d34ca2fae72ca32349352c3ec26bf1
-# templates c1c946c830f88ca78447dd02ae12938a
+# templates 59fcffff40a0fcdbdc28ccbcf26686bb
 # formatter ruff 0.17.6
 # body 2b264a7c4f43803a259647afaa58af0b
 """SmolLM3 architecture adapter.
