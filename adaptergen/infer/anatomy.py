@@ -239,7 +239,8 @@ def parts_of_layer(world: World, layer: str) -> tuple[str, str, str | None]:
             continue
         (mixing if _mixes_tokens(world, path) else other).append(name)
     if len(mixing) != 1:
-        what = ", ".join(mixing) or "none"
+        names = ", ".join(name for name, _ in world.hf.module(layer).named_children())
+        what = ", ".join(mixing) or f"none among {names}"
         raise UnexplainedError(f"one module of {layer} should mix tokens, found: {what}")
     if not 1 <= len(other) <= 2:
         what = ", ".join(other) or "none"

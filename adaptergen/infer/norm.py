@@ -31,6 +31,12 @@ def norm(world: World, paths: Iterable[str]) -> dict[str, Any]:
 
 def _kind(world: World, path: str) -> dict[str, Any]:
     module, given = world.hf.module(path), world.hf.call(path).input
+    odd = [name for name, _ in module.named_parameters() if name not in ("weight", "bias")]
+    if odd:
+        raise UnexplainedError(
+            f"the norm {path} has {', '.join(odd)}; TransformerLens takes a norm's weight and bias"
+            " by these names"
+        )
     kind = {"RMS": "rms", "LN": "layer"}[probe.norm_kind(module, given)]
     weight, bias = probe.norm_parameters(module, given)
     if kind == "layer":

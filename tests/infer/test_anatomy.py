@@ -79,6 +79,22 @@ def three_mlps(block: Any) -> None:
     added(block, lambda owner, given, output: output + owner.one(given) + owner.two(given))
 
 
+def parts_of_mlp(block: Any) -> None:
+    no_mlp(block)
+    block.into, block.out = nn.Linear(block.hidden_size, 8), nn.Linear(8, block.hidden_size)
+    added(block, lambda owner, given, output: output + owner.out(owner.into(given)))
+
+
+def boxed(block: Any) -> None:
+    """The block returns a mapping; who reads it takes its value out."""
+    block.register_forward_pre_hook(lambda _, args: (unboxed(args[0]), *args[1:]))
+    block.register_forward_hook(lambda owner, args, output: {"hidden": output})
+
+
+def unboxed(given: Any) -> Any:
+    return given["hidden"] if isinstance(given, dict) else given
+
+
 def renamed(block: Any) -> None:
     block.feed_forward = block.mlp
     del block.mlp
@@ -95,17 +111,28 @@ def renamed(block: Any) -> None:
         ),
         (no_mlp, "one module of model.layers.0 should be its MLP, found: none"),
         (three_mlps, "one module of model.layers.0 should be its MLP, found: mlp, one, two"),
+        (parts_of_mlp, "one module of model.layers.0 should be its MLP, found parts: into, out"),
         (
             first_only(renamed),
             "layers are of several kinds: model.layers.0 has self_attn and feed_forward,"
             " model.layers.1 has self_attn and mlp; a spec describes one",
         ),
     ],
-    ids=["two mix tokens", "no mlp", "three mlps", "layers differ"],
+    ids=["two mix tokens", "no mlp", "three mlps", "parts of an mlp", "layers differ"],
 )
 def test_layer_of_other_parts_is_refused(change: Change, message: str) -> None:
     found = odd(change)
     assert refusal(lambda: anatomy(found)) == message
+
+
+def test_block_that_returns_no_tensor_is_refused() -> None:
+    def unboxing(model: Any) -> None:
+        model.model.norm.register_forward_pre_hook(lambda _, args: (unboxed(args[0]),))
+
+    assert refusal(lambda: anatomy(odd(boxed, model=unboxing))) == (
+        "model.layers.0 returns a dict that does not begin with a tensor; TransformerLens reads a"
+        " tensor, or a tuple that begins with one"
+    )
 
 
 def unnormed(model: Any) -> None:
@@ -150,12 +177,21 @@ def learned_positions(model: Any) -> None:
     model.model.layers[0].register_forward_pre_hook(add, with_kwargs=True)
 
 
+def shifted(model: Any) -> None:
+    model.model.layers[0].register_forward_pre_hook(lambda _, args: (args[0] + 1, *args[1:]))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (unnormed, "no norm stands between the last block and lm_head"),
         (normalised_head, "lm_head returns the logits, and is no linear layer of its weight"),
         (learned_positions, "what places returns is added to the tokens' embeddings"),
+        (
+            shifted,
+            "what enters model.layers.0 is neither what model.embed_tokens returns, nor a multiple"
+            " or a norm of it",
+        ),
     ],
 )
 def test_model_without_a_part_is_refused(change: Change, message: str) -> None:

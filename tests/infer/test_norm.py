@@ -59,6 +59,20 @@ def test_root_mean_square_with_a_bias_is_refused() -> None:
     )
 
 
+def test_weight_of_another_name_is_refused() -> None:
+    def change(block: Any) -> None:
+        block.input_layernorm = Biased()
+        block.input_layernorm.gamma = block.input_layernorm.bias
+        del block.input_layernorm.bias
+        block.input_layernorm.bias = 0.0
+
+    found = odd(change)
+    assert refusal(lambda: norm(found, paths(found, "model.norm"))) == (
+        "the norm model.layers.0.input_layernorm has gamma; TransformerLens takes a norm's weight"
+        " and bias by these names"
+    )
+
+
 def test_number_that_no_key_gives_has_no_key() -> None:
     def constant(model: Any) -> None:
         model.model.norm = nn.RMSNorm(48, eps=1e-3)
