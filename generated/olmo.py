@@ -3,8 +3,8 @@
 # adapter OlmoArchitectureAdapter for OlmoForCausalLM
 # spec olmo 18ed20bdb9c3a0aa5e6a1c8b674961e7
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 64d34ca2fae72ca32349352c3ec26bf1
-# templates 59fcffff40a0fcdbdc28ccbcf26686bb
+# generator c62cc92916920f07efe2716e64679cba
+# templates 8bdf07e3650707eeae035ff8737e1e18
 # formatter ruff 0.17.6
 # body 3752eafe24f769d098e0f87dffd4b523
 """Olmo architecture adapter.

@@ -91,6 +91,27 @@ class _Prose:
         return core_schema.no_info_after_validator_function(self.check, handler(source))
 
 
+class _Fault(_Prose):
+    """The text of a fault: with `*` for a part of it, never for all of it."""
+
+    expected = "the fault as `verify` words it"
+    # A check that reports it is none of its words.
+    _CHECK = re.compile(r"^[a-z0-9_]+\.[a-z0-9_.]+: ", re.ASCII)
+    _WORD = re.compile("[A-Za-z]{2,}", re.ASCII)
+    _FEWEST = 2
+
+    def check(self, value: str) -> str:
+        folded = super().check(value)
+        words = self._WORD.findall(self._CHECK.sub("", folded))
+        if "*" in folded and len(words) < self._FEWEST:
+            message = (
+                "'{text}' would excuse every failure; write the fault as `verify` words it, with"
+                " `*` for what differs, such as: the output for * strings"
+            )
+            raise PydanticCustomError("text", message, {"text": folded})
+        return folded
+
+
 # Before a config key that decides by not being set.
 UNLESS = "not "
 
@@ -221,5 +242,6 @@ Version: TypeAlias = Annotated[
     str, Matches(r"[0-9]+\.[0-9]+", "major and minor version in quotes, such as '5.21'")
 ]
 Prose: TypeAlias = Annotated[str, _Prose()]
+Fault: TypeAlias = Annotated[str, _Fault()]
 Moved: TypeAlias = Annotated[str | list[str] | None, _Moved()]
 Decided: TypeAlias = Annotated[bool | str, _Decided()]

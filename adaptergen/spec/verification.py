@@ -8,6 +8,7 @@ from adaptergen.spec.facet import Facet
 from adaptergen.spec.values import (
     CheckName,
     ConfigKey,
+    Fault,
     LeavingOutNull,
     MutantName,
     Prose,
@@ -19,7 +20,7 @@ class KnownFailure(Facet):
     """How a check, or a variant, is known to fail; anything else is a failure all the same."""
 
     reason: Prose = Field(description="Why it fails, and whose doing that is.")
-    fails: list[Prose] = Field(
+    fails: list[Fault] = Field(
         min_length=1,
         description="The fault that it reports, without layers, differences and claims; `*` stands"
         " for any text.",

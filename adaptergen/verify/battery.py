@@ -77,6 +77,7 @@ def run(
         variants,
         mutants,
         unmutated=unmutated,
+        unjudged=() if with_variants else tuple(spec.verification.limits),
     )
 
 

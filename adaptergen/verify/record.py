@@ -133,7 +133,7 @@ class Record:
 
     `stopped` says why it did not come to an end, if it did not. `inputs` is a hash of everything
     that the outcome depends on, but for the versions. `unmutated` says why there are no mutants, if
-    they were asked for.
+    they were asked for. `unjudged` are the limits of the spec whose variants were not tried.
     """
 
     spec: str
@@ -149,6 +149,7 @@ class Record:
     stopped: str = ""
     inputs: str = ""
     unmutated: str = ""
+    unjudged: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:

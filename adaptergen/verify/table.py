@@ -133,6 +133,10 @@ def _verdict(record: Record, colour: bool) -> list[str]:
 
 def _variants(record: Record) -> list[str]:
     """Other configs in one line, then those that failed."""
+    if record.unjudged:
+        plural = "" if len(record.unjudged) == 1 else "s"
+        text = f"{len(record.unjudged)} limit{plural} not judged, `--variants` does so"
+        return [f"  variants: {text} ({visible(_named(record.unjudged))})"]
     if not record.variants:
         return []
     counts = Counter(variant.status for variant in record.variants)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.verify.case import Case
+from tests.verify.case import Case, drifting
 
 LN1, LN2 = "input_layernorm", "post_attention_layernorm"
 SANDWICH = {"ln2": "pre_feedforward_layernorm", "ln2_post": "post_feedforward_layernorm"}
@@ -78,7 +78,7 @@ NORMS = [
     ),
     Case(
         "a key of another number for the norms",
-        {"claims.config": "'initializer_range' changes nothing in HF; contradicts norm.eps"},
+        {"claims.config": "'initializer_range' changes nothing in HF's model.norm; contradicts no"},
         spec="llama",
         change={"norm.eps": "initializer_range"},
     ),
@@ -269,11 +269,32 @@ OUTPUTS = [
         only=True,
     ),
     Case(
+        "rounding to float32 that hides another fault",
+        {"gradient.rounding": "where nothing is cast to float32 there still are differences of"},
+        spec="glm",
+        replace=drifting("True"),
+    ),
+    Case(
+        "a key of the epsilon that is one of the rotation",
+        {"claims.config": "'rope_parameters' changes nothing in HF's model.norm; contradicts norm"},
+        spec="llama",
+        change={"norm.eps": "rope_parameters", "verification.config": {}},
+    ),
+    Case(
+        "a factor of logits that is another one's, and the key of theirs without a name",
+        {"claims.config": "no claim names 'logits_scaling', nor does verification.config waive it;"
+         " contradicts multipliers.logits"},
+        spec="granite",
+        change={"multipliers.logits": {"divide": "embedding_multiplier"}},
+    ),
+    Case(
         "a limit that a check does not have",
         {"claims.tied": "does not fail, the spec says: No reason."},
         spec="llama",
         change={
-            "verification.checks": {"claims.tied": {"reason": "No reason.", "fails": ["*"]}}
+            "verification.checks": {
+                "claims.tied": {"reason": "No reason.", "fails": ["embedding and unembedding *"]}
+            }
         },
         only=True,
     ),

@@ -210,7 +210,7 @@ MLPS = [
     ),
     Case(
         "a key that has nothing to do with the activation",
-        {"claims.config": "'initializer_range' changes nothing in HF; contradicts mlp.act"},
+        {"claims.config": "'initializer_range' changes nothing in HF's mlp; contradicts mlp.act"},
         spec="llama",
         change={"mlp.act": "initializer_range"},
     ),

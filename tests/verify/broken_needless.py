@@ -30,7 +30,7 @@ NEEDLESS = [
     ),
     Case(
         "logits that are capped by nothing",
-        {"claims.config": "the tiny model has attention_dropout=0.0, which shows nothing: set"},
+        {"claims.config": "the tiny model has attention_dropout=0, which shows nothing: set"},
         spec="llama",
         change={"multipliers": {"soft_cap": "attention_dropout"}},
     ),

@@ -37,6 +37,11 @@ def test_page_of_an_interrupted_run_says_so() -> None:
     assert "Adapter verification" in page([], complete=False)
 
 
+def test_page_says_which_limits_were_not_judged() -> None:
+    assert "does: act=tanh." in page([replace(GREEN, unjudged=("act=tanh",))])
+    assert "not judged" not in page(ALL)
+
+
 def test_page_says_why_there_are_no_mutants() -> None:
     unmutated = replace(RED, mutants=(), unmutated="the adapter itself fails")
     assert "None made: the adapter itself fails." in page([unmutated])

@@ -11,6 +11,7 @@ from adaptergen.spec.factor import value_of
 from adaptergen.spec.leaves import keys_named
 from adaptergen.spec.model import Spec
 from adaptergen.verify import probe
+from adaptergen.verify.acting import acts, blamed, is_told_apart
 from adaptergen.verify.check import Evidence, Fact, check
 from adaptergen.verify.checks.claims_config import width_facts
 from adaptergen.verify.checks.claims_positions import rope_layers, window
@@ -42,8 +43,8 @@ def config(subject: Subject) -> Iterator[Evidence]:
     for _, path in subject.below(subject.spec.attention.path):
         subject.hf.module(path)
     named, waived = keys_named(subject.spec), subject.spec.verification.config
-    yield from _waivers(subject, named, waived)
     settings, known = moves(subject.hf.config), named.keys() | waived.keys()
+    yield from _waivers(subject, named, waived, settings)
     yield from _constants(subject, settings)
     for key, changes in settings.items():
         if key in named:
@@ -51,16 +52,17 @@ def config(subject: Subject) -> Iterator[Evidence]:
         # What takes care of positions does so whatever other key HF computes them from.
         turned = key not in waived and _POSITIONS in waived
         effects = (
-            found
+            (found, change)
             for change in changes
             if (found := effect(subject, change))
             and not _respells(subject, change, known)
             and not (turned and _acts_through_positions(subject, change))
         )
-        said = next(effects, "")
+        said, change = next(effects, ("", {}))
         if key not in waived:
             text = f"{said}, and no claim names '{key}', nor does {_CLAIM} waive it"
-            yield Fact(not said, text, claim=_CLAIM)
+            other = blamed(subject.hf, subject.spec, change) if said else ""
+            yield Fact(not said, text, claim=other or _CLAIM)
         elif not subject.overrides:
             # With keys that the user has set, a key of the spec may lose its effect.
             text = f"'{key}' is waived, and changes nothing in HF that no claim explains"
@@ -68,13 +70,26 @@ def config(subject: Subject) -> Iterator[Evidence]:
     yield from _behind_layouts(subject, known)
 
 
-def _waivers(subject: Subject, named: Mapping[str, str], waived: Collection[str]) -> Iterator[Fact]:
-    """Whether waived keys exist, and nothing else names them."""
+def _waivers(
+    subject: Subject,
+    named: Mapping[str, str],
+    waived: Collection[str],
+    settings: Mapping[str, Sequence[Any]],
+) -> Iterator[Fact]:
+    """Whether waived keys exist, and nothing else names them.
+
+    If something does that the key has nothing to do with, the waiver is right.
+    """
     for key in waived:
         exists = key in subject.hf.config.to_dict() or not exceptions_apply()
         yield Fact(exists, f"'{key}' is waived, and HF's config has no such key", claim=_CLAIM)
         if key in named:
-            yield Fact(False, f"'{key}' is waived, and {named[key]} names it", claim=_CLAIM)
+            claim, moved = named[key], settings.get(key, ())
+            about = not is_told_apart(claim) or any(
+                acts(subject.hf, subject.spec, change, claim) for change in moved
+            )
+            text = f"'{key}' is waived, and {claim} names it"
+            yield Fact(False, text, claim=_CLAIM if about else claim)
 
 
 def _constants(subject: Subject, settings: Mapping[str, Sequence[Any]]) -> Iterator[Fact]:
@@ -84,8 +99,9 @@ def _constants(subject: Subject, settings: Mapping[str, Sequence[Any]]) -> Itera
     """
     for claim, key in {"norm.eps": subject.spec.norm.eps, "mlp.act": subject.spec.mlp.act}.items():
         moved = settings.get(key, []) if key else []
-        matters = any(effect(subject, change) for change in moved)
-        yield Fact(matters or not key, f"'{key}' changes nothing in HF", claim=claim)
+        matters = any(acts(subject.hf, subject.spec, change, claim) for change in moved)
+        part = subject.spec.paths.final_norm if claim == "norm.eps" else subject.spec.mlp.path
+        yield Fact(matters or not key, f"'{key}' changes nothing in HF's {part}", claim=claim)
     factors = subject.spec.multipliers
     numbers = dict(factors.factors)
     if factors.soft_cap is not None:

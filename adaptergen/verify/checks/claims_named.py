@@ -157,7 +157,8 @@ def _part(subject: Subject, leaf: Leaf, places: set[str]) -> Fact:
     changes = {} if there else _bringing(subject, leaf)
     if changes:
         spec, (key,) = subject.declared, changes
-        refused = f"refused.{key}" if key in spec.refused else ""
+        settings = (setting for setting in spec.refused if deciding(setting)[0] == key)
+        refused = next((f"refused.{setting}" for setting in settings), "")
         text = f"HF's {holder or whole} has '{name}' with {shown(changes)}, which is "
         text += "refused" if refused else "not what the spec says"
         claim = refused or condition_of(spec, leaf.claim) or leaf.claim
