@@ -1,6 +1,6 @@
 """Broken specs: claims by which nothing is computed otherwise, and which are false all the same."""
 
-from tests.verify.case import Case
+from tests.verify.case import Case, drifting
 
 NEEDLESS = [
     Case(
@@ -67,9 +67,50 @@ NEEDLESS = [
         layer=0,
     ),
     Case(
+        "a scale of scores that is a rate of dropout",
+        {"claims.projections": "are not multiplied by 'attention_dropout'; contradicts"},
+        spec="llama",
+        change={"attention.scale": "attention_dropout"},
+        layer=0,
+    ),
+    Case(
+        "a cap of scores that is their scale",
+        {"claims.projections": "are not capped by 'scaling'; contradicts attention.softcap"},
+        spec="llama",
+        change={"attention.softcap": "scaling"},
+        layer=0,
+    ),
+    Case(
+        "a default that is not that of HF",
+        {"boot.defaults": "has logit_scale=0.0625, not 3.0; contradicts defaults.logit_scale"},
+        spec="cohere",
+        change={"defaults.logit_scale": 3.0},
+    ),
+    Case(
         "hidden neurons counted for TransformerLens, which knows their number",
         {"claims.mlp": "TransformerLens knows by itself that there are 80 hidden neurons; contra"},
         spec="llama",
         change={"mlp.measured": True},
+    ),
+    Case(
+        "rounding to float32 that hides another fault",
+        {"gradient.rounding": "where nothing is cast to float32 there still are differences of"},
+        spec="glm",
+        replace=drifting("True"),
+    ),
+    Case(
+        "a key of the epsilon that is one of the rotation",
+        {"claims.config": "'rope_parameters' changes nothing in HF's model.norm; contradicts norm"},
+        spec="llama",
+        change={"norm.eps": "rope_parameters", "verification.config": {}},
+    ),
+    Case(
+        "a factor of logits that is another one's, and the key of theirs without a name",
+        {
+            "claims.config": "no claim names 'logits_scaling', nor does verification.config waive"
+            " it; contradicts multipliers.logits"
+        },
+        spec="granite",
+        change={"multipliers.logits": {"divide": "embedding_multiplier"}},
     ),
 ]

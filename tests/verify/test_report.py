@@ -128,14 +128,6 @@ def test_known_failures_are_part_of_the_verdict() -> None:
     assert not record(KNOWN).passed
 
 
-def test_limits_that_were_not_judged_are_said() -> None:
-    limits = ("act=tanh", "act=gelu")
-    lines = table([replace(record(PASSED), unjudged=limits)]).splitlines()
-    assert lines[-1] == (
-        "  variants: 2 limits not judged, `--variants` does so (act=tanh, act=gelu)"
-    )
-
-
 def test_known_limits_of_variants_are_counted_apart_from_what_hf_refuses() -> None:
     variants = (
         VariantResult("act=gelu", Status.PASSED, 1e-9),

@@ -1,8 +1,10 @@
 """What the table says of failures: once each, and first what others may follow from."""
 
+from dataclasses import replace
+
 from adaptergen.verify.check import Check, Fact, judge
 from adaptergen.verify.table import table
-from tests.verify.test_report import CHECK, record
+from tests.verify.test_report import CHECK, PASSED, record
 
 
 def test_table_says_once_what_is_wrong_in_several_layers() -> None:
@@ -22,3 +24,11 @@ def test_check_that_could_not_go_on_comes_after_what_others_found() -> None:
     raised = judge(first, [Fact(False, "raised IndexError: 3")])
     lines = table([record(raised, judge(second, [Fact(False, "is too wide")]))]).splitlines()
     assert [line.split(":")[0].strip() for line in lines[5:7]] == ["claims.heads", "claims.norm"]
+
+
+def test_limits_that_were_not_judged_are_said() -> None:
+    limits = ("act=tanh", "act=gelu")
+    lines = table([replace(record(PASSED), unjudged=limits)]).splitlines()
+    assert lines[-1] == (
+        "  variants: 2 limits not judged, `--variants` does so (act=tanh, act=gelu)"
+    )

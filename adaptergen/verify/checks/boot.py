@@ -92,6 +92,7 @@ def defaults(subject: Subject) -> Iterator[Evidence]:
     read = subject.spec.read_keys
     for key in subject.spec.defaults.keys() - read.keys():
         yield Fact(False, f"the adapter does not read '{key}'", claim=f"defaults.{key}")
+    said = subject.spec.defaults
     config = bare(subject.adapter, subject.architecture).cfg
     yield Fact(config is not None, "no config")
     expected = hf_class(subject.architecture).config_class() if read else None
@@ -99,6 +100,8 @@ def defaults(subject: Subject) -> Iterator[Evidence]:
         found, right = getattr(config, key, None), getattr(expected, key, None)
         text = f"cfg.{key} is {found!r} by default, not {right!r}"
         yield Fact(found == right, text, claim=f"defaults.{key}")
+        text = f"HF's config class has {key}={right!r}, not {said.get(key)!r}"
+        yield Fact(key not in said or said[key] == right, text, claim=f"defaults.{key}")
 
 
 @check("boot.refused", "The adapter refuses the models that the spec says it refuses.")

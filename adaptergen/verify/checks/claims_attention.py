@@ -54,6 +54,8 @@ def projections(subject: Subject) -> Iterator[Evidence]:
         if isinstance(spec, ReimplementedAttention):
             for holds, text, key in _before_output(subject.hf, f"{layer}.{spec.path}", spec):
                 yield Fact(holds, text, number, f"attention.{key}")
+            for holds, text, key in _scores(subject.hf, f"{layer}.{spec.path}", spec):
+                yield Fact(holds, text, number, f"attention.{key}")
 
 
 def _before_output(
@@ -77,6 +79,39 @@ def _before_output(
             nothing = hf.module(output)(torch.zeros_like(given))
         text = f"the sigmoid of HF's {attention.gate} does not multiply what the heads return"
         yield largest_difference(found, nothing.expand_as(found)) <= EXACT, text, "gate"
+
+
+def _scores(
+    hf: HfModel, path: str, attention: ReimplementedAttention
+) -> Iterator[tuple[bool, str, str]]:
+    """What is done to scores by attributes of HF's attention: whether it holds, how to say it.
+
+    Twice the scale makes twice the scores, and twice the cap does something else to them.
+    """
+    before = _spread(hf, path)
+    for key, name in {"scale": attention.scale, "softcap": attention.softcap}.items():
+        module = hf.module(path)
+        value = getattr(module, name or "", None)
+        if not isinstance(value, int | float):
+            continue
+        try:
+            setattr(module, str(name), 2 * value)
+            after = _spread(hf, path)
+        finally:
+            setattr(module, str(name), value)
+        acts, doubled = probe.changed(after, before), not probe.changed(after, 2 * before)
+        does = {"scale": "multiplied", "softcap": "capped"}[key]
+        # Behind a cap, or beside sinks, twice the scale is not twice of anything that is seen.
+        alone = key == "scale" and not (attention.softcap or attention.sinks)
+        holds = acts and (doubled if alone else key == "scale" or not doubled)
+        yield holds, f"scores of HF's attention are not {does} by '{name}'", key
+
+
+def _spread(hf: HfModel, path: str) -> Tensor:
+    """Scores [batch, head, query, key] of attention in which nothing is masked, less their mean."""
+    _, pattern = probe.attend(hf, path, {})
+    scores = pattern.log()
+    return scores - scores.mean(-1, keepdim=True)
 
 
 @check("claims.returns", "Attention returns what the spec says.", claim="attention.returns")
