@@ -2,7 +2,7 @@
 # Edit the spec, then run `adaptergen build`.
 # adapters 98a9474f973724160b2b6b020aaabc3f
 # generator c62cc92916920f07efe2716e64679cba
-# templates 8bdf07e3650707eeae035ff8737e1e18
+# templates 59fcffff40a0fcdbdc28ccbcf26686bb
 # formatter ruff 0.17.6
 # body 57b4495a9792038ae8b6030719c796cf
 """Generated TransformerLens adapters, by the name of the HF class that each is for."""

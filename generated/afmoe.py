@@ -7,7 +7,7 @@
 # spec qwen2 28bc3f4f3660878dff43618c2439c7a8
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator c62cc92916920f07efe2716e64679cba
-# templates 8bdf07e3650707eeae035ff8737e1e18
+# templates 59fcffff40a0fcdbdc28ccbcf26686bb
 # formatter ruff 0.17.6
 # body 7b42abf8980064ce92a2b0233b73ec31
 """Afmoe architecture adapter.

@@ -5,7 +5,7 @@
 # spec granite d19f9f6e1ddadd5f709790d1babde24b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator c62cc92916920f07efe2716e64679cba
-# templates 8bdf07e3650707eeae035ff8737e1e18
+# templates 59fcffff40a0fcdbdc28ccbcf26686bb
 # formatter ruff 0.17.6
 # body 68f4813409342ff2c526f828e274354b
 """GraniteSWA architecture adapter.

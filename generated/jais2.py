@@ -5,7 +5,7 @@
 # spec arcee 211bf5f2a638f9d97a0099b1245cdfc6
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator c62cc92916920f07efe2716e64679cba
-# templates 8bdf07e3650707eeae035ff8737e1e18
+# templates 59fcffff40a0fcdbdc28ccbcf26686bb
 # formatter ruff 0.17.6
 # body 69a854909c0a68358502ef75570cb4a1
 """Jais2 architecture adapter.

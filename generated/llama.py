@@ -3,7 +3,7 @@
 # adapter LlamaArchitectureAdapter for LlamaForCausalLM
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator c62cc92916920f07efe2716e64679cba
-# templates 8bdf07e3650707eeae035ff8737e1e18
+# templates 59fcffff40a0fcdbdc28ccbcf26686bb
 # formatter ruff 0.17.6
 # body 93c89f9905cf1d9534e06b06bced8662
 """Llama architecture adapter.

@@ -6,7 +6,7 @@
 # spec gemma 670be2fbe33cc7cea38338f5f0bd166a
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator c62cc92916920f07efe2716e64679cba
-# templates 8bdf07e3650707eeae035ff8737e1e18
+# templates 59fcffff40a0fcdbdc28ccbcf26686bb
 # formatter ruff 0.17.6
 # body 0439cb827b0b19d0d852397e8e3e16ae
 """VaultGemma architecture adapter.
