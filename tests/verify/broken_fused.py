@@ -126,6 +126,14 @@ FUSED = [
         fused=True,
     ),
     Case(
+        "attention that is left to HF though heads have inputs of their own",
+        {"settings.hooks": "acts otherwise once hook_attn_in is listened to"},
+        spec="llama",
+        replace=bridge("def _forks(self):\n    return False"),
+        only=True,
+        fused=True,
+    ),
+    Case(
         "norms that take what a hook changed in place for what it was",
         {"use.spliced": "ln1.hook_scale, against an edit in place, differs from HF by"},
         spec="llama",

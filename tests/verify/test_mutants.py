@@ -122,6 +122,7 @@ def test_every_value_that_takes_an_argument_has_wrong_ones() -> None:
         ("module.flags.parallel_attn_mlp.added", "config.flags"),
         ("module.linear.observed.unguarded", "use.compiled"),
         ("module.norm.in_place", "use.spliced"),
+        ("module.fused.forks.ignored", "settings.hooks"),
         ("module.adapter.layers.unasked", "use.quantised"),
         ("module.mlp.processed.by_tl", "variants.activation"),
     ],

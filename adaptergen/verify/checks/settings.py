@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 from transformer_lens.model_bridge import TransformerBridge
 
@@ -14,6 +15,7 @@ from adaptergen.spec.block import SharedNorm
 from adaptergen.spec.model import Spec
 from adaptergen.verify import bridge as bridges
 from adaptergen.verify.check import (
+    ROUNDED,
     Difference,
     Evidence,
     Fact,
@@ -21,6 +23,7 @@ from adaptergen.verify.check import (
     check,
     largest_difference,
 )
+from adaptergen.verify.hf import Batch
 from adaptergen.verify.subject import Subject
 
 
@@ -45,7 +48,10 @@ _SETTINGS = (
 
 @check("settings.hooks", "Hooks that are off by default fire once switched on.", claim="block")
 def hooks(subject: Subject) -> Iterator[Evidence]:
-    """They show HF's residual stream, change no logit, and leave HF's config as it was."""
+    """They show HF's residual stream, change no logit, and leave HF's config as it was.
+
+    What attention is handed acts as it does then, whether those hooks are listened to or not.
+    """
     subject.require_pass()
     bridge = subject.boot()
     missing = _not_supported(subject.spec)
@@ -64,6 +70,7 @@ def _switched(subject: Subject, bridge: TransformerBridge, setting: _Setting) ->
     left_alone = vars(hf_config) == before
     yield Fact(left_alone, f"{setting.method}(True) writes into HF's config", claim="paths.blocks")
     trace = bridges.trace(bridge, subject.hf.batch(subject.hf.length))
+    yield from _alike(subject, bridge, setting)
     switch(False)
     difference = largest_difference(trace.logits, subject.hf.seen.logits)
     yield Difference(f"the output after {setting.method}(True)", difference)
@@ -75,6 +82,20 @@ def _switched(subject: Subject, bridge: TransformerBridge, setting: _Setting) ->
                 theirs = subject.hf.call(f"{path}.{_reader(subject.spec, setting.role)}").input
                 difference = largest_difference(value, _for_heads(theirs, value))
                 yield Difference(hook, difference, number, f"block.{setting.role}")
+
+
+def _alike(subject: Subject, bridge: TransformerBridge, setting: _Setting) -> Iterator[Evidence]:
+    """Whether an edit acts alike with and without somebody who listens."""
+    point = bridge.hook_dict.get(f"blocks.0.{setting.hooks[0]}")
+    if point is None:
+        return
+    batch, edited = Batch(subject.few_ids), "blocks.0.attn.hook_in"
+    alone = bridges.edited_logits(bridge, batch, edited, torch.neg)
+    with bridges.hooked(point):
+        found = bridges.edited_logits(bridge, batch, edited, torch.neg)
+    text = f"after {setting.method}(True) an edit of attn.hook_in acts otherwise once"
+    acts = largest_difference(found, alone) < ROUNDED
+    yield Fact(acts, f"{text} {setting.hooks[0]} is listened to")
 
 
 def _not_supported(spec: Spec) -> list[str]:

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 
-from adaptergen.verify.mutants.syntax import Wrong, classes, without
+from adaptergen.verify.mutants.syntax import Wrong, classes, entries, without
 
 BASE = "HookAwareAttentionBridge"
 
@@ -34,6 +34,10 @@ _OBSERVED = {
         "any(point.has_hooks(including_permanent=False) for point in points)",
     ),
 }
+_UNFORKED = """\
+    def _forks(self):
+        return False
+"""
 _OBSERVED_ATTENTION = {
     "not_by_pattern": (
         "HF computes attention though scores or pattern are hooked",
@@ -106,18 +110,22 @@ def methods(bridge: str, tree: ast.Module) -> Iterator[tuple[str, str, str]]:
     ends = ("hook_in", "hook_out") if bridge == BASE else ()
     yield f"{role}.observed.unguarded", text, _UNGUARDED.format(ends=ends)
     if bridge == BASE:
-        yield from _of_attention(role)
+        yield from _of_attention(role, tree)
     if role == "norm":
         text = f"{bridge}: what a hook changes in place inside of it is lost"
         yield "norm.in_place", text, _BY_TL
 
 
-def _of_attention(role: str) -> Iterator[tuple[str, str, str]]:
+def _of_attention(role: str, tree: ast.Module) -> Iterator[tuple[str, str, str]]:
     never = "HF never computes attention"
     yield f"{role}.always_observed", never, _method("is_observed", "True")
     for name, (description, change) in _HANDED.items():
         body = f"        if not self.is_observed():\n            {change}\n"
         yield f"{role}.{name}.forgotten", description, _forward(body)
+    # Without a norm before attention there is nothing to pass by.
+    if any(entry.name.endswith(".ln1") for entry in entries(tree)):
+        text = "HF computes attention though heads have inputs of their own"
+        yield f"{role}.forks.ignored", text, _UNFORKED
     ignoring = "        kwargs.pop('output_attentions', None)\n"
     text = "HF computes attention though patterns are asked for"
     yield f"{role}.output_attentions.ignored", text, _forward(ignoring)
