@@ -3,8 +3,8 @@
 # adapter CohereArchitectureAdapter for CohereForCausalLM
 # spec cohere 92951a7d012972ac80bc7751d6f58dcc
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e38e90f1ceff91d03b346248f3dfcccd
-# templates 115bb92f4ba9985d694b36c86f32f478
+# generator c62cc92916920f07efe2716e64679cba
+# templates d381ec91c7224fb763a85478e4dff461
 # formatter ruff 0.17.6
 # body bce3bc5be7c4b142375b5118d3ffaad4
 """Cohere architecture adapter.

@@ -5,8 +5,8 @@
 # spec mixtral a8507e3348e39e961d1c6aa32430b165
 # spec mistral bf4b9af3d6377a93b0e4abbaf09c81c3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator e38e90f1ceff91d03b346248f3dfcccd
-# templates 115bb92f4ba9985d694b36c86f32f478
+# generator c62cc92916920f07efe2716e64679cba
+# templates d381ec91c7224fb763a85478e4dff461
 # formatter ruff 0.17.6
 # body fa2986a4cba7d228d3293cb0bc7355d6
 """MiniMaxM2 architecture adapter.
