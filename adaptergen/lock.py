@@ -32,7 +32,7 @@ class Lock:
         self.folder = folder
         self.share = share
         self._waiting = waiting
-        self._held = -1
+        self._held, self._races = -1, 0
         self._made: list[str] = []
 
     def __enter__(self) -> "Lock":
@@ -73,10 +73,13 @@ class Lock:
         for folder in reversed(missing):
             try:
                 os.mkdir(folder)
-            except (FileExistsError, FileNotFoundError):
-                # Another build has made it, or removed the one that it is to be in.
-                return
             except OSError as error:
+                raced = isinstance(error, FileExistsError | FileNotFoundError)
+                # Another build has made it, or removed the one that it is to be in; but there are
+                # folders, as /proc, in which none is ever found.
+                self._races += 1
+                if raced and self._races < _PATIENCE:
+                    return
                 name = shown_path(self.folder)
                 raise Unusable(f"{name} cannot be made: {error.strerror}") from None
             self._made.insert(0, folder)

@@ -140,3 +140,10 @@ def test_where_there_are_no_locks_the_work_goes_on(
     told: list[str] = []
     take(tmp_path, told)
     assert told == ["held"]
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="this system has no such file system")
+@pytest.mark.parametrize("folder", ["/proc/x", "/proc/self/x/y"])
+def test_folder_where_none_can_be_made_is_refused(folder: str) -> None:
+    with pytest.raises(Unusable, match=f"{folder} cannot be made: No such file"), Lock(folder):
+        pass
