@@ -3,8 +3,8 @@
 # adapter CwmArchitectureAdapter for CwmForCausalLM
 # spec cwm 76d598e481a145abd894248341d1cd8a
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator f1cefc8b00f800637165a01b17d363b6
-# templates 8bdf07e3650707eeae035ff8737e1e18
+# generator 7ae8668a19db01fb10cd21b469ce41ae
+# templates d381ec91c7224fb763a85478e4dff461
 # formatter ruff 0.17.6
 # body 2b680ccb1c9f678fcbc6e8413c1e20f9
 """Cwm architecture adapter.

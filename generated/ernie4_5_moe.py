@@ -4,8 +4,8 @@
 # spec ernie4_5_moe bc522e0f844594dbf7dce58a63b7a37d
 # spec ernie4_5 e2f6797676817eb86fcf82ba34baf1c4
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator f1cefc8b00f800637165a01b17d363b6
-# templates 8bdf07e3650707eeae035ff8737e1e18
+# generator 7ae8668a19db01fb10cd21b469ce41ae
+# templates d381ec91c7224fb763a85478e4dff461
 # formatter ruff 0.17.6
 # body 478bdd79b995bb37efe7387499c6ab0e
 """Ernie 4.5 MoE architecture adapter.

@@ -3,8 +3,8 @@
 # adapter GemmaArchitectureAdapter for GemmaForCausalLM
 # spec gemma 670be2fbe33cc7cea38338f5f0bd166a
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator f1cefc8b00f800637165a01b17d363b6
-# templates 8bdf07e3650707eeae035ff8737e1e18
+# generator 7ae8668a19db01fb10cd21b469ce41ae
+# templates d381ec91c7224fb763a85478e4dff461
 # formatter ruff 0.17.6
 # body b3ca70ce326779367c9521ea7ac576bf
 """Gemma architecture adapter.

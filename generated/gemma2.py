@@ -4,8 +4,8 @@
 # spec gemma2 23b477ce69f2b97970862444b6ddd8ee
 # spec gemma 670be2fbe33cc7cea38338f5f0bd166a
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator f1cefc8b00f800637165a01b17d363b6
-# templates 8bdf07e3650707eeae035ff8737e1e18
+# generator 7ae8668a19db01fb10cd21b469ce41ae
+# templates d381ec91c7224fb763a85478e4dff461
 # formatter ruff 0.17.6
 # body 67ed967a0ba1d9bb0d03bc26a5c00bcb
 """Gemma2 architecture adapter.

@@ -4,8 +4,8 @@
 # spec glm4 e0e8c8e52b9e88fdccbab96cacc1654b
 # spec glm efee1772a08d6d7b9bda39aaea1bb0ec
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator f1cefc8b00f800637165a01b17d363b6
-# templates 8bdf07e3650707eeae035ff8737e1e18
+# generator 7ae8668a19db01fb10cd21b469ce41ae
+# templates d381ec91c7224fb763a85478e4dff461
 # formatter ruff 0.17.6
 # body e82ca20b6747be93d7c03f194e7994ff
 """Glm4 architecture adapter.

@@ -3,8 +3,8 @@
 # adapter GptOssArchitectureAdapter for GptOssForCausalLM
 # spec gpt_oss f3061b6008348207fa529ba415f2e6f2
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator f1cefc8b00f800637165a01b17d363b6
-# templates 8bdf07e3650707eeae035ff8737e1e18
+# generator 7ae8668a19db01fb10cd21b469ce41ae
+# templates d381ec91c7224fb763a85478e4dff461
 # formatter ruff 0.17.6
 # body 2106ae0f835200ae35b4f18de22be994
 """GptOss architecture adapter.

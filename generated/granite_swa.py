@@ -4,8 +4,8 @@
 # spec granite_swa e4a82fe5479b0fac09856ba3bb2d0db2
 # spec granite d19f9f6e1ddadd5f709790d1babde24b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator f1cefc8b00f800637165a01b17d363b6
-# templates 8bdf07e3650707eeae035ff8737e1e18
+# generator 7ae8668a19db01fb10cd21b469ce41ae
+# templates d381ec91c7224fb763a85478e4dff461
 # formatter ruff 0.17.6
 # body 68f4813409342ff2c526f828e274354b
 """GraniteSWA architecture adapter.

@@ -5,8 +5,8 @@
 # spec granitemoe cdca62de4e3c04c0f0ef5c50c618bc42
 # spec granite d19f9f6e1ddadd5f709790d1babde24b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator f1cefc8b00f800637165a01b17d363b6
-# templates 8bdf07e3650707eeae035ff8737e1e18
+# generator 7ae8668a19db01fb10cd21b469ce41ae
+# templates d381ec91c7224fb763a85478e4dff461
 # formatter ruff 0.17.6
 # body aa620ed3ad79afc9709c2fd46fc3a997
 """GraniteMoeShared architecture adapter.

@@ -3,8 +3,8 @@
 # adapter HunYuanDenseV1ArchitectureAdapter for HunYuanDenseV1ForCausalLM
 # spec hunyuan_v1_dense af52133a5f5e878d120355d3e8ad6657
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator f1cefc8b00f800637165a01b17d363b6
-# templates 8bdf07e3650707eeae035ff8737e1e18
+# generator 7ae8668a19db01fb10cd21b469ce41ae
+# templates d381ec91c7224fb763a85478e4dff461
 # formatter ruff 0.17.6
 # body 54685862e58d2f4459a0efd61504a80d
 """HunYuanDenseV1 architecture adapter.

@@ -4,8 +4,8 @@
 # spec hunyuan_v1_moe f7de41d669f01d688f226add478def4c
 # spec hunyuan_v1_dense af52133a5f5e878d120355d3e8ad6657
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator f1cefc8b00f800637165a01b17d363b6
-# templates 8bdf07e3650707eeae035ff8737e1e18
+# generator 7ae8668a19db01fb10cd21b469ce41ae
+# templates d381ec91c7224fb763a85478e4dff461
 # formatter ruff 0.17.6
 # body 5b8c3bba5f7703e3913d3de14031dd5a
 """HunYuanMoEV1 architecture adapter.

@@ -4,8 +4,8 @@
 # spec hyperclovax 903571e578626f2b7f58875473c6cabd
 # spec granite d19f9f6e1ddadd5f709790d1babde24b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator f1cefc8b00f800637165a01b17d363b6
-# templates 8bdf07e3650707eeae035ff8737e1e18
+# generator 7ae8668a19db01fb10cd21b469ce41ae
+# templates d381ec91c7224fb763a85478e4dff461
 # formatter ruff 0.17.6
 # body 2126e025bb4005117c0498e2f6265305
 """HyperCLOVAX architecture adapter.

@@ -2,8 +2,8 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter LlamaArchitectureAdapter for LlamaForCausalLM
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator f1cefc8b00f800637165a01b17d363b6
-# templates 8bdf07e3650707eeae035ff8737e1e18
+# generator 7ae8668a19db01fb10cd21b469ce41ae
+# templates d381ec91c7224fb763a85478e4dff461
 # formatter ruff 0.17.6
 # body 93c89f9905cf1d9534e06b06bced8662
 """Llama architecture adapter.

@@ -4,8 +4,8 @@
 # spec ministral aa7a3fb1ee7d8125c3f43b00dab9ebe5
 # spec mistral bf4b9af3d6377a93b0e4abbaf09c81c3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator f1cefc8b00f800637165a01b17d363b6
-# templates 8bdf07e3650707eeae035ff8737e1e18
+# generator 7ae8668a19db01fb10cd21b469ce41ae
+# templates d381ec91c7224fb763a85478e4dff461
 # formatter ruff 0.17.6
 # body 82a82caeeb3349ceb49ebb19390de652
 """Ministral architecture adapter.

@@ -4,8 +4,8 @@
 # spec olmo3 76c51a2a97c9a858c62563fd3fe0c60f
 # spec olmo2 41b1838a2380bda3273c8f07e4090db3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator f1cefc8b00f800637165a01b17d363b6
-# templates 8bdf07e3650707eeae035ff8737e1e18
+# generator 7ae8668a19db01fb10cd21b469ce41ae
+# templates d381ec91c7224fb763a85478e4dff461
 # formatter ruff 0.17.6
 # body 8ccaf059b6f66ea4bf2c4714d6edc9ed
 """Olmo3 architecture adapter.
