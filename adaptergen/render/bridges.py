@@ -27,6 +27,8 @@ _BLOCK_BRIDGES = {
     "latent": "MLABlockBridge",
     "opaque": "DelegatedAttentionBlockBridge",
 }
+# Kinds of attention in which nothing reads for queries, keys or values alone.
+_WITHOUT_INPUTS = ("latent", "opaque")
 
 
 def bridges(spec: Spec) -> dict[str, Any]:
@@ -118,7 +120,7 @@ def _block_bridge(spec: Spec, block: Block) -> str:
     if special is None:
         usual = "PostNormBlockBridge" if "ln2" not in block.norms else "BlockBridge"
         return _BLOCK_BRIDGES.get(spec.attention.kind, usual)
-    return f"_{spec.prefix}BlockBridge" if spec.attention.kind == "opaque" else special
+    return f"_{spec.prefix}BlockBridge" if spec.attention.kind in _WITHOUT_INPUTS else special
 
 
 def _special_block_bridge(spec: Spec, block: Block) -> str | None:
@@ -129,8 +131,8 @@ def _special_block_bridge(spec: Spec, block: Block) -> str | None:
 
 
 def _block_bridge_base(spec: Spec) -> str | None:
-    """TL's bridge of a block that lacks what attention as one piece lacks, where TL has none."""
-    if spec.attention.kind != "opaque":
+    """TL's bridge of a block that adds up in another way, and lacks hooks that attention lacks."""
+    if spec.attention.kind not in _WITHOUT_INPUTS:
         return None
     blocks = [spec.block, *(layout.block for layout in spec.layouts)]
     found = (_special_block_bridge(spec, block) for block in blocks)

@@ -64,7 +64,7 @@ Logits: TypeAlias = Annotated[
 
 
 class Multipliers(Facet):
-    """Constants made of config keys; those of attention TL reads itself."""
+    """Written with config keys; those of attention are left out, since TL reads them itself."""
 
     embedding: Factor | None = Field(
         default=None,
