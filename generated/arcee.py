@@ -3,8 +3,8 @@
 # adapter ArceeArchitectureAdapter for ArceeForCausalLM
 # spec arcee 211bf5f2a638f9d97a0099b1245cdfc6
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 1d5575189fbfab18b2ab4452007ba1e1
-# templates 8c6777d2e4c58533cabb4010f001aa6f
+# generator 3967362f166c67f31dc7449d6aa251fb
+# templates 81bceb59a5fa7357aabcd6f9a0a572cc
 # formatter ruff 0.17.6
 # body d04001f1e875b13829e17aa872296740
 """Arcee architecture adapter.

@@ -3,8 +3,8 @@
 # adapter BitNetArchitectureAdapter for BitNetForCausalLM
 # spec bitnet 0a047ad2f3b35a635ac921593a6eeb9f
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 1d5575189fbfab18b2ab4452007ba1e1
-# templates 8c6777d2e4c58533cabb4010f001aa6f
+# generator 3967362f166c67f31dc7449d6aa251fb
+# templates 81bceb59a5fa7357aabcd6f9a0a572cc
 # formatter ruff 0.17.6
 # body 65d1d33642e46ad507d6df0e887b3294
 """BitNet architecture adapter.

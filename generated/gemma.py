@@ -3,8 +3,8 @@
 # adapter GemmaArchitectureAdapter for GemmaForCausalLM
 # spec gemma 670be2fbe33cc7cea38338f5f0bd166a
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 1d5575189fbfab18b2ab4452007ba1e1
-# templates 8c6777d2e4c58533cabb4010f001aa6f
+# generator 3967362f166c67f31dc7449d6aa251fb
+# templates 81bceb59a5fa7357aabcd6f9a0a572cc
 # formatter ruff 0.17.6
 # body b3ca70ce326779367c9521ea7ac576bf
 """Gemma architecture adapter.
