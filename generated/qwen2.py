@@ -3,8 +3,8 @@
 # adapter Qwen2ArchitectureAdapter for Qwen2ForCausalLM
 # spec qwen2 28bc3f4f3660878dff43618c2439c7a8
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 3967362f166c67f31dc7449d6aa251fb
-# templates 81bceb59a5fa7357aabcd6f9a0a572cc
+# generator 959ab07236b62f75c3dde5d02945f9eb
+# templates d381ec91c7224fb763a85478e4dff461
 # formatter ruff 0.17.6
 # body 9934de7960e5984ac45b8752aadd6600
 """Qwen2 architecture adapter.

@@ -4,11 +4,13 @@ import json
 from unicodedata import east_asian_width
 
 _WIDTH = 100
+# `json.dumps` would make a new one for each text.
+_quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def literal(value: object) -> str:
     """A Python literal; strings in double quotes."""
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+    return _quoted(value) if isinstance(value, str) else repr(value)
 
 
 def prose(text: str, indent: int = 0, hanging: int = 0) -> str:

@@ -53,6 +53,13 @@ def _bytes(chance: random.Random, data: bytes, specs: list[bytes]) -> bytes:
     return data[:at] + chance.choice(BYTES) + data[at + chance.choice((0, 0, 1, 5)) :]
 
 
+def _encoded(chance: random.Random, data: bytes, specs: list[bytes]) -> bytes:
+    """In another encoding, or in none, with UTF-8's mark in front of it or not."""
+    text = data.decode("utf-8", "replace") + chance.choice(("", "# é\n"))
+    encoding = chance.choice(("utf-16", "utf-32-be", "latin-1", "cp037", "shift_jis", "utf-8"))
+    return chance.choice((b"", b"\xef\xbb\xbf")) + text.encode(encoding, "replace")
+
+
 def _cut(chance: random.Random, data: bytes, specs: list[bytes]) -> bytes:
     start, end = sorted(chance.randrange(len(data) + 1) for _ in range(2))
     return chance.choice((data[:start], data[end:], data[:start] + data[end:]))
@@ -146,5 +153,5 @@ def _places(tree: Any, depth: int = 0) -> Any:
 
 
 MUTATIONS: tuple[Mutation, ...] = (
-    _bytes, _cut, _splice, _lines, _scalar, _scalar, _scalar, _key, _added, _tree, _tree,
+    _bytes, _cut, _splice, _lines, _scalar, _scalar, _scalar, _key, _added, _tree, _tree, _encoded,
 )  # fmt: skip
