@@ -3,8 +3,8 @@
 # adapter ArceeArchitectureAdapter for ArceeForCausalLM
 # spec arcee 211bf5f2a638f9d97a0099b1245cdfc6
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 959ab07236b62f75c3dde5d02945f9eb
-# templates d381ec91c7224fb763a85478e4dff461
+# generator a33400bcd67fa67234019536e00576d1
+# templates 81bceb59a5fa7357aabcd6f9a0a572cc
 # formatter ruff 0.17.6
 # body d04001f1e875b13829e17aa872296740
 """Arcee architecture adapter.

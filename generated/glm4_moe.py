@@ -3,8 +3,8 @@
 # adapter Glm4MoeArchitectureAdapter for Glm4MoeForCausalLM
 # spec glm4_moe 1353bd95b681120702679679ebdcb07d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 959ab07236b62f75c3dde5d02945f9eb
-# templates d381ec91c7224fb763a85478e4dff461
+# generator a33400bcd67fa67234019536e00576d1
+# templates 81bceb59a5fa7357aabcd6f9a0a572cc
 # formatter ruff 0.17.6
 # body 9addf732c1e450f7e68a168938f8f196
 """Glm4Moe architecture adapter.

@@ -4,8 +4,8 @@
 # spec jais2 c838c06bf2728673d9bee182a6f8e4cd
 # spec arcee 211bf5f2a638f9d97a0099b1245cdfc6
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 959ab07236b62f75c3dde5d02945f9eb
-# templates d381ec91c7224fb763a85478e4dff461
+# generator a33400bcd67fa67234019536e00576d1
+# templates 81bceb59a5fa7357aabcd6f9a0a572cc
 # formatter ruff 0.17.6
 # body 69a854909c0a68358502ef75570cb4a1
 """Jais2 architecture adapter.

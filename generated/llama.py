@@ -2,8 +2,8 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter LlamaArchitectureAdapter for LlamaForCausalLM
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 959ab07236b62f75c3dde5d02945f9eb
-# templates d381ec91c7224fb763a85478e4dff461
+# generator a33400bcd67fa67234019536e00576d1
+# templates 81bceb59a5fa7357aabcd6f9a0a572cc
 # formatter ruff 0.17.6
 # body 93c89f9905cf1d9534e06b06bced8662
 """Llama architecture adapter.

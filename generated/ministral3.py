@@ -4,8 +4,8 @@
 # spec ministral3 b32ff03d1d5f237ae0b799584a66b793
 # spec mistral bf4b9af3d6377a93b0e4abbaf09c81c3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 959ab07236b62f75c3dde5d02945f9eb
-# templates d381ec91c7224fb763a85478e4dff461
+# generator a33400bcd67fa67234019536e00576d1
+# templates 81bceb59a5fa7357aabcd6f9a0a572cc
 # formatter ruff 0.17.6
 # body 2d42b25ba52cb1030507c0873e5b26c5
 """Ministral3 architecture adapter.

@@ -4,8 +4,8 @@
 # spec phi3 43cd912087f0c4a2ceb4166e770e58e4
 # spec mistral bf4b9af3d6377a93b0e4abbaf09c81c3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 959ab07236b62f75c3dde5d02945f9eb
-# templates d381ec91c7224fb763a85478e4dff461
+# generator a33400bcd67fa67234019536e00576d1
+# templates 81bceb59a5fa7357aabcd6f9a0a572cc
 # formatter ruff 0.17.6
 # body 9f24324873aac7e9a6277d3909caee59
 """Phi3 architecture adapter.
