@@ -67,6 +67,12 @@ NEEDLESS = [
         layer=0,
     ),
     Case(
+        "a further name that is another class of transformers",
+        {"claims.architecture": "another class that is called MistralForCausalLM; contradicts ali"},
+        spec="llama",
+        change={"aliases": ["MistralForCausalLM"]},
+    ),
+    Case(
         "a scale of scores that is a rate of dropout",
         {"claims.projections": "are not multiplied by 'attention_dropout'; contradicts"},
         spec="llama",

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 import torch
+import transformers
 from torch import Tensor, nn
 
 from adaptergen.spec.attention import OpaqueAttention
@@ -41,6 +42,10 @@ def architecture(subject: Subject) -> Iterator[Evidence]:
         yield Fact(False, text, claim=_blamed(subject, error.reason))
         raise
     yield Fact(name == subject.spec.architecture, f"HF's class is {name}", claim="architecture")
+    for number, alias in enumerate(subject.spec.aliases):
+        text = f"transformers has another class that is called {alias}"
+        same = getattr(transformers, alias, None) in (None, type(subject.hf.model))
+        yield Fact(same, text, claim=f"aliases.{number}")
     since = subject.spec.since
     early = since is not None and is_older_than(since)
     yield Fact(not early, f"transformers before {since} has the class", claim="since")

@@ -20,7 +20,7 @@ from adaptergen.verify.subject import Subject
 # Groups whose checks take milliseconds once the bridge is there, in rounds.
 _ROUNDS = (("claims",), ("boot", "config"), ("forward", "hooks"), ("weights",))
 # Checks of these groups that take longer. Compatibility mode takes longer than a bridge itself.
-_EXPENSIVE = (
+EXPENSIVE = (
     "claims.config",
     "claims.refused",
     "config.conditions",
@@ -102,7 +102,7 @@ class Court:
 
     def _cheap(self, wrong_spec: bool) -> Iterator[list[Check]]:
         """Rounds of checks that take milliseconds each."""
-        cheap = [check for check in self.checks if check.name not in _EXPENSIVE]
+        cheap = [check for check in self.checks if check.name not in EXPENSIVE]
         for groups in _ROUNDS if wrong_spec else _ROUNDS[1:]:
             yield [check for check in cheap if check.group in groups]
 

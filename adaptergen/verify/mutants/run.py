@@ -21,7 +21,7 @@ from adaptergen.verify.share import ALONE, Share
 from adaptergen.verify.subject import Subject
 
 # What a spec says of the adapter alone: no tiny model could contradict it.
-_NOT_CLAIMED = ("tokenizer.", "attention.fused.")
+NOT_CLAIMED = ("tokenizer.", "attention.fused.")
 
 # Bridges of so many mutants fit into memory.
 _BETWEEN_COLLECTIONS = 10
@@ -42,7 +42,7 @@ def mutants(original: Spec, code: str, hf: HfModel, templates: Sequence[str]) ->
     for change in changes(original, hf):
         wrong = changed(original, change)
         text = renderer.adapter(wrong)
-        if not change.name.startswith(_NOT_CLAIMED):
+        if not change.name.startswith(NOT_CLAIMED):
             made.append(Mutant(f"spec.{change.name}", f"spec: {change.description}", wrong, text))
         if not change.only_claims:
             description = f"built from: {change.description}"

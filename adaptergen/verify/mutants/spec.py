@@ -39,6 +39,7 @@ def _spec(spec: Spec, world: World) -> Iterator[Change]:
     yield Change("architecture.other", f"architecture is {other}", renamed_spec)
     other = "gpt2"
     yield Change("model_type.other", f"model_type is {other}", {"model_type": other})
+    yield from _identity(spec)
     if spec.refused:
         yield Change("refused.none", "no model is refused", {"refused": {}})
     for key in _unset(deciding_keys(world), world)[:1]:
@@ -65,6 +66,19 @@ def _spec(spec: Spec, world: World) -> Iterator[Change]:
         usual = [*rest, {**layout, "block": spec.block.model_dump(by_alias=True)}]
         exchanged = {"layouts": usual, "block": layout["block"]}
         yield Change(f"{name}.swapped", f"{name} is the layout without its key", exchanged)
+
+
+def _identity(spec: Spec) -> Iterator[Change]:
+    """Another class among those that checkpoints name, another version, and other defaults."""
+    if spec.aliases:
+        other = "GPT2LMHeadModel"
+        yield Change("aliases.other", f"{other} is one too", {"aliases": [*spec.aliases, other]})
+    if spec.since is not None:
+        yield Change("since.later", "HF has the class since 99.0", {"since": "99.0"})
+    for key, value in spec.defaults.items():
+        wrong = not value if isinstance(value, bool) else 3.0
+        text = f"{key} is {wrong} by default, not {value}"
+        yield Change(f"defaults.{key}.other", text, {f"defaults.{key}": wrong})
 
 
 def _unset(keys: list[str], world: World) -> list[str]:
