@@ -4,7 +4,7 @@
 # spec aria_text c9a2f3aa442cae2e3ffbe47fc6433eb1
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator a33400bcd67fa67234019536e00576d1
-# templates 81bceb59a5fa7357aabcd6f9a0a572cc
+# templates dc5223bb87101dd37894a2a7f9557029
 # formatter ruff 0.17.6
 # body 0c097d4ef8647534b3f78f43adc1cafd
 """AriaText architecture adapter.

@@ -4,7 +4,7 @@
 # spec cwm 76d598e481a145abd894248341d1cd8a
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator a33400bcd67fa67234019536e00576d1
-# templates 81bceb59a5fa7357aabcd6f9a0a572cc
+# templates dc5223bb87101dd37894a2a7f9557029
 # formatter ruff 0.17.6
 # body 2b680ccb1c9f678fcbc6e8413c1e20f9
 """Cwm architecture adapter.

@@ -4,7 +4,7 @@
 # spec ernie4_5 e2f6797676817eb86fcf82ba34baf1c4
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator a33400bcd67fa67234019536e00576d1
-# templates 81bceb59a5fa7357aabcd6f9a0a572cc
+# templates dc5223bb87101dd37894a2a7f9557029
 # formatter ruff 0.17.6
 # body 20d55fca053b71b4d155a83c583ea2a7
 """Ernie 4.5 architecture adapter.

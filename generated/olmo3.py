@@ -5,7 +5,7 @@
 # spec olmo2 41b1838a2380bda3273c8f07e4090db3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator a33400bcd67fa67234019536e00576d1
-# templates 81bceb59a5fa7357aabcd6f9a0a572cc
+# templates dc5223bb87101dd37894a2a7f9557029
 # formatter ruff 0.17.6
 # body 8ccaf059b6f66ea4bf2c4714d6edc9ed
 """Olmo3 architecture adapter.
