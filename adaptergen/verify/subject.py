@@ -22,6 +22,7 @@ from adaptergen.verify.layout import as_installed, depends_on_config, under
 from adaptergen.verify.module import SHIPPED, load_adapter
 from adaptergen.verify.once import Made, once
 from adaptergen.verify.stages import Stage, stages
+from adaptergen.verify.unembedding import scale_ahead
 from adaptergen.verify.versions import exceptions_apply
 
 _FEW = 6
@@ -201,6 +202,11 @@ class Subject:
     def stages(self) -> list[Stage]:
         """Every activation of the main pass, in the order of computing."""
         return stages(self.hf, self.spec, self.layers)
+
+    @property
+    def scale_ahead(self) -> float:
+        """The factor by which HF scales what the unembedding reads; one where it does not."""
+        return scale_ahead(self.hf, self.spec)
 
     def logits(self, batch: Batch) -> Tensor:
         """The logits [batch, pos, vocab] of TL's attention, once the main pass has succeeded."""

@@ -77,7 +77,7 @@ FUSED = [
     ),
     Case(
         "norms that do not notice hooks for gradients alone",
-        {"fused.noticed": "ln1.hook_normalized hears of no gradient unless it is hooked forward"},
+        {"fused.noticed": "ln_final.hook_scale hears of no gradient unless it is hooked forward"},
         spec="llama",
         replace=bridge(
             "def is_observed(self):\n"

@@ -108,10 +108,12 @@ def _scores(
 
 
 def _spread(hf: HfModel, path: str) -> Tensor:
-    """Scores [batch, head, query, key] of attention in which nothing is masked, less their mean."""
+    """Scores [batch, head, query, key] less their mean, and zero where attention masks by itself."""
     _, pattern = probe.attend(hf, path, {})
-    scores = pattern.log()
-    return scores - scores.mean(-1, keepdim=True)
+    seen = pattern > 0
+    scores = pattern.where(seen, 1.0).log()
+    mean = scores.sum(-1, keepdim=True) / seen.sum(-1, keepdim=True)
+    return (scores - mean).where(seen, 0.0)
 
 
 @check("claims.returns", "Attention returns what the spec says.", claim="attention.returns")

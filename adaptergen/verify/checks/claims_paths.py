@@ -23,7 +23,6 @@ from adaptergen.verify.positions import cosines_of
 from adaptergen.verify.structure import Structure, decided, runs, structures
 from adaptergen.verify.subject import Subject
 from adaptergen.verify.tiny import count_of_layers
-from adaptergen.verify.unembedding import scale_ahead
 from adaptergen.verify.versions import is_older_than
 
 # Claims that lead to norms, beside those of a block.
@@ -163,7 +162,7 @@ def blocks(subject: Subject) -> Iterator[Evidence]:
     reads = largest_difference(norm.input, stream) <= EXACT
     text = f"{spec.paths.final_norm} does not read the last block's output"
     yield Fact(reads, text, claim="paths.final_norm")
-    normed = norm.value * scale_ahead(hf, spec)
+    normed = norm.value * subject.scale_ahead
     reads = largest_difference(unembed.input, normed) <= EXACT
     text = f"{spec.paths.unembed} does not read the output of {spec.paths.final_norm}"
     yield Fact(reads, text, claim="paths.unembed")

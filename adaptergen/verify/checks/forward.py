@@ -20,7 +20,6 @@ from adaptergen.verify.layers import reach_found
 from adaptergen.verify.norms import norms_of
 from adaptergen.verify.once import once
 from adaptergen.verify.subject import Subject
-from adaptergen.verify.unembedding import scale_ahead
 
 
 @check("forward.logits", "Logits equal HF's.")
@@ -146,4 +145,4 @@ def _normed(subject: Subject) -> torch.Tensor:
     model = subject.hf.model
     head = model.get_output_embeddings()
     path = next(name for name, module in model.named_modules() if module is head)
-    return subject.hf.call(path).input / scale_ahead(subject.hf, subject.spec)
+    return subject.hf.call(path).input / subject.scale_ahead

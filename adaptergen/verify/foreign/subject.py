@@ -37,6 +37,11 @@ class ForeignSubject(Subject):
         """
         raise NotApplicableError("the adapter has no spec")
 
+    @property
+    def scale_ahead(self) -> float:
+        """One: of a scale before the unembedding nothing is claimed."""
+        return 1.0
+
     def variant(self, **changes: Any) -> "ForeignSubject":
         """The same adapter on another HF config, with one bridge for everything."""
         return ForeignSubject(self.architecture, {**self.overrides, **changes}, thrifty=True)
