@@ -108,7 +108,7 @@ def _scores(
 
 
 def _spread(hf: HfModel, path: str) -> Tensor:
-    """Scores [batch, head, query, key] less their mean, and zero where attention masks by itself."""
+    """Scores [batch, head, query, key] less their mean; zero where attention masks by itself."""
     _, pattern = probe.attend(hf, path, {})
     seen = pattern > 0
     scores = pattern.where(seen, 1.0).log()
