@@ -2,7 +2,7 @@
 # Edit the spec, then run `adaptergen build`.
 # adapters 98a9474f973724160b2b6b020aaabc3f
 # generator a33400bcd67fa67234019536e00576d1
-# templates dc5223bb87101dd37894a2a7f9557029
+# templates 4bb11a5038562b69e00106838f096e8b
 # formatter ruff 0.17.6
 # body 57b4495a9792038ae8b6030719c796cf
 """Generated TransformerLens adapters, by the name of the HF class that each is for."""

@@ -4,7 +4,7 @@
 # spec aria_text c9a2f3aa442cae2e3ffbe47fc6433eb1
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator a33400bcd67fa67234019536e00576d1
-# templates dc5223bb87101dd37894a2a7f9557029
+# templates 4bb11a5038562b69e00106838f096e8b
 # formatter ruff 0.17.6
 # body 0c097d4ef8647534b3f78f43adc1cafd
 """AriaText architecture adapter.

@@ -4,7 +4,7 @@
 # spec gpt_oss f3061b6008348207fa529ba415f2e6f2
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator a33400bcd67fa67234019536e00576d1
-# templates dc5223bb87101dd37894a2a7f9557029
+# templates 4bb11a5038562b69e00106838f096e8b
 # formatter ruff 0.17.6
 # body 2106ae0f835200ae35b4f18de22be994
 """GptOss architecture adapter.

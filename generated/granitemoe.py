@@ -5,7 +5,7 @@
 # spec granite d19f9f6e1ddadd5f709790d1babde24b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator a33400bcd67fa67234019536e00576d1
-# templates dc5223bb87101dd37894a2a7f9557029
+# templates 4bb11a5038562b69e00106838f096e8b
 # formatter ruff 0.17.6
 # body 33e3acce766324a17ed92ecacaf3c905
 """GraniteMoe architecture adapter.

@@ -5,7 +5,7 @@
 # spec hunyuan_v1_dense af52133a5f5e878d120355d3e8ad6657
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator a33400bcd67fa67234019536e00576d1
-# templates dc5223bb87101dd37894a2a7f9557029
+# templates 4bb11a5038562b69e00106838f096e8b
 # formatter ruff 0.17.6
 # body 5b8c3bba5f7703e3913d3de14031dd5a
 """HunYuanMoEV1 architecture adapter.

@@ -45,6 +45,8 @@ def compiled(subject: Subject) -> Iterator[Evidence]:
         raise NotApplicableError("all bridges are of TL's own classes")
     existing = bridge.hook_dict
     names = {existing[name]: name for name in subject.trace.values if name in existing}
+    # Around hooks of PyTorch's, of which TL has some on norms in blocks, bridges ask otherwise.
+    own.sort(key=_has_torch_hooks)
     for module in {type(module): module for module in reversed(own)}.values():
         points = [point for point in module.children() if point in names]
         call = _call(subject, module)
@@ -56,6 +58,10 @@ def compiled(subject: Subject) -> Iterator[Evidence]:
 def _is_own(module: nn.Module) -> bool:
     """Whether it is a bridge of a class that TL does not have."""
     return isinstance(module, GeneralizedComponent) and not _is_tls(type(module))
+
+
+def _has_torch_hooks(module: nn.Module) -> bool:
+    return bool(module._forward_hooks or module._forward_pre_hooks)
 
 
 def _is_tls(cls: type) -> bool:
