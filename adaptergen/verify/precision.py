@@ -75,7 +75,10 @@ def comparable() -> Iterator[None]:
 
 @contextlib.contextmanager
 def uncast() -> Iterator[None]:
-    """While active, nothing in float64 is made float32."""
+    """While active, nothing in float64 is made float32, and no whole numbers are.
+
+    Positions, for one, are multiplied by frequencies that stay in float64.
+    """
     to, cast = Tensor.to, Tensor.float
 
     def kept(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
@@ -83,10 +86,16 @@ def uncast() -> Iterator[None]:
             args = tuple(a for a in args if a is not torch.float32)
             kwargs = {k: v for k, v in kwargs.items() if v is not torch.float32}
             return to(self, *args, **kwargs) if args or kwargs else self
+        if not (self.is_floating_point() or self.is_complex()):
+            args = tuple(torch.float64 if a is torch.float32 else a for a in args)
+            kwargs = {k: torch.float64 if v is torch.float32 else v for k, v in kwargs.items()}
         return to(self, *args, **kwargs)
 
     def whole(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return self if self.dtype is torch.float64 else cast(self, *args, **kwargs)
+        if self.dtype is torch.float64:
+            return self
+        floats = self.is_floating_point() or self.is_complex()
+        return cast(self, *args, **kwargs) if floats else self.double()
 
     with patch.object(Tensor, "to", kept), patch.object(Tensor, "float", whole):
         yield

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from adaptergen.verify.precision import comparable
+from adaptergen.verify.precision import comparable, uncast
 
 SCORES = torch.randn(2, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
 
@@ -48,3 +48,16 @@ def test_limits_of_other_types_and_other_facts_stay() -> None:
             found = torch.finfo(dtype)
             assert (found.min, found.eps, found.tiny) == facts
         assert torch.finfo().min == usual[torch.float32][0]
+
+
+def test_uncast_numbers_stay_in_float64_and_whole_ones_become_so() -> None:
+    numbers, places = torch.ones(3, dtype=torch.float64), torch.arange(3)
+    with uncast():
+        made = [
+            numbers.float(), numbers.to(torch.float32), numbers.to(dtype=torch.float32),
+            places.float(), places.to(torch.float32), places.to(dtype=torch.float32),
+        ]  # fmt: skip
+        assert {value.dtype for value in made} == {torch.float64}
+        assert torch.ones(3).float().dtype is torch.float32
+        assert torch.ones(3).to(torch.bfloat16).dtype is torch.bfloat16
+    assert numbers.float().dtype is torch.float32
