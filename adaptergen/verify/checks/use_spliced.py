@@ -21,14 +21,16 @@ _FACTOR = 1.25
 
 @check("use.spliced", "A module in a hook point's place acts as the same edit by a hook does.")
 def spliced(subject: Subject) -> Iterator[Evidence]:
-    """At every hook of the first layer that fires: each alone on the logits, all on the gradient.
+    """At every hook of the first layer and of the final norm that fires.
 
-    That edits by hooks act as in HF is what `interventions` shows. Inside of norms, which TL takes
-    apart for edits alone, those here are made in place.
+    Each alone on the logits, all on the gradient. Norms of layers have hooks of TL's beside these,
+    the final one has none. That edits by hooks act as in HF is what `interventions` shows. Inside
+    of norms, which TL takes apart for edits alone, those here are made in place.
     """
     subject.require_pass()
-    bridge, ids, names = subject.bridge, subject.few_ids, subject.first_points
-    fired = [place for place in _places(bridge.blocks[0]) if place.point in names]
+    bridge, ids, names = subject.bridge, subject.few_ids, _names(subject)
+    owners = (bridge.blocks[0], bridge.ln_final)
+    fired = [place for owner in owners for place in _places(owner) if place.point in names]
     if subject.spec.norm.weight == "none":
         # TL multiplies by a weight that is not there, for hooks and modules alike.
         fired = [place for place in fired if not place.inside_norm]
@@ -86,9 +88,16 @@ class _Scaling(nn.Module):
         return scaled.where(finite, value)
 
 
-def _places(block: nn.Module) -> Iterator[_Place]:
-    """Where each hook point of a layer is."""
-    for owner in block.modules():
+def _names(subject: Subject) -> dict[HookPoint, str]:
+    """The hook points that fire in the first layer and in the final norm, with a name of each."""
+    existing, fired = subject.bridge.hook_dict, subject.trace.values
+    last = [name for name in fired if name.startswith("ln_final.") and name in existing]
+    return {**subject.first_points, **{existing[name]: name for name in last}}
+
+
+def _places(module: nn.Module) -> Iterator[_Place]:
+    """Where each hook point of a layer or norm is."""
+    for owner in module.modules():
         for attribute, point in owner.named_children():
             if isinstance(point, HookPoint):
                 yield _Place(owner, attribute, point)
