@@ -3,10 +3,10 @@
 # adapter CohereArchitectureAdapter for CohereForCausalLM
 # spec cohere 92951a7d012972ac80bc7751d6f58dcc
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator a33400bcd67fa67234019536e00576d1
-# templates 4bb11a5038562b69e00106838f096e8b
+# generator 930e02d101d10ef23e0f941ddf7ac2ff
+# templates e3cc048e830743c41effe238473289ac
 # formatter ruff 0.17.6
-# body bce3bc5be7c4b142375b5118d3ffaad4
+# body 860d408c098444fc27d0bf9b06468801
 """Cohere architecture adapter.
 
 Parallel decoder behind one LayerNorm, with adjacent rotary pairs and scaled logits.
@@ -127,9 +127,7 @@ class CohereArchitectureAdapter(ScaledLogitsAdapter):
                 name="model.layers",
                 config=self.cfg,
                 submodules={
-                    "ln1": NormalizationBridge(
-                        name="input_layernorm", config=self.cfg, use_native_layernorm_autograd=True
-                    ),
+                    "ln1": NormalizationBridge(name="input_layernorm", config=self.cfg),
                     "attn": HookAwareAttentionBridge(
                         name="self_attn",
                         config=self.cfg,
@@ -139,16 +137,10 @@ class CohereArchitectureAdapter(ScaledLogitsAdapter):
                             "v": LinearBridge(name="v_proj"),
                             "o": LinearBridge(name="o_proj"),
                             "q_norm": NormalizationBridge(
-                                name="q_norm",
-                                config=self.cfg,
-                                use_native_layernorm_autograd=True,
-                                optional=True,
+                                name="q_norm", config=self.cfg, optional=True
                             ),
                             "k_norm": NormalizationBridge(
-                                name="k_norm",
-                                config=self.cfg,
-                                use_native_layernorm_autograd=True,
-                                optional=True,
+                                name="k_norm", config=self.cfg, optional=True
                             ),
                         },
                     ),
@@ -163,8 +155,6 @@ class CohereArchitectureAdapter(ScaledLogitsAdapter):
                     ),
                 },
             ),
-            "ln_final": NormalizationBridge(
-                name="model.norm", config=self.cfg, use_native_layernorm_autograd=True
-            ),
+            "ln_final": NormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }

@@ -4,10 +4,10 @@
 # spec cohere2 ef3831e334c6d28cdcdde7e1fe3775de
 # spec cohere 92951a7d012972ac80bc7751d6f58dcc
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator a33400bcd67fa67234019536e00576d1
-# templates 4bb11a5038562b69e00106838f096e8b
+# generator 930e02d101d10ef23e0f941ddf7ac2ff
+# templates e3cc048e830743c41effe238473289ac
 # formatter ruff 0.17.6
-# body 572acfa1b3c4d9541e34bf423c71fa7b
+# body 6442738abd59765ea172bd06e2fb270e
 """Cohere2 architecture adapter.
 
 Cohere with sliding layers that rotate, and layers that see everything and do not.
@@ -164,9 +164,7 @@ class Cohere2ArchitectureAdapter(ScaledLogitsAdapter):
                 name="model.layers",
                 config=self.cfg,
                 submodules={
-                    "ln1": NormalizationBridge(
-                        name="input_layernorm", config=self.cfg, use_native_layernorm_autograd=True
-                    ),
+                    "ln1": NormalizationBridge(name="input_layernorm", config=self.cfg),
                     "attn": _Cohere2AttentionBridge(
                         name="self_attn",
                         config=self.cfg,
@@ -188,8 +186,6 @@ class Cohere2ArchitectureAdapter(ScaledLogitsAdapter):
                     ),
                 },
             ),
-            "ln_final": NormalizationBridge(
-                name="model.norm", config=self.cfg, use_native_layernorm_autograd=True
-            ),
+            "ln_final": NormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }

@@ -3,8 +3,8 @@
 # adapter CwmArchitectureAdapter for CwmForCausalLM
 # spec cwm 76d598e481a145abd894248341d1cd8a
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator a33400bcd67fa67234019536e00576d1
-# templates 4bb11a5038562b69e00106838f096e8b
+# generator 930e02d101d10ef23e0f941ddf7ac2ff
+# templates e3cc048e830743c41effe238473289ac
 # formatter ruff 0.17.6
 # body 2b680ccb1c9f678fcbc6e8413c1e20f9
 """Cwm architecture adapter.

@@ -5,8 +5,8 @@
 # spec deepseek_v3 9f6de026c1da922795cadba70bc6d06d
 # spec glm4_moe 1353bd95b681120702679679ebdcb07d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator a33400bcd67fa67234019536e00576d1
-# templates 4bb11a5038562b69e00106838f096e8b
+# generator 930e02d101d10ef23e0f941ddf7ac2ff
+# templates e3cc048e830743c41effe238473289ac
 # formatter ruff 0.17.6
 # body a525b84b9bee9b12ce226926c7581407
 """DeepseekV2 architecture adapter.

@@ -6,10 +6,10 @@
 # spec starcoder2 b33d880beb289a7f36a46e011db0d034
 # spec mistral bf4b9af3d6377a93b0e4abbaf09c81c3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator a33400bcd67fa67234019536e00576d1
-# templates 4bb11a5038562b69e00106838f096e8b
+# generator 930e02d101d10ef23e0f941ddf7ac2ff
+# templates e3cc048e830743c41effe238473289ac
 # formatter ruff 0.17.6
-# body 0e22263833a1cfe51d32dd9f3163426b
+# body 4ac8c25faf7c35dcf8f2346d2cb74889
 """Falcon architecture adapter.
 
 Parallel decoder with one projection for queries, keys and values, in three layouts.
@@ -143,33 +143,21 @@ class FalconArchitectureAdapter(BaseAdapter):
         if self.cfg.new_decoder_architecture and self.cfg.num_ln_in_parallel_attn != 1:
             block_bridge = ParallelBlockBridge
             norms = {
-                "ln1": NormalizationBridge(
-                    name="ln_attn", config=self.cfg, use_native_layernorm_autograd=True
-                ),
-                "ln2": NormalizationBridge(
-                    name="ln_mlp", config=self.cfg, use_native_layernorm_autograd=True
-                ),
+                "ln1": NormalizationBridge(name="ln_attn", config=self.cfg),
+                "ln2": NormalizationBridge(name="ln_mlp", config=self.cfg),
             }
             self.cfg.parallel_attn_mlp = True
         elif self.cfg.parallel_attn:
             block_bridge = ParallelBlockBridge
             norms = {
-                "ln1": NormalizationBridge(
-                    name="input_layernorm", config=self.cfg, use_native_layernorm_autograd=True
-                ),
+                "ln1": NormalizationBridge(name="input_layernorm", config=self.cfg),
             }
             self.cfg.parallel_attn_mlp = True
         else:
             block_bridge = BlockBridge
             norms = {
-                "ln1": NormalizationBridge(
-                    name="input_layernorm", config=self.cfg, use_native_layernorm_autograd=True
-                ),
-                "ln2": NormalizationBridge(
-                    name="post_attention_layernorm",
-                    config=self.cfg,
-                    use_native_layernorm_autograd=True,
-                ),
+                "ln1": NormalizationBridge(name="input_layernorm", config=self.cfg),
+                "ln2": NormalizationBridge(name="post_attention_layernorm", config=self.cfg),
             }
             self.cfg.parallel_attn_mlp = False
 
@@ -207,9 +195,7 @@ class FalconArchitectureAdapter(BaseAdapter):
                     ),
                 },
             ),
-            "ln_final": NormalizationBridge(
-                name="transformer.ln_f", config=self.cfg, use_native_layernorm_autograd=True
-            ),
+            "ln_final": NormalizationBridge(name="transformer.ln_f", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }
 

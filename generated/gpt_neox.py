@@ -5,10 +5,10 @@
 # spec starcoder2 b33d880beb289a7f36a46e011db0d034
 # spec mistral bf4b9af3d6377a93b0e4abbaf09c81c3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator a33400bcd67fa67234019536e00576d1
-# templates 4bb11a5038562b69e00106838f096e8b
+# generator 930e02d101d10ef23e0f941ddf7ac2ff
+# templates e3cc048e830743c41effe238473289ac
 # formatter ruff 0.17.6
-# body 262451caa15ba712c660894702f5d511
+# body a949a1d1bf4c1f7a8637e582a794e734
 """GPTNeoX architecture adapter.
 
 Parallel decoder with LayerNorms, biases and a quarter of each head rotated (Pythia).
@@ -120,27 +120,15 @@ class GPTNeoXArchitectureAdapter(BaseAdapter):
         if self.cfg.use_parallel_residual:
             block_bridge = ParallelBlockBridge
             norms = {
-                "ln1": NormalizationBridge(
-                    name="input_layernorm", config=self.cfg, use_native_layernorm_autograd=True
-                ),
-                "ln2": NormalizationBridge(
-                    name="post_attention_layernorm",
-                    config=self.cfg,
-                    use_native_layernorm_autograd=True,
-                ),
+                "ln1": NormalizationBridge(name="input_layernorm", config=self.cfg),
+                "ln2": NormalizationBridge(name="post_attention_layernorm", config=self.cfg),
             }
             self.cfg.parallel_attn_mlp = True
         else:
             block_bridge = BlockBridge
             norms = {
-                "ln1": NormalizationBridge(
-                    name="input_layernorm", config=self.cfg, use_native_layernorm_autograd=True
-                ),
-                "ln2": NormalizationBridge(
-                    name="post_attention_layernorm",
-                    config=self.cfg,
-                    use_native_layernorm_autograd=True,
-                ),
+                "ln1": NormalizationBridge(name="input_layernorm", config=self.cfg),
+                "ln2": NormalizationBridge(name="post_attention_layernorm", config=self.cfg),
             }
             self.cfg.parallel_attn_mlp = False
 
@@ -178,10 +166,6 @@ class GPTNeoXArchitectureAdapter(BaseAdapter):
                     ),
                 },
             ),
-            "ln_final": NormalizationBridge(
-                name="gpt_neox.final_layer_norm",
-                config=self.cfg,
-                use_native_layernorm_autograd=True,
-            ),
+            "ln_final": NormalizationBridge(name="gpt_neox.final_layer_norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }

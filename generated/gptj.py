@@ -6,10 +6,10 @@
 # spec starcoder2 b33d880beb289a7f36a46e011db0d034
 # spec mistral bf4b9af3d6377a93b0e4abbaf09c81c3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator a33400bcd67fa67234019536e00576d1
-# templates 4bb11a5038562b69e00106838f096e8b
+# generator 930e02d101d10ef23e0f941ddf7ac2ff
+# templates e3cc048e830743c41effe238473289ac
 # formatter ruff 0.17.6
-# body 1b23e3a0f45c19c83bf003f494b3e4a2
+# body 01837583f91f0dd90e5a9553f4a67540
 """GPT-J architecture adapter.
 
 Parallel decoder behind one LayerNorm, with positions rotated inside of attention.
@@ -90,9 +90,7 @@ class GPTJArchitectureAdapter(BaseAdapter):
                 name="transformer.h",
                 config=self.cfg,
                 submodules={
-                    "ln1": NormalizationBridge(
-                        name="ln_1", config=self.cfg, use_native_layernorm_autograd=True
-                    ),
+                    "ln1": NormalizationBridge(name="ln_1", config=self.cfg),
                     "attn": DelegatedAttentionBridge(
                         name="attn",
                         config=self.cfg,
@@ -114,8 +112,6 @@ class GPTJArchitectureAdapter(BaseAdapter):
                     ),
                 },
             ),
-            "ln_final": NormalizationBridge(
-                name="transformer.ln_f", config=self.cfg, use_native_layernorm_autograd=True
-            ),
+            "ln_final": NormalizationBridge(name="transformer.ln_f", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }

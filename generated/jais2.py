@@ -4,10 +4,10 @@
 # spec jais2 c838c06bf2728673d9bee182a6f8e4cd
 # spec arcee 211bf5f2a638f9d97a0099b1245cdfc6
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator a33400bcd67fa67234019536e00576d1
-# templates 4bb11a5038562b69e00106838f096e8b
+# generator 930e02d101d10ef23e0f941ddf7ac2ff
+# templates e3cc048e830743c41effe238473289ac
 # formatter ruff 0.17.6
-# body 69a854909c0a68358502ef75570cb4a1
+# body f5434029814234e48a37f510d816a32e
 """Jais2 architecture adapter.
 
 Decoder with LayerNorms and biases, whose MLP has no gate and squares its ReLU.
@@ -108,14 +108,8 @@ class Jais2ArchitectureAdapter(BaseAdapter):
                 name="model.layers",
                 config=self.cfg,
                 submodules={
-                    "ln1": NormalizationBridge(
-                        name="input_layernorm", config=self.cfg, use_native_layernorm_autograd=True
-                    ),
-                    "ln2": NormalizationBridge(
-                        name="post_attention_layernorm",
-                        config=self.cfg,
-                        use_native_layernorm_autograd=True,
-                    ),
+                    "ln1": NormalizationBridge(name="input_layernorm", config=self.cfg),
+                    "ln2": NormalizationBridge(name="post_attention_layernorm", config=self.cfg),
                     "attn": HookAwareAttentionBridge(
                         name="self_attn",
                         config=self.cfg,
@@ -136,8 +130,6 @@ class Jais2ArchitectureAdapter(BaseAdapter):
                     ),
                 },
             ),
-            "ln_final": NormalizationBridge(
-                name="model.norm", config=self.cfg, use_native_layernorm_autograd=True
-            ),
+            "ln_final": NormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }

@@ -5,10 +5,10 @@
 # spec jais2 c838c06bf2728673d9bee182a6f8e4cd
 # spec arcee 211bf5f2a638f9d97a0099b1245cdfc6
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator a33400bcd67fa67234019536e00576d1
-# templates 4bb11a5038562b69e00106838f096e8b
+# generator 930e02d101d10ef23e0f941ddf7ac2ff
+# templates e3cc048e830743c41effe238473289ac
 # formatter ruff 0.17.6
-# body 541369d3d3a22b66c847e8d3cfe09839
+# body 9fb8370d9b9bb287a8c5fffaf903b8a1
 """Nemotron architecture adapter.
 
 Decoder with LayerNorms that multiply by 1 + weight, half of each head rotated.
@@ -111,16 +111,10 @@ class NemotronArchitectureAdapter(BaseAdapter):
                 config=self.cfg,
                 submodules={
                     "ln1": NormalizationBridge(
-                        name="input_layernorm",
-                        config=self.cfg,
-                        use_native_layernorm_autograd=True,
-                        uses_weight_offset=True,
+                        name="input_layernorm", config=self.cfg, uses_weight_offset=True
                     ),
                     "ln2": NormalizationBridge(
-                        name="post_attention_layernorm",
-                        config=self.cfg,
-                        use_native_layernorm_autograd=True,
-                        uses_weight_offset=True,
+                        name="post_attention_layernorm", config=self.cfg, uses_weight_offset=True
                     ),
                     "attn": HookAwareAttentionBridge(
                         name="self_attn",
@@ -143,10 +137,7 @@ class NemotronArchitectureAdapter(BaseAdapter):
                 },
             ),
             "ln_final": NormalizationBridge(
-                name="model.norm",
-                config=self.cfg,
-                use_native_layernorm_autograd=True,
-                uses_weight_offset=True,
+                name="model.norm", config=self.cfg, uses_weight_offset=True
             ),
             "unembed": UnembeddingBridge(name="lm_head"),
         }

@@ -3,10 +3,10 @@
 # adapter OlmoArchitectureAdapter for OlmoForCausalLM
 # spec olmo 18ed20bdb9c3a0aa5e6a1c8b674961e7
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator a33400bcd67fa67234019536e00576d1
-# templates 4bb11a5038562b69e00106838f096e8b
+# generator 930e02d101d10ef23e0f941ddf7ac2ff
+# templates e3cc048e830743c41effe238473289ac
 # formatter ruff 0.17.6
-# body 3752eafe24f769d098e0f87dffd4b523
+# body 80462f50c6866c3ecb2b7184d040beb3
 """Olmo architecture adapter.
 
 Llama-family decoder with LayerNorms that have no parameters.
@@ -117,14 +117,8 @@ class OlmoArchitectureAdapter(BaseAdapter):
                 name="model.layers",
                 config=self.cfg,
                 submodules={
-                    "ln1": NormalizationBridge(
-                        name="input_layernorm", config=self.cfg, use_native_layernorm_autograd=True
-                    ),
-                    "ln2": NormalizationBridge(
-                        name="post_attention_layernorm",
-                        config=self.cfg,
-                        use_native_layernorm_autograd=True,
-                    ),
+                    "ln1": NormalizationBridge(name="input_layernorm", config=self.cfg),
+                    "ln2": NormalizationBridge(name="post_attention_layernorm", config=self.cfg),
                     "attn": HookAwareAttentionBridge(
                         name="self_attn",
                         config=self.cfg,
@@ -146,8 +140,6 @@ class OlmoArchitectureAdapter(BaseAdapter):
                     ),
                 },
             ),
-            "ln_final": NormalizationBridge(
-                name="model.norm", config=self.cfg, use_native_layernorm_autograd=True
-            ),
+            "ln_final": NormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }

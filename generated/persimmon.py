@@ -5,10 +5,10 @@
 # spec starcoder2 b33d880beb289a7f36a46e011db0d034
 # spec mistral bf4b9af3d6377a93b0e4abbaf09c81c3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator a33400bcd67fa67234019536e00576d1
-# templates 4bb11a5038562b69e00106838f096e8b
+# generator 930e02d101d10ef23e0f941ddf7ac2ff
+# templates e3cc048e830743c41effe238473289ac
 # formatter ruff 0.17.6
-# body 427bc27e435036d8221c04aea0e4bbca
+# body b0df4b56b6233046dbe189e259ac5c5f
 """Persimmon architecture adapter.
 
 Decoder with LayerNorms, biases, query and key norms, and half of each head rotated.
@@ -106,14 +106,8 @@ class PersimmonArchitectureAdapter(BaseAdapter):
                 name="model.layers",
                 config=self.cfg,
                 submodules={
-                    "ln1": NormalizationBridge(
-                        name="input_layernorm", config=self.cfg, use_native_layernorm_autograd=True
-                    ),
-                    "ln2": NormalizationBridge(
-                        name="post_attention_layernorm",
-                        config=self.cfg,
-                        use_native_layernorm_autograd=True,
-                    ),
+                    "ln1": NormalizationBridge(name="input_layernorm", config=self.cfg),
+                    "ln2": NormalizationBridge(name="post_attention_layernorm", config=self.cfg),
                     "attn": HookAwareAttentionBridge(
                         name="self_attn",
                         config=self.cfg,
@@ -124,16 +118,10 @@ class PersimmonArchitectureAdapter(BaseAdapter):
                             "v": PartBridge(name="query_key_value.v"),
                             "o": LinearBridge(name="dense"),
                             "q_norm": NormalizationBridge(
-                                name="q_layernorm",
-                                config=self.cfg,
-                                use_native_layernorm_autograd=True,
-                                optional=True,
+                                name="q_layernorm", config=self.cfg, optional=True
                             ),
                             "k_norm": NormalizationBridge(
-                                name="k_layernorm",
-                                config=self.cfg,
-                                use_native_layernorm_autograd=True,
-                                optional=True,
+                                name="k_layernorm", config=self.cfg, optional=True
                             ),
                         },
                         joint=Joint(
@@ -152,8 +140,6 @@ class PersimmonArchitectureAdapter(BaseAdapter):
                     ),
                 },
             ),
-            "ln_final": NormalizationBridge(
-                name="model.final_layernorm", config=self.cfg, use_native_layernorm_autograd=True
-            ),
+            "ln_final": NormalizationBridge(name="model.final_layernorm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }

@@ -5,10 +5,10 @@
 # spec starcoder2 b33d880beb289a7f36a46e011db0d034
 # spec mistral bf4b9af3d6377a93b0e4abbaf09c81c3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator a33400bcd67fa67234019536e00576d1
-# templates 4bb11a5038562b69e00106838f096e8b
+# generator 930e02d101d10ef23e0f941ddf7ac2ff
+# templates e3cc048e830743c41effe238473289ac
 # formatter ruff 0.17.6
-# body efae7b1ee1e7662e7b3e6af83cdc18c1
+# body 0b3b2c2194d2c661c53d647bd2bc2c71
 """Phi architecture adapter.
 
 Parallel decoder behind one LayerNorm, with biases and half of each head rotated.
@@ -104,9 +104,7 @@ class PhiArchitectureAdapter(BaseAdapter):
                 name="model.layers",
                 config=self.cfg,
                 submodules={
-                    "ln1": NormalizationBridge(
-                        name="input_layernorm", config=self.cfg, use_native_layernorm_autograd=True
-                    ),
+                    "ln1": NormalizationBridge(name="input_layernorm", config=self.cfg),
                     "attn": HookAwareAttentionBridge(
                         name="self_attn",
                         config=self.cfg,
@@ -116,16 +114,10 @@ class PhiArchitectureAdapter(BaseAdapter):
                             "v": LinearBridge(name="v_proj"),
                             "o": LinearBridge(name="dense"),
                             "q_norm": NormalizationBridge(
-                                name="q_layernorm",
-                                config=self.cfg,
-                                use_native_layernorm_autograd=True,
-                                optional=True,
+                                name="q_layernorm", config=self.cfg, optional=True
                             ),
                             "k_norm": NormalizationBridge(
-                                name="k_layernorm",
-                                config=self.cfg,
-                                use_native_layernorm_autograd=True,
-                                optional=True,
+                                name="k_layernorm", config=self.cfg, optional=True
                             ),
                         },
                     ),
@@ -139,8 +131,6 @@ class PhiArchitectureAdapter(BaseAdapter):
                     ),
                 },
             ),
-            "ln_final": NormalizationBridge(
-                name="model.final_layernorm", config=self.cfg, use_native_layernorm_autograd=True
-            ),
+            "ln_final": NormalizationBridge(name="model.final_layernorm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }

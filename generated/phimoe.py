@@ -5,10 +5,10 @@
 # spec mixtral a8507e3348e39e961d1c6aa32430b165
 # spec mistral bf4b9af3d6377a93b0e4abbaf09c81c3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator a33400bcd67fa67234019536e00576d1
-# templates 4bb11a5038562b69e00106838f096e8b
+# generator 930e02d101d10ef23e0f941ddf7ac2ff
+# templates e3cc048e830743c41effe238473289ac
 # formatter ruff 0.17.6
-# body c79b09194b97b8be5e231f97ac877131
+# body dec7028d29d4463b56bd81cd5afe00b7
 """Phimoe architecture adapter.
 
 Mixtral with LayerNorms, biases and a router that leaves out experts far behind the best.
@@ -104,14 +104,8 @@ class PhimoeArchitectureAdapter(BaseAdapter):
                 name="model.layers",
                 config=self.cfg,
                 submodules={
-                    "ln1": NormalizationBridge(
-                        name="input_layernorm", config=self.cfg, use_native_layernorm_autograd=True
-                    ),
-                    "ln2": NormalizationBridge(
-                        name="post_attention_layernorm",
-                        config=self.cfg,
-                        use_native_layernorm_autograd=True,
-                    ),
+                    "ln1": NormalizationBridge(name="input_layernorm", config=self.cfg),
+                    "ln2": NormalizationBridge(name="post_attention_layernorm", config=self.cfg),
                     "attn": HookAwareAttentionBridge(
                         name="self_attn",
                         config=self.cfg,
@@ -132,8 +126,6 @@ class PhimoeArchitectureAdapter(BaseAdapter):
                     ),
                 },
             ),
-            "ln_final": NormalizationBridge(
-                name="model.norm", config=self.cfg, use_native_layernorm_autograd=True
-            ),
+            "ln_final": NormalizationBridge(name="model.norm", config=self.cfg),
             "unembed": UnembeddingBridge(name="lm_head"),
         }

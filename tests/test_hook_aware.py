@@ -56,7 +56,6 @@ def norm(kind: str) -> tuple[nn.Module, Any, torch.Tensor]:
         name="norm",
         config=config,
         uses_rms_norm=config.uses_rms_norm,
-        use_native_layernorm_autograd=True,
     )
     bridge.set_original_component(layer)
     return layer, bridge, torch.randn(2, 3, 6)

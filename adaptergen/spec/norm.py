@@ -57,9 +57,8 @@ class LayerNorm(Facet):
 
     @property
     def arguments(self) -> dict[str, bool]:
-        """Arguments of its bridge beside name and config: HF's own forward is the exact one."""
-        offset = {"uses_weight_offset": True} if self.weight == "offset" else {}
-        return {"use_native_layernorm_autograd": True, **offset}
+        """Arguments of its bridge beside name and config."""
+        return {"uses_weight_offset": True} if self.weight == "offset" else {}
 
 
 Norm = RmsNorm | LayerNorm

@@ -1,5 +1,6 @@
 """Broken modules: adapters that do not do what HF does, or what their spec says."""
 
+from tests.verify.broken_fused import bridge
 from tests.verify.case import (
     ATTENTION,
     FLAGS,
@@ -212,7 +213,12 @@ MODULES = [
         "norms that TL computes itself",
         {"forward.norms": "layer 0 rounds otherwise than HF's input_layernorm"},
         spec="starcoder2",
-        replace=((", use_native_layernorm_autograd=True", ""),),
+        replace=bridge(
+            "def forward(self, hidden_states):\n"
+            "    return self.hook_out(self._python_norm_forward(self.hook_in(hidden_states)))",
+            "NormalizationBridge",
+            "Starcoder2ArchitectureAdapter",
+        ),
     ),
     Case(
         "an offset of weights that TL is not told of",
