@@ -3,7 +3,7 @@
 # adapter BitNetArchitectureAdapter for BitNetForCausalLM
 # spec bitnet 0a047ad2f3b35a635ac921593a6eeb9f
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 930e02d101d10ef23e0f941ddf7ac2ff
+# generator 017b12f36b06e098fe978ce0aeec53d0
 # templates e3cc048e830743c41effe238473289ac
 # formatter ruff 0.17.6
 # body 65d1d33642e46ad507d6df0e887b3294

@@ -3,7 +3,7 @@
 # adapter GemmaArchitectureAdapter for GemmaForCausalLM
 # spec gemma 670be2fbe33cc7cea38338f5f0bd166a
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 930e02d101d10ef23e0f941ddf7ac2ff
+# generator 017b12f36b06e098fe978ce0aeec53d0
 # templates e3cc048e830743c41effe238473289ac
 # formatter ruff 0.17.6
 # body b3ca70ce326779367c9521ea7ac576bf

@@ -3,7 +3,7 @@
 # adapter Olmo2ArchitectureAdapter for Olmo2ForCausalLM
 # spec olmo2 41b1838a2380bda3273c8f07e4090db3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 930e02d101d10ef23e0f941ddf7ac2ff
+# generator 017b12f36b06e098fe978ce0aeec53d0
 # templates e3cc048e830743c41effe238473289ac
 # formatter ruff 0.17.6
 # body a86fa14723ad427123804eac84aacea9

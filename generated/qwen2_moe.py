@@ -6,7 +6,7 @@
 # spec qwen3 6d571bcce7ee407f1d4c4be604ac3bc3
 # spec qwen2 28bc3f4f3660878dff43618c2439c7a8
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 930e02d101d10ef23e0f941ddf7ac2ff
+# generator 017b12f36b06e098fe978ce0aeec53d0
 # templates e3cc048e830743c41effe238473289ac
 # formatter ruff 0.17.6
 # body f110c14a81b19887da6232fd7c287d7e

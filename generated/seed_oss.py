@@ -3,7 +3,7 @@
 # adapter SeedOssArchitectureAdapter for SeedOssForCausalLM
 # spec seed_oss d2c773a4fc4719d94487d429877a3b5e
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 930e02d101d10ef23e0f941ddf7ac2ff
+# generator 017b12f36b06e098fe978ce0aeec53d0
 # templates e3cc048e830743c41effe238473289ac
 # formatter ruff 0.17.6
 # body 359d6ef1ed79241f01e07c4edf257bb9

@@ -25,7 +25,7 @@ def multipliers(world: World, parts: Anatomy, scale: float) -> dict[str, Any]:
     """The facet of multipliers as YAML has it; `scale` is what a block's outputs are multiplied by.
 
     Raises:
-        UnexplainedError: if something is multiplied by what is which no config keys give.
+        UnexplainedError: if something is multiplied by what no config keys give.
     """
     facet: dict[str, Any] = {}
     embedding = _embedding(world, parts)

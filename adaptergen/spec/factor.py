@@ -56,8 +56,13 @@ def factor_of(powers: dict[str, float]) -> str:
 
 def value_of(factor: str, config: object) -> float:
     """The number that a factor is for an HF config; zero where a key of it is unset or zero."""
+    return product_of(powers(factor), config)
+
+
+def product_of(powers: dict[str, float], config: object) -> float:
+    """The product of an HF config's keys with these powers; zero where one is unset or zero."""
     product = 1.0
-    for key, power in powers(factor).items():
+    for key, power in powers.items():
         value = float(getattr(config, key, None) or 0.0)
         if not value:
             return 0.0
