@@ -5,7 +5,7 @@
 # spec glm4_moe 1353bd95b681120702679679ebdcb07d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 017b12f36b06e098fe978ce0aeec53d0
-# templates e3cc048e830743c41effe238473289ac
+# templates 671418f61da27bb2ccfa8e52438b62c1
 # formatter ruff 0.17.6
 # body 95ef32e4c582c8ea35607aa251dbdefd
 """DeepseekV3 architecture adapter.

@@ -6,7 +6,7 @@
 # spec granite d19f9f6e1ddadd5f709790d1babde24b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 017b12f36b06e098fe978ce0aeec53d0
-# templates e3cc048e830743c41effe238473289ac
+# templates 671418f61da27bb2ccfa8e52438b62c1
 # formatter ruff 0.17.6
 # body aa620ed3ad79afc9709c2fd46fc3a997
 """GraniteMoeShared architecture adapter.

@@ -3,7 +3,7 @@
 # adapter LlamaArchitectureAdapter for LlamaForCausalLM
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 017b12f36b06e098fe978ce0aeec53d0
-# templates e3cc048e830743c41effe238473289ac
+# templates 671418f61da27bb2ccfa8e52438b62c1
 # formatter ruff 0.17.6
 # body 93c89f9905cf1d9534e06b06bced8662
 """Llama architecture adapter.

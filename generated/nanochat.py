@@ -4,7 +4,7 @@
 # spec nanochat 4f37ec8f3cbef48d894266bd1228e81d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
 # generator 017b12f36b06e098fe978ce0aeec53d0
-# templates e3cc048e830743c41effe238473289ac
+# templates 671418f61da27bb2ccfa8e52438b62c1
 # formatter ruff 0.17.6
 # body fbfa940db19dc23652c1e40a0025baec
 """NanoChat architecture adapter.
