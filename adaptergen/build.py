@@ -8,12 +8,12 @@ from typing import NamedTuple
 from adaptergen import registry, schema_file, support
 from adaptergen.drafts import Draft, Drafts, Target, finished
 from adaptergen.errors import Diagnostic, Failure
+from adaptergen.language.files import spec_name
 from adaptergen.lock import Lock
 from adaptergen.output import Output
 from adaptergen.project import Project
 from adaptergen.registry import Entry
 from adaptergen.sources import Sources, difference
-from adaptergen.spec.files import spec_name
 from adaptergen.stamp import Stamp
 from adaptergen.writing import write_all
 

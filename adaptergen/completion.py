@@ -7,8 +7,8 @@ import argparse
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from adaptergen.language.files import spec_files, spec_name
 from adaptergen.project import bundled, find_project
-from adaptergen.spec.files import spec_files, spec_name
 
 # What the arguments of all verbs mean, by their names.
 _SPECS = frozenset(("specs", "spec", "one", "other", "extends"))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 
 from adaptergen.errors import Unusable, shown_path
-from adaptergen.spec.files import same_file
+from adaptergen.language.files import same_file
 from adaptergen.writing import is_special, open_special
 
 _SOURCES = (".py", ".yaml", ".yml", ".toml", ".j2")

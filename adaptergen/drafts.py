@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from adaptergen import support
 from adaptergen.errors import Diagnostic, Failure
 from adaptergen.halves import by_halves
+from adaptergen.language.files import spec_name
 from adaptergen.registry import Entry
 from adaptergen.sources import Sources
-from adaptergen.spec.files import spec_name
 from adaptergen.stamp import Stamp
 
 if TYPE_CHECKING:

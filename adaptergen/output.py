@@ -6,8 +6,8 @@ from functools import cached_property
 
 from adaptergen import registry, schema_file, stamp
 from adaptergen.errors import Diagnostic, Failure, Unusable, shown_path
+from adaptergen.language.files import read_bytes, spec_name
 from adaptergen.project import Project
-from adaptergen.spec.files import read_bytes, spec_name
 from adaptergen.stamp import Stamp, Stamped
 
 CONFLICTS = "has merge conflicts"

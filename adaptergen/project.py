@@ -5,7 +5,7 @@ import re
 from typing import Any, NamedTuple
 
 from adaptergen.errors import Diagnostic, Failure, Unusable, did_you_mean, shown_path
-from adaptergen.spec.files import read_bytes
+from adaptergen.language.files import read_bytes
 
 _KEYS = ("specs", "templates", "output")
 _PACKAGE = os.path.dirname(os.path.abspath(__file__))

@@ -2,7 +2,7 @@
 
 import re
 
-from adaptergen.spec.files import read_bytes
+from adaptergen.language.files import read_bytes
 from adaptergen.stamp import Stamp, Stamped, digest, normal
 
 FILE = "schema.json"

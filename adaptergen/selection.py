@@ -6,8 +6,8 @@ from contextlib import suppress
 from keyword import iskeyword
 
 from adaptergen.errors import Diagnostic, Failure, Unusable, did_you_mean, failure, shown_path
+from adaptergen.language.files import ENDING, find_spec, spec_files, spec_name
 from adaptergen.project import Project, bundled, find_project, nearest_project
-from adaptergen.spec.files import ENDING, find_spec, spec_files, spec_name
 from adaptergen.support import MODULES
 
 _OTHER_ENDING = ".yml"

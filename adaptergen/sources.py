@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from adaptergen import installed, registry, stamp, support
+from adaptergen.language.files import find_parent, read_bytes, spec_name
 from adaptergen.project import Project
 from adaptergen.registry import Entry
-from adaptergen.spec.files import find_parent, read_bytes, spec_name
 from adaptergen.stamp import Stamp
 
 Input = tuple[str, str, str]

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruff import find_ruff_bin
 
+from adaptergen.language.tree import Node, parse
 from adaptergen.project import bundled
 from adaptergen.registry import Entry
 from adaptergen.render import Renderer, class_name, format_all
 from adaptergen.spec.extends import IDENTITY, inheritable, merge
 from adaptergen.spec.mistakes import validate
 from adaptergen.spec.model import Spec
-from adaptergen.spec.tree import Node, parse
 from tests.drawn_specs import quick, specs
 
 RENDERER = Renderer([bundled("templates")])

@@ -20,6 +20,8 @@ PARSERS = {"pydantic", "jinja2", "yaml"}
 LAYERS = (
     ("errors", "support", "halves"),
     ("installed", "lock"),
+    ("language",),
+    ("components",),
     ("spec", "writing"),
     ("quick",),
     ("report", "stamp", "destination"),
@@ -38,8 +40,14 @@ LAYERS = (
 )
 
 
+# What the folder of a part or a kind holds besides belongs to the package that asks for it.
+ASPECTS = {"render": "render", "probe": "verify", "mutants": "verify", "infer": "infer"}
+
+
 def layer_of(module: str) -> int:
     name = module.split(".")[1]
+    if name == "components":
+        name = ASPECTS.get(module.rpartition(".")[2], name)
     return next(index for index, names in enumerate(LAYERS) if name in names)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from adaptergen.errors import Unusable, shown_path
-from adaptergen.spec.files import read_bytes
+from adaptergen.language.files import read_bytes
 from adaptergen.stamp import digest, normal
 
 FILE = "architectures.json"

@@ -9,12 +9,12 @@ from functools import partial
 from adaptergen import quick
 from adaptergen.build import FORGED, Build, Change
 from adaptergen.errors import Diagnostic, Unusable, shown_path
+from adaptergen.language.files import spec_files
 from adaptergen.lock import Lock
 from adaptergen.output import LEFT_ALONE, MISSING, Output
 from adaptergen.project import Project, find_project
 from adaptergen.report import as_github, print_failures, print_json, visible
 from adaptergen.selection import project_of, select_specs
-from adaptergen.spec.files import spec_files
 from adaptergen.writing import abandoned, clear, write_all
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adaptergen.errors import Failure, failure, shown_path
+from adaptergen.language.files import find_spec, spec_files, spec_name
 from adaptergen.project import find_project
 from adaptergen.reference.checks import CheckEntry
 from adaptergen.reference.lines import Lines
@@ -33,7 +34,6 @@ from adaptergen.reference.terminal import (
 from adaptergen.reference.terms import Term, find_terms
 from adaptergen.reference.words import naming
 from adaptergen.report import wants_colour
-from adaptergen.spec.files import find_spec, spec_files, spec_name
 from adaptergen.spec.load import LoadedSpec, Loader
 from adaptergen.spec.reference import entries
 from adaptergen.spec.usage import Usage

@@ -12,11 +12,11 @@ from adaptergen.commands.settings import settings
 from adaptergen.destination import refuse_unwritable
 from adaptergen.errors import Unusable, failure, shown_path
 from adaptergen.infer.told import Told, told
+from adaptergen.language.files import spec_name
 from adaptergen.project import Project, find_project
 from adaptergen.report import visible
 from adaptergen.selection import misnamed
 from adaptergen.sources import digest_generator
-from adaptergen.spec.files import spec_name
 from adaptergen.writing import write_all
 
 

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from adaptergen.commands.architectures import Measurement, body_digest, read_measurements
 from adaptergen.errors import Failure, shown_path
+from adaptergen.language.files import spec_files, spec_name
 from adaptergen.project import Project, bundled, find_project
 from adaptergen.report import print_failures
-from adaptergen.spec.files import spec_files, spec_name
 from adaptergen.spec.load import LoadedSpec, Loader
 
 _HEADER = (

@@ -7,11 +7,11 @@ from argparse import Namespace
 from adaptergen import schema_file
 from adaptergen.commands.model_types import language_models, model_type_of
 from adaptergen.errors import Failure, failure, shown_path
+from adaptergen.language.files import ENDING
 from adaptergen.project import find_project
 from adaptergen.report import print_json, visible
 from adaptergen.selection import misnamed, select_spec
 from adaptergen.sources import digest_generator
-from adaptergen.spec.files import ENDING
 from adaptergen.spec.load import Loader
 from adaptergen.spec.schema import LINE
 from adaptergen.writing import write_all

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from adaptergen.errors import Failure, Unusable
-from adaptergen.spec.tree import parse
+from adaptergen.language.tree import parse
 
 
 def settings(given: Sequence[str], flag: str) -> dict[str, Any]:

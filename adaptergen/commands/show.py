@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from adaptergen.errors import shown_path
+from adaptergen.language.tree import Node
 from adaptergen.selection import project_of, select_spec
 from adaptergen.spec.load import LoadedSpec, Loader
 from adaptergen.spec.model import Spec
-from adaptergen.spec.tree import Node
 
 _COLUMN = 40
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_. ]*[A-Za-z0-9_.]|[A-Za-z]")

@@ -10,10 +10,10 @@ from adaptergen import registry
 from adaptergen.build import Build, Change
 from adaptergen.commands.build import say, tell_of_waiting, write
 from adaptergen.errors import shown_path
+from adaptergen.language.files import spec_name
 from adaptergen.lock import Lock
 from adaptergen.output import Output
 from adaptergen.selection import project_of, select_spec
-from adaptergen.spec.files import spec_name
 
 
 def run(arguments: Namespace) -> int:

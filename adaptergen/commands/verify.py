@@ -14,10 +14,10 @@ from adaptergen.commands.libraries import require_libraries
 from adaptergen.commands.progress import progress
 from adaptergen.commands.settings import settings
 from adaptergen.errors import Unusable, failure, shown_path
+from adaptergen.language.files import spec_files
 from adaptergen.project import Project, bundled, nearest_project
 from adaptergen.report import wants_colour
 from adaptergen.selection import project_of, select_spec, select_specs
-from adaptergen.spec.files import spec_files
 from adaptergen.spec.load import LoadedSpec, Loader
 from adaptergen.verify.document import to_json
 from adaptergen.verify.report import Report, refuse_places

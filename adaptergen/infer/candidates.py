@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
+from adaptergen.components.attention.reimplemented.spec import ReimplementedAttention
 from adaptergen.infer.finding import Findings
 from adaptergen.infer.proof import Workshop, apart, with_changes
 from adaptergen.infer.world import World
-from adaptergen.spec.attention import ReimplementedAttention
 from adaptergen.spec.model import Spec
 from adaptergen.verify.check import EXACT, ROUNDED
 from adaptergen.verify.precision import uncast

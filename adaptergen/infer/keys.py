@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from adaptergen.infer.world import UnexplainedError, World
-from adaptergen.spec.values import UNLESS
+from adaptergen.language.values import UNLESS
 from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.structure import Structure
 

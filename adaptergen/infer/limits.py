@@ -7,8 +7,8 @@ from adaptergen.infer.concessions import Concessions
 from adaptergen.infer.finding import Findings
 from adaptergen.infer.proof import Workshop, with_changes
 from adaptergen.infer.world import World
+from adaptergen.language.written import written
 from adaptergen.spec.model import Spec
-from adaptergen.spec.written import written
 from adaptergen.verify.check import EXACT, ROUNDED
 from adaptergen.verify.checks import ALL
 from adaptergen.verify.known import as_known

@@ -10,7 +10,7 @@ from adaptergen.infer.anatomy import Anatomy
 from adaptergen.infer.block import flow
 from adaptergen.infer.factor import CLOSE, factor
 from adaptergen.infer.world import UnexplainedError, World
-from adaptergen.spec.factor import factor_of, value_of
+from adaptergen.language.factor import factor_of, value_of
 from adaptergen.verify.components import known_to_tl
 
 # What is left after undoing a tanh in float64.

@@ -9,10 +9,10 @@ from adaptergen.infer.parents import Parent, nearest
 from adaptergen.infer.prose import child, in_words_of, summary
 from adaptergen.infer.run import Inference
 from adaptergen.infer.text import flow, spec_text
+from adaptergen.language.written import written
 from adaptergen.report import visible
 from adaptergen.spec.load import LoadedSpec
 from adaptergen.spec.model import Spec
-from adaptergen.spec.written import written
 from adaptergen.verify.record import checks_in_words
 
 _SHOWN_PARENTS = 5

@@ -4,16 +4,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from adaptergen.spec.bias import Biases
+from adaptergen.language.bias import Biases
+from adaptergen.language.facet import Choice, Facet
+from adaptergen.language.tree import Node
+from adaptergen.language.walk import key_of
+from adaptergen.language.written import same, written
 from adaptergen.spec.extends import IDENTITY, inheritable, merge
-from adaptergen.spec.facet import Choice, Facet
 from adaptergen.spec.load import LoadedSpec
 from adaptergen.spec.mistakes import validate
 from adaptergen.spec.model import Spec
-from adaptergen.spec.tree import Node
 from adaptergen.spec.versions import named_places
-from adaptergen.spec.walk import key_of
-from adaptergen.spec.written import same, written
 
 # What files say before `extends`.
 _FIRST = ("architecture", "aliases")

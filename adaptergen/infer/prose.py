@@ -3,10 +3,10 @@
 from typing import Any
 
 from adaptergen.infer.parents import Parent, child_of
+from adaptergen.language.facet import tag_of
+from adaptergen.language.written import written
 from adaptergen.spec.load import LoadedSpec
 from adaptergen.spec.model import Spec
-from adaptergen.spec.walk import tag_of
-from adaptergen.spec.written import written
 
 
 def summary(spec: Spec) -> str:

@@ -5,8 +5,8 @@ import re
 from adaptergen.infer.finding import Findings
 from adaptergen.infer.proof import with_changes
 from adaptergen.infer.world import World
+from adaptergen.language.values import UNLESS
 from adaptergen.spec.model import Spec
-from adaptergen.spec.values import UNLESS
 from adaptergen.verify.declared import parameters
 from adaptergen.verify.layout import under
 from adaptergen.verify.structure import Structure

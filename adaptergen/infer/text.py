@@ -9,12 +9,12 @@ from textwrap import wrap
 from typing import Any
 
 from adaptergen.errors import Failure
+from adaptergen.language.facet import Facet
+from adaptergen.language.tree import parse
+from adaptergen.language.walk import classes_of, fields_of
 from adaptergen.report import visible
-from adaptergen.spec.facet import Facet
 from adaptergen.spec.model import Spec
 from adaptergen.spec.schema import LINE
-from adaptergen.spec.tree import parse
-from adaptergen.spec.walk import classes_of, fields_of
 
 _WIDTH = 100
 # A comment may go a little further, so that it need not leave its line.

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from adaptergen.errors import Failure
+from adaptergen.language.files import spec_files, spec_name
 from adaptergen.project import Project
-from adaptergen.spec.files import spec_files, spec_name
 from adaptergen.spec.load import Loader
 
 if TYPE_CHECKING:

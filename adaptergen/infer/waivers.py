@@ -13,12 +13,12 @@ from torch import Tensor
 from adaptergen.infer.finding import Findings
 from adaptergen.infer.proof import Workshop, apart, keeps_function, with_changes
 from adaptergen.infer.world import World
+from adaptergen.language.values import MAX_NAME, UNLESS
+from adaptergen.language.written import written
 from adaptergen.spec.leaves import keys_named
 from adaptergen.spec.model import Spec
 from adaptergen.spec.processing import Valid
-from adaptergen.spec.values import MAX_NAME, UNLESS
 from adaptergen.spec.verification import KnownFailure
-from adaptergen.spec.written import written
 from adaptergen.verify import probe
 from adaptergen.verify.call import Call
 from adaptergen.verify.check import ROUNDED

@@ -2,11 +2,13 @@
 
 from typing import Any, NamedTuple
 
-from adaptergen.spec.attention import Attention, DelegatedAttention, ReimplementedAttention
+from adaptergen.components.attention.delegated.spec import DelegatedAttention
+from adaptergen.components.attention.reimplemented.spec import ReimplementedAttention
+from adaptergen.components.attention.spec import Attention
+from adaptergen.components.attention.window import ConfigWindow, FlaggedWindow, SlidingLayersWindow
 from adaptergen.spec.block import Block, Layout
 from adaptergen.spec.hatch import Hatch
 from adaptergen.spec.model import Spec
-from adaptergen.spec.window import ConfigWindow, FlaggedWindow, SlidingLayersWindow
 
 _ATTENTION_BRIDGES = {
     "delegated": "DelegatedAttentionBridge",

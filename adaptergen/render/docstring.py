@@ -2,8 +2,8 @@
 
 from typing import Any, NamedTuple
 
+from adaptergen.language.values import UNLESS, setting
 from adaptergen.spec.model import Spec
-from adaptergen.spec.values import UNLESS, setting
 
 
 class OptionalParameter(NamedTuple):

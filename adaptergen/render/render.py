@@ -8,13 +8,13 @@ import jinja2
 
 from adaptergen import support
 from adaptergen.errors import Diagnostic, Failure
+from adaptergen.language.factor import in_code
 from adaptergen.registry import Entry
 from adaptergen.render.compiled import Compiled
 from adaptergen.render.imports import import_block
 from adaptergen.render.overrides import misspelt
 from adaptergen.render.text import comment, literal, prose
 from adaptergen.render.view import adapter_view
-from adaptergen.spec.factor import in_code
 from adaptergen.spec.model import Spec
 
 

@@ -95,7 +95,7 @@ def _flags(spec: Spec) -> dict[str, Any]:
         **_set({"rmsnorm_uses_offset": spec.norm.weight == "offset"}),
         "positional_embedding_type": "rotary" if spec.attention.rotary else "none",
         **_set({**spec.attention.flags, "parallel_attn_mlp": spec.block.parallel}),
-        "gated_mlp": spec.mlp.gated_mlp,
+        "gated_mlp": spec.mlp.gated,
         "default_prepend_bos": spec.tokenizer.prepend_bos,
         "default_padding_side": spec.tokenizer.padding_side,
         "attn_implementation": "sdpa" if spec.fuses else "eager",

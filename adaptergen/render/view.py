@@ -2,13 +2,13 @@
 
 from typing import Any
 
+from adaptergen.components.attention.projections import FusedProjections
+from adaptergen.language.values import deciding
 from adaptergen.render.bridges import bridges, imported_name
 from adaptergen.render.docstring import said
 from adaptergen.render.settings import settings
 from adaptergen.spec.leaves import Leaf
 from adaptergen.spec.model import Spec
-from adaptergen.spec.projections import FusedProjections
-from adaptergen.spec.values import deciding
 from adaptergen.spec.versions import versions
 
 

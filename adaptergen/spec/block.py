@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from adaptergen.spec.facet import Facet
-from adaptergen.spec.values import ConfigKey, Decided, LeavingOutNull, PartName
+from adaptergen.language.facet import Facet
+from adaptergen.language.values import ConfigKey, Decided, LeavingOutNull, PartName
 
 _LN1 = Field(description="Norm whose output feeds attention.")
 _LN2 = Field(description="Norm whose output feeds the MLP.")

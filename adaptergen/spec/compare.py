@@ -4,14 +4,14 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from adaptergen.spec.bias import Biases
+from adaptergen.language.bias import Biases
+from adaptergen.language.facet import Choice, Facet
+from adaptergen.language.walk import key_of
+from adaptergen.language.written import same, written
 from adaptergen.spec.block import Layout
 from adaptergen.spec.extends import IDENTITY
-from adaptergen.spec.facet import Choice, Facet
 from adaptergen.spec.model import Spec
 from adaptergen.spec.processing import Invalid
-from adaptergen.spec.walk import key_of
-from adaptergen.spec.written import same, written
 
 # What says nothing of how the model computes: names, what verification needs, and reasons.
 NOT_SEMANTIC = (

@@ -5,9 +5,10 @@ choice (`{flag: use_rope}` on `all`) and a facet of another kind: their keys mea
 What a spec is called is never inherited.
 """
 
+from adaptergen.language.facet import TAGS
+from adaptergen.language.tree import Node
+from adaptergen.language.walk import choice_paths
 from adaptergen.spec.model import Spec
-from adaptergen.spec.tree import Node
-from adaptergen.spec.walk import TAGS, choice_paths
 
 IDENTITY = (
     "architecture",

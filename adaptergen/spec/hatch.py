@@ -4,9 +4,9 @@ from keyword import iskeyword
 
 from pydantic import Field
 
-from adaptergen.spec.facet import Facet
+from adaptergen.language.facet import Facet
+from adaptergen.language.values import ImportedName, Prose
 from adaptergen.spec.names import taken
-from adaptergen.spec.values import ImportedName, Prose
 
 
 class Hatch(Facet):

@@ -5,11 +5,11 @@ from typing import Any, NamedTuple, get_args
 
 from pydantic.fields import FieldInfo
 
-from adaptergen.spec.facet import Choice, Facet, Word
-from adaptergen.spec.factor import powers
+from adaptergen.language.facet import Choice, Facet, Word
+from adaptergen.language.factor import powers
+from adaptergen.language.values import UNLESS, Decided, Denotes
+from adaptergen.language.walk import classes_of, key_of
 from adaptergen.spec.model import Spec
-from adaptergen.spec.values import UNLESS, Decided, Denotes
-from adaptergen.spec.walk import classes_of, key_of
 
 _DECIDED = get_args(Decided)[1]
 # Facets whose paths start at the model; those of all others start at a block.

@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from adaptergen.errors import Diagnostic, Failure, closest, did_you_mean, shown_path
-from adaptergen.spec.extends import inheritable, merge
-from adaptergen.spec.files import (
+from adaptergen.language.files import (
     SPEC_LIMIT,
     find_parent,
     read_bytes,
@@ -13,9 +12,10 @@ from adaptergen.spec.files import (
     spec_files,
     spec_name,
 )
+from adaptergen.language.tree import Node, parse
+from adaptergen.spec.extends import inheritable, merge
 from adaptergen.spec.mistakes import descend, diagnostic_at, mistakes_alone, validate
 from adaptergen.spec.model import Spec
-from adaptergen.spec.tree import Node, parse
 
 _MAX_PARENTS = 20
 

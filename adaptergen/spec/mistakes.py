@@ -11,14 +11,14 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from adaptergen.errors import MOST, Diagnostic, Failure, capped, closest, did_you_mean
+from adaptergen.language.facet import TAGS, Choice, tag_of
+from adaptergen.language.files import read_bytes
+from adaptergen.language.tree import Node
+from adaptergen.language.walk import classes_of, fields_of, follow
 from adaptergen.spec.extends import IDENTITY
-from adaptergen.spec.facet import Choice
-from adaptergen.spec.files import read_bytes
 from adaptergen.spec.leaves import Leaf
 from adaptergen.spec.model import Spec
-from adaptergen.spec.tree import Node
 from adaptergen.spec.versions import named_places, replaced
-from adaptergen.spec.walk import TAGS, classes_of, fields_of, follow, tag_of
 
 # Lists in these may have an entry several times.
 _REPEATING = ("tiny", "defaults", "returns")

@@ -4,15 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
-from adaptergen.spec.attention import Attention
-from adaptergen.spec.block import Block, Layout
-from adaptergen.spec.facet import Facet
-from adaptergen.spec.hatch import Hatch
-from adaptergen.spec.mlp import Mlp, SideMlp
-from adaptergen.spec.multipliers import Multipliers
-from adaptergen.spec.norm import Norm
-from adaptergen.spec.processing import Processing
-from adaptergen.spec.values import (
+from adaptergen.components import registered as registered
+from adaptergen.components.attention.spec import Attention
+from adaptergen.components.mlp.spec import Mlp
+from adaptergen.components.side_mlp.spec import SideMlp
+from adaptergen.language.facet import Facet
+from adaptergen.language.kinds import Part
+from adaptergen.language.values import (
     ClaimName,
     ClassName,
     ConfigKey,
@@ -25,6 +23,11 @@ from adaptergen.spec.values import (
     Setting,
     Version,
 )
+from adaptergen.spec.block import Block, Layout
+from adaptergen.spec.hatch import Hatch
+from adaptergen.spec.multipliers import Multipliers
+from adaptergen.spec.norm import Norm
+from adaptergen.spec.processing import Processing
 from adaptergen.spec.verification import Verification
 
 # Alternatives are nested in the adapter's code, which only so many can be.
@@ -102,12 +105,8 @@ class Spec(Facet):
         max_length=_MOST_ALTERNATIVES,
         description="Other orders, for configs in which a key is set; the first such key counts.",
     )
-    attention: Attention = Field(
-        discriminator="kind", description="Attention: what it computes, and who computes it."
-    )
-    mlp: Mlp = Field(
-        discriminator="kind", description="The MLP of a block, or the experts in its place."
-    )
+    attention: Attention = Field(description="Attention: what it computes, and who computes it.")
+    mlp: Mlp = Field(description="The MLP of a block, or the experts in its place.")
     side_mlp: SideMlp | None = Field(
         default=None, description="A further MLP, added to what the MLP returns."
     )
@@ -188,3 +187,6 @@ class Spec(Facet):
     def architectures(self) -> list[str]:
         """Every HF class name that this spec stands for, the main one first."""
         return [self.architecture, *self.aliases]
+
+
+Part.holders.append(Spec)

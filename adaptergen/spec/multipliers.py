@@ -4,9 +4,9 @@ from typing import Annotated, ClassVar, TypeAlias
 
 from pydantic import Field
 
-from adaptergen.spec.facet import Choice, Facet, OneOf, Word
-from adaptergen.spec.factor import Factor, in_code, powers
-from adaptergen.spec.values import ConfigKey
+from adaptergen.language.facet import Choice, Facet, OneOf, Word
+from adaptergen.language.factor import Factor, in_code, powers
+from adaptergen.language.values import ConfigKey
 
 
 class UnscaledLogits(Word):

@@ -4,8 +4,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from adaptergen.spec.facet import Facet
-from adaptergen.spec.values import ConfigKey
+from adaptergen.language.facet import Facet
+from adaptergen.language.values import ConfigKey
 
 NormWeight = Literal["scale", "offset", "none"]
 _WEIGHT: Any = Field(

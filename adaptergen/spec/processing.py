@@ -4,8 +4,8 @@ from typing import Annotated, ClassVar, TypeAlias
 
 from pydantic import Field
 
-from adaptergen.spec.facet import Choice, Facet, OneOf, Word
-from adaptergen.spec.values import ConfigKey, Prose
+from adaptergen.language.facet import Choice, Facet, OneOf, Word
+from adaptergen.language.values import ConfigKey, Prose
 
 
 class Valid(Word):

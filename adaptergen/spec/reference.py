@@ -12,13 +12,13 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import JsonValue
 from pydantic.fields import FieldInfo
 
-from adaptergen.spec.bias import Biases
-from adaptergen.spec.facet import Choice, Facet, Word
+from adaptergen.language.bias import Biases
+from adaptergen.language.facet import TAGS, Choice, Facet, Word, tag_of
+from adaptergen.language.values import Denotes, Moved, is_plain_name
+from adaptergen.language.walk import classes_of, key_of, values_of
+from adaptergen.language.written import written
 from adaptergen.spec.model import Spec
-from adaptergen.spec.values import Denotes, Moved, is_plain_name
 from adaptergen.spec.verification import KnownFailure
-from adaptergen.spec.walk import TAGS, classes_of, key_of, tag_of, values_of
-from adaptergen.spec.written import written
 
 # Stands in a path for a key that the writer of a spec chooses, or for the word of a choice.
 ANY = "*"

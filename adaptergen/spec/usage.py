@@ -7,11 +7,11 @@ from typing import Any, NamedTuple, TypeAlias
 
 from pydantic.fields import FieldInfo
 
-from adaptergen.spec.facet import Choice, Facet
+from adaptergen.language.facet import TAGS, Choice, Facet, tag_of
+from adaptergen.language.tree import Node
+from adaptergen.language.walk import key_of
 from adaptergen.spec.load import LoadedSpec
 from adaptergen.spec.reference import ANY, Entry, arguments, entries, keys_of
-from adaptergen.spec.tree import Node
-from adaptergen.spec.walk import TAGS, key_of, tag_of
 
 Keys: TypeAlias = tuple[str | int, ...]
 

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field, PositiveFloat
 
-from adaptergen.spec.facet import Facet
-from adaptergen.spec.values import (
+from adaptergen.language.facet import Facet
+from adaptergen.language.values import (
     CheckName,
     ConfigKey,
     Fault,

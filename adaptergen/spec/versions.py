@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from adaptergen.language.values import Denotes
 from adaptergen.spec.leaves import Leaf, leaves
 from adaptergen.spec.model import Spec
-from adaptergen.spec.values import Denotes
 
 # Names that adapters, or TL, look up as they are.
 _FIXED = ("attention.sinks", "attention.norm_before_o")

@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
+from adaptergen.language.values import Denotes
 from adaptergen.spec.leaves import Leaf, claims
 from adaptergen.spec.model import Spec
-from adaptergen.spec.values import Denotes
 from adaptergen.verify import probe
 from adaptergen.verify.layout import layout_under
 

@@ -10,7 +10,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, Pre
 from transformers.dynamic_module_utils import get_class_from_dynamic_module
 
 from adaptergen.errors import Diagnostic, Failure, failure
-from adaptergen.spec.files import read_bytes
+from adaptergen.language.files import read_bytes
 from adaptergen.verify.hf import own_class
 from adaptergen.verify.once import one_line
 

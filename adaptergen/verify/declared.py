@@ -4,29 +4,22 @@ from collections.abc import Iterable, Iterator
 from functools import singledispatch
 from typing import Any
 
-from adaptergen.spec.attention import (
-    Attention,
-    DelegatedAttention,
-    HeadedAttention,
-    LatentAttention,
-    OpaqueAttention,
-    ReimplementedAttention,
-)
+from adaptergen.components.attention.delegated.spec import DelegatedAttention
+from adaptergen.components.attention.latent.spec import LatentAttention
+from adaptergen.components.attention.opaque.spec import OpaqueAttention
+from adaptergen.components.attention.qk_norm import HeadModulesQKNorm
+from adaptergen.components.attention.reimplemented.spec import ReimplementedAttention
+from adaptergen.components.attention.spec import Attention, HeadedAttention
+from adaptergen.components.mlp.fused_gated.spec import FusedGatedMlp
+from adaptergen.components.mlp.gated.spec import GatedMlp
+from adaptergen.components.mlp.moe.spec import DenseLayers, MoeMlp, SharedExpert
+from adaptergen.components.mlp.opaque.spec import OpaqueMlp
+from adaptergen.components.mlp.plain.spec import PlainMlp
+from adaptergen.components.mlp.spec import Mlp
+from adaptergen.components.side_mlp.spec import SideMlp
+from adaptergen.language.values import UNLESS
 from adaptergen.spec.leaves import claims, keys_named
-from adaptergen.spec.mlp import (
-    DenseLayers,
-    FusedGatedMlp,
-    GatedMlp,
-    Mlp,
-    MoeMlp,
-    OpaqueMlp,
-    PlainMlp,
-    SharedExpert,
-    SideMlp,
-)
 from adaptergen.spec.model import Spec
-from adaptergen.spec.qk_norm import HeadModulesQKNorm
-from adaptergen.spec.values import UNLESS
 from adaptergen.verify.heads import head_counts
 from adaptergen.verify.structure import Structure, decided
 

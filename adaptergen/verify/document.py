@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from adaptergen.errors import Unusable, shown_path
-from adaptergen.spec.files import read_bytes
+from adaptergen.language.files import read_bytes
 from adaptergen.verify.record import Record
 
 # Raised when a reader of older documents would misread one.

@@ -5,9 +5,11 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from adaptergen.spec.attention import HeadedAttention, LatentAttention, OpaqueAttention
+from adaptergen.components.attention.latent.spec import LatentAttention
+from adaptergen.components.attention.opaque.spec import OpaqueAttention
+from adaptergen.components.attention.projections import FusedProjections
+from adaptergen.components.attention.spec import HeadedAttention
 from adaptergen.spec.model import Spec
-from adaptergen.spec.projections import FusedProjections
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.once import NotApplicableError
 from adaptergen.verify.structure import decided

@@ -8,8 +8,8 @@ from importlib.util import find_spec
 from typing import Any
 
 import adaptergen
+from adaptergen.language.files import read_bytes
 from adaptergen.project import bundled
-from adaptergen.spec.files import read_bytes
 from adaptergen.spec.model import Spec
 from adaptergen.stamp import digest, digest_folders
 from adaptergen.support import FILES

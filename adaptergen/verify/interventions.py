@@ -13,8 +13,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from adaptergen.spec.facet import Facet
-from adaptergen.spec.mlp import FusedGatedMlp, GatedMlp, MoeMlp, OpaqueMlp, PlainMlp
+from adaptergen.components.mlp.fused_gated.spec import FusedGatedMlp
+from adaptergen.components.mlp.gated.spec import GatedMlp
+from adaptergen.components.mlp.moe.spec import MoeMlp
+from adaptergen.components.mlp.opaque.spec import OpaqueMlp
+from adaptergen.components.mlp.plain.spec import PlainMlp
+from adaptergen.language.facet import Facet
 from adaptergen.spec.model import Spec
 from adaptergen.verify.call import Call, Edit
 from adaptergen.verify.heads import head_dim, headed, rows

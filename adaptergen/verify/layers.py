@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from adaptergen.spec.rope import FlaggedLayers, HandedLayers, HybridSlidingLayers
-from adaptergen.spec.window import ConfigWindow, FlaggedWindow, SlidingLayersWindow
+from adaptergen.components.attention.rope import FlaggedLayers, HandedLayers, HybridSlidingLayers
+from adaptergen.components.attention.window import ConfigWindow, FlaggedWindow, SlidingLayersWindow
 from adaptergen.verify import probe
 from adaptergen.verify.positions import positions_of, rotates
 from adaptergen.verify.record import LayerFacts

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Mapping
 
 from adaptergen.errors import Failure, did_you_mean
+from adaptergen.language.tree import Node
 from adaptergen.spec.mistakes import diagnostic_at
-from adaptergen.spec.tree import Node
 
 
 def refuse_unknown(

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from adaptergen.spec.qk_norm import HeadModulesQKNorm
+from adaptergen.components.attention.qk_norm import HeadModulesQKNorm
 from adaptergen.verify.structure import decided
 from adaptergen.verify.subject import Subject
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from adaptergen.spec.values import UNLESS
+from adaptergen.language.values import UNLESS
 from adaptergen.verify.hf import HfModel, hf_config, unfilled
 from adaptergen.verify.once import UnavailableError, once
 from adaptergen.verify.perturb import shown

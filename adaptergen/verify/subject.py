@@ -9,7 +9,8 @@ from transformer_lens.hook_points import HookPoint
 from transformer_lens.model_bridge import TransformerBridge
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 
-from adaptergen.spec.attention import DelegatedAttention, ReimplementedAttention
+from adaptergen.components.attention.delegated.spec import DelegatedAttention
+from adaptergen.components.attention.reimplemented.spec import ReimplementedAttention
 from adaptergen.spec.model import Spec
 from adaptergen.spec.verification import KnownFailure
 from adaptergen.verify import bridge as bridges

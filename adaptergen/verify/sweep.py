@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from adaptergen.spec.values import deciding
+from adaptergen.language.values import deciding
 from adaptergen.spec.verification import KnownFailure
 from adaptergen.verify.behind import behind_switches, together
 from adaptergen.verify.check import EXACT, Check, largest_difference

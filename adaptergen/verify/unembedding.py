@@ -1,6 +1,6 @@
 """HF's way from the final norm to the logits."""
 
-from adaptergen.spec.factor import product_of
+from adaptergen.language.factor import product_of
 from adaptergen.spec.model import Spec
 from adaptergen.verify.check import EXACT, largest_difference
 from adaptergen.verify.hf import HfModel

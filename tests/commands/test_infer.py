@@ -9,9 +9,9 @@ import pytest
 
 from adaptergen.infer.finding import Findings
 from adaptergen.infer.run import Inference
+from adaptergen.language.tree import parse
 from adaptergen.spec.compare import semantic_differences
 from adaptergen.spec.model import Spec
-from adaptergen.spec.tree import parse
 from tests.commands.inferences import (
     CLASS,
     CONCEDED,

@@ -11,12 +11,12 @@ from hypothesis import assume, given, settings
 from adaptergen.errors import Failure
 from adaptergen.infer.parents import InexpressibleError, child_of, nearest, resolved
 from adaptergen.infer.text import spec_text
+from adaptergen.language.files import spec_files
+from adaptergen.language.tree import parse
+from adaptergen.language.written import written
 from adaptergen.project import bundled
-from adaptergen.spec.files import spec_files
 from adaptergen.spec.load import LoadedSpec, Loader
 from adaptergen.spec.model import Spec
-from adaptergen.spec.tree import parse
-from adaptergen.spec.written import written
 from tests.drawn_specs import quick, specs
 
 LOADED = {

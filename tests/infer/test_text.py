@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adaptergen.infer.text import flow, spec_text
+from adaptergen.language.tree import parse
+from adaptergen.language.written import written
 from adaptergen.project import bundled
 from adaptergen.spec.load import Loader
 from adaptergen.spec.schema import LINE
-from adaptergen.spec.tree import parse
-from adaptergen.spec.written import written
 from tests.drawn_specs import NASTY, quick, specs, values
 
 SPECS = sorted(Path(bundled("specs")).glob("*.yaml"))

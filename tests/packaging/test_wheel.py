@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from adaptergen import __version__, support
-from adaptergen.spec.files import spec_files
+from adaptergen.language.files import spec_files
 
 from .conftest import CHECKOUT, call, succeed
 

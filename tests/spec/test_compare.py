@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from adaptergen.language.files import spec_files
+from adaptergen.language.walk import fields_of
+from adaptergen.language.written import written
 from adaptergen.project import bundled
 from adaptergen.spec.compare import (
     NOT_SEMANTIC,
@@ -14,11 +17,8 @@ from adaptergen.spec.compare import (
     facets,
     semantic_differences,
 )
-from adaptergen.spec.files import spec_files
 from adaptergen.spec.load import Loader
 from adaptergen.spec.model import Spec
-from adaptergen.spec.walk import fields_of
-from adaptergen.spec.written import written
 from tests.drawn_specs import quick, specs
 
 LOADED = {

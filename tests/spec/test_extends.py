@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from adaptergen.errors import Failure
+from adaptergen.language.files import read_bytes
 from adaptergen.project import bundled
-from adaptergen.spec.files import read_bytes
 from adaptergen.spec.load import LoadedSpec, Loader
 
 LLAMA = (Path(bundled("specs")) / "llama.yaml").read_text()

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from adaptergen.errors import Failure
+from adaptergen.language.files import spec_files
 from adaptergen.project import bundled
 from adaptergen.render import Renderer
-from adaptergen.spec.files import spec_files
 from adaptergen.spec.load import Loader
 from adaptergen.spec.names import PUBLIC_API, VARIABLES
 from tests.building import TINY

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from adaptergen.errors import Failure
+from adaptergen.language.files import spec_files
 from adaptergen.project import bundled
 from adaptergen.render import Renderer
-from adaptergen.spec.files import spec_files
 from adaptergen.spec.load import Loader
 
 SPECS = [Path(path).read_text(encoding="utf-8") for path in spec_files(bundled("specs"))]

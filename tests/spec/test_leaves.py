@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from adaptergen.language.values import Denotes
 from adaptergen.spec.leaves import Leaf, keys_named, leaves
 from adaptergen.spec.load import LoadedSpec, Loader
 from adaptergen.spec.model import Spec
-from adaptergen.spec.values import Denotes
 
 SPECS = Path(__file__).parents[2] / "specs"
 NAMES = ("llama", "falcon", "qwen2_moe", "deepseek_v3", "afmoe", "cohere", "hyperclovax")

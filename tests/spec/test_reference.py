@@ -1,10 +1,10 @@
 """The reference of the language: each key once, under the kinds that have it."""
 
-from adaptergen.spec.attention import ReimplementedAttention
-from adaptergen.spec.facet import Choice, Facet
+from adaptergen.components.attention.reimplemented.spec import ReimplementedAttention
+from adaptergen.language.facet import Choice, Facet
+from adaptergen.language.walk import classes_of, key_of, values_of
 from adaptergen.spec.model import Spec
 from adaptergen.spec.reference import Entry, entries, keys_of
-from adaptergen.spec.walk import classes_of, key_of, values_of
 
 EVERY = entries()
 

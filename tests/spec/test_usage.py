@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from adaptergen.errors import Failure
+from adaptergen.language.files import spec_files
+from adaptergen.language.tree import Node, parse
 from adaptergen.project import bundled
-from adaptergen.spec.files import spec_files
 from adaptergen.spec.load import Loader, validate
 from adaptergen.spec.reference import Entry, entries
-from adaptergen.spec.tree import Node, parse
 from adaptergen.spec.usage import Example, Usage
 from tests.spec.test_reference import at
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any, Literal, get_origin
 
+from adaptergen.language.facet import TAGS, Choice, Facet, tag_of
+from adaptergen.language.walk import classes_of, key_of
 from adaptergen.spec.extends import IDENTITY
-from adaptergen.spec.facet import Choice, Facet
 from adaptergen.spec.model import Spec
-from adaptergen.spec.walk import TAGS, classes_of, key_of, tag_of
 
 # Together they have every value that bundled specs have: what is verified in each run of the tests.
 REPRESENTATIVE = (

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from adaptergen.components.attention.delegated.spec import DelegatedAttention
+from adaptergen.components.attention.opaque.spec import OpaqueAttention
+from adaptergen.components.mlp.opaque.spec import OpaqueMlp
 from adaptergen.render import Renderer
-from adaptergen.spec.attention import DelegatedAttention, OpaqueAttention
 from adaptergen.spec.load import Loader
-from adaptergen.spec.mlp import OpaqueMlp
 from adaptergen.spec.model import Spec
 from adaptergen.verify.checks import ALL
 from adaptergen.verify.record import Status

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
+from adaptergen.language.facet import Choice, Facet, tag_of
+from adaptergen.language.values import Denotes
+from adaptergen.language.walk import classes_of
 from adaptergen.project import bundled
 from adaptergen.spec.block import Block
-from adaptergen.spec.facet import Choice, Facet
 from adaptergen.spec.leaves import denoted
 from adaptergen.spec.load import Loader
 from adaptergen.spec.model import Spec
-from adaptergen.spec.values import Denotes
-from adaptergen.spec.walk import classes_of, tag_of
 from adaptergen.verify.checks import claims_mlp
 from adaptergen.verify.interventions import of_mlp
 from adaptergen.verify.mutants.change import CHANGES

@@ -8,10 +8,12 @@ import pytest
 import torch
 from transformer_lens.factories.architecture_adapter_factory import ArchitectureAdapterFactory
 
+from adaptergen.components.attention.delegated.spec import DelegatedAttention
+from adaptergen.components.attention.latent.spec import LatentAttention
+from adaptergen.components.attention.reimplemented.spec import ReimplementedAttention
+from adaptergen.components.mlp.moe.spec import MoeMlp
 from adaptergen.errors import Failure
-from adaptergen.spec.attention import DelegatedAttention, LatentAttention, ReimplementedAttention
 from adaptergen.spec.load import Loader
-from adaptergen.spec.mlp import MoeMlp
 from adaptergen.spec.model import Spec
 from adaptergen.spec.processing import Valid
 from adaptergen.verify import verify

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from adaptergen.errors import Failure
+from adaptergen.language.facet import Choice, Facet, Word
+from adaptergen.language.walk import classes_of
 from adaptergen.project import bundled
-from adaptergen.spec.facet import Choice, Facet, Word
 from adaptergen.spec.load import LoadedSpec, Loader
 from adaptergen.spec.model import Spec
-from adaptergen.spec.walk import classes_of
 from adaptergen.verify import verify
 from adaptergen.verify.check import Check
 from adaptergen.verify.checks import ALL

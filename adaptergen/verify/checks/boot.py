@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from adaptergen.spec.attention import LatentAttention
-from adaptergen.spec.mlp import MoeMlp
+from adaptergen.components.attention.latent.spec import LatentAttention
+from adaptergen.components.mlp.moe.spec import MoeMlp
+from adaptergen.language.values import deciding
 from adaptergen.spec.model import Spec
-from adaptergen.spec.values import deciding
 from adaptergen.verify.check import Evidence, Fact, NotApplicableError, check
 from adaptergen.verify.components import Component, bare
 from adaptergen.verify.hf import hf_class

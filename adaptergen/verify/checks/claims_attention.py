@@ -5,7 +5,9 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from adaptergen.spec.attention import DelegatedAttention, LatentAttention, ReimplementedAttention
+from adaptergen.components.attention.delegated.spec import DelegatedAttention
+from adaptergen.components.attention.latent.spec import LatentAttention
+from adaptergen.components.attention.reimplemented.spec import ReimplementedAttention
 from adaptergen.verify import probe
 from adaptergen.verify.check import (
     EXACT,

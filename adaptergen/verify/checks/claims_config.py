@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Set
 from typing import Any
 
-from adaptergen.spec.attention import HeadedAttention, LatentAttention
+from adaptergen.components.attention.latent.spec import LatentAttention
+from adaptergen.components.attention.spec import HeadedAttention
 from adaptergen.spec.model import Spec
 from adaptergen.verify.check import Evidence, Fact, check
 from adaptergen.verify.heads import head_counts, headed

@@ -6,8 +6,9 @@ from typing import Any
 
 from torch import Tensor
 
-from adaptergen.spec.attention import HeadedAttention, ReimplementedAttention
-from adaptergen.spec.factor import value_of
+from adaptergen.components.attention.reimplemented.spec import ReimplementedAttention
+from adaptergen.components.attention.spec import HeadedAttention
+from adaptergen.language.factor import value_of
 from adaptergen.spec.leaves import keys_named
 from adaptergen.spec.model import Spec
 from adaptergen.verify import probe

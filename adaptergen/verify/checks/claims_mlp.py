@@ -6,17 +6,13 @@ from functools import singledispatch
 import torch
 from torch import Tensor, nn
 
-from adaptergen.spec.facet import Facet
-from adaptergen.spec.mlp import (
-    DenseLayers,
-    FusedGatedMlp,
-    GatedMlp,
-    MoeMlp,
-    OpaqueMlp,
-    PlainMlp,
-    SharedExpert,
-    SideMlp,
-)
+from adaptergen.components.mlp.fused_gated.spec import FusedGatedMlp
+from adaptergen.components.mlp.gated.spec import GatedMlp
+from adaptergen.components.mlp.moe.spec import DenseLayers, MoeMlp, SharedExpert
+from adaptergen.components.mlp.opaque.spec import OpaqueMlp
+from adaptergen.components.mlp.plain.spec import PlainMlp
+from adaptergen.components.side_mlp.spec import SideMlp
+from adaptergen.language.facet import Facet
 from adaptergen.verify import probe
 from adaptergen.verify.check import Evidence, Fact, check, largest_difference
 from adaptergen.verify.components import known_to_tl

@@ -7,10 +7,10 @@ from typing import Any
 
 from torch import nn
 
-from adaptergen.spec.factor import powers
+from adaptergen.language.factor import powers
+from adaptergen.language.values import Denotes, deciding
 from adaptergen.spec.leaves import Leaf, claims, leaves
 from adaptergen.spec.model import Spec
-from adaptergen.spec.values import Denotes, deciding
 from adaptergen.verify.blame import condition_of
 from adaptergen.verify.check import Evidence, Fact, check
 from adaptergen.verify.declared import conditions

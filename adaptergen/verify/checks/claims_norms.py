@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from adaptergen.spec.attention import LatentAttention, ReimplementedAttention
-from adaptergen.spec.mlp import GatedMlp
-from adaptergen.spec.qk_norm import HeadModulesQKNorm
+from adaptergen.components.attention.latent.spec import LatentAttention
+from adaptergen.components.attention.qk_norm import HeadModulesQKNorm
+from adaptergen.components.attention.reimplemented.spec import ReimplementedAttention
+from adaptergen.components.mlp.gated.spec import GatedMlp
 from adaptergen.verify import probe
 from adaptergen.verify.blame import is_multiple, of_blocks
 from adaptergen.verify.call import Call

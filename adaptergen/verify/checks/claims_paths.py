@@ -7,8 +7,8 @@ import torch
 import transformers
 from torch import Tensor, nn
 
-from adaptergen.spec.attention import OpaqueAttention
-from adaptergen.spec.factor import value_of
+from adaptergen.components.attention.opaque.spec import OpaqueAttention
+from adaptergen.language.factor import value_of
 from adaptergen.spec.leaves import claims
 from adaptergen.spec.model import Spec
 from adaptergen.spec.versions import replaced

@@ -5,9 +5,11 @@ from collections.abc import Iterator, Mapping
 
 from torch import Tensor
 
-from adaptergen.spec.attention import DelegatedAttention, OpaqueAttention, ReimplementedAttention
-from adaptergen.spec.rope import FlaggedLayers, Rope
-from adaptergen.spec.window import ConfigWindow, FlaggedWindow, SlidingLayersWindow
+from adaptergen.components.attention.delegated.spec import DelegatedAttention
+from adaptergen.components.attention.opaque.spec import OpaqueAttention
+from adaptergen.components.attention.reimplemented.spec import ReimplementedAttention
+from adaptergen.components.attention.rope import FlaggedLayers, Rope
+from adaptergen.components.attention.window import ConfigWindow, FlaggedWindow, SlidingLayersWindow
 from adaptergen.verify import probe
 from adaptergen.verify.check import Evidence, Fact, NotApplicableError, check
 from adaptergen.verify.handed import (

@@ -6,7 +6,7 @@ from typing import Any
 
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 
-from adaptergen.spec.values import deciding
+from adaptergen.language.values import deciding
 from adaptergen.verify.check import Evidence, Fact, NotApplicableError, check
 from adaptergen.verify.checks.variants import is_right
 from adaptergen.verify.declared import parameters

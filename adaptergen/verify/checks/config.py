@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from adaptergen.spec.attention import HeadedAttention, OpaqueAttention, ReimplementedAttention
-from adaptergen.spec.mlp import MoeMlp
+from adaptergen.components.attention.opaque.spec import OpaqueAttention
+from adaptergen.components.attention.reimplemented.spec import ReimplementedAttention
+from adaptergen.components.attention.spec import HeadedAttention
+from adaptergen.components.mlp.moe.spec import MoeMlp
 from adaptergen.spec.processing import Valid
 from adaptergen.verify import probe
 from adaptergen.verify.check import Evidence, Fact, check
@@ -143,7 +145,7 @@ def _norm_flags(subject: Subject) -> Iterator[tuple[str, object, str]]:
 def _other_flags(subject: Subject) -> Iterator[tuple[str, object, str]]:
     hf, spec = subject.hf, subject.spec
     yield "parallel_attn_mlp", spec.block.parallel, "block.topology"
-    yield "gated_mlp", spec.mlp.gated_mlp, "mlp.kind"
+    yield "gated_mlp", spec.mlp.gated, "mlp.kind"
     yield "attn_only", f"{subject.layers[0]}.{spec.mlp.path}" not in hf.seen.calls, "mlp.path"
     # A config under which no layer rotates does not show how positions are embedded.
     attention = spec.attention

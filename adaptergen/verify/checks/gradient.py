@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from adaptergen.spec.attention import OpaqueAttention
+from adaptergen.components.attention.opaque.spec import OpaqueAttention
 from adaptergen.verify import bridge as bridges
 from adaptergen.verify.check import (
     EXACT,

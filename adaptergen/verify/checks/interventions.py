@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from adaptergen.spec.attention import DelegatedAttention
+from adaptergen.components.attention.delegated.spec import DelegatedAttention
 from adaptergen.verify import bridge as bridges
 from adaptergen.verify import probe
 from adaptergen.verify.check import (

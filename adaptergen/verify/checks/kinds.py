@@ -14,10 +14,10 @@ from transformer_lens.model_bridge.generalized_components import (
 from transformer_lens.model_bridge.generalized_components.base import GeneralizedComponent
 from transformers.pytorch_utils import Conv1D
 
-from adaptergen.spec.attention import OpaqueAttention
-from adaptergen.spec.mlp import OpaqueMlp
+from adaptergen.components.attention.opaque.spec import OpaqueAttention
+from adaptergen.components.attention.qk_norm import HeadModulesQKNorm
+from adaptergen.components.mlp.opaque.spec import OpaqueMlp
 from adaptergen.spec.model import Spec
-from adaptergen.spec.qk_norm import HeadModulesQKNorm
 from adaptergen.verify.check import Evidence, Fact, check
 from adaptergen.verify.components import Component
 from adaptergen.verify.subject import Subject

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from transformer_lens.model_bridge import TransformerBridge
 
-from adaptergen.spec.mlp import MoeMlp
+from adaptergen.components.mlp.moe.spec import MoeMlp
 from adaptergen.verify import bridge as bridges
 from adaptergen.verify.check import (
     Difference,

@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from transformer_lens.model_bridge import TransformerBridge
 
 from adaptergen import support
-from adaptergen.spec.attention import DelegatedAttention, LatentAttention, OpaqueAttention
+from adaptergen.components.attention.delegated.spec import DelegatedAttention
+from adaptergen.components.attention.latent.spec import LatentAttention
+from adaptergen.components.attention.opaque.spec import OpaqueAttention
 from adaptergen.spec.block import SharedNorm
 from adaptergen.spec.model import Spec
 from adaptergen.verify import bridge as bridges

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from adaptergen.spec.attention import ReimplementedAttention
+from adaptergen.components.attention.reimplemented.spec import ReimplementedAttention
 from adaptergen.spec.processing import Invalid
 from adaptergen.verify import bridge as bridges
 from adaptergen.verify.check import (

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
 
-from adaptergen.spec.attention import HeadedAttention
-from adaptergen.spec.mlp import MoeMlp, OpaqueMlp
+from adaptergen.components.attention.spec import HeadedAttention
+from adaptergen.components.mlp.moe.spec import MoeMlp
+from adaptergen.components.mlp.opaque.spec import OpaqueMlp
 from adaptergen.spec.model import Spec
 from adaptergen.spec.processing import Invalid
 from adaptergen.verify.check import (

@@ -3,22 +3,20 @@
 from collections.abc import Iterator
 from typing import Any
 
-from adaptergen.spec.attention import (
-    DelegatedAttention,
-    LatentAttention,
-    OpaqueAttention,
-    ReimplementedAttention,
-)
-from adaptergen.spec.projections import FusedProjections, Heads, SeparateProjections
-from adaptergen.spec.qk_norm import (
+from adaptergen.components.attention.delegated.spec import DelegatedAttention
+from adaptergen.components.attention.latent.spec import LatentAttention
+from adaptergen.components.attention.opaque.spec import OpaqueAttention
+from adaptergen.components.attention.projections import FusedProjections, Heads, SeparateProjections
+from adaptergen.components.attention.qk_norm import (
     FullWidthQKNorm,
     HeadModulesQKNorm,
     OwnPerHeadQKNorm,
     PerHeadQKNorm,
     QKNorms,
 )
-from adaptergen.spec.rope import FlaggedLayers
-from adaptergen.spec.window import ConfigWindow, FlaggedWindow
+from adaptergen.components.attention.reimplemented.spec import ReimplementedAttention
+from adaptergen.components.attention.rope import FlaggedLayers
+from adaptergen.components.attention.window import ConfigWindow, FlaggedWindow
 from adaptergen.verify.heads import headed
 from adaptergen.verify.hf import window_settings
 from adaptergen.verify.mutants.change import (

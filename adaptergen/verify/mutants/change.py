@@ -13,14 +13,14 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
+from adaptergen.language.facet import Facet, Word, tag_of
+from adaptergen.language.values import Decided
+from adaptergen.language.walk import classes_of, key_of
 from adaptergen.spec.compare import semantic_differences
-from adaptergen.spec.facet import Facet, Word
 from adaptergen.spec.leaves import keys_named
 from adaptergen.spec.model import Spec
-from adaptergen.spec.values import Decided
 from adaptergen.spec.verification import Verification
 from adaptergen.spec.versions import replaced
-from adaptergen.spec.walk import classes_of, key_of, tag_of
 from adaptergen.verify.hf import HfModel
 
 _DECIDED = get_args(Decided)[1]

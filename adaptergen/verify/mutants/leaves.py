@@ -5,10 +5,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from adaptergen.spec.factor import powers, replaced
+from adaptergen.language.factor import powers, replaced
+from adaptergen.language.values import Denotes
 from adaptergen.spec.leaves import Leaf, claims
 from adaptergen.spec.model import Spec
-from adaptergen.spec.values import Denotes
 from adaptergen.verify.mutants.change import Change, World, changed
 
 # Nothing in HF is called so.

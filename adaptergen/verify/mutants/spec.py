@@ -6,8 +6,8 @@ A new facet value needs one function here, or in the modules of attention and ML
 from collections.abc import Iterator
 from typing import Any
 
+from adaptergen.language.facet import Facet
 from adaptergen.spec.block import ParallelNorm, PostNorm, PreNorm, SandwichNorm, SharedNorm
-from adaptergen.spec.facet import Facet
 from adaptergen.spec.model import Paths, Spec
 from adaptergen.spec.multipliers import DividedLogits, MultipliedLogits, Multipliers
 from adaptergen.spec.norm import LayerNorm, RmsNorm

@@ -7,17 +7,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from adaptergen.spec.attention import (
-    DelegatedAttention,
-    HeadedAttention,
-    LatentAttention,
-    OpaqueAttention,
-    ReimplementedAttention,
-)
-from adaptergen.spec.facet import Facet
+from adaptergen.components.attention.delegated.spec import DelegatedAttention
+from adaptergen.components.attention.latent.spec import LatentAttention
+from adaptergen.components.attention.opaque.spec import OpaqueAttention
+from adaptergen.components.attention.projections import FusedProjections
+from adaptergen.components.attention.qk_norm import OwnPerHeadQKNorm
+from adaptergen.components.attention.reimplemented.spec import ReimplementedAttention
+from adaptergen.components.attention.spec import HeadedAttention
+from adaptergen.language.facet import Facet
 from adaptergen.spec.model import Spec
-from adaptergen.spec.projections import FusedProjections
-from adaptergen.spec.qk_norm import OwnPerHeadQKNorm
 from adaptergen.verify.check import EXACT
 from adaptergen.verify.heads import by_head, head_dim, rows, split
 from adaptergen.verify.hf import HfModel

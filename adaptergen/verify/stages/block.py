@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from adaptergen.spec.attention import LatentAttention, OpaqueAttention
-from adaptergen.spec.factor import value_of
-from adaptergen.spec.mlp import OpaqueMlp
+from adaptergen.components.attention.latent.spec import LatentAttention
+from adaptergen.components.attention.opaque.spec import OpaqueAttention
+from adaptergen.components.mlp.opaque.spec import OpaqueMlp
+from adaptergen.language.factor import value_of
 from adaptergen.spec.model import Spec
 from adaptergen.verify.call import Call
 from adaptergen.verify.hf import HfModel

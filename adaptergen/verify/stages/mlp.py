@@ -8,15 +8,12 @@ import torch
 from torch import Tensor
 from transformer_lens.model_bridge.generalized_components import MoERouterBridge
 
-from adaptergen.spec.facet import Facet
-from adaptergen.spec.mlp import (
-    DenseLayers,
-    FusedGatedMlp,
-    GatedMlp,
-    MoeMlp,
-    OpaqueMlp,
-    PlainMlp,
-)
+from adaptergen.components.mlp.fused_gated.spec import FusedGatedMlp
+from adaptergen.components.mlp.gated.spec import GatedMlp
+from adaptergen.components.mlp.moe.spec import DenseLayers, MoeMlp
+from adaptergen.components.mlp.opaque.spec import OpaqueMlp
+from adaptergen.components.mlp.plain.spec import PlainMlp
+from adaptergen.language.facet import Facet
 from adaptergen.verify.routing import routed
 from adaptergen.verify.stages.stage import Layer, Stage
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from adaptergen.spec.factor import value_of
+from adaptergen.language.factor import value_of
 from adaptergen.spec.model import Spec
 from adaptergen.verify.call import Call
 from adaptergen.verify.hf import HfModel

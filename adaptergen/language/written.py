@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from adaptergen.spec.bias import Biases
-from adaptergen.spec.facet import Facet, Word
-from adaptergen.spec.walk import key_of
+from adaptergen.language.bias import Biases
+from adaptergen.language.facet import Facet, Word
+from adaptergen.language.walk import key_of
 
 
 def written(value: object) -> Any:

@@ -5,7 +5,7 @@ as a mapping with a `kind` (pydantic's discriminated union), or, where it is sho
 word (`all`) or one key with its argument (`{flag: use_rope}`).
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from pydantic import (
     BaseModel,
@@ -16,6 +16,9 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import CoreSchema, core_schema
+
+# Keys whose value names the class of a facet that has several.
+TAGS = ("kind", "topology")
 
 
 class Facet(BaseModel):
@@ -33,6 +36,16 @@ class Choice(Facet):
     """
 
     word: ClassVar[str]
+
+
+def tag_of(facet: type[Facet]) -> str:
+    """The name of this class among its alternatives: a choice's word, or its `kind`."""
+    if issubclass(facet, Choice):
+        return facet.word
+    for name in TAGS:
+        if name in facet.model_fields:
+            return str(get_args(facet.model_fields[name].annotation)[0])
+    return ""
 
 
 class Word(Choice):

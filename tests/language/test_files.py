@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from adaptergen.errors import Failure
-from adaptergen.spec.files import SPEC_LIMIT, find_spec, read_bytes
+from adaptergen.language.files import SPEC_LIMIT, find_spec, read_bytes
 from tests.building import TINY
 from tests.conftest import Run
 

@@ -4,8 +4,8 @@ from typing import Annotated, ClassVar, TypeAlias
 
 from pydantic import Field
 
-from adaptergen.spec.facet import Choice, OneOf, Word
-from adaptergen.spec.values import Attribute, ConfigKey
+from adaptergen.language.facet import Choice, OneOf, Word
+from adaptergen.language.values import Attribute, ConfigKey
 
 
 class NoWindow(Word):

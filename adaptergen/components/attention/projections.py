@@ -4,8 +4,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from adaptergen.spec.facet import Facet
-from adaptergen.spec.values import ConfigKey, Path
+from adaptergen.language.facet import Facet
+from adaptergen.language.values import ConfigKey, Path
 
 
 class SeparateProjections(Facet):

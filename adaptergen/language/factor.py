@@ -10,7 +10,7 @@ from typing import Annotated, TypeAlias
 
 from pydantic_core import PydanticCustomError
 
-from adaptergen.spec.values import NAME, Denotes, Matches
+from adaptergen.language.values import NAME, Denotes, Matches
 
 _TERM = rf"(?:sqrt\({NAME}\)|{NAME})"
 _TERMS = re.compile(rf" ?([*/]?) ?(?:sqrt\(({NAME})\)|({NAME}))", re.ASCII)

@@ -4,8 +4,8 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import Field
 
-from adaptergen.spec.facet import Choice, Facet, OneOf, Word
-from adaptergen.spec.values import Argument, Attribute, PartName
+from adaptergen.language.facet import Choice, Facet, OneOf, Word
+from adaptergen.language.values import Argument, Attribute, PartName
 
 
 class AllLayers(Word):

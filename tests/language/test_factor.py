@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from adaptergen.spec.factor import Factor, factor_of, in_code, powers, replaced, value_of
+from adaptergen.language.factor import Factor, factor_of, in_code, powers, replaced, value_of
 
 CONFIG = SimpleNamespace(scale=3.0, size=16, depth=4, unset=None)
 

@@ -6,10 +6,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from adaptergen.spec.facet import Choice, Facet
-
-# Keys whose value names the class of a facet that has several.
-TAGS = ("kind", "topology")
+from adaptergen.language.facet import TAGS, Choice, Facet, tag_of
+from adaptergen.language.kinds import Part
 
 
 def key_of(name: str, field: FieldInfo) -> str:
@@ -23,8 +21,11 @@ def classes_of(annotation: Any) -> tuple[type[Facet], ...]:
         return classes_of(get_args(annotation)[0])
     if get_origin(annotation) in (Union, UnionType):
         return tuple(cls for arg in get_args(annotation) for cls in classes_of(arg))
-    is_facet = isinstance(annotation, type) and issubclass(annotation, Facet)
-    return (annotation,) if is_facet else ()
+    if not isinstance(annotation, type) or not issubclass(annotation, Facet):
+        return ()
+    if issubclass(annotation, Part) and annotation.is_part():
+        return tuple(annotation.kinds.values())
+    return (annotation,)
 
 
 def values_of(annotation: Any) -> tuple[type[Facet], ...]:
@@ -32,16 +33,6 @@ def values_of(annotation: Any) -> tuple[type[Facet], ...]:
     if get_origin(annotation) is Annotated:
         return values_of(get_args(annotation)[0])
     return classes_of(get_args(annotation)[1]) if get_origin(annotation) is dict else ()
-
-
-def tag_of(facet: type[Facet]) -> str:
-    """The name of this class among its alternatives: a choice's word, or its `kind`."""
-    if issubclass(facet, Choice):
-        return facet.word
-    for name in TAGS:
-        if name in facet.model_fields:
-            return str(get_args(facet.model_fields[name].annotation)[0])
-    return ""
 
 
 def follow(

@@ -4,8 +4,8 @@ from typing import Annotated, ClassVar, TypeAlias
 
 from pydantic import Field
 
-from adaptergen.spec.facet import Choice, Facet, OneOf, Word
-from adaptergen.spec.values import Decided, PartName, setting
+from adaptergen.language.facet import Choice, Facet, OneOf, Word
+from adaptergen.language.values import Decided, PartName, setting
 
 
 class QKNorms(Facet):

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from adaptergen.errors import Failure
-from adaptergen.spec.tree import Node, parse
+from adaptergen.language.tree import Node, parse
 
 
 def read(text: str) -> Any:

@@ -1,0 +1,1 @@
+"""Attention that is left to HF as one piece."""

@@ -1,0 +1,1 @@
+"""Attention that TL computes step by step."""

@@ -1,0 +1,1 @@
+"""An MLP whose gate is half of a projection."""

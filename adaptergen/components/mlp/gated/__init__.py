@@ -1,0 +1,1 @@
+"""An MLP with a gate of its own."""

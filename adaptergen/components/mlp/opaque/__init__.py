@@ -1,0 +1,1 @@
+"""An MLP that is left to HF as one piece."""

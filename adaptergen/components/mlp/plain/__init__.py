@@ -1,0 +1,1 @@
+"""An MLP without a gate."""

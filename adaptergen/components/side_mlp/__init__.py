@@ -1,0 +1,1 @@
+"""A further MLP beside that of a block."""
