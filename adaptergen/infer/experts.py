@@ -10,9 +10,17 @@ from adaptergen.infer.keys import moved_by, numbers
 from adaptergen.infer.world import UnexplainedError, World
 from adaptergen.verify import probe
 from adaptergen.verify.check import largest_difference
+from adaptergen.verify.once import MissingError
+from adaptergen.verify.routing import routed
 
 Facet = dict[str, Any]
 _COUNTS = (7, 5)
+
+
+def has_experts(world: World, path: str) -> bool:
+    """Whether a module holds experts: weights of three dimensions, or a list of modules."""
+    module = world.hf.module(path)
+    return any(p.ndim == 3 for p in module.parameters()) or bool(_lists(world, path))
 
 
 def experts(world: World, path: str, dense: Facet | None) -> Facet:
@@ -26,31 +34,51 @@ def experts(world: World, path: str, dense: Facet | None) -> Facet:
         for name, child in world.hf.module(path).named_children()
         if f"{path}.{name}" in world.hf.seen.calls
     }
-    holds = [n for n, c in children.items() if any(p.ndim == 3 for p in c.parameters())]
-    routers = [name for name in children if _routes(world, f"{path}.{name}")]
+    lists = _lists(world, path)
+    holds = [n for n, c in children.items() if any(p.ndim == 3 for p in c.parameters())] + lists
+    routers = [name for name in children if _routes(world, f"{path}.{name}", lists)]
     if len(holds) != 1 or len(routers) != 1:
+        returned = "logits" if lists else "logits, weights and numbers of experts"
         raise UnexplainedError(
-            f"{path} should have one router, which returns logits, weights and numbers of experts,"
+            f"{path} should have one router, which returns {returned},"
             f" and one module of experts; found {routers or 'no router'} and {holds or 'none'}"
         )
-    facet: Facet = {"router": routers[0], "experts": holds[0]}
+    # The modules of a list run one by one, and no hook shows all.
+    facet: Facet = {"router": routers[0], "experts": None if lists else holds[0]}
     facet["count"] = _count(world, f"{path}.{holds[0]}")
     rest = [n for n, c in children.items() if n not in (*routers, *holds) and list(c.parameters())]
-    shared = _shared(world, path, facet, rest)
+    shared = _shared(world, path, _beside(world, path, holds[0]), rest)
     return {**facet, "shared": shared} if shared else facet
 
 
-def _routes(world: World, path: str) -> bool:
+def _lists(world: World, path: str) -> list[str]:
+    """Names of lists of modules with parts, such as experts are."""
+    return [
+        name
+        for name, part in world.hf.module(path).named_children()
+        if isinstance(part, nn.ModuleList) and len(part) > 1 and list(part[0].children())
+    ]
+
+
+def _routes(world: World, path: str, lists: list[str]) -> bool:
+    """Whether a module returns what chooses experts; those in a list, the module around them."""
     output = world.hf.call(path).output
-    if not isinstance(output, tuple) or len(output) != 3:
+    if not isinstance(output, Tensor | tuple):
         return False
-    kinds = [isinstance(part, Tensor) and part.is_floating_point() for part in output]
-    return kinds == [True, True, False]
+    try:
+        found = routed(output)
+    except MissingError:
+        return False
+    if found.experts is not None:
+        return True
+    around = world.hf.module(path.rpartition(".")[0])
+    return any(found.logits.shape[-1] == len(around.get_submodule(name)) for name in lists)
 
 
 def _count(world: World, path: str) -> str:
     def number(other: World) -> int:
-        return len(next(iter(other.hf.module(path).parameters())))
+        held = other.hf.module(path)
+        return len(held if isinstance(held, nn.ModuleList) else next(iter(held.parameters())))
 
     found = number(world)
     keys = [key for key in numbers(world.values) if world.values[key] == found]
@@ -60,10 +88,18 @@ def _count(world: World, path: str) -> str:
     return key
 
 
-def _shared(world: World, path: str, facet: Facet, rest: list[str]) -> Facet | None:
+def _beside(world: World, path: str, held: str) -> Tensor:
+    """What a routed MLP returns besides the output of the experts held by one of its modules."""
+    inside, total = world.hf.module(f"{path}.{held}"), world.hf.call(path).value
+    if not isinstance(inside, nn.ModuleList):
+        return total - world.hf.call(f"{path}.{held}").value.reshape(total.shape)
+    silent = {f"{path}.{held}.{number}": torch.zeros_like for number in range(len(inside))}
+    return probe.run_edited(world.hf, path, silent)
+
+
+def _shared(world: World, path: str, beside: Tensor, rest: list[str]) -> Facet | None:
     """The facet of the MLP that every token passes beside the experts; None without one."""
     total = world.hf.call(path).value
-    beside = total - world.hf.call(f"{path}.{facet['experts']}").value.reshape(total.shape)
     if largest_difference(beside, torch.zeros_like(beside)) < probe.NOISE:
         return None
     mixes = [n for n in rest if isinstance(world.hf.module(f"{path}.{n}"), nn.Linear)]

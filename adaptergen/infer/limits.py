@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from adaptergen.components.mlp.moe.spec import MoeMlp
 from adaptergen.infer.concessions import Concessions
 from adaptergen.infer.finding import Findings
 from adaptergen.infer.proof import Workshop, with_changes
@@ -19,15 +20,28 @@ from adaptergen.verify.running import run_checks
 
 @dataclass(frozen=True)
 class Limit:
-    """A cause, the checks that fail where it holds, and how to say it."""
+    """A cause, the checks that fail where it holds, and how to say it.
+
+    All problems that it explains are about a part of that name, if one is given.
+    """
 
     checks: tuple[str, ...]
     reason: str
     holds: Callable[[Spec, Concessions], bool]
+    part: str = ""
+
+    def explains(self, result: CheckResult) -> bool:
+        """Whether a failure is such as it causes."""
+        about = all(self.part in problem.message for problem in result.problems)
+        return result.check in self.checks and about
 
 
 def _opaque_block(spec: Spec, conceded: Concessions) -> bool:
     return bool(spec.opaque or conceded.block)
+
+
+def _no_names_for_experts(spec: Spec, conceded: Concessions) -> bool:
+    return isinstance(spec.mlp, MoeMlp) and spec.mlp.experts is None
 
 
 def _left_to_hf(spec: Spec, conceded: Concessions) -> bool:
@@ -51,6 +65,12 @@ _LIMITS = (
         " log-probabilities stay HF's.",
         lambda spec, conceded: spec.attention.kind == "opaque",
     ),
+    Limit(
+        ("weights.folding",),
+        "TransformerLens folds no norm into experts whose weights have other names.",
+        _no_names_for_experts,
+        "ln2",
+    ),
 )
 
 
@@ -61,7 +81,7 @@ def limits(
     known = dict(spec.verification.checks)
     for result in failures:
         for limit in _LIMITS:
-            if result.check in limit.checks and limit.holds(spec, conceded):
+            if limit.explains(result) and limit.holds(spec, conceded):
                 known[result.check] = as_known(result.problems, limit.reason)
     if known:
         findings.add("verification.checks", written(known), "the cause was looked for, and found")

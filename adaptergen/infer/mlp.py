@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import nn
 from transformers.activations import ACT2FN
 
 from adaptergen.infer.anatomy import Anatomy, same
 from adaptergen.infer.attention import linears, norm_before
-from adaptergen.infer.experts import experts
+from adaptergen.infer.experts import experts, has_experts
 from adaptergen.infer.keys import bias, moved_by, numbers
 from adaptergen.infer.world import UnexplainedError, World
 from adaptergen.verify import probe
@@ -26,8 +25,6 @@ def mlp(world: World, parts: Anatomy) -> Facet:
         UnexplainedError: if it computes something else.
     """
     paths = list(world.below(parts.mlp))
-    for path in paths:
-        _not_listed(world, path)
     routed = [path for path in paths if has_experts(world, path)]
     if routed:
         dense = [projected(world, path) for path in paths if path not in routed]
@@ -48,20 +45,6 @@ def mlp(world: World, parts: Anatomy) -> Facet:
     return {**facet, "act": activation(world, paths[0])}
 
 
-def _not_listed(world: World, path: str) -> None:
-    """Make sure that experts are no modules of their own.
-
-    Raises:
-        UnexplainedError: if they are.
-    """
-    for name, part in world.hf.module(path).named_children():
-        if isinstance(part, nn.ModuleList) and len(part) > 1 and list(part[0].children()):
-            raise UnexplainedError(
-                f"{path}.{name} is a list of {len(part)} experts; a facet describes experts whose"
-                " weights are one tensor"
-            )
-
-
 def _same_in_all(world: World, paths: list[str]) -> None:
     """Make sure that the MLPs of all layers have the same parameters.
 
@@ -76,11 +59,6 @@ def _same_in_all(world: World, paths: list[str]) -> None:
             odd = next(name for name in (*found, *names) if (name in found) != (name in names))
             holder, lacking = (path, first) if odd in found else (first, path)
             raise UnexplainedError(f"the MLP {holder} has {odd}, which {lacking} lacks")
-
-
-def has_experts(world: World, path: str) -> bool:
-    """Whether a module holds weights of three dimensions: those of several experts."""
-    return any(p.ndim == 3 for p in world.hf.module(path).parameters())
 
 
 def projected(world: World, path: str) -> Facet:

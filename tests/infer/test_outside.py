@@ -1,6 +1,5 @@
 """Models that were published beside transformers, and are like nothing in it."""
 
-from functools import cache
 from pathlib import Path
 from unittest.mock import patch
 
@@ -13,26 +12,21 @@ from adaptergen.infer.refusals import refusals
 from adaptergen.infer.run import infer
 from adaptergen.infer.source import source
 from adaptergen.infer.tiny import shrunk
-from adaptergen.infer.world import UnexplainedError, World
+from adaptergen.infer.world import UnexplainedError
 from adaptergen.project import bundled
 from adaptergen.spec.compare import facets
 from adaptergen.verify import checkpoint
 from adaptergen.verify.positions import positions_of
+from tests.infer.worlds import published
 
 pytestmark = pytest.mark.usefixtures("exact")
 FOLDER = Path(__file__).parent / "outside"
 
 
-@cache
-def small(name: str = "outside") -> World:
-    meant = source(str(FOLDER.parent / name), trust_remote_code=True)
-    return shrunk(meant.architecture, meant.given, {})
-
-
 def test_a_table_of_positions_that_attention_has_of_its_own_is_found() -> None:
     findings = Findings()
-    observe(small(), findings)
-    found = facets(draft(small(), findings))
+    observe(published("outside"), findings)
+    found = facets(draft(published("outside"), findings))
     expected = {
         "attention.kind": "reimplemented",
         "attention.rope.module": "table",
@@ -51,7 +45,7 @@ def test_a_table_of_positions_that_attention_has_of_its_own_is_found() -> None:
 
 
 def test_positions_that_such_a_module_computes_from_something_else_are_named() -> None:
-    world = small()
+    world = published("outside")
     path = next(world.below("mix"))
     # As the model runs, and never again.
     assert positions_of(world.hf, path) is not None
@@ -63,8 +57,8 @@ def test_positions_that_such_a_module_computes_from_something_else_are_named() -
 
 def test_pairs_for_a_cache_a_mask_of_what_is_hidden_and_a_width_of_no_key_are_found() -> None:
     findings = Findings()
-    observe(small("older"), findings)
-    found = facets(draft(small("older"), findings))
+    observe(published("older"), findings)
+    found = facets(draft(published("older"), findings))
     expected = {
         "attention.kind": "reimplemented",
         "attention.rope.module": "rotary",
@@ -80,8 +74,8 @@ def test_pairs_for_a_cache_a_mask_of_what_is_hidden_and_a_width_of_no_key_are_fo
 
 def test_constants_made_of_several_keys_and_scaled_unembedding_are_found() -> None:
     findings = Findings()
-    observe(small("scaled"), findings)
-    found = facets(draft(small("scaled"), findings))
+    observe(published("scaled"), findings)
+    found = facets(draft(published("scaled"), findings))
     expected = {
         "multipliers.embedding": "scale_emb",
         "multipliers.residual": "scale_depth / sqrt(num_hidden_layers)",
@@ -93,16 +87,16 @@ def test_constants_made_of_several_keys_and_scaled_unembedding_are_found() -> No
 
 
 def test_keys_that_have_to_be_set_are_refused_unset() -> None:
-    world, findings = small("older"), Findings()
+    world, findings = published("older"), Findings()
     observe(world, findings)
     found = refusals(world, draft(world, findings), findings)
     assert found.refused == {"not final_norm": "No facet describes norm.weight."}
 
 
 def test_the_vocabulary_has_one_size_under_all_its_names() -> None:
-    values = small("older").config.to_dict()
+    values = published("older").config.to_dict()
     assert values["padded_vocab_size"] == values["vocab_size"] == 113
-    assert checkpoint.settings(small("older").hf)["padded_vocab_size"] != 113
+    assert checkpoint.settings(published("older").hf)["padded_vocab_size"] != 113
 
 
 def test_keys_of_the_config_that_nothing_asks_for_are_no_part_of_the_tiny_model() -> None:

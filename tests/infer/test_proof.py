@@ -217,8 +217,8 @@ def test_model_that_is_not_described_itself_is_not_refused() -> None:
     assert refusals(world("qwen2"), plain, Findings()) == plain
 
 
-def failing(check: str, worst: float | None = 1.0) -> CheckResult:
-    problem = Problem("off", difference=worst)
+def failing(check: str, worst: float | None = 1.0, said: str = "off") -> CheckResult:
+    problem = Problem(said, difference=worst)
     group = check.partition(".")[0]
     return CheckResult(check, group, Status.FAILED, "off", worst=worst, problems=(problem,))
 
@@ -242,6 +242,16 @@ def test_failure_whose_cause_is_found_is_a_limit(
     found = limits(bare, conceded, [failing(check)], findings)
     assert list(found.verification.checks) == ([check] if known else [])
     assert ("verification" in findings.tree()) is known
+
+
+@pytest.mark.parametrize(("said", "known"), [("the weight of ln2", True), ("of ln1", False)])
+def test_norms_are_left_alone_only_before_experts_without_names(said: str, known: bool) -> None:
+    tree = spec_of("mixtral").model_dump(by_alias=True)["mlp"]
+    bare = with_changes(
+        spec_of("mixtral"), mlp={**tree, "experts": None, "opaque": ["experts"]}, verification={}
+    )
+    found = limits(bare, NOTHING, [failing("weights.folding", said=said)], Findings())
+    assert list(found.verification.checks) == (["weights.folding"] if known else [])
 
 
 def test_what_is_computed_in_float32_is_told(shop: Workshop) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import cache, lru_cache
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from adaptergen.infer.anatomy import Anatomy, anatomy
 from adaptergen.infer.attention import Projections, projections
 from adaptergen.infer.concessions import blaming
 from adaptergen.infer.proof import with_changes
+from adaptergen.infer.source import source
+from adaptergen.infer.tiny import shrunk
 from adaptergen.infer.world import UnexplainedError, World
 from adaptergen.spec.compare import differences
 from adaptergen.spec.model import Spec
@@ -40,6 +43,13 @@ def world(name: str) -> World:
     """The tiny model of a bundled spec."""
     spec = load(name).spec
     return World(spec.architecture, spec.tiny)
+
+
+@cache
+def published(name: str) -> World:
+    """A small model of the code in that folder, which is like nothing in transformers."""
+    meant = source(str(Path(__file__).parent / name), trust_remote_code=True)
+    return shrunk(meant.architecture, meant.given, {})
 
 
 def spec_of(name: str) -> Spec:

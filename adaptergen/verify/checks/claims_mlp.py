@@ -165,13 +165,16 @@ def _moe(mlp: MoeMlp, hf: HfModel, path: str) -> Iterator[tuple[bool, str, str]]
     if mlp.experts is None:
         for name in _holding_experts(mlp, hf, path, shared):
             yield False, f"HF's {name} holds all experts", "experts"
+    chosen = _chosen(mlp, hf, path, shared)
+    if chosen is None:
         return
-    text = f"HF's MLP returns other than {mlp.experts}{f' and {shared}' if shared else ''}"
-    claim, experts = "shared" if shared else "experts", f"{path}.{mlp.experts}"
-    yield _adds_up(hf, path, experts, shared), text, claim
+    held = mlp.experts or "experts"
+    text = f"HF's MLP returns other than {held}{f' and {shared}' if shared else ''}"
+    claim = "shared" if shared else "experts"
+    yield _adds_up(hf, path, chosen, shared), text, claim
     if mlp.shared is not None and mlp.shared.mix is not None:
         text = f"the sigmoid of HF's {mlp.shared.mix} does not multiply {mlp.shared.path}"
-        yield _adds_up(hf, path, experts, shared, f"{path}.{mlp.shared.mix}"), text, "shared.mix"
+        yield _adds_up(hf, path, chosen, shared, f"{path}.{mlp.shared.mix}"), text, "shared.mix"
 
 
 def _within(key: str, facts: Iterator[tuple[bool, str, str]]) -> Iterator[tuple[bool, str, str]]:
@@ -216,22 +219,32 @@ def _holding_experts(mlp: MoeMlp, hf: HfModel, path: str, shared: str) -> Iterat
     for name, _ in hf.module(path).named_children():
         inside = f"{path}.{name}"
         run_once = hf.seen.runs.get(inside) == 1
-        if name not in others and run_once and _adds_up(hf, path, inside, shared):
+        if name not in others and run_once and _adds_up(hf, path, hf.call(inside).value, shared):
             yield name
 
 
-def _adds_up(hf: HfModel, path: str, experts: str, shared: str, mix: str = "") -> bool:
+def _chosen(mlp: MoeMlp, hf: HfModel, path: str, shared: str) -> Tensor | None:
+    """The sum of the chosen experts; None where no module returns it, nor is anything beside it."""
+    if mlp.experts is not None:
+        return hf.call(f"{path}.{mlp.experts}").value
+    return probe.run_edited(hf, path, {shared: torch.zeros_like}) if shared else None
+
+
+def _adds_up(hf: HfModel, path: str, chosen: Tensor, shared: str, mix: str = "") -> bool:
     """Whether an MLP returns what its experts do, and a multiple of the shared expert's output.
 
     With `mix`, the multiple is the sigmoid of what that module returns.
     """
-    total, chosen = hf.call(path).value, hf.call(experts).value
+    total = hf.call(path).value
     if chosen.numel() != total.numel():
         return False
     rest = total - chosen.reshape(total.shape)
     if not shared:
         return largest_difference(rest, torch.zeros_like(rest)) < probe.NOISE
-    beside = hf.call(shared).value.reshape(total.shape)
+    beside = hf.call(shared).value
+    if beside.numel() != total.numel():
+        return False
+    beside = beside.reshape(total.shape)
     if not mix:
         return _parallel(rest, beside)
     factor = hf.call(mix).value.sigmoid().reshape(*total.shape[:-1], -1)

@@ -64,7 +64,8 @@ class MoeMlp(Mlp):
         description="Module that returns the router's logits, and weights and numbers of experts."
     )
     experts: Path | None = Field(
-        description="Module that holds all experts; null where no single one does."
+        description="Module that runs all experts; null where no single one does, as with a list of"
+        " modules."
     )
     count: ConfigKey = Field(description="HF config key of the number of experts.")
     shared: SharedExpert | None = Field(default=None, description="Shared expert.")
