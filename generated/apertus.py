@@ -3,7 +3,7 @@
 # adapter ApertusArchitectureAdapter for ApertusForCausalLM
 # spec apertus 3afa761b2d6e16cd5332a0a23da5791e
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 3bd8183ba9cec73fc8f993f66fc7761c
+# generator f392d8ca8f172a7847ea457a6028ec38
 # templates 671418f61da27bb2ccfa8e52438b62c1
 # formatter ruff 0.17.6
 # body 9ab01f1b7b8bebed9842e7caea2e11c6

@@ -4,7 +4,7 @@
 # spec flex_olmo 49228cffe83ffd24b4336d5995ce4dc5
 # spec olmo2 41b1838a2380bda3273c8f07e4090db3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 3bd8183ba9cec73fc8f993f66fc7761c
+# generator f392d8ca8f172a7847ea457a6028ec38
 # templates 671418f61da27bb2ccfa8e52438b62c1
 # formatter ruff 0.17.6
 # body f6ca07b9cee21d82ba8b771001ec1faa

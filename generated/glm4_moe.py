@@ -3,7 +3,7 @@
 # adapter Glm4MoeArchitectureAdapter for Glm4MoeForCausalLM
 # spec glm4_moe 1353bd95b681120702679679ebdcb07d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 3bd8183ba9cec73fc8f993f66fc7761c
+# generator f392d8ca8f172a7847ea457a6028ec38
 # templates 671418f61da27bb2ccfa8e52438b62c1
 # formatter ruff 0.17.6
 # body 9addf732c1e450f7e68a168938f8f196

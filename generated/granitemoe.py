@@ -4,7 +4,7 @@
 # spec granitemoe cdca62de4e3c04c0f0ef5c50c618bc42
 # spec granite d19f9f6e1ddadd5f709790d1babde24b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 3bd8183ba9cec73fc8f993f66fc7761c
+# generator f392d8ca8f172a7847ea457a6028ec38
 # templates 671418f61da27bb2ccfa8e52438b62c1
 # formatter ruff 0.17.6
 # body 33e3acce766324a17ed92ecacaf3c905

@@ -2,7 +2,7 @@
 # Edit the spec, then run `adaptergen build`.
 # adapter LlamaArchitectureAdapter for LlamaForCausalLM
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 3bd8183ba9cec73fc8f993f66fc7761c
+# generator f392d8ca8f172a7847ea457a6028ec38
 # templates 671418f61da27bb2ccfa8e52438b62c1
 # formatter ruff 0.17.6
 # body 93c89f9905cf1d9534e06b06bced8662
