@@ -1,4 +1,4 @@
-"""Installed tools that make modules: code, formatter, cache folder. Imports nothing heavy."""
+"""What is installed to make modules: code, bundled files, formatter. Imports nothing heavy."""
 
 import os
 import sys
@@ -9,8 +9,17 @@ NO_GENERATOR = frozenset(
     {"__main__.py", "arguments.py", "cli.py", "commands", "completion.py", "quick.py", "report.py"}
     | {"infer", "verify"}
     | {"adapters.py", "destination.py", "generated", "runtime.py"}
+    # Templates have a hash of their own.
+    | {"templates"}
 )
 FORMATTER = "ruff"
+_PACKAGE = os.path.dirname(os.path.abspath(__file__))
+
+
+def bundled(kind: str) -> str:
+    """The folder of bundled `specs`, `templates` or `generated`: in the wheel, or in a checkout."""
+    inside = os.path.join(_PACKAGE, kind)
+    return inside if os.path.isdir(inside) else os.path.join(os.path.dirname(_PACKAGE), kind)
 
 
 def cache_folder() -> str:

@@ -64,9 +64,18 @@ class Sources:
     def _common(self) -> tuple[Input, ...]:
         return (
             ("generator", "", self.generator),
-            ("templates", "", stamp.digest_folders(self.templates, support.TEMPLATE)),
+            ("templates", "", self._digest_templates()),
             ("formatter", installed.FORMATTER, installed.formatter_version()),
         )
+
+    def _digest_templates(self) -> str:
+        """Hash over templates, and over the modules that are copied."""
+        beside = support.folders(self.templates)
+        hashes = (
+            stamp.digest_folders(self.templates, support.TEMPLATE),
+            stamp.digest_folders(beside, support.ENDING),
+        )
+        return stamp.digest(map(str.encode, hashes))
 
     def _digest(self, path: str) -> str:
         if path not in self._digests:

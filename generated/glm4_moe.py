@@ -3,8 +3,8 @@
 # adapter Glm4MoeArchitectureAdapter for Glm4MoeForCausalLM
 # spec glm4_moe 1353bd95b681120702679679ebdcb07d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator f392d8ca8f172a7847ea457a6028ec38
-# templates 671418f61da27bb2ccfa8e52438b62c1
+# generator 617bd5f42314de988fa5feb411abe465
+# templates a67b36cedd07d8f7ed4c8aeccd52690a
 # formatter ruff 0.17.6
 # body 9addf732c1e450f7e68a168938f8f196
 """Glm4Moe architecture adapter.

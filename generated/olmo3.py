@@ -4,8 +4,8 @@
 # spec olmo3 76c51a2a97c9a858c62563fd3fe0c60f
 # spec olmo2 41b1838a2380bda3273c8f07e4090db3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator f392d8ca8f172a7847ea457a6028ec38
-# templates 671418f61da27bb2ccfa8e52438b62c1
+# generator 617bd5f42314de988fa5feb411abe465
+# templates a67b36cedd07d8f7ed4c8aeccd52690a
 # formatter ruff 0.17.6
 # body 8ccaf059b6f66ea4bf2c4714d6edc9ed
 """Olmo3 architecture adapter.

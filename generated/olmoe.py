@@ -3,8 +3,8 @@
 # adapter OlmoeArchitectureAdapter for OlmoeForCausalLM
 # spec olmoe 3dd5582318bd55d48bd34794433a21c6
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator f392d8ca8f172a7847ea457a6028ec38
-# templates 671418f61da27bb2ccfa8e52438b62c1
+# generator 617bd5f42314de988fa5feb411abe465
+# templates a67b36cedd07d8f7ed4c8aeccd52690a
 # formatter ruff 0.17.6
 # body 51c8200c35c6cdb49fe87024aee818e2
 """Olmoe architecture adapter.

@@ -4,8 +4,8 @@
 # spec qwen3 6d571bcce7ee407f1d4c4be604ac3bc3
 # spec qwen2 28bc3f4f3660878dff43618c2439c7a8
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator f392d8ca8f172a7847ea457a6028ec38
-# templates 671418f61da27bb2ccfa8e52438b62c1
+# generator 617bd5f42314de988fa5feb411abe465
+# templates a67b36cedd07d8f7ed4c8aeccd52690a
 # formatter ruff 0.17.6
 # body e6b7d7209e7d41d737d8f311847a4466
 """Qwen3 architecture adapter.

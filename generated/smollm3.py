@@ -3,8 +3,8 @@
 # adapter SmolLM3ArchitectureAdapter for SmolLM3ForCausalLM
 # spec smollm3 4c34d77272bde9b5dccdf182c26aa81d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator f392d8ca8f172a7847ea457a6028ec38
-# templates 671418f61da27bb2ccfa8e52438b62c1
+# generator 617bd5f42314de988fa5feb411abe465
+# templates a67b36cedd07d8f7ed4c8aeccd52690a
 # formatter ruff 0.17.6
 # body 2b264a7c4f43803a259647afaa58af0b
 """SmolLM3 architecture adapter.

@@ -65,7 +65,10 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     ),
     "registry": replacing("generated/__init__.py", "ADAPTERS", "adapters"),
     "template": replacing("own/docstring.py.j2", '"""', "'''"),
-    "template that is new": lambda p: shutil.copy(ROOT / "templates" / "mlp.py.j2", p / "own"),
+    "template that is new": lambda p: shutil.copy(ROOT / "templates" / "norm.py.j2", p / "own"),
+    "module to copy that is new": lambda p: shutil.copytree(
+        ROOT / "templates" / "support", p / "own" / "support"
+    ),
     "what a killed build left": lambda p: (p / "generated" / ".adaptergen-x").mkdir(),
     "pyproject": lambda p: (p / "pyproject.toml").write_text('[tool.adaptergen]\noutput = "x"\n'),
     "no pyproject": lambda p: (p / "pyproject.toml").unlink(),

@@ -18,8 +18,9 @@ PARSERS = {"pydantic", "jinja2", "yaml"}
 
 # Each layer imports from those before it and from itself, never from a later one.
 LAYERS = (
-    ("errors", "support", "halves"),
+    ("errors", "halves"),
     ("installed", "lock"),
+    ("support",),
     ("language",),
     ("components",),
     ("spec", "writing"),

@@ -6,21 +6,22 @@ from collections.abc import Iterator, Mapping
 import jinja2
 from jinja2 import meta, nodes
 
+from adaptergen import support
 from adaptergen.errors import Diagnostic, did_you_mean
-from adaptergen.support import TEMPLATE
 
 # More are a circle.
 _MAX_PARENTS = 20
 
 
 def misspelt(environment: jinja2.Environment, folder: str, bundled: str) -> list[Diagnostic]:
-    """Templates of a folder that nothing uses, and their blocks that no parent has.
+    """Files of a folder that take no bundled one's place, and blocks that no parent has.
 
     What cannot be read as a template is left to its rendering.
     """
     own = {name: os.path.join(folder, name) for name in _names(folder)}
     parsed = {name: tree for name in own if (tree := _parse(environment, name))}
     mistakes = list(_unused(own, parsed, {*_names(bundled)}))
+    mistakes += _never_copied(folder)
     for name, tree in parsed.items():
         mistakes += _unknown_blocks(environment, own[name], tree)
     return mistakes
@@ -29,7 +30,7 @@ def misspelt(environment: jinja2.Environment, folder: str, bundled: str) -> list
 def _names(folder: str) -> Iterator[str]:
     for at, _, files in os.walk(folder):
         for file in files:
-            if file.endswith(TEMPLATE):
+            if file.endswith(support.TEMPLATE):
                 yield os.path.relpath(os.path.join(at, file), folder).replace(os.sep, "/")
 
 
@@ -52,9 +53,24 @@ def _unused(
         return
     for name, path in own.items():
         if name not in bundled and name not in used:
-            alike = [other for other in bundled if other.count("/") == name.count("/")]
-            hint = did_you_mean(name, alike) or "it is no name of a bundled one"
-            yield Diagnostic(path, 0, 0, "no template uses this one", hint)
+            yield Diagnostic(path, 0, 0, "no template uses this one", _meant(name, bundled))
+
+
+def _meant(name: str, bundled: set[str]) -> str:
+    module = os.path.basename(name).removesuffix(support.TEMPLATE).removesuffix(support.ENDING)
+    if module in support.MODULES:
+        return f"adapters import a copy of {support.source(module)}: put yours there, as Python"
+    alike = [other for other in bundled if other.count("/") == name.count("/")]
+    return did_you_mean(name, alike) or "it is no name of a bundled one"
+
+
+def _never_copied(folder: str) -> Iterator[Diagnostic]:
+    for inside in support.folders([folder]):
+        for name in support.names(inside):
+            if name not in support.MODULES:
+                path = os.path.join(inside, support.file(name))
+                hint = did_you_mean(name, support.MODULES) or "it is no name of a bundled one"
+                yield Diagnostic(path, 0, 0, "adapters import no module of this name", hint)
 
 
 def _unknown_blocks(

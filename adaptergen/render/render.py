@@ -11,6 +11,7 @@ from adaptergen.errors import Diagnostic, Failure
 from adaptergen.language.factor import in_code
 from adaptergen.registry import Entry
 from adaptergen.render.compiled import Compiled
+from adaptergen.render.copied import copied
 from adaptergen.render.imports import import_block
 from adaptergen.render.overrides import misspelt
 from adaptergen.render.text import comment, literal, prose
@@ -82,12 +83,12 @@ class Renderer:
             raise Failure([Diagnostic("adapter.py.j2", 0, 0, message, line)]) from None
 
     def support(self, name: str) -> str:
-        """A module that the adapters import, unformatted.
+        """A module that the adapters import: a copy, of the project's own if there is one.
 
         Raises:
-            Failure: as `adapter` does.
+            Failure: if it is not Python.
         """
-        return self._render(support.source(name), {})
+        return copied(self.folders, name)
 
     def registry(self, entries: Iterable[Entry]) -> str:
         """The module that lists adapters by architecture, unformatted.

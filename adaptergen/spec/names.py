@@ -22,7 +22,7 @@ PUBLIC_API = {
     "RotaryEmbeddingBridge": _COMPONENTS,
     "UnembeddingBridge": _COMPONENTS,
     "torch": "torch",
-    **{name: f".{module}" for module, names in support.MODULES.items() for name in names},
+    **{name: f".{module}" for name, module in support.classes().items()},
 }
 
 # Variables and attributes of theirs, which a name imported under one of these would give way to.

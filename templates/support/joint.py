@@ -186,9 +186,7 @@ class JointGatedMLPBridge(Joining, GatedMLPBridge):
 class _Joined(nn.Module):
     """What HF runs in place of the layer: hooks see, and may change, what its parts return."""
 
-    def __init__(
-        self, joint: Joint, layer: JointLinearBridge, parts: Iterable[PartBridge]
-    ) -> None:
+    def __init__(self, joint: Joint, layer: JointLinearBridge, parts: Iterable[PartBridge]) -> None:
         super().__init__()
         # TL leaves this name out of those of HF's parameters.
         self._original_component = layer

@@ -41,7 +41,10 @@ class ScaledResidualBlockBridge(tl.ScaledResidualBlockBridge):
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Run HF's block; called as it is, and returns what it does."""
-        parts = {"hook_attn_out": self.scaled_attn_submodule, "hook_mlp_out": self.scaled_mlp_submodule}
+        parts = {
+            "hook_attn_out": self.scaled_attn_submodule,
+            "hook_mlp_out": self.scaled_mlp_submodule,
+        }
         with ExitStack() as showing:
             for name, part in parts.items():
                 point = self._modules.get(name)

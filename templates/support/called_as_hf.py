@@ -86,7 +86,9 @@ class CalledAsHF(GeneralizedComponent):
         if mask is not None and mask.ndim == 4 and mask.shape[-2] == queries and window is None:
             return mask
         # The cache says how many keys there will be, and which token the first of them is of.
-        sizes = cache.get_mask_sizes(queries, self._layer_idx) if cache is not None else (queries, 0)
+        sizes = (
+            cache.get_mask_sizes(queries, self._layer_idx) if cache is not None else (queries, 0)
+        )
         before = self._tokens_before(cache) - sizes[1]
         seen = torch.ones(queries, sizes[0], dtype=torch.bool, device=hidden.device).tril(before)
         if window is not None:

@@ -63,7 +63,9 @@ class LinearBridge(_HookAware, tl.LinearBridge):
     ) -> None:
         """Write weight and bias, in the type of HF's weight: TL computes biases in float32."""
         dtype = hf_module(self).weight.dtype
-        typed = {name: value if value is None else value.to(dtype) for name, value in weights.items()}
+        typed = {
+            name: value if value is None else value.to(dtype) for name, value in weights.items()
+        }
         super().set_processed_weights(typed, verbose=verbose)
 
 

@@ -80,7 +80,9 @@ class MoERouterBridge(tl.MoERouterBridge):
         if "logits" not in self.submodules:
             super().set_processed_weights(weights, verbose=verbose)
             return
-        named: dict[str, Any] = {name.removeprefix("logits."): value for name, value in weights.items()}
+        named: dict[str, Any] = {
+            name.removeprefix("logits."): value for name, value in weights.items()
+        }
         self.submodules["logits"].set_processed_weights(named, verbose=verbose)
 
     def _learn_order(self, router: nn.Module, args: Any, results: Any) -> None:

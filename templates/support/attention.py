@@ -17,9 +17,7 @@ from .hook_aware import has_hooks, hf_module
 from .joint import Joining
 
 
-class PositionEmbeddingsAttentionBridge(
-    Joining, CalledAsHF, tl.PositionEmbeddingsAttentionBridge
-):
+class PositionEmbeddingsAttentionBridge(Joining, CalledAsHF, tl.PositionEmbeddingsAttentionBridge):
     """TL's bridge of attention with rotary positions, called as any version of HF calls it."""
 
     # Whether HF has one cosine and sine for each pair of elements, or one for each element.

@@ -1,0 +1,4 @@
+"""Mine."""
+
+class GatedMLPBridge(:
+    pass
