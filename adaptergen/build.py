@@ -5,16 +5,14 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from adaptergen import registry, schema_file, support
-from adaptergen.drafts import Draft, Drafts, Target, finished
+from adaptergen import registry
 from adaptergen.errors import Diagnostic, Failure
+from adaptergen.folder import Folder
 from adaptergen.language.files import spec_name
 from adaptergen.lock import Lock
-from adaptergen.output import Output
+from adaptergen.outputs import Draft, Output, Outputs, finished
 from adaptergen.project import Project
 from adaptergen.registry import Entry
-from adaptergen.sources import Sources, difference
-from adaptergen.stamp import Stamp
 from adaptergen.writing import write_all
 
 # What only rendering finds: hashes that were made to fit.
@@ -49,39 +47,38 @@ class Build:
         render: bool = False,
     ) -> None:
         self.project = project
+        self.specs = specs
         self.whole = whole
         self.force = force
         self.prune = prune
         self.render = render
-        self.targets = [Target.of(path, project.output) for path in specs]
-        self._output = Output(project)
-        self._sources = Sources(project)
-        self._drafts = Drafts(self._sources)
+        self._folder = Folder(project)
+        self._outputs = Outputs(project, specs)
 
     def stale(self) -> list[Change]:
         """The files that are out of date, without what they should be: nothing is rendered."""
-        changes = [Change(target.module, reason) for target, reason in self._stale.items()]
-        changes += [Change(path, reason) for path, reason in self._stale_support.items()]
+        changes = [Change(output.path, why) for output, why in self._stale]
         changes += self._orphans()
-        if not changes and (reason := self._why_registry_stale(self._entries())):
-            changes.append(Change(self._registry_path, reason))
-        if self._why_schema_stale:
-            changes.append(Change(self._schema_path, self._why_schema_stale))
-        return changes
+        # Which modules it has to list is known only when the others are up to date.
+        if changes:
+            return changes
+        last = self._outputs.registry(self._entries())
+        return [Change(last.path, why)] if (why := self._why_stale(last)) else []
 
     def left_alone(self) -> list[str]:
         """Generated modules without a spec that no build of this project is known to have written.
 
         They are neither removed nor listed in the registry.
         """
-        return [] if self.prune else [p for p in self._unwanted if not self._output.is_listed(p)]
+        return [] if self.prune else [p for p in self._unwanted if not self._folder.is_listed(p)]
 
     def mistakes(self) -> list[Diagnostic]:
         """Mistakes in the specs of stale modules: nothing is rendered."""
         from adaptergen.spec.load import Loader
 
+        specs = (output.spec for output, _ in self._stale if output.spec)
         try:
-            for _ in Loader(self.project.spec_folders()).load_all(t.spec for t in self._stale):
+            for _ in Loader(self.project.spec_folders()).load_all(specs):
                 pass
         except Failure as error:
             return error.diagnostics
@@ -94,27 +91,26 @@ class Build:
             Failure: for mistakes in specs and templates, and for files that may not be replaced.
             Unusable: if the output is no folder to write to.
         """
-        self._output.refuse_place()
-        reasons = {change.path: change.reason for change in self.stale()}
-        # Which modules it has to list is known only when they are rendered.
-        reasons.pop(self._registry_path, None)
-        self._refuse_foreign(reasons)
-        drafts = self._needed(reasons)
+        self._folder.refuse_place()
+        orphans = self._orphans()
+        reasons = {output.path: why for output, why in self._stale}
+        self._refuse_foreign([*reasons, *(change.path for change in orphans)])
+        needed = self._planned if self.render else [output for output, _ in self._stale]
+        drafts = self._outputs.drafts(needed)
         entries = self._entries(drafts)
         registry.check_unique(entries, self._files_of(entries))
-        if reason := self._why_registry_stale(entries):
-            self._refuse_foreign([self._registry_path])
-            reasons[self._registry_path] = reason
-        if reason or self.render:
-            drafts.append(self._drafts.registry(entries, self._registry_path))
+        last = self._outputs.registry(entries)
+        if why := self._why_stale(last):
+            self._refuse_foreign([last.path])
+            reasons[last.path] = why
+        if why or self.render:
+            drafts += self._outputs.drafts([last])
         texts = finished(drafts)
-        if self._has_schema and (self.render or self._why_schema_stale):
-            texts[self._schema_path] = schema_file.text(self._sources.generator)
         if self.render:
             reasons |= self._forged(texts, reasons)
         changes = [Change(path, reasons[path], texts[path]) for path in texts if path in reasons]
         # The registry says which modules builds have written, so it is the last to change.
-        return sorted([*changes, *self._orphans()], key=lambda c: c.path == self._registry_path)
+        return sorted([*changes, *orphans], key=lambda change: change.path == last.path)
 
     def texts(self) -> list[str]:
         """The modules of all specs, whether or not they are out of date.
@@ -122,68 +118,29 @@ class Build:
         Raises:
             Failure: for mistakes in specs and templates.
         """
-        return list(finished(self._drafts.adapters(self.targets)).values())
-
-    def _needed(self, stale: Container[str]) -> list[Draft]:
-        """The stale adapters and the stale modules that they import; with `render`, all."""
-        drafts = self._drafts.adapters(self.targets if self.render else self._stale)
-        needed = [(n, p) for n, p in self._support.items() if self.render or p in stale]
-        return drafts + [self._drafts.support(name, path) for name, path in needed]
-
-    @property
-    def _registry_path(self) -> str:
-        return os.path.join(self.project.output, registry.FILE)
-
-    @property
-    def _schema_path(self) -> str:
-        return os.path.join(self.project.specs, schema_file.FILE)
+        return list(finished(self._outputs.drafts(self._outputs.adapters)).values())
 
     @cached_property
-    def _has_schema(self) -> bool:
-        """Whether this run is to look after the schema beside the project's specs."""
-        return self.whole and os.path.lexists(self._schema_path)
+    def _planned(self) -> list[Output]:
+        """All that this run looks after, but for the registry."""
+        schema = self._outputs.schema
+        has_schema = self.whole and os.path.lexists(schema.path)
+        return [*self._outputs.adapters, *self._outputs.shared, *([schema] if has_schema else [])]
 
     @cached_property
-    def _support(self) -> dict[str, str]:
-        """The modules that adapters import, and their paths."""
-        return {
-            name: os.path.join(self.project.output, support.file(name)) for name in support.MODULES
-        }
+    def _stale(self) -> list[tuple[Output, str]]:
+        """What of it is out of date, and why."""
+        return [(output, why) for output in self._planned if (why := self._why_stale(output))]
 
-    @cached_property
-    def _stale_support(self) -> dict[str, str]:
-        """The modules that adapters import and that are out of date, and why."""
-        reasons = {p: self._why_not(p, self._sources.support(n)) for n, p in self._support.items()}
-        return {path: reason for path, reason in reasons.items() if reason}
-
-    @cached_property
-    def _stale(self) -> dict[Target, str]:
-        """The modules that are out of date, and why."""
-        return {t: reason for t in self.targets if (reason := self._why_stale(t))}
-
-    @cached_property
-    def _why_schema_stale(self) -> str:
-        """Why the schema beside the project's specs is not of this version; empty if it is."""
-        if not self._has_schema:
-            return ""
-        return self._why_not(self._schema_path, schema_file.stamp(self._sources.generator))
-
-    def _why_stale(self, target: Target) -> str:
-        found = self._output.state(target.module)
-        if isinstance(found, str):
-            return found
-        names = [name for kind, name, _ in found.inputs if kind == "spec"]
-        chain = self._sources.chain(target.spec, names[1:])
-        missing = names[len(chain) :]
-        if missing:
-            return f"spec {missing[0]} is gone"
-        return difference(found, self._sources.adapter(target.spec, found.adapter, chain))
+    def _why_stale(self, output: Output) -> str:
+        """Why a file is not what it should be; empty if it is."""
+        found = self._folder.state(output.path)
+        return found if isinstance(found, str) else output.change(found)
 
     @cached_property
     def _unwanted(self) -> list[str]:
         """Generated modules whose spec is gone."""
-        wanted = [*(target.module for target in self.targets), *self._support.values()]
-        return self._output.orphans(wanted) if self.whole else []
+        return self._folder.orphans(o.path for o in self._planned) if self.whole else []
 
     def _orphans(self) -> list[Change]:
         kept = self.left_alone()
@@ -195,13 +152,13 @@ class Build:
         Of the latter, only those with a spec, or which the registry lists so far: others may have
         been copied there.
         """
-        adapters = {spec_name(draft.path): draft.stamp.adapter for draft in drafts}
-        gone = self._output.orphans(target.module for target in self.targets)
-        left_out = {p for p in gone if self.whole or not self._output.is_listed(p)}
-        for path in self._output.modules:
+        adapters = {spec_name(d.path): d.stamp.adapter for d in drafts if d.stamp.adapter}
+        gone = self._folder.orphans(output.path for output in self._outputs.adapters)
+        left_out = {p for p in gone if self.whole or not self._folder.is_listed(p)}
+        for path in self._folder.modules:
             name = spec_name(path)
             if name not in adapters and path not in left_out:
-                stamped = self._output.stamped(path)
+                stamped = self._folder.stamped(path)
                 adapters[name] = stamped.stamp.adapter if stamped else ""
         entries = [Entry.from_adapter(name, line) for name, line in adapters.items() if line]
         return registry.ordered(entries)
@@ -209,15 +166,7 @@ class Build:
     def _files_of(self, entries: Iterable[Entry]) -> dict[str, str]:
         """The file to name when something is wrong with an entry: its spec, or its module."""
         modules = {e.module: os.path.join(self.project.output, f"{e.module}.py") for e in entries}
-        return {**modules, **{target.name: target.spec for target in self.targets}}
-
-    def _why_registry_stale(self, entries: list[Entry]) -> str:
-        return self._why_not(self._registry_path, self._sources.registry(entries))
-
-    def _why_not(self, path: str, expected: Stamp) -> str:
-        """Why a file is not what its stamp should be; empty if it is."""
-        found = self._output.state(path)
-        return found if isinstance(found, str) else difference(found, expected)
+        return {**modules, **{spec_name(spec): spec for spec in self.specs}}
 
     def _forged(self, texts: Mapping[str, str], known: Container[str]) -> dict[str, str]:
         """The files that are fresh, as their headers say, and are something else.
@@ -225,14 +174,14 @@ class Build:
         Raises:
             Failure: if they may not be replaced.
         """
-        others = [p for p in texts if p not in known and not self._output.holds(p, texts[p])]
+        others = [p for p in texts if p not in known and not self._folder.holds(p, texts[p])]
         if not self.force:
-            self._output.refuse(others, FORGED)
+            self._folder.refuse(others, FORGED)
         return dict.fromkeys(others, FORGED)
 
     def _refuse_foreign(self, paths: Iterable[str]) -> None:
         if not self.force:
-            self._output.refuse_foreign(paths)
+            self._folder.refuse_foreign(paths)
 
 
 def bring_up_to_date(project: Project, specs: Sequence[str]) -> list[Change]:

@@ -9,9 +9,9 @@ from functools import partial
 from adaptergen import quick
 from adaptergen.build import FORGED, Build, Change
 from adaptergen.errors import Diagnostic, Unusable, shown_path
+from adaptergen.folder import LEFT_ALONE, MISSING, Folder
 from adaptergen.language.files import spec_files
 from adaptergen.lock import Lock
-from adaptergen.output import LEFT_ALONE, MISSING, Output
 from adaptergen.project import Project, find_project
 from adaptergen.report import as_github, print_failures, print_json, visible
 from adaptergen.selection import project_of, select_specs
@@ -28,7 +28,7 @@ def run(arguments: Namespace) -> int:
     whole = bool(own) and {*map(os.path.abspath, own)} <= {*map(os.path.abspath, specs)}
     reads = arguments.check or arguments.diff or arguments.stdout
     if not reads:
-        Output(project).refuse_place()
+        Folder(project).refuse_place()
     with Lock(project.output, share=reads, waiting=partial(tell_of_waiting, project.output)):
         look = partial(
             Build, project, specs, whole=whole, force=arguments.force or arguments.check,
@@ -121,7 +121,7 @@ def _say_up_to_date(build: Build, arguments: Namespace) -> int:
 
 
 def _up_to_date(build: Build) -> str:
-    count = len(build.targets)
+    count = len(build.specs)
     return f"up to date: {count} adapter{'' if count == 1 else 's'}"
 
 

@@ -10,9 +10,9 @@ from adaptergen import registry
 from adaptergen.build import Build, Change
 from adaptergen.commands.build import say, tell_of_waiting, write
 from adaptergen.errors import shown_path
+from adaptergen.folder import Folder
 from adaptergen.language.files import spec_name
 from adaptergen.lock import Lock
-from adaptergen.output import Output
 from adaptergen.selection import project_of, select_spec
 
 
@@ -23,7 +23,7 @@ def run(arguments: Namespace) -> int:
     # Links are followed where a person names the folder.
     project = project._replace(output=os.path.realpath(arguments.out))
     if not arguments.check:
-        Output(project).refuse_place()
+        Folder(project).refuse_place()
     waiting = partial(tell_of_waiting, project.output)
     with Lock(project.output, share=arguments.check, waiting=waiting):
         force = arguments.force or arguments.check

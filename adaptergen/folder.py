@@ -1,4 +1,4 @@
-"""The folder of generated modules: what lies there, and what of it may be replaced."""
+"""The folder that modules are written to: what lies there, and what of it may be replaced."""
 
 import os
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ FOREIGN = "not written by adaptergen"
 LEFT_ALONE = (CONFLICTS, EDITED, FOREIGN)
 
 
-class Output:
+class Folder:
     """The folder that a project's modules are written to; no file of it is read twice."""
 
     def __init__(self, project: Project) -> None:
