@@ -3,7 +3,7 @@
 # adapter ApertusArchitectureAdapter for ApertusForCausalLM
 # spec apertus 3afa761b2d6e16cd5332a0a23da5791e
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 9c7a80b0bb0298e152eb22cfd42f0818
+# generator 08116176da292953f5e3a50152b86ec3
 # templates a67b36cedd07d8f7ed4c8aeccd52690a
 # formatter ruff 0.17.6
 # body 9ab01f1b7b8bebed9842e7caea2e11c6

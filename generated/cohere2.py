@@ -4,7 +4,7 @@
 # spec cohere2 ef3831e334c6d28cdcdde7e1fe3775de
 # spec cohere 92951a7d012972ac80bc7751d6f58dcc
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 9c7a80b0bb0298e152eb22cfd42f0818
+# generator 08116176da292953f5e3a50152b86ec3
 # templates a67b36cedd07d8f7ed4c8aeccd52690a
 # formatter ruff 0.17.6
 # body 6442738abd59765ea172bd06e2fb270e

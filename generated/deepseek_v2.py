@@ -5,7 +5,7 @@
 # spec deepseek_v3 9f6de026c1da922795cadba70bc6d06d
 # spec glm4_moe 1353bd95b681120702679679ebdcb07d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 9c7a80b0bb0298e152eb22cfd42f0818
+# generator 08116176da292953f5e3a50152b86ec3
 # templates a67b36cedd07d8f7ed4c8aeccd52690a
 # formatter ruff 0.17.6
 # body a525b84b9bee9b12ce226926c7581407

@@ -3,7 +3,7 @@
 # adapter Ernie45ArchitectureAdapter for Ernie4_5ForCausalLM
 # spec ernie4_5 e2f6797676817eb86fcf82ba34baf1c4
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 9c7a80b0bb0298e152eb22cfd42f0818
+# generator 08116176da292953f5e3a50152b86ec3
 # templates a67b36cedd07d8f7ed4c8aeccd52690a
 # formatter ruff 0.17.6
 # body 20d55fca053b71b4d155a83c583ea2a7

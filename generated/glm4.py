@@ -4,7 +4,7 @@
 # spec glm4 e0e8c8e52b9e88fdccbab96cacc1654b
 # spec glm efee1772a08d6d7b9bda39aaea1bb0ec
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 9c7a80b0bb0298e152eb22cfd42f0818
+# generator 08116176da292953f5e3a50152b86ec3
 # templates a67b36cedd07d8f7ed4c8aeccd52690a
 # formatter ruff 0.17.6
 # body e82ca20b6747be93d7c03f194e7994ff

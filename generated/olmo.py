@@ -3,7 +3,7 @@
 # adapter OlmoArchitectureAdapter for OlmoForCausalLM
 # spec olmo 18ed20bdb9c3a0aa5e6a1c8b674961e7
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 9c7a80b0bb0298e152eb22cfd42f0818
+# generator 08116176da292953f5e3a50152b86ec3
 # templates a67b36cedd07d8f7ed4c8aeccd52690a
 # formatter ruff 0.17.6
 # body 80462f50c6866c3ecb2b7184d040beb3
