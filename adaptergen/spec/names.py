@@ -27,11 +27,11 @@ PUBLIC_API = {
 
 # Variables and attributes of theirs, which a name imported under one of these would give way to.
 VARIABLES = frozenset((
-    "args", "attention_mask", "attn_output", "block_bridge", "cfg", "cos", "cosines_per_pair",
+    "args", "attention_mask", "attn_output", "block_bridge", "cfg", "cosines_per_pair",
     "defaults", "hf_attention", "hf_model", "hidden_states", "kwargs", "logits_scaled_by",
     "n_heads", "n_key_value_heads", "normed", "norms", "output",
-    "position_embeddings", "refused", "rope_optional", "self", "sin", "supports_fold_ln",
-    "supports_hf_output_attentions", "versions",
+    "position_embeddings", "refused", "rope_optional", "rotates_backward", "self",
+    "supports_fold_ln", "supports_hf_output_attentions", "versions",
 ))  # fmt: skip
 
 

@@ -20,6 +20,8 @@ from .joint import Joining
 class PositionEmbeddingsAttentionBridge(Joining, CalledAsHF, tl.PositionEmbeddingsAttentionBridge):
     """TL's bridge of attention with rotary positions, called as any version of HF calls it."""
 
+    # Whether HF rotates by the negative of the angles.
+    rotates_backward = False
     # Whether HF has one cosine and sine for each pair of elements, or one for each element.
     cosines_per_pair = False
     # The module of HF's attention that computes them; empty where the model hands them down.
@@ -60,6 +62,9 @@ class PositionEmbeddingsAttentionBridge(Joining, CalledAsHF, tl.PositionEmbeddin
                 parts = (self.submodules[share] for share in ("q", "k", "v"))
                 running.enter_context(joint.running_once(parts))
             positions = given.get("position_embeddings")
+            if positions is not None and self.rotates_backward:
+                cos, sin = positions
+                given["position_embeddings"] = (cos, -sin)
             if positions is not None and self._doubles(positions[0]):
                 for point in (self.hook_cos, self.hook_sin):
                     running.callback(point.register_forward_hook(_twice).remove)
