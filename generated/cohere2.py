@@ -4,7 +4,7 @@
 # spec cohere2 ef3831e334c6d28cdcdde7e1fe3775de
 # spec cohere 92951a7d012972ac80bc7751d6f58dcc
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 1a94b3cdfcec4603b68c7be8158f44d7
+# generator 000a5daa20fb0a47cea51d57a75b9be3
 # templates 9d4cba2b97c241f2490b61175963fc80
 # formatter ruff 0.17.6
 # body 6442738abd59765ea172bd06e2fb270e

@@ -4,7 +4,7 @@
 # spec flex_olmo 49228cffe83ffd24b4336d5995ce4dc5
 # spec olmo2 41b1838a2380bda3273c8f07e4090db3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 1a94b3cdfcec4603b68c7be8158f44d7
+# generator 000a5daa20fb0a47cea51d57a75b9be3
 # templates 9d4cba2b97c241f2490b61175963fc80
 # formatter ruff 0.17.6
 # body f6ca07b9cee21d82ba8b771001ec1faa

@@ -3,7 +3,7 @@
 # adapter OlmoeArchitectureAdapter for OlmoeForCausalLM
 # spec olmoe 3dd5582318bd55d48bd34794433a21c6
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 1a94b3cdfcec4603b68c7be8158f44d7
+# generator 000a5daa20fb0a47cea51d57a75b9be3
 # templates 9d4cba2b97c241f2490b61175963fc80
 # formatter ruff 0.17.6
 # body 51c8200c35c6cdb49fe87024aee818e2

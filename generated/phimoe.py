@@ -5,7 +5,7 @@
 # spec mixtral a8507e3348e39e961d1c6aa32430b165
 # spec mistral bf4b9af3d6377a93b0e4abbaf09c81c3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 1a94b3cdfcec4603b68c7be8158f44d7
+# generator 000a5daa20fb0a47cea51d57a75b9be3
 # templates 9d4cba2b97c241f2490b61175963fc80
 # formatter ruff 0.17.6
 # body dec7028d29d4463b56bd81cd5afe00b7
