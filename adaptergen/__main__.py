@@ -22,16 +22,19 @@ def run() -> int:
         if (status := quick.run(sys.argv[1:])) is not None:
             return status
         from adaptergen.cli import main
-        from adaptergen.commands.signals import heed_requests, ignore_requests
+        from adaptergen.commands.signals import exit_status, heed_requests, ignore_requests
     except KeyboardInterrupt:
         return 130
-    heed_requests()
-    # Nearly all that is imported and built stays until the end: Python looks for garbage among it
-    # again and again on the way, and once more when it ends.
-    gc.set_threshold(100_000)
-    _spare_plugins()
     try:
+        heed_requests()
+        # Nearly all that is imported and built stays until the end: Python looks for garbage among
+        # it again and again on the way, and once more when it ends.
+        gc.set_threshold(100_000)
+        _spare_plugins()
         return main()
+    except KeyboardInterrupt:
+        # Just before `main`, or just after it.
+        return exit_status()
     finally:
         ignore_requests()
         gc.freeze()

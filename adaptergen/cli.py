@@ -52,7 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return status
     except KeyboardInterrupt:
         pass
-    except Exception:
+    except BaseException:
+        # Also what libraries in Rust call a panic.
         if not requested():
             raise
     with suppress(OSError):

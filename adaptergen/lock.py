@@ -8,7 +8,8 @@ import errno
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from adaptergen.errors import Unusable, shown_path
 
@@ -91,6 +92,54 @@ class Lock:
             time.sleep(_PAUSE)
         self._waiting()
         try_lock(self._held, share=self.share, block=True)
+
+
+class Holding:
+    """A new folder, locked until it is closed; its name is a prefix and so many random bytes.
+
+    The lock tells others, and those who come after a run that was killed, whether it is in use.
+    """
+
+    def __init__(self, beside: str, prefix: str, size: int) -> None:
+        self._held = -1
+        self.path = ""
+        while not self._is_ours():
+            self.path = ""
+            with suppress(FileExistsError):
+                path = os.path.join(beside, prefix + os.urandom(size).hex())
+                os.mkdir(path, 0o700)
+                self.path = path
+                self._held = open_folder(path)
+            if self._held >= 0:
+                try_lock(self._held, block=True)
+
+    def _is_ours(self) -> bool:
+        """Whether nobody took it for abandoned before it was locked."""
+        if self._held >= 0 and is_at(self._held, self.path):
+            return True
+        if self._held >= 0:
+            os.close(self._held)
+            self._held = -1
+            return False
+        # Where there are no locks, nobody takes away anything.
+        return bool(self.path) and os.path.isdir(self.path)
+
+    def close(self) -> None:
+        """Let go of the lock; what to do with the folder is for its maker to know."""
+        if self._held >= 0:
+            os.close(self._held)
+
+
+def unlocked(beside: str, prefix: str) -> Iterator[tuple[str, int]]:
+    """The folders of a prefix whose makers are no more, each of them opened and locked."""
+    for name in os.listdir(beside) if os.path.isdir(beside) else []:
+        path = os.path.join(beside, name)
+        if name.startswith(prefix) and not os.path.islink(path):
+            held = open_folder(path)
+            if held >= 0 and try_lock(held):
+                yield path, held
+            elif held >= 0:
+                os.close(held)
 
 
 def open_folder(path: str) -> int:

@@ -4,12 +4,12 @@ import errno
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from stat import S_ISDIR, S_ISFIFO, S_ISREG
 
 from adaptergen.errors import Unusable, shown_path
-from adaptergen.lock import is_at, open_folder, try_lock
+from adaptergen.lock import Holding, unlocked
 
 # What is written first lies in folders of such names, beside the files that it will replace.
 _PREFIX = ".adaptergen-"
@@ -45,7 +45,7 @@ def write_all(texts: Mapping[str, str | None], *, follow: bool = True) -> None:
 def abandoned(folder: str) -> list[str]:
     """Stages that killed runs left in a folder where they were about to replace files."""
     found = []
-    for path, held in _abandoned(folder):
+    for path, held in unlocked(folder, _PREFIX):
         found.append(path)
         os.close(held)
     return found
@@ -54,23 +54,11 @@ def abandoned(folder: str) -> list[str]:
 def clear(folder: str) -> bool:
     """Remove what runs that were killed left in a folder; whether there was something."""
     found = False
-    for path, held in _abandoned(folder):
+    for path, held in unlocked(folder, _PREFIX):
         found = True
         _remove(path)
         os.close(held)
     return found
-
-
-def _abandoned(folder: str) -> Iterator[tuple[str, int]]:
-    """The stages whose makers are no more, and each of them opened and locked."""
-    for name in os.listdir(folder) if os.path.isdir(folder) else []:
-        path = os.path.join(folder, name)
-        if name.startswith(_PREFIX) and not os.path.islink(path):
-            held = open_folder(path)
-            if held >= 0 and try_lock(held):
-                yield path, held
-            elif held >= 0:
-                os.close(held)
 
 
 class _Writer:
@@ -131,31 +119,13 @@ class _Writer:
 
 
 class _Stage:
-    """A folder of a name that nobody can foresee, which git ignores, locked as long as it is used.
-
-    The lock tells others, and those who come after a run that was killed, whether it still is.
-    """
+    """A folder of files that are about to be put in place, which git ignores."""
 
     def __init__(self, beside: str) -> None:
-        self._held, self._count = -1, 0
-        self.folder = ""
-        while not self._is_ours():
-            self.folder = os.path.join(beside, _PREFIX + os.urandom(16).hex())
-            os.mkdir(self.folder, 0o700)
-            self._held = open_folder(self.folder)
-            if self._held >= 0:
-                try_lock(self._held, block=True)
+        self._count = 0
+        self._holding = Holding(beside, _PREFIX, 16)
+        self.folder = self._holding.path
         _make_ignored(self.folder)
-
-    def _is_ours(self) -> bool:
-        """Whether nobody took it for abandoned before it was locked."""
-        if self._held >= 0 and is_at(self._held, self.folder):
-            return True
-        if self._held >= 0:
-            os.close(self._held)
-            return False
-        # Where there are no locks, nobody takes away anything.
-        return bool(self.folder) and os.path.isdir(self.folder)
 
     def add(self, content: bytes | str, target: str) -> str:
         """A new file with a content, or a new link to a path, and the target's permissions."""
@@ -172,8 +142,7 @@ class _Stage:
 
     def close(self) -> None:
         _remove(self.folder)
-        if self._held >= 0:
-            os.close(self._held)
+        self._holding.close()
 
 
 def _make_ignored(folder: str) -> None:

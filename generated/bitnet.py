@@ -3,8 +3,8 @@
 # adapter BitNetArchitectureAdapter for BitNetForCausalLM
 # spec bitnet 0a047ad2f3b35a635ac921593a6eeb9f
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 000a5daa20fb0a47cea51d57a75b9be3
-# templates 9d4cba2b97c241f2490b61175963fc80
+# generator c0e34ac8682ae1206bf9f879a7e7fa07
+# templates a67b36cedd07d8f7ed4c8aeccd52690a
 # formatter ruff 0.17.6
 # body 65d1d33642e46ad507d6df0e887b3294
 """BitNet architecture adapter.

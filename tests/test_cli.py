@@ -100,12 +100,18 @@ def test_what_a_library_makes_of_an_interrupt_is_one_too(run, monkeypatch, tiny:
             signals._interrupt(signal.SIGINT, None)
         raise RuntimeError("of a library")
 
+    def panic(arguments: object) -> int:
+        raise type("PanicException", (BaseException,), {})
+
     monkeypatch.setattr(signals, "_received", [])
     monkeypatch.setattr(build, "run", wrapped)
     assert run("build") == (143, "", "interrupted\n")
     assert len(raised) == 1
     # Or what adaptergen itself makes of it.
     monkeypatch.setattr(build, "run", lambda _: 1)
+    assert run("build") == (143, "", "interrupted\n")
+    # Or Rust, whose panics are no exceptions like others.
+    monkeypatch.setattr(build, "run", panic)
     assert run("build") == (143, "", "interrupted\n")
     monkeypatch.setattr(build, "run", lambda _: 0)
     assert run("build").status == 0

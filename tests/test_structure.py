@@ -19,7 +19,7 @@ PARSERS = {"pydantic", "jinja2", "yaml"}
 # Each layer imports from those before it and from itself, never from a later one.
 LAYERS = (
     ("errors", "halves"),
-    ("installed", "lock"),
+    ("installed", "lock", "temporary"),
     ("support",),
     ("language",),
     ("components",),

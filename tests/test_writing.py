@@ -90,11 +90,10 @@ def test_links_put_where_staged_files_might_come_are_not_followed(
     outside, folder = tmp_path / "outside", tmp_path / "folder"
     folder.mkdir()
     outside.write_text("mine")
-    names_taken = iter(["00" * 16, "11" * 16, "22" * 16])
+    names_taken = iter(["00" * 16, "11" * 16])
     monkeypatch.setattr(os, "urandom", lambda size: bytes.fromhex(next(names_taken))[:size])
     (folder / f".adaptergen-{'00' * 16}").symlink_to(tmp_path)
-    with pytest.raises(Unusable, match="File exists"):
-        write_all({str(folder / "x.py"): "x"})
+    # Another name is taken.
     write_all({str(folder / "x.py"): "x"})
     assert outside.read_text() == "mine"
     assert names(folder) == [f".adaptergen-{'00' * 16}", "x.py"]

@@ -19,10 +19,10 @@ from adaptergen.project import Project, bundled, nearest_project
 from adaptergen.report import wants_colour
 from adaptergen.selection import project_of, select_spec, select_specs
 from adaptergen.spec.load import LoadedSpec, Loader
+from adaptergen.temporary import WITH_SOCKETS, temporary_folder
 from adaptergen.verify.document import to_json
 from adaptergen.verify.report import Report, refuse_places
 from adaptergen.verify.share import ALONE, Share, shares
-from adaptergen.verify.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from adaptergen.verify.jobs import Job
@@ -35,7 +35,8 @@ def run(arguments: Namespace) -> int:
     require_libraries("verify")
     if arguments.resume and not arguments.json:
         raise Unusable("--resume needs --json FILE, where finished records are")
-    with refuse_places(arguments.json, arguments.html), temporary_folder() as taken:
+    places = refuse_places(arguments.json, arguments.html)
+    with places, temporary_folder(WITH_SOCKETS) as taken:
         return _verify(_jobs(arguments, taken), arguments)
 
 

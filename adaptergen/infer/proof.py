@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from adaptergen import support
 from adaptergen.infer.world import World
 from adaptergen.render import Renderer, format_all
 from adaptergen.spec.model import Spec
+from adaptergen.temporary import temporary_folder
 from adaptergen.verify.check import Check
 from adaptergen.verify.checks import ALL
 from adaptergen.verify.checks.weights import PROCESSED
@@ -51,7 +51,7 @@ class Workshop:
 @contextmanager
 def workshop(templates: Sequence[str]) -> Iterator[Workshop]:
     """A folder for modules that are only looked at."""
-    with TemporaryDirectory(prefix="adaptergen-") as folder:
+    with temporary_folder() as folder:
         yield Workshop(folder, templates)
 
 

@@ -3,10 +3,10 @@
 import os
 import re
 import subprocess
-import tempfile
 
 from adaptergen.errors import Diagnostic, Failure, Unusable
 from adaptergen.installed import formatter_version
+from adaptergen.temporary import temporary_folder
 
 _OTHER_VERSION = re.compile(r"Required version `==(.*)` does not match the running version `(.*)`")
 
@@ -22,7 +22,7 @@ def format_all(texts: dict[str, str]) -> dict[str, str]:
         return {}
     from ruff import find_ruff_bin
 
-    with tempfile.TemporaryDirectory(prefix="adaptergen-") as folder:
+    with temporary_folder() as folder:
         staged = {path: os.path.join(folder, os.path.basename(path)) for path in texts}
         for path, text in texts.items():
             with open(staged[path], "w", encoding="utf-8", newline="\n") as file:

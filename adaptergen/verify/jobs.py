@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from adaptergen.errors import Failure, Unusable
+from adaptergen.temporary import temporary_folder
 from adaptergen.verify.process import Process
 from adaptergen.verify.record import Record, joined
-from adaptergen.verify.temporary import temporary_folder
 from adaptergen.verify.worker import Done, Task
 
 

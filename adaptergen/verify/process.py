@@ -6,8 +6,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from multiprocessing import forkserver, resource_tracker
+from contextlib import ExitStack, suppress
+from functools import cache
+from multiprocessing import forkserver, resource_tracker, util
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
@@ -16,9 +17,9 @@ from typing import Any, TypeVar
 import psutil
 
 from adaptergen.errors import Unusable
+from adaptergen.temporary import WITH_SOCKETS, temporary_folder
 from adaptergen.verify.descendants import adopt_orphans, end_descendants, end_tree
 from adaptergen.verify.supervisor import how, supervise
-from adaptergen.verify.temporary import temporary_folder
 from adaptergen.verify.worker import PRELOADED, Doing, Done, Message, Ready, Task
 
 T = TypeVar("T")
@@ -174,6 +175,7 @@ def _context() -> BaseContext:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([PRELOADED])
+    _keep_sockets_together()
     # Started by hand, while signals are as they were: it would see to it that they are again.
     resource_tracker.ensure_running()
     # Ctrl-C reaches all processes of a terminal, and would interrupt the imports.
@@ -183,3 +185,15 @@ def _context() -> BaseContext:
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return context
+
+
+@cache
+def _keep_sockets_together() -> None:
+    """Have the folder of multiprocessing's sockets in one of ours: so it goes if this is killed."""
+    ours = ExitStack()
+    folder = ours.enter_context(temporary_folder(WITH_SOCKETS))
+    # After multiprocessing has removed its own.
+    util.Finalize(None, ours.close, exitpriority=-200)
+    before, tempfile.tempdir = tempfile.tempdir, folder
+    util.get_temp_dir()
+    tempfile.tempdir = before

@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from adaptergen.spec.verification import KnownFailure
+from adaptergen.temporary import refuse_full
 from adaptergen.verify.check import Check, Evidence, Fact, NotApplicableError, judge, skipped, wrong
 from adaptergen.verify.known import others, too_broad
 from adaptergen.verify.once import UnavailableError, one_line
 from adaptergen.verify.precision import comparable
 from adaptergen.verify.record import CheckResult, Problem, Status
 from adaptergen.verify.subject import Subject
-from adaptergen.verify.temporary import refuse_full
 from adaptergen.verify.versions import exceptions_apply
 
 

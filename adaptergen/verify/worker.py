@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from typing import Any, NoReturn, Protocol, TypeAlias, TypeVar
 
 from adaptergen.errors import Failure, Unusable
-from adaptergen.verify.temporary import refuse_full
+from adaptergen.temporary import refuse_full
 
 Made = TypeVar("Made", covariant=True)
 

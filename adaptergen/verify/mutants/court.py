@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from adaptergen.spec.model import Spec
 from adaptergen.support import FILES
+from adaptergen.temporary import temporary_folder
 from adaptergen.verify.check import Check
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.mutants.mutant import Mutant
@@ -84,7 +84,7 @@ class Court:
         Claims say nothing of a module, so that only a wrong spec meets them.
         """
         wrong_spec = mutant.spec is not self.spec
-        with tempfile.TemporaryDirectory(prefix="adaptergen-") as folder:
+        with temporary_folder() as folder:
             path = os.path.join(folder, "mutant.py")
             Path(path).write_text(mutant.code, encoding="utf-8")
             for file in FILES:

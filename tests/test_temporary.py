@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -11,11 +12,16 @@ from pathlib import Path
 
 import pytest
 
+from adaptergen.cli import main
 from adaptergen.errors import Unusable
+from adaptergen.temporary import WITH_SOCKETS, refuse_full, temporary_folder
 from adaptergen.verify.check import Check
 from adaptergen.verify.running import run_checks
-from adaptergen.verify.temporary import refuse_full, temporary_folder
+from tests.building import TINY
+from tests.conftest import Run
+from tests.verify.started import Started
 
+locks = pytest.mark.skipif(sys.platform == "win32", reason="folders are not locked there")
 VERIFY = [sys.executable, "-m", "adaptergen", "verify", "llama", "--only"]
 
 
@@ -51,7 +57,7 @@ def test_folder_whose_path_no_socket_can_have_is_named(
     deep = tmp_path / ("x" * 100)
     deep.mkdir()
     no_default.setenv("TMPDIR", str(deep))
-    with pytest.raises(Unusable, match="its path is too long"), temporary_folder():
+    with pytest.raises(Unusable, match="its path is too long"), temporary_folder(WITH_SOCKETS):
         pass
     assert os.listdir(deep) == []
 
@@ -60,6 +66,101 @@ def test_folder_is_gone_afterwards(no_default: pytest.MonkeyPatch) -> None:
     with temporary_folder() as folder:
         Path(folder, "file").write_text("text")
     assert not os.path.exists(folder)
+
+
+OWNER = """
+import os, sys, tempfile
+from pathlib import Path
+from adaptergen.temporary import temporary_folder
+with temporary_folder() as folder:
+    Path(folder, "inside").mkdir()
+    Path(folder, "inside", "file").touch()
+    print(folder, flush=True)
+    if sys.argv[1] == "end":
+        os._exit(137)
+    sys.stdin.read()
+"""
+
+
+def owner(how: str, folder: Path) -> subprocess.Popen[str]:
+    """A process that has a temporary folder, and ends as if killed, or waits."""
+    return subprocess.Popen(
+        [sys.executable, "-c", OWNER, how], env={**os.environ, "TMPDIR": str(folder)}, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+
+
+@locks
+def test_next_run_removes_what_one_that_was_killed_has_left_and_nothing_else(
+    tmp_path: Path, no_default: pytest.MonkeyPatch
+) -> None:
+    no_default.setenv("TMPDIR", str(tmp_path))
+    ended, waiting = owner("end", tmp_path), owner("wait", tmp_path)
+    left, _ = ended.communicate()
+    assert waiting.stdout
+    used = waiting.stdout.readline()
+    assert os.path.exists(left.strip())
+    others = ["adaptergen~", "adaptergen~0123456", "adaptergen~notebook", "adaptergen-01234567"]
+    for name in others:
+        (tmp_path / name).mkdir(0o700)
+    # Of the right name, but made otherwise.
+    (tmp_path / "adaptergen~01234567").mkdir(0o755)
+    (tmp_path / "adaptergen~89abcdef").touch()
+    (tmp_path / "adaptergen~76543210").symlink_to(tmp_path / "adaptergen~notebook")
+    before = sorted(os.listdir(tmp_path))
+    with temporary_folder():
+        pass
+    assert sorted({*before} - {os.path.basename(left.strip())}) == sorted(os.listdir(tmp_path))
+    waiting.communicate()
+    assert not os.path.exists(used.strip())
+
+
+@locks
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid(), reason="gives folders away")
+def test_folder_of_another_user_is_left_alone(
+    tmp_path: Path, no_default: pytest.MonkeyPatch
+) -> None:
+    no_default.setenv("TMPDIR", str(tmp_path))
+    (tmp_path / "adaptergen~01234567").mkdir(0o700)
+    os.chown(tmp_path / "adaptergen~01234567", 12345, 12345)
+    with temporary_folder():
+        pass
+    assert os.listdir(tmp_path) == ["adaptergen~01234567"]
+
+
+@locks
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGABRT, signal.SIGQUIT])
+def test_build_removes_what_a_verification_that_was_killed_has_left(
+    project: Path, tmp_path: Path, no_default: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
+    started = Started(project, "llama", TMPDIR=str(folder))
+    started.wait_for_imports()
+    started.process.send_signal(number)
+    started.process.communicate()
+    assert started.none_left()
+    assert os.listdir(folder)
+    (project / "specs" / "tiny.yaml").write_text(TINY)
+    no_default.setenv("TMPDIR", str(folder))
+    assert main(["build"]) == 0
+    assert os.listdir(folder) == []
+    folder.rmdir()
+
+
+def test_where_no_folder_takes_files_a_build_says_so(
+    run: Run, project: Path, no_default: pytest.MonkeyPatch
+) -> None:
+    def none() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in [...]")
+
+    no_default.setattr(tempfile, "gettempdir", none)
+    (project / "specs" / "tiny.yaml").write_text(TINY)
+    outcome = run("build")
+    assert outcome.status == 2
+    assert outcome.err == (
+        "adaptergen: no folder takes temporary files; set TMPDIR to one that does\n"
+    )
+    assert not (project / "generated").exists()
 
 
 @pytest.mark.parametrize(
