@@ -4,8 +4,8 @@
 # spec cohere2 ef3831e334c6d28cdcdde7e1fe3775de
 # spec cohere 92951a7d012972ac80bc7751d6f58dcc
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator c0e34ac8682ae1206bf9f879a7e7fa07
-# templates a67b36cedd07d8f7ed4c8aeccd52690a
+# generator 337cb571af9d58cf7d303253e2b445ae
+# templates 9d4cba2b97c241f2490b61175963fc80
 # formatter ruff 0.17.6
 # body 6442738abd59765ea172bd06e2fb270e
 """Cohere2 architecture adapter.

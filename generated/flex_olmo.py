@@ -4,8 +4,8 @@
 # spec flex_olmo 49228cffe83ffd24b4336d5995ce4dc5
 # spec olmo2 41b1838a2380bda3273c8f07e4090db3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator c0e34ac8682ae1206bf9f879a7e7fa07
-# templates a67b36cedd07d8f7ed4c8aeccd52690a
+# generator 337cb571af9d58cf7d303253e2b445ae
+# templates 9d4cba2b97c241f2490b61175963fc80
 # formatter ruff 0.17.6
 # body f6ca07b9cee21d82ba8b771001ec1faa
 """FlexOlmo architecture adapter.

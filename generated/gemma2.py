@@ -4,8 +4,8 @@
 # spec gemma2 23b477ce69f2b97970862444b6ddd8ee
 # spec gemma 670be2fbe33cc7cea38338f5f0bd166a
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator c0e34ac8682ae1206bf9f879a7e7fa07
-# templates a67b36cedd07d8f7ed4c8aeccd52690a
+# generator 337cb571af9d58cf7d303253e2b445ae
+# templates 9d4cba2b97c241f2490b61175963fc80
 # formatter ruff 0.17.6
 # body 67ed967a0ba1d9bb0d03bc26a5c00bcb
 """Gemma2 architecture adapter.

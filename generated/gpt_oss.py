@@ -3,8 +3,8 @@
 # adapter GptOssArchitectureAdapter for GptOssForCausalLM
 # spec gpt_oss f3061b6008348207fa529ba415f2e6f2
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator c0e34ac8682ae1206bf9f879a7e7fa07
-# templates a67b36cedd07d8f7ed4c8aeccd52690a
+# generator 337cb571af9d58cf7d303253e2b445ae
+# templates 9d4cba2b97c241f2490b61175963fc80
 # formatter ruff 0.17.6
 # body 2106ae0f835200ae35b4f18de22be994
 """GptOss architecture adapter.

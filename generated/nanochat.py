@@ -3,10 +3,10 @@
 # adapter NanoChatArchitectureAdapter for NanoChatForCausalLM
 # spec nanochat 4f37ec8f3cbef48d894266bd1228e81d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator c0e34ac8682ae1206bf9f879a7e7fa07
-# templates a67b36cedd07d8f7ed4c8aeccd52690a
+# generator 337cb571af9d58cf7d303253e2b445ae
+# templates 9d4cba2b97c241f2490b61175963fc80
 # formatter ruff 0.17.6
-# body fbfa940db19dc23652c1e40a0025baec
+# body 2ac23fbc3001df5e4f0e9c0ce251c90a
 """NanoChat architecture adapter.
 
 Decoder whose RMSNorms have no weight, queries and keys normed after the rotation.
@@ -14,7 +14,6 @@ Decoder whose RMSNorms have no weight, queries and keys normed after the rotatio
 
 from typing import Any
 
-import torch
 from transformer_lens.conversion_utils.conversion_steps import RearrangeTensorConversion
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
 from transformer_lens.model_bridge.generalized_components import (
@@ -32,21 +31,7 @@ from .multipliers import EmbeddingBridge
 class _NanoChatAttentionBridge(HookAwareAttentionBridge):
     """Attention that turns queries and keys as HF does here, the other way round."""
 
-    def reconstructed(
-        self,
-        hidden_states: torch.Tensor,
-        position_embeddings: tuple[torch.Tensor, torch.Tensor],
-        attention_mask: torch.Tensor | None = None,
-        **kwargs: Any,
-    ) -> Any:
-        """Run attention with the negative of the angles; called as HF's module is."""
-        cos, sin = position_embeddings
-        return super().reconstructed(
-            hidden_states=hidden_states,
-            position_embeddings=(cos, -sin),
-            attention_mask=attention_mask,
-            **kwargs,
-        )
+    rotates_backward = True
 
 
 class NanoChatArchitectureAdapter(BaseAdapter):

@@ -3,8 +3,8 @@
 # adapter SmolLM3ArchitectureAdapter for SmolLM3ForCausalLM
 # spec smollm3 4c34d77272bde9b5dccdf182c26aa81d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator c0e34ac8682ae1206bf9f879a7e7fa07
-# templates a67b36cedd07d8f7ed4c8aeccd52690a
+# generator 337cb571af9d58cf7d303253e2b445ae
+# templates 9d4cba2b97c241f2490b61175963fc80
 # formatter ruff 0.17.6
 # body 2b264a7c4f43803a259647afaa58af0b
 """SmolLM3 architecture adapter.
