@@ -6,13 +6,14 @@ from functools import cached_property
 from typing import NamedTuple
 
 from adaptergen import registry
-from adaptergen.errors import Diagnostic, Failure
+from adaptergen.errors import Diagnostic
 from adaptergen.folder import Folder
 from adaptergen.language.files import spec_name
 from adaptergen.lock import Lock
 from adaptergen.outputs import Draft, Output, Outputs, finished
 from adaptergen.project import Project
 from adaptergen.registry import Entry
+from adaptergen.targets.registered import DEFAULT, TARGETS
 from adaptergen.writing import write_all
 
 # What only rendering finds: hashes that were made to fit.
@@ -40,6 +41,7 @@ class Build:
         self,
         project: Project,
         specs: Sequence[str],
+        target: str = DEFAULT,
         *,
         whole: bool = True,
         force: bool = False,
@@ -53,7 +55,7 @@ class Build:
         self.prune = prune
         self.render = render
         self._folder = Folder(project)
-        self._outputs = Outputs(project, specs)
+        self._outputs = Outputs(project, specs, TARGETS[target](project.template_folders()))
 
     def stale(self) -> list[Change]:
         """The files that are out of date, without what they should be: nothing is rendered."""
@@ -74,15 +76,7 @@ class Build:
 
     def mistakes(self) -> list[Diagnostic]:
         """Mistakes in the specs of stale modules: nothing is rendered."""
-        from adaptergen.spec.load import Loader
-
-        specs = (output.spec for output, _ in self._stale if output.spec)
-        try:
-            for _ in Loader(self.project.spec_folders()).load_all(specs):
-                pass
-        except Failure as error:
-            return error.diagnostics
-        return []
+        return self._outputs.mistakes(output for output, _ in self._stale)
 
     def changes(self) -> list[Change]:
         """The files that are out of date, with what they should be, in the order to write them.
@@ -118,14 +112,14 @@ class Build:
         Raises:
             Failure: for mistakes in specs and templates.
         """
-        return list(finished(self._outputs.drafts(self._outputs.adapters)).values())
+        return list(finished(self._outputs.drafts(self._outputs.modules)).values())
 
     @cached_property
     def _planned(self) -> list[Output]:
         """All that this run looks after, but for the registry."""
         schema = self._outputs.schema
         has_schema = self.whole and os.path.lexists(schema.path)
-        return [*self._outputs.adapters, *self._outputs.shared, *([schema] if has_schema else [])]
+        return [*self._outputs.modules, *self._outputs.shared, *([schema] if has_schema else [])]
 
     @cached_property
     def _stale(self) -> list[tuple[Output, str]]:
@@ -153,7 +147,7 @@ class Build:
         been copied there.
         """
         adapters = {spec_name(d.path): d.stamp.adapter for d in drafts if d.stamp.adapter}
-        gone = self._folder.orphans(output.path for output in self._outputs.adapters)
+        gone = self._folder.orphans(output.path for output in self._outputs.modules)
         left_out = {p for p in gone if self.whole or not self._folder.is_listed(p)}
         for path in self._folder.modules:
             name = spec_name(path)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from adaptergen import registry, schema_file, support
+from adaptergen import registry, schema_file
 from adaptergen.errors import Diagnostic, Failure
 from adaptergen.halves import by_halves
 from adaptergen.language.files import spec_name
@@ -13,10 +13,10 @@ from adaptergen.project import Project
 from adaptergen.registry import Entry
 from adaptergen.sources import Sources, difference
 from adaptergen.stamp import Stamp
+from adaptergen.targets.target import Target
 
 if TYPE_CHECKING:
-    from adaptergen.render import Renderer
-    from adaptergen.spec.load import Loader
+    from adaptergen.spec.load import LoadedSpec, Loader
 
 
 class Draft(NamedTuple):
@@ -41,23 +41,18 @@ class Output(NamedTuple):
 
 
 class Outputs:
-    """All that is written for some specs of a project."""
+    """All that is written for some specs of a project, and one target."""
 
-    def __init__(self, project: Project, specs: Sequence[str]) -> None:
+    def __init__(self, project: Project, specs: Sequence[str], target: Target) -> None:
         self.project = project
-        self._sources = Sources(project)
-        self.adapters = [self._adapter(spec) for spec in specs]
-        self.shared = [self._shared(name) for name in support.MODULES]
+        self.target = target
+        self._sources = Sources(project, target)
+        self.modules = [self._module(spec) for spec in specs]
+        self.shared = [self._shared(name) for name in target.shared]
 
     @cached_property
-    def _renderer(self) -> "Renderer":
-        from adaptergen.render import Renderer
-
-        return Renderer(self._sources.templates)
-
-    @cached_property
-    def _misspelt(self) -> list[Diagnostic]:
-        return self._renderer.misspelt()
+    def _mistakes(self) -> list[Diagnostic]:
+        return self.target.mistakes()
 
     def drafts(self, outputs: Iterable[Output]) -> list[Draft]:
         """Some of the files, rendered.
@@ -66,15 +61,13 @@ class Outputs:
             Failure: with all mistakes in specs and templates.
         """
         halves = by_halves(self._rendered, list(outputs))
-        if mistakes := sum((found for _, found in halves), self._misspelt):
+        if mistakes := sum((found for _, found in halves), self._mistakes):
             raise Failure(mistakes)
         return [draft for drafts, _ in halves for draft in drafts]
 
     def _rendered(self, outputs: Sequence[Output]) -> tuple[list[Draft], list[Diagnostic]]:
         """The files without mistakes, and the mistakes of the others."""
-        from adaptergen.spec.load import Loader
-
-        loader = Loader(self.project.spec_folders(), self._sources.read)
+        loader = self._loader()
         drafts: list[Draft] = []
         mistakes: list[Diagnostic] = []
         for output in outputs:
@@ -85,9 +78,46 @@ class Outputs:
                 mistakes += error.diagnostics
         return drafts, mistakes
 
-    def _adapter(self, spec: str) -> Output:
+    def _path(self, module: str) -> str:
+        return os.path.join(self.project.output, f"{module}.py")
+
+    def mistakes(self, outputs: Iterable[Output]) -> list[Diagnostic]:
+        """Mistakes in the specs that some of the files are of: nothing is rendered."""
+        loader = self._loader()
+        mistakes: list[Diagnostic] = []
+        for output in outputs:
+            try:
+                if output.spec:
+                    self._load(output.spec, loader)
+            except Failure as error:
+                mistakes += error.diagnostics
+        return mistakes
+
+    def _loader(self) -> "Loader":
+        from adaptergen.spec.load import Loader
+
+        return Loader(self.project.spec_folders(), self._sources.read)
+
+    def _load(self, spec: str, loader: "Loader") -> "LoadedSpec":
+        """A spec that the target can render.
+
+        Raises:
+            Failure: with all mistakes in it, or all that the target refuses.
+        """
+        from adaptergen.spec.mistakes import descend, diagnostic_at
+
+        loaded = loader.load(spec)
+        refused = [
+            diagnostic_at(descend(loaded.tree, keys)[1], f"'{'.'.join(keys)}': {why}", hint)
+            for keys, why, hint in self.target.refused(loaded.spec)
+        ]
+        if refused:
+            raise Failure(refused)
+        return loaded
+
+    def _module(self, spec: str) -> Output:
         """The module of a spec."""
-        path = os.path.join(self.project.output, support.file(spec_name(spec)))
+        path = self._path(spec_name(spec))
 
         def change(found: Stamp) -> str:
             names = [name for kind, name, _ in found.inputs if kind == "spec"]
@@ -97,25 +127,24 @@ class Outputs:
             return difference(found, self._sources.adapter(spec, found.adapter, chain))
 
         def render(loader: "Loader") -> Draft:
-            loaded = loader.load(spec)
-            code = self._renderer.adapter(loaded.spec)
-            listed = Entry(loaded.name, loaded.spec.adapter, tuple(loaded.spec.architectures))
+            loaded = self._load(spec, loader)
+            code, name = self.target.module(loaded.spec), self.target.exported(loaded.spec)
+            listed = Entry(loaded.name, name, tuple(loaded.spec.architectures))
             chain = [loaded.path, *loaded.parents]
             return Draft(path, self._sources.adapter(spec, listed.adapter, chain), code)
 
         return Output(path, change, render, spec)
 
     def _shared(self, name: str) -> Output:
-        """A module that adapters import."""
-        path = os.path.join(self.project.output, support.file(name))
-        stamp = partial(self._sources.support, name)
-        return _made(path, stamp, lambda: self._renderer.support(name))
+        """A module that those of specs import."""
+        stamp = partial(self._sources.shared, name)
+        return _made(self._path(name), stamp, partial(self.target.shared_module, name))
 
     def registry(self, entries: Sequence[Entry]) -> Output:
         """The registry of modules, which is made from what these say of themselves."""
         path = os.path.join(self.project.output, registry.FILE)
         stamp = partial(self._sources.registry, entries)
-        return _made(path, stamp, lambda: self._renderer.registry(entries))
+        return _made(path, stamp, partial(self.target.registry, entries))
 
     @cached_property
     def schema(self) -> Output:
@@ -141,7 +170,7 @@ def finished(drafts: Iterable[Draft]) -> dict[str, str]:
     Raises:
         Failure: for what should be Python and is not.
     """
-    from adaptergen.render import format_all
+    from adaptergen.targets.formatting import format_all
 
     kept = list(drafts)
     bodies = format_all({d.path: d.text for d in kept if d.path.endswith(".py")})

@@ -8,7 +8,7 @@ from keyword import iskeyword
 from adaptergen.errors import Diagnostic, Failure, Unusable, did_you_mean, failure, shown_path
 from adaptergen.language.files import ENDING, find_spec, spec_files, spec_name
 from adaptergen.project import Project, bundled, find_project, nearest_project
-from adaptergen.support import MODULES
+from adaptergen.targets.transformer_lens.support import MODULES
 
 _OTHER_ENDING = ".yml"
 

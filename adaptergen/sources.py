@@ -4,21 +4,22 @@ import os
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
-from adaptergen import installed, registry, stamp, support
+from adaptergen import installed, registry, stamp
 from adaptergen.language.files import find_parent, read_bytes, spec_name
 from adaptergen.project import Project
 from adaptergen.registry import Entry
 from adaptergen.stamp import Stamp
+from adaptergen.targets.target import Target
 
 Input = tuple[str, str, str]
 
 
 class Sources:
-    """The specs, templates and tools of a project; no file of them is read twice."""
+    """What a project's files are made from; no spec is read twice."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, target: Target) -> None:
         self.project = project
-        self.templates = project.template_folders()
+        self.target = target
         self._digests: dict[str, str] = {}
 
     def adapter(self, spec: str, adapter: str, chain: Sequence[str]) -> Stamp:
@@ -26,9 +27,9 @@ class Sources:
         inputs = [("spec", spec_name(path), self._digest(path)) for path in chain]
         return Stamp(self._shown(spec), adapter, (*inputs, *self._common))
 
-    def support(self, name: str) -> Stamp:
-        """The stamp of a module that adapters import."""
-        return Stamp(support.source(name), "", self._common)
+    def shared(self, name: str) -> Stamp:
+        """The stamp of a module that those of specs import."""
+        return Stamp(self.target.shared[name], "", self._common)
 
     def registry(self, entries: Iterable[Entry]) -> Stamp:
         """The stamp of a registry of these modules."""
@@ -64,18 +65,9 @@ class Sources:
     def _common(self) -> tuple[Input, ...]:
         return (
             ("generator", "", self.generator),
-            ("templates", "", self._digest_templates()),
+            *self.target.inputs(),
             ("formatter", installed.FORMATTER, installed.formatter_version()),
         )
-
-    def _digest_templates(self) -> str:
-        """Hash over templates, and over the modules that are copied."""
-        beside = support.folders(self.templates)
-        hashes = (
-            stamp.digest_folders(self.templates, support.TEMPLATE),
-            stamp.digest_folders(beside, support.ENDING),
-        )
-        return stamp.digest(map(str.encode, hashes))
 
     def _digest(self, path: str) -> str:
         if path not in self._digests:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from adaptergen import registry, support
-from adaptergen.render import formatting
+from adaptergen import registry
+from adaptergen.targets import formatting
+from adaptergen.targets.transformer_lens import support
 from tests.building import OTHER, ROOT, TINY, replace, snapshot
 
 

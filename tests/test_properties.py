@@ -14,10 +14,12 @@ from ruff import find_ruff_bin
 from adaptergen.language.tree import Node, parse
 from adaptergen.project import bundled
 from adaptergen.registry import Entry
-from adaptergen.render import Renderer, class_name, format_all
 from adaptergen.spec.extends import IDENTITY, inheritable, merge
 from adaptergen.spec.mistakes import validate
 from adaptergen.spec.model import Spec
+from adaptergen.targets.formatting import format_all
+from adaptergen.targets.transformer_lens.render import Renderer
+from adaptergen.targets.transformer_lens.view import class_name
 from tests.drawn_specs import quick, specs
 
 RENDERER = Renderer([bundled("templates")])

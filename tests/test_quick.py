@@ -84,7 +84,7 @@ def test_any_change_makes_the_next_build_look(noted: Path, change: str) -> None:
     assert quick.run(["build"]) is None
 
 
-@pytest.mark.parametrize("part", ["__init__.py", "errors.py", "spec/load.py", "render/text.py"])
+@pytest.mark.parametrize("part", ["__init__.py", "errors.py", "spec/load.py", "targets/text.py"])
 def test_a_change_of_the_code_makes_the_next_build_look(
     noted: Path, part: str, monkeypatch: pytest.MonkeyPatch, tmp_path_factory
 ) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from adaptergen import support
+from adaptergen.targets.transformer_lens import support
 from tests.building import OTHER, TINY
 
 

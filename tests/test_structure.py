@@ -20,15 +20,15 @@ PARSERS = {"pydantic", "jinja2", "yaml"}
 LAYERS = (
     ("errors", "halves"),
     ("installed", "lock", "temporary"),
-    ("support",),
     ("language",),
     ("components",),
     ("spec", "writing"),
     ("quick",),
     ("report", "stamp", "destination"),
     ("project", "registry", "schema_file"),
-    ("folder", "sources"),
-    ("render",),
+    ("folder",),
+    ("targets",),
+    ("sources",),
     ("outputs",),
     ("build", "selection"),
     ("runtime", "adapters", "verify"),
@@ -42,7 +42,7 @@ LAYERS = (
 
 
 # What the folder of a part or a kind holds besides belongs to the package that asks for it.
-ASPECTS = {"render": "render", "probe": "verify", "mutants": "verify", "infer": "infer"}
+ASPECTS = {"render": "targets", "probe": "verify", "mutants": "verify", "infer": "infer"}
 
 
 def layer_of(module: str) -> int:
@@ -87,7 +87,7 @@ def test_imports_point_one_way(module: str) -> None:
     [
         "import adaptergen.cli",
         "from adaptergen import build",
-        "def f():\n    from adaptergen.render import x",
+        "def f():\n    from adaptergen.targets import x",
     ],
 )
 def test_an_import_against_the_direction_is_found(source: str) -> None:
@@ -162,7 +162,7 @@ def test_what_runs_no_model_never_loads_torch(project: Path, arguments: str) -> 
     assert (project / "copied").exists() == arguments.startswith("vendor")
 
 
-@pytest.mark.parametrize("package", ["spec", "render"])
+@pytest.mark.parametrize("package", ["spec", "targets"])
 def test_no_module_of_the_core_loads_torch(package: str, project: Path) -> None:
     names = [name for name in MODULES if name.startswith(f"adaptergen.{package}")]
     program = "\n".join(f"import {name.removesuffix('.__init__')}" for name in names)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from adaptergen import support
 from adaptergen.stamp import read_stamp
+from adaptergen.targets.transformer_lens import support
 from tests.building import ROOT, replace
 
 SOURCES = ROOT / "templates" / support.FOLDER

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adaptergen import support
 from adaptergen.infer.world import World
-from adaptergen.render import Renderer, format_all
 from adaptergen.spec.model import Spec
+from adaptergen.targets.formatting import format_all
+from adaptergen.targets.transformer_lens import support
+from adaptergen.targets.transformer_lens.render import Renderer
 from adaptergen.temporary import temporary_folder
 from adaptergen.verify.check import Check
 from adaptergen.verify.checks import ALL

@@ -6,7 +6,6 @@ from pydantic import Field
 
 from adaptergen.language.facet import Facet
 from adaptergen.language.values import ImportedName, Prose
-from adaptergen.spec.names import taken
 
 
 class Hatch(Facet):
@@ -49,8 +48,8 @@ class Hatch(Facet):
         parts = (given.split(":") for given in self.given.values())
         return {name: module for module, name in parts}
 
-    def mistakes(self, adapter: str) -> dict[str, str]:
-        """Mistakes in names to import into an adapter's module, by purpose."""
+    def mistakes(self) -> dict[str, str]:
+        """Mistakes in names to import, by purpose."""
         found: dict[str, str] = {}
         modules: dict[str, str] = {}
         for part, given in self.given.items():
@@ -58,8 +57,6 @@ class Hatch(Facet):
             keyword = next(filter(iskeyword, [*module.split("."), name]), "")
             if keyword:
                 found[part] = f"'{keyword}' is a keyword of Python, which nothing can be called"
-            elif why := taken(name, adapter):
-                found[part] = f"'{name}' cannot be imported: {why}"
             elif modules.setdefault(name, module) != module:
                 found[part] = f"'{name}' is imported from {modules[name]} already"
         return found

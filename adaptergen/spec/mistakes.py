@@ -74,8 +74,8 @@ def _diagnosed(tree: Node, errors: Sequence[dict[str, Any]]) -> list[Diagnostic]
 
 
 def _in_hatch(tree: Node, spec: Spec) -> Iterator[Diagnostic]:
-    """Names of hand-written parts that would be lost among the adapter's own."""
-    for part, message in (spec.hatch.mistakes(spec.adapter) if spec.hatch else {}).items():
+    """Names of hand-written parts that nothing can have, or two things would."""
+    for part, message in (spec.hatch.mistakes() if spec.hatch else {}).items():
         hint = "rename it where it is written"
         yield diagnostic_at(descend(tree, ["hatch", part])[1], f"'hatch.{part}': {message}", hint)
 

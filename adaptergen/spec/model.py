@@ -152,11 +152,6 @@ class Spec(Facet):
         return self.class_prefix or self.architecture.removesuffix("ForCausalLM")
 
     @property
-    def adapter(self) -> str:
-        """Name of the generated adapter class, such as `SmolLM3ArchitectureAdapter`."""
-        return f"{self.prefix}ArchitectureAdapter"
-
-    @property
     def name(self) -> str:
         """Name of the architecture in prose."""
         return self.title or self.prefix

@@ -12,7 +12,7 @@ from adaptergen.language.files import read_bytes
 from adaptergen.project import bundled
 from adaptergen.spec.model import Spec
 from adaptergen.stamp import digest, digest_folders
-from adaptergen.support import FILES
+from adaptergen.targets.transformer_lens.support import FILES
 
 
 def hash_inputs(

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from adaptergen import support
 from adaptergen.infer.run import Inference
+from adaptergen.targets.transformer_lens import support
 from tests.commands.inferences import (
     CLASS,
     CONCEDED,

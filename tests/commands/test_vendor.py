@@ -11,7 +11,7 @@ import pytest
 from adaptergen.project import bundled
 from adaptergen.registry import FILE
 from adaptergen.runtime import load_adapters
-from adaptergen.support import MODULES
+from adaptergen.targets.transformer_lens.support import MODULES
 from tests.conftest import Run
 
 OUT = "mine/adapters"

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from adaptergen import __version__, support
+from adaptergen import __version__
 from adaptergen.language.files import spec_files
+from adaptergen.targets.transformer_lens import support
 
 from .conftest import CHECKOUT, call, succeed
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from adaptergen.render.bridges import bridges
 from adaptergen.spec.multipliers import Multipliers
+from adaptergen.targets.transformer_lens.bridges import bridges
 from tests.verify.conftest import load
 
 

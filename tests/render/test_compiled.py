@@ -6,8 +6,8 @@ from pathlib import Path
 import jinja2
 import pytest
 
-from adaptergen.render.compiled import Compiled
-from adaptergen.render.render import Renderer
+from adaptergen.targets.transformer_lens.compiled import Compiled
+from adaptergen.targets.transformer_lens.render import Renderer
 
 
 @pytest.fixture

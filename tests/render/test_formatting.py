@@ -5,7 +5,8 @@ import subprocess
 import pytest
 
 from adaptergen.errors import Failure
-from adaptergen.render import format_all, formatting
+from adaptergen.targets import formatting
+from adaptergen.targets.formatting import format_all
 
 
 def test_each_text_is_formatted_under_its_own_path() -> None:

@@ -10,7 +10,7 @@ import pytest
 from ruff import find_ruff_bin
 
 from adaptergen.project import bundled
-from adaptergen.spec.names import PUBLIC_API
+from adaptergen.targets.transformer_lens.names import PUBLIC_API
 
 FOLDER = Path(bundled("generated"))
 CONFIG = FOLDER.parent / "pyproject.toml"

@@ -4,8 +4,8 @@ import ast
 
 import pytest
 
-from adaptergen.render.imports import import_block
-from adaptergen.render.text import comment, literal, prose
+from adaptergen.targets.text import comment, literal, prose
+from adaptergen.targets.transformer_lens.imports import import_block
 
 WORDS = "one two three four " * 12
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from adaptergen.errors import Failure
+from adaptergen.build import Build
 from adaptergen.language.files import spec_files
-from adaptergen.project import bundled
-from adaptergen.render import Renderer
+from adaptergen.project import Project, bundled
 from adaptergen.spec.load import Loader
-from adaptergen.spec.names import PUBLIC_API, VARIABLES
+from adaptergen.targets.transformer_lens.names import PUBLIC_API, VARIABLES
+from adaptergen.targets.transformer_lens.render import Renderer
 from tests.building import TINY
 
 FOLDERS = [bundled("specs")]
@@ -19,11 +19,8 @@ FOLDERS = [bundled("specs")]
 def refused(folder: Path, hatch: str) -> list[str]:
     path = folder / "tiny.yaml"
     path.write_text(f"{TINY}hatch:\n  reason: It counts.\n{hatch}")
-    try:
-        Loader(FOLDERS).load(str(path))
-    except Failure as error:
-        return [f"{d.line}:{d.column} {d.message}" for d in error.diagnostics]
-    return []
+    build = Build(Project(str(folder), str(folder), str(folder / "generated")), [str(path)])
+    return [f"{d.line}:{d.column} {d.message}" for d in build.mistakes()]
 
 
 @pytest.mark.parametrize(

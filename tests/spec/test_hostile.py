@@ -9,8 +9,8 @@ import pytest
 from adaptergen.errors import Failure
 from adaptergen.language.files import spec_files
 from adaptergen.project import bundled
-from adaptergen.render import Renderer
 from adaptergen.spec.load import Loader
+from adaptergen.targets.transformer_lens.render import Renderer
 
 SPECS = [Path(path).read_text(encoding="utf-8") for path in spec_files(bundled("specs"))]
 RENDERER = Renderer([bundled("templates")])

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from textwrap import indent
 from typing import Any, TypeAlias
 
-from adaptergen import support
+from adaptergen.targets.transformer_lens import support
 
 Replacements: TypeAlias = tuple[tuple[str, str], ...]
 

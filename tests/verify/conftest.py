@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from adaptergen.project import bundled
-from adaptergen.render import Renderer, format_all
 from adaptergen.spec.load import LoadedSpec, Loader
 from adaptergen.spec.model import Spec
+from adaptergen.targets.formatting import format_all
+from adaptergen.targets.transformer_lens.render import Renderer
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.select import Selection
 

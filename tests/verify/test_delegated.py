@@ -8,9 +8,9 @@ import pytest
 from adaptergen.components.attention.delegated.spec import DelegatedAttention
 from adaptergen.components.attention.opaque.spec import OpaqueAttention
 from adaptergen.components.mlp.opaque.spec import OpaqueMlp
-from adaptergen.render import Renderer
 from adaptergen.spec.load import Loader
 from adaptergen.spec.model import Spec
+from adaptergen.targets.transformer_lens.render import Renderer
 from adaptergen.verify.checks import ALL
 from adaptergen.verify.record import Status
 from adaptergen.verify.running import run_checks

@@ -10,7 +10,7 @@ import pytest
 
 from adaptergen.errors import Unusable
 from adaptergen.spec.hatch import Hatch
-from adaptergen.support import FILES
+from adaptergen.targets.transformer_lens.support import FILES
 from adaptergen.verify import document, verify
 from adaptergen.verify.document import read_records, schema_text, to_json
 from adaptergen.verify.inputs import hash_inputs, module_files

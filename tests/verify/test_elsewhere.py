@@ -8,9 +8,10 @@ import pytest
 from transformer_lens.model_bridge import TransformerBridge
 
 from adaptergen.project import bundled
-from adaptergen.render import Renderer, format_all
 from adaptergen.spec.model import Spec
 from adaptergen.spec.versions import named_places, replaced
+from adaptergen.targets.formatting import format_all
+from adaptergen.targets.transformer_lens.render import Renderer
 from adaptergen.verify.check import largest_difference
 from adaptergen.verify.checks import ALL
 from adaptergen.verify.components import made

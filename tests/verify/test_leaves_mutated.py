@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from adaptergen.project import bundled
-from adaptergen.render import Renderer
 from adaptergen.spec.leaves import claims
 from adaptergen.spec.model import Spec
+from adaptergen.targets.transformer_lens.render import Renderer
 from adaptergen.verify.checks import ALL
 from adaptergen.verify.mutants import Mutant, court
 from adaptergen.verify.mutants.change import Change

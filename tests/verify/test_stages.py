@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from adaptergen.project import bundled
-from adaptergen.render import Renderer
 from adaptergen.spec.model import Spec
+from adaptergen.targets.transformer_lens.render import Renderer
 from adaptergen.verify.checks import ALL
 from adaptergen.verify.code import load_code
 from adaptergen.verify.record import CheckResult, Status

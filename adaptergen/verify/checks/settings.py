@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 from transformer_lens.model_bridge import TransformerBridge
 
-from adaptergen import support
 from adaptergen.components.attention.delegated.spec import DelegatedAttention
 from adaptergen.components.attention.latent.spec import LatentAttention
 from adaptergen.components.attention.opaque.spec import OpaqueAttention
 from adaptergen.spec.block import SharedNorm
 from adaptergen.spec.model import Spec
+from adaptergen.targets.transformer_lens import support
 from adaptergen.verify import bridge as bridges
 from adaptergen.verify.check import (
     ROUNDED,

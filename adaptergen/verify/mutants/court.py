@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from adaptergen.spec.model import Spec
-from adaptergen.support import FILES
+from adaptergen.targets.transformer_lens.support import FILES
 from adaptergen.temporary import temporary_folder
 from adaptergen.verify.check import Check
 from adaptergen.verify.hf import HfModel

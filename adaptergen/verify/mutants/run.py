@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from adaptergen.language.tree import Node
-from adaptergen.render import Renderer
 from adaptergen.spec.load import LoadedSpec
 from adaptergen.spec.model import Spec
+from adaptergen.targets.transformer_lens.render import Renderer
 from adaptergen.verify.check import Check
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.listed import refuse_unknown

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 import jinja2
 from jinja2 import meta, nodes
 
-from adaptergen import support
 from adaptergen.errors import Diagnostic, did_you_mean
+from adaptergen.targets.transformer_lens import support
 
 # More are a circle.
 _MAX_PARENTS = 20

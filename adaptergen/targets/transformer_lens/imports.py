@@ -6,7 +6,7 @@ from collections.abc import Mapping, Set
 from symtable import SymbolTable, symtable
 from types import MappingProxyType
 
-from adaptergen.spec.names import PUBLIC_API
+from adaptergen.targets.transformer_lens.names import PUBLIC_API
 
 
 def import_block(code: str, others: Mapping[str, str] = MappingProxyType({})) -> str:

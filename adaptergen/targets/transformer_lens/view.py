@@ -4,17 +4,17 @@ from typing import Any
 
 from adaptergen.components.attention.projections import FusedProjections
 from adaptergen.language.values import deciding
-from adaptergen.render.bridges import bridges, imported_name
-from adaptergen.render.docstring import said
-from adaptergen.render.settings import settings
 from adaptergen.spec.leaves import Leaf
 from adaptergen.spec.model import Spec
 from adaptergen.spec.versions import versions
+from adaptergen.targets.transformer_lens.bridges import bridges, imported_name
+from adaptergen.targets.transformer_lens.docstring import said
+from adaptergen.targets.transformer_lens.settings import settings
 
 
 def class_name(spec: Spec) -> str:
     """Name of the generated adapter class, such as `SmolLM3ArchitectureAdapter`."""
-    return spec.adapter
+    return f"{spec.prefix}ArchitectureAdapter"
 
 
 def adapter_view(spec: Spec) -> dict[str, Any]:

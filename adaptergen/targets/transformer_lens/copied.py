@@ -5,10 +5,10 @@ import os
 from codecs import BOM_UTF8
 from collections.abc import Sequence
 
-from adaptergen import support
 from adaptergen.errors import Diagnostic, Failure
 from adaptergen.language.files import read_bytes
 from adaptergen.stamp import normal
+from adaptergen.targets.transformer_lens import support
 
 
 def copied(templates: Sequence[str], name: str) -> str:

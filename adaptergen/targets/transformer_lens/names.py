@@ -2,7 +2,7 @@
 
 import builtins
 
-from adaptergen import support
+from adaptergen.targets.transformer_lens import support
 
 _COMPONENTS = "transformer_lens.model_bridge.generalized_components"
 

@@ -6,17 +6,17 @@ from typing import Any
 
 import jinja2
 
-from adaptergen import support
 from adaptergen.errors import Diagnostic, Failure
 from adaptergen.language.factor import in_code
 from adaptergen.registry import Entry
-from adaptergen.render.compiled import Compiled
-from adaptergen.render.copied import copied
-from adaptergen.render.imports import import_block
-from adaptergen.render.overrides import misspelt
-from adaptergen.render.text import comment, literal, prose
-from adaptergen.render.view import adapter_view
 from adaptergen.spec.model import Spec
+from adaptergen.targets.text import comment, literal, prose
+from adaptergen.targets.transformer_lens import support
+from adaptergen.targets.transformer_lens.compiled import Compiled
+from adaptergen.targets.transformer_lens.copied import copied
+from adaptergen.targets.transformer_lens.imports import import_block
+from adaptergen.targets.transformer_lens.overrides import misspelt
+from adaptergen.targets.transformer_lens.view import adapter_view
 
 
 class _Templates(jinja2.FileSystemLoader):

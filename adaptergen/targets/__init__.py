@@ -1,0 +1,1 @@
+"""What specs are rendered for, a folder for each."""
