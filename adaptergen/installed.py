@@ -1,4 +1,4 @@
-"""What is installed to make modules: code, bundled files, formatter. Imports nothing heavy."""
+"""Installed tools that make modules: code, formatter, cache folder. Imports nothing heavy."""
 
 import os
 import sys
@@ -13,13 +13,6 @@ NO_GENERATOR = frozenset(
     | {"templates"}
 )
 FORMATTER = "ruff"
-_PACKAGE = os.path.dirname(os.path.abspath(__file__))
-
-
-def bundled(kind: str) -> str:
-    """The folder of bundled `specs`, `templates` or `generated`: in the wheel, or in a checkout."""
-    inside = os.path.join(_PACKAGE, kind)
-    return inside if os.path.isdir(inside) else os.path.join(os.path.dirname(_PACKAGE), kind)
 
 
 def cache_folder() -> str:

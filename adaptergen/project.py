@@ -5,10 +5,10 @@ import re
 from typing import Any, NamedTuple
 
 from adaptergen.errors import Diagnostic, Failure, Unusable, did_you_mean, shown_path
-from adaptergen.installed import bundled as bundled
 from adaptergen.language.files import read_bytes
 
 _KEYS = ("specs", "templates", "output")
+_PACKAGE = os.path.dirname(os.path.abspath(__file__))
 
 
 class Project(NamedTuple):
@@ -32,6 +32,12 @@ class Project(NamedTuple):
     def spec_folders(self) -> list[str]:
         """The project's own specs first, the bundled ones second."""
         return [self.specs, bundled("specs")]
+
+
+def bundled(kind: str) -> str:
+    """The folder of bundled `specs`, `templates` or `generated`: in the wheel, or in a checkout."""
+    inside = os.path.join(_PACKAGE, kind)
+    return inside if os.path.isdir(inside) else os.path.join(os.path.dirname(_PACKAGE), kind)
 
 
 def find_project(start: str | None = None) -> Project:

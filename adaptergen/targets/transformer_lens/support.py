@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from functools import cache
 
-from adaptergen.installed import bundled
+from adaptergen.project import bundled
 
 # How the name of every template ends.
 TEMPLATE = ".j2"
