@@ -24,19 +24,12 @@ class RmsNorm(Facet):
     weight: NormWeight = _WEIGHT
     eps: ConfigKey | None = _EPS
 
-    bridge: ClassVar[str] = "RMSNormalizationBridge"
-    normalization_type: ClassVar[str] = "RMS"
     bias: ClassVar[bool] = False
 
     @property
     def title(self) -> str:
         """Name of the norm in prose."""
         return f"RMSNorm{_SAID[self.weight]}"
-
-    @property
-    def arguments(self) -> dict[str, bool]:
-        """Arguments of its bridge beside name and config."""
-        return {}
 
 
 class LayerNorm(Facet):
@@ -47,18 +40,10 @@ class LayerNorm(Facet):
     bias: bool = Field(description="Whether a bias is added.")
     eps: ConfigKey | None = _EPS
 
-    bridge: ClassVar[str] = "NormalizationBridge"
-    normalization_type: ClassVar[str] = "LN"
-
     @property
     def title(self) -> str:
         """Name of the norm in prose."""
         return f"LayerNorm{_SAID[self.weight]}{'' if self.bias else ', without bias'}"
-
-    @property
-    def arguments(self) -> dict[str, bool]:
-        """Arguments of its bridge beside name and config."""
-        return {"uses_weight_offset": True} if self.weight == "offset" else {}
 
 
 Norm = RmsNorm | LayerNorm

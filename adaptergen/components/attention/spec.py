@@ -49,10 +49,6 @@ class Attention(Part):
             """Parameter with a logit for each head that takes part in the softmax."""
 
         @property
-        def flags(self) -> dict[str, bool]:
-            """Flags of TL's config that say how attention computes."""
-
-        @property
         def facts(self) -> list[str]:
             """The facet in sentences of the docstring."""
 

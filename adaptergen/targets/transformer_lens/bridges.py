@@ -9,6 +9,7 @@ from adaptergen.components.attention.window import ConfigWindow, FlaggedWindow, 
 from adaptergen.spec.block import Block, Layout
 from adaptergen.spec.hatch import Hatch
 from adaptergen.spec.model import Spec
+from adaptergen.spec.norm import Norm
 
 _ATTENTION_BRIDGES = {
     "delegated": "DelegatedAttentionBridge",
@@ -50,6 +51,21 @@ def bridges(spec: Spec) -> dict[str, Any]:
         "mlp_bridge": imported_name(hatch.mlp) or _mlp_bridge(spec),
         "copies_mlp": _copies_mlp(spec),
     }
+
+
+class NormBridge(NamedTuple):
+    """The bridge of norms, and its arguments beside name and config."""
+
+    bridge: str
+    arguments: dict[str, bool]
+
+
+def norm_bridge(norm: Norm) -> NormBridge:
+    """The bridge of norms that are as the residual stream's."""
+    if norm.kind == "rms":
+        return NormBridge("RMSNormalizationBridge", {})
+    offset = {"uses_weight_offset": True} if norm.weight == "offset" else {}
+    return NormBridge("NormalizationBridge", offset)
 
 
 def imported_name(imported: str | None) -> str:

@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+from adaptergen.components.attention.reimplemented.spec import ReimplementedAttention
+from adaptergen.components.attention.spec import Attention
 from adaptergen.spec.model import Spec
 from adaptergen.spec.processing import Invalid, InvalidWhere
 
@@ -89,16 +91,28 @@ _RECENT_FLAGS = ("qk_norm_after_rope", "rotary_interleaved_cos_sin")
 def _flags(spec: Spec) -> dict[str, Any]:
     """TL config flags; all are set that TL's defaults, which describe GPT-2, could get wrong."""
     return {
-        "normalization_type": spec.norm.normalization_type,
-        "uses_rms_norm": spec.norm.normalization_type == "RMS",
-        "final_rms": spec.norm.normalization_type == "RMS",
+        "normalization_type": "RMS" if spec.norm.kind == "rms" else "LN",
+        "uses_rms_norm": spec.norm.kind == "rms",
+        "final_rms": spec.norm.kind == "rms",
         **_set({"rmsnorm_uses_offset": spec.norm.weight == "offset"}),
         "positional_embedding_type": "rotary" if spec.attention.rotary else "none",
-        **_set({**spec.attention.flags, "parallel_attn_mlp": spec.block.parallel}),
+        **_set({**_flags_of(spec.attention), "parallel_attn_mlp": spec.block.parallel}),
         "gated_mlp": spec.mlp.gated,
         "default_prepend_bos": spec.tokenizer.prepend_bos,
         "default_padding_side": spec.tokenizer.padding_side,
         "attn_implementation": "sdpa" if spec.fuses else "eager",
+    }
+
+
+def _flags_of(attention: Attention) -> dict[str, bool]:
+    """Flags that say how attention computes; TL computes no other kind by them."""
+    if not isinstance(attention, ReimplementedAttention):
+        return {}
+    norms = attention.qk_norm.norms
+    return {
+        "rotary_adjacent_pairs": attention.rope.pairing == "adjacent",
+        "rotary_interleaved_cos_sin": attention.rope.pairing == "interleaved",
+        "qk_norm_after_rope": norms is not None and norms.after_rope,
     }
 
 

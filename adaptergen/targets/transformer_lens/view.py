@@ -7,7 +7,7 @@ from adaptergen.language.values import deciding
 from adaptergen.spec.leaves import Leaf
 from adaptergen.spec.model import Spec
 from adaptergen.spec.versions import versions
-from adaptergen.targets.transformer_lens.bridges import bridges, imported_name
+from adaptergen.targets.transformer_lens.bridges import bridges, imported_name, norm_bridge
 from adaptergen.targets.transformer_lens.docstring import said
 from adaptergen.targets.transformer_lens.settings import settings
 
@@ -28,6 +28,7 @@ def adapter_view(spec: Spec) -> dict[str, Any]:
         **bridges(spec),
         "paths": spec.paths,
         "norm": spec.norm,
+        "norm_bridge": norm_bridge(spec.norm),
         "block": spec.block,
         "multipliers": spec.multipliers,
         "attention": spec.attention,

@@ -16,18 +16,22 @@ from adaptergen.verify.stages import Layer
 from adaptergen.verify.structure import decided
 from adaptergen.verify.subject import Subject
 
+# As behaviour is called that shows a kind of norm.
+_SHOWN = {"rms": "RMS", "layer": "LN"}
+
 
 @check("claims.norm", "Norms are of the declared kind, with the declared weight and bias.")
 def norm(subject: Subject) -> Iterator[Evidence]:
     """By behaviour: RMSNorm does not care about scale, LayerNorm about shift neither."""
     spec, hf = subject.spec, subject.hf
+    claimed = _SHOWN[spec.norm.kind]
     for claim, number, path in _places(subject):
         module, shown, given = hf.module(path), path.rpartition(".")[2], hf.call(path).input
         kind = probe.norm_kind(module, given)
-        text = f"HF's {shown} behaves like {kind}, not {spec.norm.normalization_type}"
+        text = f"HF's {shown} behaves like {kind}, not {claimed}"
         # What does not normalise at all is no norm of any kind.
         blamed = claim if kind == "none" else "norm.kind"
-        yield Fact(kind == spec.norm.normalization_type, text, number, blamed)
+        yield Fact(kind == claimed, text, number, blamed)
         weight, bias = probe.norm_parameters(module, given)
         text = f"the weight of HF's {shown} is '{weight}', not '{spec.norm.weight}'"
         yield Fact(weight == spec.norm.weight, text, number, "norm.weight")

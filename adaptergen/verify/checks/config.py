@@ -22,8 +22,6 @@ from adaptergen.verify.perturb import shown
 from adaptergen.verify.structure import structures
 from adaptergen.verify.subject import Subject
 
-_FLAGS_OF_ATTENTION = ("rotary_adjacent_pairs", "rotary_interleaved_cos_sin", "qk_norm_after_rope")
-
 
 @check("config.flags", "TL's config flags say what the claims and probing HF show.")
 def flags(subject: Subject) -> Iterator[Evidence]:
@@ -153,8 +151,11 @@ def _other_flags(subject: Subject) -> Iterator[tuple[str, object, str]]:
     if not own or any(rotation_found(subject).values()):
         positions = "rotary" if attention.rotary else "none"
         yield "positional_embedding_type", positions, "attention.rope"
-    for flag in _FLAGS_OF_ATTENTION:
-        yield flag, attention.flags.get(flag, False), "attention"
+    pairing = attention.rope.pairing if isinstance(attention, ReimplementedAttention) else ""
+    norms = attention.qk_norm.norms if own else None
+    yield "rotary_adjacent_pairs", pairing == "adjacent", "attention"
+    yield "rotary_interleaved_cos_sin", pairing == "interleaved", "attention"
+    yield "qk_norm_after_rope", norms is not None and norms.after_rope, "attention"
     theta = getattr(hf.config, "rope_parameters", None) or {}
     if "rope_theta" in theta:
         yield "rotary_base", theta["rope_theta"], "attention.rope"

@@ -49,7 +49,6 @@ class DelegatedAttention(HeadedAttention):
     qk_norm: ClassVar[NoQKNorm] = NoQKNorm()
     sinks: ClassVar[None] = None
     fuses: ClassVar[bool] = False
-    flags: ClassVar[dict[str, bool]] = {}
 
     @property
     def facts(self) -> list[str]:

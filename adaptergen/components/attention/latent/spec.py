@@ -35,7 +35,6 @@ class LatentAttention(Attention):
     qk_norm: ClassVar[NoQKNorm] = NoQKNorm()
     sinks: ClassVar[None] = None
     fuses: ClassVar[bool] = False
-    flags: ClassVar[dict[str, bool]] = {}
 
     @property
     def modules(self) -> dict[str, str]:

@@ -29,7 +29,6 @@ class OpaqueAttention(Attention):
     qk_norm: ClassVar[NoQKNorm] = NoQKNorm()
     sinks: ClassVar[None] = None
     fuses: ClassVar[bool] = False
-    flags: ClassVar[dict[str, bool]] = {}
 
     @property
     def facts(self) -> list[str]:

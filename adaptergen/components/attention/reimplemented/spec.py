@@ -125,16 +125,6 @@ class ReimplementedAttention(HeadedAttention):
         return tuple((name, value) for name, value in own.items() if value is not None)
 
     @property
-    def flags(self) -> dict[str, bool]:
-        """Flags of TL's config that say how attention computes."""
-        after = self.qk_norm.norms is not None and self.qk_norm.norms.after_rope
-        return {
-            "rotary_adjacent_pairs": self.rope.pairing == "adjacent",
-            "rotary_interleaved_cos_sin": self.rope.pairing == "interleaved",
-            "qk_norm_after_rope": after,
-        }
-
-    @property
     def facts(self) -> list[str]:
         """The facet in sentences of the docstring."""
         gate = f"Gate: the sigmoid of `{self.gate}` multiplies what the heads return."
