@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from adaptergen import __version__
+from adaptergen.argument_values import Once, limit, positive, shipped, word
 from adaptergen.report import FORMATS
 
 Group: TypeAlias = "argparse._ArgumentGroup"
@@ -23,6 +24,8 @@ def parser(given: Sequence[str] | None = None) -> argparse.ArgumentParser:
         verb = verbs.add_parser(
             name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
         )
+        verb.register("type", None, word)
+        verb.register("action", None, Once)
         verb.set_defaults(verb=f"adaptergen.commands.{name}")
         if given is None or name in given:
             add(verb)
@@ -72,7 +75,7 @@ def _verify(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--quiet", action="store_true", help="no progress on stderr")
     verb.add_argument("--module", metavar="FILE", help="a module instead of the generated one")
     verb.add_argument(
-        "--adapter", metavar="transformer_lens:CLASS", type=_shipped,
+        "--adapter", metavar="transformer_lens:CLASS", type=shipped,
         help="the adapter that TransformerLens ships for a HF class, with a spec or without",
     )  # fmt: skip
     verb.add_argument(
@@ -116,7 +119,7 @@ def _verify_report(group: Group) -> None:
 
 def _verify_processes(group: Group) -> None:
     group.add_argument(
-        "--jobs", type=_positive, default=1, metavar="N", help="processes at once (default 1)"
+        "--jobs", type=positive, default=1, metavar="N", help="processes at once (default 1)"
     )
     _limits(group, 300)
 
@@ -124,39 +127,13 @@ def _verify_processes(group: Group) -> None:
 def _limits(group: argparse._ActionsContainer, seconds: int) -> None:
     """Limits of a process."""
     group.add_argument(
-        "--timeout", type=_limit, default=seconds, metavar="SECONDS",
+        "--timeout", type=limit, default=seconds, metavar="SECONDS",
         help=f"what takes longer is stopped and has failed (default {seconds}; 0: never)",
     )  # fmt: skip
     group.add_argument(
-        "--memory", type=_limit, default=4, metavar="GB",
+        "--memory", type=limit, default=4, metavar="GB",
         help="allowed on top of the libraries (default 4; 0: any; Linux only)",
     )  # fmt: skip
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
-
-
-def _limit(text: str) -> float:
-    number = float(text)
-    if not 0 <= number < float("inf"):
-        raise ValueError
-    return number
-
-
-def _shipped(text: str) -> str:
-    origin, _, name = text.partition(":")
-    if origin != "transformer_lens" or not name.isidentifier():
-        raise ValueError
-    return name
-
-
-# What argparse calls a value that these refuse.
-_positive.__name__, _limit.__name__ = "positive number", "number"
-_shipped.__name__ = "adapter, such as transformer_lens:LlamaForCausalLM,"
 
 
 def _infer(verb: argparse.ArgumentParser) -> None:

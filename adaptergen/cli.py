@@ -81,6 +81,7 @@ def _run(arguments: "Namespace") -> int:
             line_buffering=sys.stdout.line_buffering, write_through=sys.stdout.write_through,
         )  # fmt: skip
     try:
+        _refuse_lost_folder()
         run = cast("Callable[[Namespace], int]", import_module(arguments.verb).run)
         status = run(arguments)
         sys.stdout.flush()
@@ -91,13 +92,33 @@ def _run(arguments: "Namespace") -> int:
     except (Unusable, OSError) as error:
         try:
             if getattr(arguments, "format", "text") == "json":
-                print_json(errors=[Diagnostic("", 0, 0, str(error))])
+                print_json(errors=[Diagnostic("", 0, 0, _said(error))])
             sys.stdout.flush()
         except OSError:
             # It is the output that cannot be written.
             _discard_output()
-        print(f"adaptergen: {visible(str(error))}", file=sys.stderr)
+        print(f"adaptergen: {visible(_said(error))}", file=sys.stderr)
         return ExitStatus.USAGE
+
+
+def _refuse_lost_folder() -> None:
+    """Refuse to work in a folder that is none any more: paths are relative to it.
+
+    Raises:
+        Unusable: if it has been removed, or cannot be looked for.
+    """
+    try:
+        os.getcwd()
+    except OSError as error:
+        hint = "change to another one"
+        raise Unusable(f"the working folder is not there: {error.strerror}", hint) from None
+
+
+def _said(error: Exception) -> str:
+    """The message of an error; of one of the system, without its number."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
 
 
 def _discard_output() -> None:

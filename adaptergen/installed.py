@@ -6,11 +6,9 @@ import sys
 # Of this package, what has no part in the text of a module: it proves adapters, finds specs, puts
 # adapters to use, or reads and prints at the command line.
 NO_GENERATOR = frozenset(
-    {"__main__.py", "arguments.py", "cli.py", "commands", "completion.py", "quick.py", "report.py"}
-    | {"infer", "verify"}
+    {"__main__.py", "argument_values.py", "arguments.py", "cli.py", "commands", "completion.py"}
+    | {"quick.py", "report.py", "infer", "verify"}
     | {"adapters.py", "destination.py", "generated", "runtime.py"}
-    # Templates have a hash of their own.
-    | {"templates"}
 )
 FORMATTER = "ruff"
 

@@ -62,7 +62,7 @@ def nearest_project(folder: str) -> Project | None:
     folder = os.path.abspath(folder)
     while True:
         path = os.path.join(folder, "pyproject.toml")
-        if os.path.isfile(path) and (project := _read(path)):
+        if os.path.lexists(path) and (project := _read(path)):
             return project
         parent = os.path.dirname(folder)
         if parent == folder:

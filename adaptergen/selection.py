@@ -43,6 +43,8 @@ def select_spec(project: Project, argument: str) -> str:
     if path is None:
         known = [spec_name(file) for folder in folders for file in spec_files(folder)]
         hint = did_you_mean(argument, known) or "`adaptergen list` names them all"
+        if os.path.isdir(argument):
+            raise failure(argument, "is a folder, and one spec is asked for", hint)
         raise failure(argument, "no such spec", hint)
     return path
 

@@ -130,7 +130,7 @@ def test_folder_that_cannot_be_read_is_no_traceback(run, monkeypatch, tiny: Path
     monkeypatch.setattr(build, "run", denied)
     outcome = run("build")
     assert outcome.status == 2
-    assert outcome.err.startswith("adaptergen: [Errno 13] Permission denied: 'secret")
+    assert outcome.err.startswith("adaptergen: secret")
     assert "\x1b" not in outcome.err
 
 
@@ -171,7 +171,7 @@ def test_output_that_cannot_be_written_is_told_on_one_line(tiny: Path, arguments
     command = [sys.executable, "-m", "adaptergen", *arguments.split()]
     with open("/dev/full", "w") as full:
         run = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    assert (run.returncode, run.stderr) == (2, "adaptergen: [Errno 28] No space left on device\n")
+    assert (run.returncode, run.stderr) == (2, "adaptergen: No space left on device\n")
 
 
 @pytest.mark.parametrize("size", ["short", "long"])

@@ -45,6 +45,58 @@ def test_output_that_is_a_link_to_itself_is_no_folder(
     assert outcome.status == (0 if flags == ("--stdout",) else 1 if flags == ("--check",) else 2)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "build", "build --check", "build specs --format github", "verify llama", "show llama",
+        "infer LlamaForCausalLM", "diff llama mistral", "list", "list --format json", "schema",
+        "explain rope", "new x --extends llama", "vendor llama --out v",
+    ],
+)  # fmt: skip
+def test_working_folder_that_has_been_removed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run, arguments: str
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    before = sorted(tmp_path.rglob("*"))
+    outcome = run(*arguments.split())
+    message = "the working folder is not there: No such file or directory; change to another one"
+    assert (outcome.status, outcome.err) == (2, f"adaptergen: {message}\n")
+    assert message in outcome.out or "json" not in arguments
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("verb", ["build", "list", "show tiny", "verify tiny"])
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("pipe", "it is no regular file"),
+        ("folder", "it is a folder"),
+        ("dangling link", "No such file or directory"),
+        ("link to itself", CIRCLE),
+    ],
+)
+def test_pyproject_that_cannot_be_read_is_not_passed_over(
+    project: Path, run: Run, kind: str, reason: str, verb: str
+) -> None:
+    path = project / "pyproject.toml"
+    path.unlink(missing_ok=True)
+    match kind:
+        case "pipe":
+            os.mkfifo(path)
+        case "folder":
+            path.mkdir()
+        case "dangling link":
+            path.symlink_to("nowhere")
+        case _:
+            path.symlink_to(path.name)
+    outcome = run(*verb.split())
+    assert outcome.status == 1
+    assert outcome.err == f"pyproject.toml: cannot be read: {reason}\n"
+    assert not (project / "generated").exists()
+
+
 @pytest.mark.parametrize("name", [b"a\nb", b"\xff\xfe", b"\x1b[31m", "🙂".encode(), b"-x"])
 @pytest.mark.parametrize("style", ["text", "json", "github"])
 def test_project_in_a_folder_of_any_name_is_built_and_checked(

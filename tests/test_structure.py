@@ -35,6 +35,7 @@ LAYERS = (
     ("infer",),
     ("reference",),
     ("commands",),
+    ("argument_values",),
     ("arguments", "completion"),
     ("cli",),
     ("__main__",),
