@@ -3,7 +3,7 @@
 # adapter ApertusArchitectureAdapter for ApertusForCausalLM
 # spec apertus 3afa761b2d6e16cd5332a0a23da5791e
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator a4ba62d149309f7b489c2f5dd94c9ac0
+# generator 58751abde4d2997e2773debabc3fac4e
 # templates 9d4cba2b97c241f2490b61175963fc80
 # formatter ruff 0.17.6
 # body 9ab01f1b7b8bebed9842e7caea2e11c6

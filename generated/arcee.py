@@ -3,7 +3,7 @@
 # adapter ArceeArchitectureAdapter for ArceeForCausalLM
 # spec arcee 211bf5f2a638f9d97a0099b1245cdfc6
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator a4ba62d149309f7b489c2f5dd94c9ac0
+# generator 58751abde4d2997e2773debabc3fac4e
 # templates 9d4cba2b97c241f2490b61175963fc80
 # formatter ruff 0.17.6
 # body d04001f1e875b13829e17aa872296740

@@ -3,7 +3,7 @@
 # adapter AriaTextArchitectureAdapter for AriaTextForCausalLM
 # spec aria_text c9a2f3aa442cae2e3ffbe47fc6433eb1
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator a4ba62d149309f7b489c2f5dd94c9ac0
+# generator 58751abde4d2997e2773debabc3fac4e
 # templates 9d4cba2b97c241f2490b61175963fc80
 # formatter ruff 0.17.6
 # body 0c097d4ef8647534b3f78f43adc1cafd

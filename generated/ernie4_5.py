@@ -3,7 +3,7 @@
 # adapter Ernie45ArchitectureAdapter for Ernie4_5ForCausalLM
 # spec ernie4_5 e2f6797676817eb86fcf82ba34baf1c4
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator a4ba62d149309f7b489c2f5dd94c9ac0
+# generator 58751abde4d2997e2773debabc3fac4e
 # templates 9d4cba2b97c241f2490b61175963fc80
 # formatter ruff 0.17.6
 # body 20d55fca053b71b4d155a83c583ea2a7

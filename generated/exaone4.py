@@ -4,7 +4,7 @@
 # spec exaone4 303c43a433ae78a176ebd2bd53e2798a
 # spec olmo2 41b1838a2380bda3273c8f07e4090db3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator a4ba62d149309f7b489c2f5dd94c9ac0
+# generator 58751abde4d2997e2773debabc3fac4e
 # templates 9d4cba2b97c241f2490b61175963fc80
 # formatter ruff 0.17.6
 # body 7a090e5bdc96d1c44ab23e2c2b244748

@@ -4,7 +4,7 @@
 # spec gemma2 23b477ce69f2b97970862444b6ddd8ee
 # spec gemma 670be2fbe33cc7cea38338f5f0bd166a
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator a4ba62d149309f7b489c2f5dd94c9ac0
+# generator 58751abde4d2997e2773debabc3fac4e
 # templates 9d4cba2b97c241f2490b61175963fc80
 # formatter ruff 0.17.6
 # body 67ed967a0ba1d9bb0d03bc26a5c00bcb

@@ -4,7 +4,7 @@
 # spec glm4 e0e8c8e52b9e88fdccbab96cacc1654b
 # spec glm efee1772a08d6d7b9bda39aaea1bb0ec
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator a4ba62d149309f7b489c2f5dd94c9ac0
+# generator 58751abde4d2997e2773debabc3fac4e
 # templates 9d4cba2b97c241f2490b61175963fc80
 # formatter ruff 0.17.6
 # body e82ca20b6747be93d7c03f194e7994ff

@@ -4,7 +4,7 @@
 # spec hunyuan_v1_moe f7de41d669f01d688f226add478def4c
 # spec hunyuan_v1_dense af52133a5f5e878d120355d3e8ad6657
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator a4ba62d149309f7b489c2f5dd94c9ac0
+# generator 58751abde4d2997e2773debabc3fac4e
 # templates 9d4cba2b97c241f2490b61175963fc80
 # formatter ruff 0.17.6
 # body 5b8c3bba5f7703e3913d3de14031dd5a

@@ -6,7 +6,7 @@
 # spec qwen3 6d571bcce7ee407f1d4c4be604ac3bc3
 # spec qwen2 28bc3f4f3660878dff43618c2439c7a8
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator a4ba62d149309f7b489c2f5dd94c9ac0
+# generator 58751abde4d2997e2773debabc3fac4e
 # templates 9d4cba2b97c241f2490b61175963fc80
 # formatter ruff 0.17.6
 # body f491ced7826c9b3328f55c2e1cf69ae7

@@ -5,7 +5,7 @@
 # spec jais2 c838c06bf2728673d9bee182a6f8e4cd
 # spec arcee 211bf5f2a638f9d97a0099b1245cdfc6
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator a4ba62d149309f7b489c2f5dd94c9ac0
+# generator 58751abde4d2997e2773debabc3fac4e
 # templates 9d4cba2b97c241f2490b61175963fc80
 # formatter ruff 0.17.6
 # body 9fb8370d9b9bb287a8c5fffaf903b8a1

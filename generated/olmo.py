@@ -3,7 +3,7 @@
 # adapter OlmoArchitectureAdapter for OlmoForCausalLM
 # spec olmo 18ed20bdb9c3a0aa5e6a1c8b674961e7
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator a4ba62d149309f7b489c2f5dd94c9ac0
+# generator 58751abde4d2997e2773debabc3fac4e
 # templates 9d4cba2b97c241f2490b61175963fc80
 # formatter ruff 0.17.6
 # body 80462f50c6866c3ecb2b7184d040beb3

@@ -4,7 +4,7 @@
 # spec olmo3 76c51a2a97c9a858c62563fd3fe0c60f
 # spec olmo2 41b1838a2380bda3273c8f07e4090db3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator a4ba62d149309f7b489c2f5dd94c9ac0
+# generator 58751abde4d2997e2773debabc3fac4e
 # templates 9d4cba2b97c241f2490b61175963fc80
 # formatter ruff 0.17.6
 # body 8ccaf059b6f66ea4bf2c4714d6edc9ed

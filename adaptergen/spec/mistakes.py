@@ -98,11 +98,14 @@ def _mistake_of(
     """The mistake in one key of a version, if there is one."""
     dotted = f"versions.{number}.{claim}"
     entry = descend(version, [claim])[1]
+    hint = did_you_mean(claim, places) or "allowed: keys that name a module, and opaque"
+    unknown = diagnostic_at(entry, f"unknown key '{dotted}'", hint, key=True)
     if claim not in places and claim.rpartition(".")[2] != "opaque":
-        hint = did_you_mean(claim, places) or "allowed: keys that name a module, and opaque"
-        return diagnostic_at(entry, f"unknown key '{dotted}'", hint, key=True)
+        return unknown
     try:
         replaced(spec, {claim: spec.versions[number][claim]})
+    except KeyError:
+        return unknown
     except ValidationError as error:
         return diagnostic_at(entry, f"'{dotted}': {_message(dict(error.errors()[0]))}")
     return None

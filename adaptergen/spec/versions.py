@@ -20,11 +20,15 @@ def replaced(spec: Spec, values: Mapping[str, Any]) -> Spec:
     """
     tree = spec.model_dump(by_alias=True)
     for path, value in values.items():
-        *parents, key = (int(k) if k.isdigit() else k for k in path.split("."))
-        facet: Any = tree
-        for parent in parents:
-            facet = facet[parent]
-        facet[key] = value
+        try:
+            *parents, key = (int(k) if k.isdigit() else k for k in path.split("."))
+            facet: Any = tree
+            for parent in parents:
+                facet = facet[parent]
+            facet[key] = value
+        except (LookupError, TypeError, ValueError):
+            # Of a list, a word or nothing at all, there is no such part.
+            raise KeyError(path) from None
     return Spec.model_validate(tree)
 
 
