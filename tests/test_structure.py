@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 import adaptergen
+from adaptergen.components.attention.spec import Attention
+from adaptergen.components.mlp.spec import Mlp
+from adaptergen.spec.model import Spec as Spec
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(adaptergen.__file__).parent
@@ -43,7 +46,9 @@ LAYERS = (
 
 
 # What the folder of a part or a kind holds besides belongs to the package that asks for it.
-ASPECTS = {"render": "targets", "probe": "verify", "mutants": "verify", "infer": "infer"}
+ASPECTS = {
+    "render": "targets", "probe": "verify", "facts": "verify", "mutants": "verify", "infer": "infer",
+}  # fmt: skip
 
 
 def layer_of(module: str) -> int:
@@ -93,6 +98,37 @@ def test_imports_point_one_way(module: str) -> None:
 )
 def test_an_import_against_the_direction_is_found(source: str) -> None:
     assert upward("adaptergen.spec.load", source)
+
+
+KINDS = [
+    kind.__module__.rpartition(".")[0] for part in (Attention, Mlp) for kind in part.kinds.values()
+]
+# The one place that names every kind.
+REGISTRATION = "adaptergen.components.registered"
+
+
+def naming(folder: str) -> list[str]:
+    """Modules outside of a kind's folder that import it, or its facet."""
+    inside = (f"{folder}.", folder)
+    return [
+        module
+        for module, path in MODULES.items()
+        if not module.startswith(inside)
+        and module != REGISTRATION
+        and any(found.startswith(inside) for found in imports_of(path.read_text()))
+    ]
+
+
+@pytest.mark.parametrize("folder", [f for f in KINDS if ".mlp." in f])
+def test_no_module_outside_of_the_folder_of_a_kind_names_it(folder: str) -> None:
+    assert naming(folder) == []
+
+
+@pytest.mark.parametrize("folder", KINDS)
+def test_what_a_kind_says_of_hf_depends_on_nothing_that_is_rendered(folder: str) -> None:
+    for module, path in MODULES.items():
+        if module.startswith(f"{folder}.") and ASPECTS.get(module.rpartition(".")[2]) == "verify":
+            assert not {i for i in imports_of(path.read_text()) if "render" in i}
 
 
 def overlong(folder: Path) -> list[str]:

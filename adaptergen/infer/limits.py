@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from adaptergen.components.mlp.moe.spec import MoeMlp
 from adaptergen.infer.concessions import Concessions
 from adaptergen.infer.finding import Findings
 from adaptergen.infer.proof import Workshop, with_changes
@@ -41,7 +40,7 @@ def _opaque_block(spec: Spec, conceded: Concessions) -> bool:
 
 
 def _no_names_for_experts(spec: Spec, conceded: Concessions) -> bool:
-    return isinstance(spec.mlp, MoeMlp) and spec.mlp.experts is None
+    return spec.mlp.listed
 
 
 def _left_to_hf(spec: Spec, conceded: Concessions) -> bool:

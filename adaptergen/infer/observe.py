@@ -3,6 +3,7 @@
 import inspect
 from typing import Any
 
+from adaptergen.components.mlp.infer import mlp, projected
 from adaptergen.infer import positions
 from adaptergen.infer.anatomy import Anatomy, anatomy
 from adaptergen.infer.attention import (
@@ -21,7 +22,6 @@ from adaptergen.infer.heads import heads
 from adaptergen.infer.keys import bias, decided, present
 from adaptergen.infer.latent import latent_attention
 from adaptergen.infer.layouts import blocks
-from adaptergen.infer.mlp import mlp
 from adaptergen.infer.multipliers import multipliers
 from adaptergen.infer.norm import norm
 from adaptergen.infer.qk_norm import HeadNorms, head_norms
@@ -86,10 +86,8 @@ def _mlp(world: World, parts: Anatomy, findings: Findings, opaque: str) -> None:
         return
     findings.add("mlp", mlp(world, parts), "which input it is linear in, and what moves it")
     if parts.side_mlp is not None:
-        from adaptergen.infer.mlp import projected
-
         found = projected(world, f"{world.layers[0]}.{parts.side_mlp}")
-        if found["kind"] != "fused_gated" or "first" in found:
+        if found.keys() != {"kind", "gate_in", "out"}:
             raise UnexplainedError(f"no facet describes {parts.side_mlp} beside the MLP")
         side = {"path": parts.side_mlp, "gate_in": found["gate_in"], "out": found["out"]}
         findings.add("side_mlp", side, _FLOW)

@@ -1,7 +1,6 @@
 """HF's modules and parameters that a spec declares, each with its claim."""
 
 from collections.abc import Iterable, Iterator
-from functools import singledispatch
 from typing import Any
 
 from adaptergen.components.attention.delegated.spec import DelegatedAttention
@@ -10,13 +9,8 @@ from adaptergen.components.attention.opaque.spec import OpaqueAttention
 from adaptergen.components.attention.qk_norm import HeadModulesQKNorm
 from adaptergen.components.attention.reimplemented.spec import ReimplementedAttention
 from adaptergen.components.attention.spec import Attention, HeadedAttention
-from adaptergen.components.mlp.fused_gated.spec import FusedGatedMlp
-from adaptergen.components.mlp.gated.spec import GatedMlp
-from adaptergen.components.mlp.moe.spec import DenseLayers, MoeMlp, SharedExpert
-from adaptergen.components.mlp.opaque.spec import OpaqueMlp
-from adaptergen.components.mlp.plain.spec import PlainMlp
-from adaptergen.components.mlp.spec import Mlp
-from adaptergen.components.side_mlp.spec import SideMlp
+from adaptergen.components.mlp.probe import probe_of
+from adaptergen.components.side_mlp.probe import side_parameters
 from adaptergen.language.values import UNLESS
 from adaptergen.spec.leaves import claims, keys_named
 from adaptergen.spec.model import Spec
@@ -106,10 +100,10 @@ def parameters(spec: Spec, built: Structure) -> dict[str, str]:
     for number in range(built.layers(top.blocks)):
         layer = f"{top.blocks}.{number}"
         names |= {f"{layer}.{name}": claim for name, claim in below.items()}
-        names |= _of_mlp(spec.mlp, f"{layer}.{spec.mlp.path}", built)
-        names |= _below(built, layer, spec.opaque, "opaque")
+        names |= probe_of(spec.mlp).parameters(f"{layer}.{spec.mlp.path}", built)
+        names |= built.below(layer, spec.opaque, "opaque")
         if spec.side_mlp is not None:
-            names |= _of_side(spec.side_mlp, layer)
+            names |= side_parameters(spec.side_mlp, layer)
         names |= _of_attention(spec.attention, layer, built)
     return names
 
@@ -142,9 +136,9 @@ def _of_block(spec: Spec, config: object) -> Iterator[tuple[str, str]]:
 def _of_attention(attention: Attention, layer: str, built: Structure) -> dict[str, str]:
     """Parameters that HF computes attention with by itself, whatever they are."""
     if isinstance(attention, OpaqueAttention):
-        return _below(built, layer, [attention.path], "attention.path")
+        return built.below(layer, [attention.path], "attention.path")
     if isinstance(attention, DelegatedAttention):
-        return _below(built, f"{layer}.{attention.path}", attention.opaque, "attention.opaque")
+        return built.below(f"{layer}.{attention.path}", attention.opaque, "attention.opaque")
     return {}
 
 
@@ -174,63 +168,3 @@ def _of_head_norm(spec: Spec, role: str, path: str, config: object) -> list[str]
 def _of_norm(spec: Spec, path: str) -> list[str]:
     kinds = {"weight": spec.norm.weight != "none", "bias": spec.norm.bias}
     return [f"{path}.{kind}" for kind, exists in kinds.items() if exists]
-
-
-def _of_side(side: SideMlp, layer: str) -> dict[str, str]:
-    parts = {"gate_in": side.gate_in, "out": side.out}
-    path = f"{layer}.{side.path}"
-    return {f"{path}.{name}.weight": f"side_mlp.{key}" for key, name in parts.items()}
-
-
-@singledispatch
-def _of_mlp(mlp: Mlp, path: str, built: Structure) -> dict[str, str]:
-    """Parameters of an MLP beside its linear layers; one function for each kind."""
-    raise NotImplementedError(type(mlp))
-
-
-@_of_mlp.register
-def _of_projected(mlp: PlainMlp | FusedGatedMlp, path: str, built: Structure) -> dict[str, str]:
-    return _below(built, path, mlp.opaque, "mlp.opaque")
-
-
-@_of_mlp.register
-def _of_gated(mlp: GatedMlp, path: str, built: Structure) -> dict[str, str]:
-    norm = [mlp.norm_before_out] if mlp.norm_before_out is not None else []
-    found = _below(built, path, norm, "mlp.norm_before_out")
-    return found | _below(built, path, mlp.opaque, "mlp.opaque")
-
-
-@_of_mlp.register
-def _of_opaque(mlp: OpaqueMlp, path: str, built: Structure) -> dict[str, str]:
-    parent, _, name = path.rpartition(".")
-    return _below(built, parent, [name], "mlp.path")
-
-
-@_of_mlp.register
-def _of_moe(mlp: MoeMlp, path: str, built: Structure) -> dict[str, str]:
-    experts = [mlp.experts] if mlp.experts is not None else []
-    if mlp.dense is not None and not _below(built, path, [mlp.chosen_among], ""):
-        return _projections(built, path, mlp.dense, "mlp.dense")
-    found = _below(built, path, experts, "mlp.experts")
-    found |= _below(built, path, [mlp.router], "mlp.router")
-    found |= _below(built, path, mlp.opaque, "mlp.opaque")
-    if mlp.shared is not None:
-        found |= _projections(built, f"{path}.{mlp.shared.path}", mlp.shared, "mlp.shared")
-        mix = [mlp.shared.mix] if mlp.shared.mix is not None else []
-        found |= _below(built, path, mix, "mlp.shared.mix")
-    return found
-
-
-def _below(built: Structure, path: str, names: Iterable[str], claim: str) -> dict[str, str]:
-    """All parameters that HF has at these places."""
-    starts = tuple(f"{path}.{name}" for name in names)
-    found = (n for n in built.shapes if any(n == s or n.startswith(f"{s}.") for s in starts))
-    return dict.fromkeys(found, claim)
-
-
-def _projections(
-    built: Structure, path: str, part: DenseLayers | SharedExpert, claim: str
-) -> dict[str, str]:
-    kinds = ("weight", "bias") if decided(built.config, part.bias) else ("weight",)
-    names = part.modules.values()
-    return {f"{path}.{name}.{kind}": claim for name in names for kind in kinds}

@@ -2,7 +2,7 @@
 
 from adaptergen.verify.check import Difference, largest_difference
 from adaptergen.verify.once import UnavailableError, once
-from adaptergen.verify.stages import Stage
+from adaptergen.verify.stage import Stage
 from adaptergen.verify.subject import Subject
 
 # What is larger hides something, as scores of tokens out of sight do.

@@ -7,18 +7,12 @@ what the softmax of eager attention takes and returns.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial, singledispatch
+from functools import partial
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from adaptergen.components.mlp.fused_gated.spec import FusedGatedMlp
-from adaptergen.components.mlp.gated.spec import GatedMlp
-from adaptergen.components.mlp.moe.spec import MoeMlp
-from adaptergen.components.mlp.opaque.spec import OpaqueMlp
-from adaptergen.components.mlp.plain.spec import PlainMlp
-from adaptergen.language.facet import Facet
 from adaptergen.spec.model import Spec
 from adaptergen.verify.call import Call, Edit
 from adaptergen.verify.heads import head_dim, headed, rows
@@ -61,18 +55,18 @@ def of_stream(spec: Spec, middle_reaches_stream: bool, scale: float) -> Iterator
     middle: tuple[str, Place] = (outputs["attn"], "output")
     if not middle_reaches_stream:
         middle = (norms.get("ln2", mlp), "input")
-    yield Intervention("hook_resid_pre", "paths.blocks", "", "input", _shifted)
+    yield Intervention("hook_resid_pre", "paths.blocks", "", "input", shifted)
     for role, name in norms.items():
-        yield Intervention(f"{role}.hook_out", f"block.{role}", name, "output", _shifted)
+        yield Intervention(f"{role}.hook_out", f"block.{role}", name, "output", shifted)
     if spec.side_mlp is not None:
         # No hook shows what both MLPs add.
         del outputs["mlp"]
     for part, name in outputs.items():
         claim = f"{'attention' if part == 'attn' else 'mlp'}.path"
-        yield Intervention(f"hook_{part}_out", claim, name, "output", _shifted, scale=scale)
+        yield Intervention(f"hook_{part}_out", claim, name, "output", shifted, scale=scale)
     if not spec.block.parallel:
-        yield Intervention("hook_resid_mid", "block.topology", *middle, _shifted)
-    yield Intervention("hook_resid_post", "block.topology", "", "output", _shifted)
+        yield Intervention("hook_resid_mid", "block.topology", *middle, shifted)
+    yield Intervention("hook_resid_post", "block.topology", "", "output", shifted)
 
 
 def of_heads(spec: Spec, layer: int) -> Iterator[Intervention]:
@@ -96,39 +90,6 @@ def of_pattern(spec: Spec, layer: int) -> Iterator[Intervention]:
     edit = partial(_at_head, layer, _last_row_even, axis=1)
     sinks = spec.attention.sinks
     yield Intervention("attn.hook_pattern", claim, path, "pattern", edit, sinks=sinks)
-
-
-@singledispatch
-def of_mlp(mlp: Facet) -> Iterator[Intervention]:
-    """A vector added inside an MLP and to what it returns; one function for each kind."""
-    raise NotImplementedError(type(mlp))
-
-
-@of_mlp.register
-def _of_gated(mlp: GatedMlp) -> Iterator[Intervention]:
-    yield Intervention("mlp.hook_pre", "mlp.gate", f"{mlp.path}.{mlp.gate}", "output", _shifted)
-    yield from _of_hidden(mlp.path, mlp.out)
-
-
-@of_mlp.register
-def _of_plain(mlp: PlainMlp) -> Iterator[Intervention]:
-    yield Intervention("mlp.hook_pre", "mlp.in", f"{mlp.path}.{mlp.in_}", "output", _shifted)
-    yield from _of_hidden(mlp.path, mlp.out)
-
-
-@of_mlp.register
-def _of_fused_gated(mlp: FusedGatedMlp) -> Iterator[Intervention]:
-    yield from _of_hidden(mlp.path, mlp.out)
-
-
-@of_mlp.register
-def _of_whole(mlp: MoeMlp | OpaqueMlp) -> Iterator[Intervention]:
-    yield Intervention("mlp.hook_out", "mlp.path", mlp.path, "output", _shifted)
-
-
-def _of_hidden(path: str, out: str) -> Iterator[Intervention]:
-    yield Intervention("mlp.hook_post", "mlp.out", f"{path}.{out}", "input", _shifted)
-    yield Intervention("mlp.hook_out", "mlp.path", path, "output", _shifted)
 
 
 def hf_logits(hf: HfModel, spec: Spec, block: str, intervention: Intervention) -> Tensor:
@@ -158,7 +119,7 @@ def _at_head(number: int, change: Edit, value: Tensor, axis: int = 2) -> Tensor:
     return torch.stack(heads, axis)
 
 
-def _shifted(value: Tensor) -> Tensor:
+def shifted(value: Tensor) -> Tensor:
     """Add a vector."""
     return value + torch.linspace(-1, 2, value.shape[-1], dtype=value.dtype)
 

@@ -1,6 +1,6 @@
 """The parameters that HF gives a model under a config, seen without computing anything."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,12 @@ class Structure:
         start = f"{blocks}."
         below = [name.removeprefix(start) for name in self.shapes if name.startswith(start)]
         return len({name.partition(".")[0] for name in below})
+
+    def below(self, path: str, names: Iterable[str], claim: str) -> dict[str, str]:
+        """Names of all parameters at these places below a path, each with the claim."""
+        starts = tuple(f"{path}.{name}" for name in names)
+        found = (n for n in self.shapes if any(n == s or n.startswith(f"{s}.") for s in starts))
+        return dict.fromkeys(found, claim)
 
     @property
     def setting(self) -> str:

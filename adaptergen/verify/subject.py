@@ -22,7 +22,8 @@ from adaptergen.verify.hf import Batch, HfModel
 from adaptergen.verify.layout import as_installed, depends_on_config, under
 from adaptergen.verify.module import SHIPPED, load_adapter
 from adaptergen.verify.once import Made, once
-from adaptergen.verify.stages import Stage, stages
+from adaptergen.verify.stage import Stage
+from adaptergen.verify.stages import stages
 from adaptergen.verify.unembedding import scale_ahead
 from adaptergen.verify.versions import exceptions_apply
 

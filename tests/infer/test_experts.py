@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from adaptergen.components.mlp.infer import mlp
 from adaptergen.infer.anatomy import anatomy
-from adaptergen.infer.mlp import mlp
 from tests.infer.worlds import Change, added, as_it_is, odd, parts, refusal, unlike, world
 
 pytestmark = pytest.mark.usefixtures("exact")

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from adaptergen.components.mlp.infer import activation, mlp
 from adaptergen.infer.anatomy import anatomy
-from adaptergen.infer.mlp import activation, mlp
 from adaptergen.infer.world import World
 from adaptergen.verify.components import known_to_tl
 from tests.infer.worlds import Change, added, first_only, odd, parts, refusal, unlike, world
@@ -27,7 +27,7 @@ def test_number_of_hidden_neurons_is_named_where_tl_does_not_know_it(
     found, at = world(name), parts(name)
     known = known_to_tl(found.architecture, found.hf.model)
     known.d_mlp = None
-    monkeypatch.setattr("adaptergen.infer.mlp.known_to_tl", lambda *_: known)
+    monkeypatch.setattr("adaptergen.components.mlp.infer.known_to_tl", lambda *_: known)
     key = "ffn_hidden_size" if name == "falcon" else "intermediate_size"
     assert mlp(found, at)["width"] == key
 

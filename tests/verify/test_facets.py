@@ -2,11 +2,12 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from adaptergen.components.mlp.probe import MlpProbe
 from adaptergen.language.facet import Choice, Facet, tag_of
+from adaptergen.language.kinds import Part, module_of
 from adaptergen.language.values import Denotes
 from adaptergen.language.walk import classes_of
 from adaptergen.project import bundled
@@ -14,12 +15,9 @@ from adaptergen.spec.block import Block
 from adaptergen.spec.leaves import denoted
 from adaptergen.spec.load import Loader
 from adaptergen.spec.model import Spec
-from adaptergen.verify.checks import claims_mlp
-from adaptergen.verify.interventions import of_mlp
-from adaptergen.verify.mutants.change import CHANGES
+from adaptergen.verify.mutants.change import CHANGES, KindMutants, mutants_of
 from adaptergen.verify.mutants.spec import INSTEAD
 from adaptergen.verify.stages.attention import attention_stages
-from adaptergen.verify.stages.mlp import mlp_stages
 from tests.verify.conftest import ROOT, load
 from tests.verify.facets import REPRESENTATIVE, language, values_of
 
@@ -80,11 +78,10 @@ def test_values_are_told_apart() -> None:
 
 
 @pytest.mark.parametrize("kind", MLPS, ids=tag_of)
-@pytest.mark.parametrize(
-    "function", [mlp_stages, claims_mlp._facts, of_mlp], ids=["stages", "claims", "interventions"]
-)
-def test_every_kind_of_mlp_is_verified(kind: type[Facet], function: Any) -> None:
-    assert kind in function.registry
+def test_every_kind_of_mlp_is_verified(kind: type[Part]) -> None:
+    probe = module_of(kind, "probe").Probe
+    for question in ("stages", "parameters", "facts"):
+        assert getattr(probe, question) is not getattr(MlpProbe, question)
 
 
 @pytest.mark.parametrize("kind", ATTENTIONS, ids=tag_of)
@@ -92,8 +89,13 @@ def test_every_kind_of_attention_has_activations(kind: type[Facet]) -> None:
     assert kind in attention_stages.registry
 
 
-@pytest.mark.parametrize("kind", [*MLPS, *ATTENTIONS, *classes_of(Block)], ids=tag_of)
-def test_every_kind_is_mutated_and_is_what_another_is_mistaken_for(kind: type[Facet]) -> None:
+@pytest.mark.parametrize("kind", [*MLPS, *ATTENTIONS], ids=tag_of)
+def test_every_kind_is_what_another_is_mistaken_for(kind: type[Part]) -> None:
+    assert type(mutants_of(kind)).instead is not KindMutants.instead
+
+
+@pytest.mark.parametrize("kind", classes_of(Block), ids=tag_of)
+def test_every_topology_is_mutated_and_is_what_another_is_mistaken_for(kind: type[Facet]) -> None:
     # Names of HF's parts are mutated wherever they stand.
     names_parts = any(denoted(field) is Denotes.PART for field in kind.model_fields.values())
     assert kind in CHANGES or names_parts

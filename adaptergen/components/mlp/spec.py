@@ -49,9 +49,19 @@ class Mlp(Part):
             """The facet in sentences of the docstring."""
 
     @property
+    def listed(self) -> bool:
+        """Whether modules in a list, rather than one module, hold what computes."""
+        return False
+
+    @property
     def modules(self) -> dict[str, str]:
         """TL's names of the projections that it has names for, with the HF name of each."""
         return {}
+
+    @property
+    def parts(self) -> list[str]:
+        """Names of the modules in it that its facet names, in the order of computing."""
+        return list(self.modules.values())
 
     @property
     def biases(self) -> dict[str, bool | str]:

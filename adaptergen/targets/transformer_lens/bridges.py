@@ -6,6 +6,7 @@ from adaptergen.components.attention.delegated.spec import DelegatedAttention
 from adaptergen.components.attention.reimplemented.spec import ReimplementedAttention
 from adaptergen.components.attention.spec import Attention
 from adaptergen.components.attention.window import ConfigWindow, FlaggedWindow, SlidingLayersWindow
+from adaptergen.components.mlp.render import render_of
 from adaptergen.spec.block import Block, Layout
 from adaptergen.spec.hatch import Hatch
 from adaptergen.spec.model import Spec
@@ -14,13 +15,6 @@ from adaptergen.spec.norm import Norm
 _ATTENTION_BRIDGES = {
     "delegated": "DelegatedAttentionBridge",
     "latent": "MLAAttentionBridge",
-    "opaque": "GeneralizedComponent",
-}
-_MLP_BRIDGES = {
-    "gated": "GatedMLPBridge",
-    "plain": "MLPBridge",
-    "fused_gated": "JointGatedMLPBridge",
-    "moe": "MoEBridge",
     "opaque": "GeneralizedComponent",
 }
 
@@ -49,7 +43,7 @@ def bridges(spec: Spec) -> dict[str, Any]:
         "own_window": _own_window(spec.attention),
         "reimplemented_bridge": _reimplemented_bridge(spec),
         "mlp_bridge": imported_name(hatch.mlp) or _mlp_bridge(spec),
-        "copies_mlp": _copies_mlp(spec),
+        "copies_mlp": render_of(spec.mlp).copied,
     }
 
 
@@ -84,12 +78,9 @@ def _attention_bridge(spec: Spec) -> str:
     return _ATTENTION_BRIDGES.get(spec.attention.kind) or _reimplemented_bridge(spec)
 
 
-def _copies_mlp(spec: Spec) -> bool:
-    return bool(getattr(spec.mlp, "overwritten", False))
-
-
 def _mlp_bridge(spec: Spec) -> str:
-    return f"_{spec.prefix}MLPBridge" if _copies_mlp(spec) else _MLP_BRIDGES[spec.mlp.kind]
+    mlp = render_of(spec.mlp)
+    return f"_{spec.prefix}MLPBridge" if mlp.copied else mlp.bridge
 
 
 def _has_own_attention_bridge(attention: Attention) -> bool:

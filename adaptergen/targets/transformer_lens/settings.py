@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from adaptergen.components.attention.reimplemented.spec import ReimplementedAttention
 from adaptergen.components.attention.spec import Attention
+from adaptergen.components.mlp.render import render_of
 from adaptergen.spec.model import Spec
 from adaptergen.spec.processing import Invalid, InvalidWhere
 
@@ -40,9 +41,7 @@ def settings(spec: Spec) -> dict[str, Any]:
     }
 
 
-# HF config keys that TL's own config takes over as its number of experts.
-_COUNTS_OF_EXPERTS = ("num_experts", "num_local_experts")
-# Likewise, as the number that keeps a norm finite.
+# HF config keys that TL's own config takes over as the number that keeps a norm finite.
 _NAMES_OF_EPS = ("rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_eps")
 # Likewise, as the number of key and value heads, and as the size of heads.
 _COUNTS_OF_HEADS = ("num_key_value_heads", "num_kv_heads", "n_kv_heads")
@@ -61,27 +60,24 @@ def _learned_settings(spec: Spec) -> dict[str, str]:
 
 def _copied_settings(spec: Spec) -> dict[str, str]:
     """TL config fields that TL does not fill by itself, with the HF config keys that have them."""
-    count = getattr(spec.mlp, "count", None)
-    copied = {"num_experts": count} if count not in (None, *_COUNTS_OF_EXPERTS) else {}
     # What the heads return is split by it.
-    size, width = getattr(spec.attention, "value_head_dim", None), getattr(spec.mlp, "width", None)
+    size = getattr(spec.attention, "value_head_dim", None)
     eps = spec.norm.eps if spec.norm.eps not in _NAMES_OF_EPS else None
     # Attention that makes its own mask is asked for its window.
     own_mask = getattr(spec.attention, "own_mask", False)
     window = getattr(spec.attention.window, "config", None) if own_mask else None
     cap = spec.multipliers.soft_cap
     known = {
-        "d_head": size, "d_mlp": width, "eps": eps, "window_size": window,
+        **render_of(spec.mlp).settings, "d_head": size, "eps": eps, "window_size": window,
         "output_logits_soft_cap": cap,
     }  # fmt: skip
-    return copied | {field: key for field, key in known.items() if key is not None}
+    return {field: key for field, key in known.items() if key is not None}
 
 
 def _measured(spec: Spec) -> str:
     """The layer of the first block that reads hidden neurons, if no config key counts them."""
-    if not getattr(spec.mlp, "measured", False):
-        return ""
-    return f"{spec.paths.blocks}.0.{spec.mlp.path}.{spec.mlp.modules['out']}"
+    layer = render_of(spec.mlp).measured
+    return f"{spec.paths.blocks}.0.{layer}" if layer else ""
 
 
 # Flags that TL 3.9 takes no notice of.

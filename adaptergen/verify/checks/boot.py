@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from adaptergen.components.attention.latent.spec import LatentAttention
-from adaptergen.components.mlp.moe.spec import MoeMlp
+from adaptergen.components.mlp.probe import probe_of
 from adaptergen.language.values import deciding
 from adaptergen.spec.model import Spec
 from adaptergen.verify.check import Evidence, Fact, NotApplicableError, check
@@ -55,8 +55,7 @@ def _may_be_absent(spec: Spec, component: Component) -> bool:
         return True
     if name.startswith("blocks.attn.") and name.endswith("_norm"):
         return norms is not None and norms.present is not True
-    dense = spec.mlp.dense if isinstance(spec.mlp, MoeMlp) else None
-    return name.startswith("blocks.mlp.") and dense is not None
+    return name.startswith("blocks.mlp.") and probe_of(spec.mlp).may_lack(name)
 
 
 @check(

@@ -7,12 +7,12 @@ from torch import Tensor
 from adaptergen.components.attention.latent.spec import LatentAttention
 from adaptergen.components.attention.qk_norm import HeadModulesQKNorm
 from adaptergen.components.attention.reimplemented.spec import ReimplementedAttention
-from adaptergen.components.mlp.gated.spec import GatedMlp
+from adaptergen.components.mlp.probe import probe_of
 from adaptergen.verify import probe
 from adaptergen.verify.blame import is_multiple, of_blocks
 from adaptergen.verify.call import Call
 from adaptergen.verify.check import EXACT, Evidence, Fact, check, largest_difference
-from adaptergen.verify.stages import Layer
+from adaptergen.verify.stage import Layer
 from adaptergen.verify.structure import decided
 from adaptergen.verify.subject import Subject
 
@@ -59,15 +59,14 @@ def _places(subject: Subject) -> Iterator[tuple[str, int | None, str]]:
 
 def _inside(subject: Subject) -> Iterator[tuple[str, str]]:
     """Claims and paths of norms inside of attention and MLP, but for those of queries and keys."""
-    attention, mlp = subject.spec.attention, subject.spec.mlp
+    attention = subject.spec.attention
     if isinstance(attention, ReimplementedAttention) and attention.norm_before_o is not None:
         yield "attention.norm_before_o", f"{attention.path}.{attention.norm_before_o}"
     if isinstance(attention, LatentAttention):
         compressed = getattr(subject.hf.config, attention.compressed, None) is not None
         for key in ("q_norm", "kv_norm") if compressed else ("kv_norm",):
             yield f"attention.{key}", f"{attention.path}.{getattr(attention, key)}"
-    if isinstance(mlp, GatedMlp) and mlp.norm_before_out is not None:
-        yield "mlp.norm_before_out", f"{mlp.path}.{mlp.norm_before_out}"
+    yield from probe_of(subject.spec.mlp).norms()
 
 
 @check("claims.block", "Norms, attention and MLP of a block read and write as its topology says.")

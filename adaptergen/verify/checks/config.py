@@ -8,7 +8,7 @@ from typing import Any
 from adaptergen.components.attention.opaque.spec import OpaqueAttention
 from adaptergen.components.attention.reimplemented.spec import ReimplementedAttention
 from adaptergen.components.attention.spec import HeadedAttention
-from adaptergen.components.mlp.moe.spec import MoeMlp
+from adaptergen.components.mlp.probe import probe_of
 from adaptergen.spec.processing import Valid
 from adaptergen.verify import probe
 from adaptergen.verify.check import Evidence, Fact, check
@@ -106,21 +106,9 @@ def _head_size(subject: Subject) -> Iterator[tuple[str, int | None, int, str]]:
 
 
 def _hidden_size(subject: Subject) -> Iterator[tuple[str, int | None, int, str]]:
-    """Width of the MLP, where there is one width, or the number of experts."""
-    mlp = subject.spec.mlp
-    if isinstance(mlp, MoeMlp):
-        experts = len(next(iter(subject.hf.module(_first_experts(subject, mlp)).parameters())))
-        yield "num_experts", getattr(subject.bridge.cfg, "num_experts", 0), experts, "mlp.count"
-    if "out" in mlp.modules:
-        path = f"{subject.layers[0]}.{mlp.path}.{mlp.modules['out']}"
-        width = subject.hf.call(path).input.shape[-1]
-        yield "d_mlp", subject.bridge.cfg.d_mlp, width, "mlp.out"
-
-
-def _first_experts(subject: Subject, mlp: MoeMlp) -> str:
-    """Path of the experts, or of their router, of the first layer that has them."""
-    paths = [path for _, path in subject.below(f"{mlp.path}.{mlp.chosen_among}")]
-    return next(path for path in paths if subject.hf.has(path))
+    """The width of the MLP, or what else its kind counts."""
+    for name, size, claim in probe_of(subject.spec.mlp).sizes(subject):
+        yield name, getattr(subject.bridge.cfg, name, 0), size, claim
 
 
 def _norm_flags(subject: Subject) -> Iterator[tuple[str, object, str]]:

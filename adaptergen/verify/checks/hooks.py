@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from adaptergen.verify.check import Evidence, Fact, check, largest_difference
 from adaptergen.verify.divergence import difference_at, traced
 from adaptergen.verify.heads import look_inside
-from adaptergen.verify.stages import Part
+from adaptergen.verify.stage import Part
 from adaptergen.verify.subject import Subject
 
 _PATTERN = ("attn.hook_attn_scores", "attn.hook_pattern")

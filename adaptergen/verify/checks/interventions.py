@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from adaptergen.components.attention.delegated.spec import DelegatedAttention
+from adaptergen.components.mlp.probe import probe_of
 from adaptergen.verify import bridge as bridges
 from adaptergen.verify import probe
 from adaptergen.verify.check import (
@@ -28,13 +29,12 @@ from adaptergen.verify.interventions import (
     Intervention,
     hf_logits,
     of_heads,
-    of_mlp,
     of_pattern,
     of_stream,
 )
 from adaptergen.verify.norms import Norm, norms_of
 from adaptergen.verify.once import one_line
-from adaptergen.verify.stages import Layer
+from adaptergen.verify.stage import Layer
 from adaptergen.verify.subject import Subject
 
 
@@ -117,7 +117,7 @@ def _put_back(bridge: Any) -> Iterator[None]:
 def mlp(subject: Subject) -> Iterator[Evidence]:
     """One layer at a time."""
     for number in subject.layers:
-        yield from _acts_alike(subject, number, of_mlp(subject.spec.mlp))
+        yield from _acts_alike(subject, number, probe_of(subject.spec.mlp).interventions())
 
 
 def _acts_alike(subject: Subject, number: int, edits: Iterable[Intervention]) -> Iterator[Evidence]:

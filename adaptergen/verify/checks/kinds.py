@@ -6,7 +6,6 @@ from typing import Any
 
 from transformer_lens.model_bridge.generalized_components import (
     Conv1DBridge,
-    GatedMLPBridge,
     LinearBridge,
     NormalizationBridge,
     RMSNormalizationBridge,
@@ -16,7 +15,7 @@ from transformers.pytorch_utils import Conv1D
 
 from adaptergen.components.attention.opaque.spec import OpaqueAttention
 from adaptergen.components.attention.qk_norm import HeadModulesQKNorm
-from adaptergen.components.mlp.opaque.spec import OpaqueMlp
+from adaptergen.components.mlp.probe import probe_of
 from adaptergen.spec.model import Spec
 from adaptergen.verify.check import Evidence, Fact, check
 from adaptergen.verify.components import Component
@@ -50,15 +49,10 @@ def _kinds(spec: Spec) -> dict[str, type[Any]]:
     found: dict[str, type[Any]] = {f"blocks.{role}": norm for role in spec.block.norms}
     several = isinstance(spec.attention.qk_norm, HeadModulesQKNorm)
     of_heads = GeneralizedComponent if several else norm
-    whole = {"blocks.attn": spec.attention, "blocks.mlp": spec.mlp}
-    found |= {
-        role: GeneralizedComponent
-        for role, part in whole.items()
-        if isinstance(part, OpaqueAttention | OpaqueMlp)
-    }
-    return found | {
+    if isinstance(spec.attention, OpaqueAttention):
+        found["blocks.attn"] = GeneralizedComponent
+    return found | probe_of(spec.mlp).bridges | {
         "ln_final": norm, "blocks.attn.q_norm": of_heads, "blocks.attn.k_norm": of_heads,
-        "blocks.mlp.shared_experts": GatedMLPBridge,
     }  # fmt: skip
 
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from transformer_lens.model_bridge import TransformerBridge
 
-from adaptergen.components.mlp.moe.spec import MoeMlp
+from adaptergen.components.mlp.probe import probe_of
 from adaptergen.verify import bridge as bridges
 from adaptergen.verify.check import (
     Difference,
@@ -162,11 +162,7 @@ def _run(
 
 def _routers(subject: Subject) -> list[str]:
     """Paths of the modules that choose experts."""
-    mlp = subject.spec.mlp
-    if not isinstance(mlp, MoeMlp):
-        return []
-    paths = (f"{path}.{mlp.router}" for _, path in subject.below(mlp.path))
-    return [path for path in paths if path in subject.hf.seen.calls]
+    return list(probe_of(subject.spec.mlp).choosing(subject))
 
 
 @contextmanager

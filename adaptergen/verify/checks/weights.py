@@ -8,8 +8,7 @@ from torch import Tensor
 from transformer_lens.conversion_utils.param_processing_conversion import ParamProcessingConversion
 
 from adaptergen.components.attention.spec import HeadedAttention
-from adaptergen.components.mlp.moe.spec import MoeMlp
-from adaptergen.components.mlp.opaque.spec import OpaqueMlp
+from adaptergen.components.mlp.probe import probe_of
 from adaptergen.spec.model import Spec
 from adaptergen.spec.processing import Invalid
 from adaptergen.verify.check import (
@@ -52,12 +51,9 @@ def attention(subject: Subject) -> Iterator[Evidence]:
 @check("weights.mlp", "W_gate, W_in, W_out and their biases are HF's, transposed.")
 def mlp(subject: Subject) -> Iterator[Evidence]:
     """W_in is [d_model, d_mlp], W_out [d_mlp, d_model]."""
-    spec = subject.spec.mlp
-    if isinstance(spec, OpaqueMlp):
-        raise NotApplicableError(f"the MLP is HF's own as one piece: {spec.reason}")
-    if not spec.modules:
-        raise NotApplicableError("TL has no names for the weights of experts")
-    for number, path in subject.below(spec.path):
+    if unnamed := probe_of(subject.spec.mlp).unnamed:
+        raise NotApplicableError(unnamed)
+    for number, path in subject.below(subject.spec.mlp.path):
         block = subject.bridge.blocks[number]
         for role, claim, weight, bias in _mlp_weights(subject, path):
             ours: Tensor = getattr(block.mlp, f"W_{role}")
@@ -73,7 +69,7 @@ def _mlp_weights(subject: Subject, path: str) -> Iterator[tuple[str, str, Tensor
     """Role, claim, weight [out, in] and bias [out] of each projection; fused ones in parts."""
     for role, name in subject.spec.mlp.modules.items():
         module = subject.hf.module(f"{path}.{name}")
-        parts = getattr(subject.spec.mlp, "halves", ()) if role == "gate_in" else (role,)
+        parts = probe_of(subject.spec.mlp).shares(role)
         weights = module.weight.chunk(len(parts))
         biases = [None] * len(parts) if module.bias is None else module.bias.chunk(len(parts))
         for part, weight, bias in zip(parts, weights, biases, strict=True):
@@ -172,9 +168,8 @@ def _left_alone(spec: Spec) -> set[str]:
 
     It folds into projections to heads and, but for biases, into experts.
     """
-    biased_experts = isinstance(spec.mlp, MoeMlp) and spec.norm.bias
     found = {"ln1"} if not isinstance(spec.attention, HeadedAttention) else set()
-    return found | ({"ln2"} if biased_experts or isinstance(spec.mlp, OpaqueMlp) else set())
+    return found | ({"ln2"} if probe_of(spec.mlp).keeps_norm(spec) else set())
 
 
 def by_head(subject: Subject, layer: str, role: str, value: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from adaptergen.verify.check import NotApplicableError
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.module import SHIPPED
 from adaptergen.verify.once import MissingError, once
-from adaptergen.verify.stages import Stage
+from adaptergen.verify.stage import Stage
 from adaptergen.verify.subject import Subject
 from adaptergen.verify.tiny import tiny_settings
 

@@ -1,11 +1,8 @@
-"""Mistakes that can be made in the facets of attention, its positions and its windows."""
+"""Mistakes that can be made in what kinds of attention share: projections, heads, windows."""
 
 from collections.abc import Iterator
 from typing import Any
 
-from adaptergen.components.attention.delegated.spec import DelegatedAttention
-from adaptergen.components.attention.latent.spec import LatentAttention
-from adaptergen.components.attention.opaque.spec import OpaqueAttention
 from adaptergen.components.attention.projections import FusedProjections, Heads, SeparateProjections
 from adaptergen.components.attention.qk_norm import (
     FullWidthQKNorm,
@@ -14,7 +11,6 @@ from adaptergen.components.attention.qk_norm import (
     PerHeadQKNorm,
     QKNorms,
 )
-from adaptergen.components.attention.reimplemented.spec import ReimplementedAttention
 from adaptergen.components.attention.rope import FlaggedLayers
 from adaptergen.components.attention.window import ConfigWindow, FlaggedWindow
 from adaptergen.verify.heads import headed
@@ -30,63 +26,6 @@ from adaptergen.verify.mutants.change import (
 
 # An attribute that every module of torch has, and that is false in evaluation mode.
 _FALSE_FLAG = "training"
-
-
-@mutates(ReimplementedAttention)
-def _attention(attention: ReimplementedAttention, world: World) -> Iterator[Change]:
-    text = "there are no sinks" if attention.sinks else "there are sinks"
-    wrong = None if attention.sinks else "sinks"
-    yield Change(f"sinks.{wrong}", text, {"sinks": wrong})
-    other = "cache" if attention.returns == ["output", "nothing"] else "nothing"
-    text = f"attention returns {other} last"
-    yield Change(f"returns.{other}", text, {"returns": ["output", other]})
-    order = "batch_pos_head" if attention.cached != "batch_pos_head" else "pos_batch_head"
-    yield Change(f"cached.{order}", f"HF's cache is laid out as {order}", {"cached": order})
-
-
-@mutates(DelegatedAttention)
-def _softmax(attention: DelegatedAttention, world: World) -> Iterator[Change]:
-    other = not attention.softmax
-    yield Change(f"softmax.{other}", "softmaxes make the pattern otherwise", {"softmax": other})
-
-
-@mutates(LatentAttention)
-def _latents(attention: LatentAttention, world: World) -> Iterator[Change]:
-    modules = ("q_a", "q_norm", "q_b", "kv_a", "kv_norm", "kv_b", "o")
-    yield from swaps(attention, *modules)
-
-
-@instead(ReimplementedAttention)
-def _instead_reimplemented(world: World) -> Iterator[tuple[str, Any]]:
-    attention = world.spec.attention
-    if isinstance(attention, DelegatedAttention):
-        shared = type(attention).model_fields.keys() & ReimplementedAttention.model_fields.keys()
-        kept = attention.model_dump(include=shared)
-        rope = {"pairing": "half", "layers": "all"}
-        yield "", {**kept, "kind": "reimplemented", "qk_norm": "none", "rope": rope}
-
-
-@instead(DelegatedAttention)
-def _instead_delegated(world: World) -> Iterator[tuple[str, Any]]:
-    attention = world.spec.attention
-    if isinstance(attention, ReimplementedAttention):
-        keys = {"path", "projections", "bias", "heads", "window"}
-        kept = attention.model_dump(include=keys)
-        yield "", {**kept, "kind": "delegated", "reason": "None.", "rotary": True}
-
-
-@instead(LatentAttention)
-def _instead_latent(world: World) -> Iterator[tuple[str, Any]]:
-    # Nothing that a spec of another kind says could be taken for latents.
-    yield from ()
-
-
-@instead(OpaqueAttention)
-def _instead_opaque(world: World) -> Iterator[tuple[str, Any]]:
-    # At the right path it is right for any model: it claims the least.
-    attention = world.spec.attention
-    kept = {"window": attention.window.model_dump(), "rotary": attention.rotary}
-    yield "mlp", {"kind": "opaque", "reason": "None.", "path": world.spec.mlp.path, **kept}
 
 
 @mutates(SeparateProjections)

@@ -2,7 +2,8 @@
 
 import ast
 
-from adaptergen.verify.mutants import fused, joint, mlp
+from adaptergen.components.mlp import mutants as mlp
+from adaptergen.verify.mutants import fused, joint
 from adaptergen.verify.mutants.syntax import Wrong, with_item
 
 # Each yields name, description and text of the wrong methods of a class that a module imports.

@@ -8,12 +8,13 @@ function registered for the facet's class says it. A new facet value needs one s
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from adaptergen.language.facet import Facet, Word, tag_of
+from adaptergen.language.kinds import Part, module_of
 from adaptergen.language.values import Decided
 from adaptergen.language.walk import classes_of, key_of
 from adaptergen.spec.compare import semantic_differences
@@ -24,22 +25,19 @@ from adaptergen.spec.versions import replaced
 from adaptergen.verify.hf import HfModel
 
 _DECIDED = get_args(Decided)[1]
-# Keys of what HF lacks, and the adapter does instead: a mask, a count of neurons, a copy.
-_MADE_UP_FOR = ("attention.own_mask", "mlp.measured", "mlp.overwritten")
 
 
 @dataclass(frozen=True)
 class Change:
-    """Other values for some keys of a spec, by dotted path; `name` is short and never changes."""
+    """Other values for some keys of a spec, by dotted path; `name` is short and never changes.
+
+    With `only_claims`, the adapter does the same: it makes up for what HF lacks, where HF has it.
+    """
 
     name: str
     description: str
     values: dict[str, Any]
-
-    @property
-    def only_claims(self) -> bool:
-        """Whether the adapter does the same, told to make up for what HF lacks, where HF has it."""
-        return any(self.values.get(key) is True for key in _MADE_UP_FOR)
+    only_claims: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,11 +68,35 @@ def _shapes(module: Any) -> list[tuple[str, tuple[int, ...]]]:
     return [(name, tuple(value.shape)) for name, value in module.named_parameters()]
 
 
+K = TypeVar("K", bound=Part)
 Changes = Callable[[Any, World], Iterator[Change]]
 Values = Callable[[World], Iterator[tuple[str, Any]]]
 
 CHANGES: dict[type[Facet], Changes] = {}
 INSTEAD: dict[type[Facet], Values] = {}
+
+
+class KindMutants(Generic[K]):
+    """Mistakes that can be made in the facet of a kind; each has a subclass called `Mutants`.
+
+    `makes_up_for` are keys that say what HF lacks, and the adapter does instead.
+    """
+
+    makes_up_for: ClassVar[tuple[str, ...]] = ()
+
+    def changes(self, facet: K, world: World) -> Iterator[Change]:
+        """How its names can be wrong; keys of the changes are seen from the facet."""
+        yield from ()
+
+    def instead(self, world: World) -> Iterator[tuple[str, Any]]:
+        """Wrong values of this kind where the spec has another: a word, and the value in YAML."""
+        raise NotImplementedError
+
+
+def mutants_of(kind: type[Part]) -> KindMutants[Any]:
+    """The mistakes that can be made in a kind of part."""
+    found: KindMutants[Any] = module_of(kind, "mutants").Mutants()
+    return found
 
 
 def mutates(*facets: type[Facet]) -> Callable[[Changes], Changes]:
@@ -131,7 +153,8 @@ def _fits(spec: Spec, version: Mapping[str, Any]) -> bool:
 
 
 def _changes_of(facet: Facet, prefix: str, world: World) -> Iterator[Change]:
-    registered = CHANGES.get(type(facet))
+    kind = mutants_of(type(facet)) if isinstance(facet, Part) else None
+    registered = kind.changes if kind else CHANGES.get(type(facet))
     for change in registered(facet, world) if registered else ():
         yield _inside(prefix, change)
     for name, field in type(facet).model_fields.items():
@@ -139,7 +162,8 @@ def _changes_of(facet: Facet, prefix: str, world: World) -> Iterator[Change]:
         for word, other in _others(field, value, world):
             shown = word if isinstance(other, dict) else other
             text = f"{prefix}{key} is {shown}, not {_shown(value)}"
-            yield _inside(prefix, Change(f"{key}.{word}", text, {key: other}))
+            same = kind is not None and key in kind.makes_up_for and other is True
+            yield _inside(prefix, Change(f"{key}.{word}", text, {key: other}, same))
         if isinstance(value, Facet) and not isinstance(value, Verification):
             yield from _changes_of(value, f"{prefix}{key}.", world)
 
@@ -161,7 +185,8 @@ def _others(field: FieldInfo, value: object, world: World) -> Iterator[tuple[str
             if issubclass(cls, Word):
                 yield cls.word, cls.word
             else:
-                for word, other in INSTEAD[cls](world):
+                instead = mutants_of(cls).instead if issubclass(cls, Part) else INSTEAD[cls]
+                for word, other in instead(world):
                     yield f"{tag_of(cls)}.{word}".rstrip("."), other
     elif _DECIDED in field.metadata:
         for other in (True, False, *deciding_keys(world)):

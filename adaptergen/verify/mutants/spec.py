@@ -6,13 +6,14 @@ A new facet value needs one function here, or in the modules of attention and ML
 from collections.abc import Iterator
 from typing import Any
 
+from adaptergen.components.side_mlp import mutants as side_mlp
 from adaptergen.language.facet import Facet
 from adaptergen.spec.block import ParallelNorm, PostNorm, PreNorm, SandwichNorm, SharedNorm
 from adaptergen.spec.model import Paths, Spec
 from adaptergen.spec.multipliers import DividedLogits, MultipliedLogits, Multipliers
 from adaptergen.spec.norm import LayerNorm, RmsNorm
 from adaptergen.spec.processing import Invalid, InvalidWhere
-from adaptergen.verify.mutants import attention, mlp
+from adaptergen.verify.mutants import attention
 from adaptergen.verify.mutants.change import (
     INSTEAD,
     Change,
@@ -27,7 +28,7 @@ from adaptergen.verify.mutants.change import (
 from adaptergen.verify.mutants.leaves import renamed
 
 # With these modules the functions in them are registered.
-__all__ = ["INSTEAD", "attention", "changed", "changes", "mlp"]
+__all__ = ["INSTEAD", "attention", "changed", "changes", "side_mlp"]
 
 
 @mutates(Spec)

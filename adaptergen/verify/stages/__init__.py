@@ -4,7 +4,7 @@ HF's values come from hooks on HF's modules. The spec says only which module pla
 the claims checks hold that against what the modules do.
 """
 
+from adaptergen.verify.stage import Layer, Part, Stage
 from adaptergen.verify.stages.block import stages
-from adaptergen.verify.stages.stage import Layer, Part, Stage
 
 __all__ = ["Layer", "Part", "Stage", "stages"]

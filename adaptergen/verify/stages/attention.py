@@ -22,7 +22,7 @@ from adaptergen.verify.hf import HfModel
 from adaptergen.verify.once import once
 from adaptergen.verify.positions import positions_of, rotates
 from adaptergen.verify.probe import keeps_pattern, mirrored, turned_in, unweighted
-from adaptergen.verify.stages.stage import Layer, Stage
+from adaptergen.verify.stage import Layer, Stage
 from adaptergen.verify.structure import decided
 
 

@@ -7,14 +7,14 @@ from torch import Tensor
 
 from adaptergen.components.attention.latent.spec import LatentAttention
 from adaptergen.components.attention.opaque.spec import OpaqueAttention
-from adaptergen.components.mlp.opaque.spec import OpaqueMlp
+from adaptergen.components.mlp.probe import probe_of
+from adaptergen.components.side_mlp.probe import side_stages
 from adaptergen.language.factor import value_of
 from adaptergen.spec.model import Spec
 from adaptergen.verify.call import Call
 from adaptergen.verify.hf import HfModel
+from adaptergen.verify.stage import Layer, Part, Stage
 from adaptergen.verify.stages.attention import attention_stages
-from adaptergen.verify.stages.mlp import mlp_stages
-from adaptergen.verify.stages.stage import Layer, Part, Stage
 
 
 def stages(hf: HfModel, spec: Spec, layers: dict[int, str]) -> list[Stage]:
@@ -77,10 +77,10 @@ def _block(layer: Layer) -> Iterator[Stage]:
         yield layer.stage("hook_resid_mid", "stream", "block.topology", middle)
     yield from _norm_of(layer, "ln2")
     yield layer.stage("mlp.hook_in", "mlp", "mlp.path", layer.call(mlp).input)
-    yield from mlp_stages(spec.mlp, layer)
-    whole = isinstance(spec.mlp, OpaqueMlp)
-    yield from _output(layer, "mlp", mlp, "ln2_post", "mlp.path" if whole else "mlp.out")
-    yield from _side(layer)
+    yield from probe_of(spec.mlp).stages(layer)
+    yield from _output(layer, "mlp", mlp, "ln2_post", probe_of(spec.mlp).output_claim)
+    if spec.side_mlp is not None:
+        yield from side_stages(spec.side_mlp, layer)
     for hook in ("hook_out", "hook_resid_post"):
         yield layer.stage(hook, "stream", "block.topology", call.value)
 
@@ -102,23 +102,6 @@ def _output(layer: Layer, part: str, path: str, post: str, claim: str) -> Iterat
         value, claim = layer.call(layer.spec.block.norms[post]).value, f"block.{post}"
     if part == "attn" or layer.spec.side_mlp is None:
         yield layer.stage(f"hook_{part}_out", kind, claim, value * layer.residual_scale)
-
-
-def _side(layer: Layer) -> Iterator[Stage]:
-    """The activations of a further MLP."""
-    side = layer.spec.side_mlp
-    if side is None:
-        return
-    fused, out = (layer.call(f"{side.path}.{name}") for name in (side.gate_in, side.out))
-    whole = layer.call(side.path)
-    yield layer.stage("shared_mlp.hook_in", "mlp", "side_mlp.path", whole.input)
-    yield layer.stage("shared_mlp.gate_in.hook_in", "mlp", "side_mlp.gate_in", fused.input)
-    yield layer.stage("shared_mlp.gate_in.hook_out", "mlp", "side_mlp.gate_in", fused.value)
-    for role, value in zip(("gate", "in"), fused.value.chunk(2, dim=-1), strict=True):
-        yield layer.stage(f"shared_mlp.{role}.hook_out", "mlp", "side_mlp.gate_in", value)
-    for hook in ("out.hook_in", "hook_post"):
-        yield layer.stage(f"shared_mlp.{hook}", "mlp", "side_mlp.out", out.input)
-    yield layer.stage("shared_mlp.hook_out", "mlp", "side_mlp.out", whole.value)
 
 
 def _norm_of(layer: Layer, role: str) -> Iterator[Stage]:

@@ -87,3 +87,13 @@ class MoeMlp(Mlp):
     def chosen_among(self) -> str:
         """A module that layers with experts have, and others lack."""
         return self.experts or self.router
+
+    @property
+    def parts(self) -> list[str]:
+        """Names of the modules in it that its facet names, in the order of computing."""
+        return [self.router, self.chosen_among]
+
+    @property
+    def listed(self) -> bool:
+        """Whether modules in a list, rather than one module, hold the experts."""
+        return self.experts is None

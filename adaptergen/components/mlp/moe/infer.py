@@ -1,29 +1,67 @@
-"""A mixture of experts: router, experts, and what every token passes through beside them."""
-
-from typing import Any
+"""Mixtures of experts, recognised by running them."""
 
 import torch
 from torch import Tensor, nn
 
+from adaptergen.components.mlp.infer import Facet, MlpInference, projected, several
 from adaptergen.infer.attention import linears
-from adaptergen.infer.keys import moved_by, numbers
+from adaptergen.infer.keys import bias, moved_by, numbers
 from adaptergen.infer.world import UnexplainedError, World
 from adaptergen.verify import probe
 from adaptergen.verify.check import largest_difference
 from adaptergen.verify.once import MissingError
 from adaptergen.verify.routing import routed
 
-Facet = dict[str, Any]
 _COUNTS = (7, 5)
+# Roles of the linear layers of a gated MLP.
+_GATED = ("gate", "in", "out")
 
 
-def has_experts(world: World, path: str) -> bool:
+class Inference(MlpInference):
+    """Weights of several matrices in one tensor are experts, and so are modules in a list."""
+
+    def propose(self, world: World, paths: list[str]) -> Facet | None:
+        """Router, experts and what is beside them, and the layers without experts."""
+        routed = [path for path in paths if _has_experts(world, path)]
+        if not routed:
+            return None
+        facet = experts(world, routed[0])
+        without = [path for path in paths if path not in routed]
+        described = [_gated(world, path) for path in without]
+        return {**facet, "dense": described[0]} if described else facet
+
+    def named(self, facet: Facet) -> set[str]:
+        """The linear layers of the shared expert are all that it has."""
+        dense, shared = facet.get("dense", {}), facet.get("shared", {})
+        beside = {shared[key] for key in ("path", "mix") if key in shared}
+        return super().named(facet) | super().named(dense) | beside
+
+
+def _has_experts(world: World, path: str) -> bool:
     """Whether a module holds experts: weights of three dimensions, or a list of modules."""
-    module = world.hf.module(path)
-    return any(p.ndim == 3 for p in module.parameters()) or bool(_lists(world, path))
+    return several(world, path) or bool(_lists(world, path))
 
 
-def experts(world: World, path: str, dense: Facet | None) -> Facet:
+def _gated(world: World, path: str) -> Facet:
+    """Gate, input and output of a layer without experts, and the value that decides their biases.
+
+    Raises:
+        UnexplainedError: if its MLP is of another kind.
+    """
+    found = projected(world, path)
+    if found.keys() != {"kind", *_GATED}:
+        raise UnexplainedError(f"layers without experts have a {found['kind']} MLP")
+    return {**{role: found[role] for role in _GATED}, "bias": _bias(world, path, found)}
+
+
+def _bias(world: World, path: str, found: Facet) -> bool | str:
+    values = {bias(world, f"{path}.{found[role]}") for role in _GATED}
+    if len(values) != 1:
+        raise UnexplainedError(f"different keys decide the biases of {path}")
+    return values.pop()
+
+
+def experts(world: World, path: str) -> Facet:
     """Router, experts, count, and the shared expert of a routed MLP.
 
     Raises:
@@ -120,15 +158,10 @@ def _sigmoid(world: World, path: str, like: Tensor) -> Tensor:
 
 
 def _described(world: World, path: str, name: str, mix: str | None) -> Facet:
-    from adaptergen.infer.mlp import biases, projected
-
     inner = f"{path}.{name}"
     found = projected(world, inner)
-    if found["kind"] != "gated" or len(linears(world, inner)) != 3:
+    if found.keys() != {"kind", *_GATED} or len(linears(world, inner)) != 3:
         raise UnexplainedError(f"{inner} is not a gated MLP")
-    decisive = set(biases(world, inner, found).values())
-    if len(decisive) != 1:
-        raise UnexplainedError(f"different keys decide the biases of {inner}")
-    facet = {"path": name, "gate": found["gate"], "in": found["in"], "out": found["out"]}
-    facet["bias"] = decisive.pop()
+    roles = {role: found[role] for role in _GATED}
+    facet = {"path": name, **roles, "bias": _bias(world, inner, found)}
     return {**facet, "mix": mix} if mix else facet

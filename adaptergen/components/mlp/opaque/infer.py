@@ -1,0 +1,7 @@
+"""MLPs that are left to HF: never recognised, only conceded."""
+
+from adaptergen.components.mlp.infer import MlpInference
+
+
+class Inference(MlpInference):
+    """The last resort is taken where no kind is recognised, and says why."""

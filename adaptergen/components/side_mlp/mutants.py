@@ -1,0 +1,11 @@
+"""Mistakes that can be made in the facet of a further MLP."""
+
+from collections.abc import Iterator
+
+from adaptergen.components.side_mlp.spec import SideMlp
+from adaptergen.verify.mutants.change import Change, World, mutates, swap
+
+
+@mutates(SideMlp)
+def _side_mlp(side: SideMlp, world: World) -> Iterator[Change]:
+    yield swap(side, "gate_in", "out")
