@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 import torch
-from adaptergen.infer.mlp import mlp
 from torch import Tensor, nn
 
+from adaptergen.components.mlp.infer import mlp
 from adaptergen.infer.anatomy import anatomy
 from adaptergen.infer.proof import with_changes
 from adaptergen.infer.run import infer
