@@ -4,8 +4,8 @@
 # spec ernie4_5_moe bc522e0f844594dbf7dce58a63b7a37d
 # spec ernie4_5 e2f6797676817eb86fcf82ba34baf1c4
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 56e050b48edeb648f88877c3a1e7bd02
-# templates 9d4cba2b97c241f2490b61175963fc80
+# generator 29b56c9a73b130de7c71b6c079160d06
+# templates 3562a3ec23a68f3be28ce53cf2abbeb8
 # formatter ruff 0.17.6
 # body 478bdd79b995bb37efe7387499c6ab0e
 """Ernie 4.5 MoE architecture adapter.

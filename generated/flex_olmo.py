@@ -4,8 +4,8 @@
 # spec flex_olmo 49228cffe83ffd24b4336d5995ce4dc5
 # spec olmo2 41b1838a2380bda3273c8f07e4090db3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 56e050b48edeb648f88877c3a1e7bd02
-# templates 9d4cba2b97c241f2490b61175963fc80
+# generator 29b56c9a73b130de7c71b6c079160d06
+# templates 3562a3ec23a68f3be28ce53cf2abbeb8
 # formatter ruff 0.17.6
 # body f6ca07b9cee21d82ba8b771001ec1faa
 """FlexOlmo architecture adapter.

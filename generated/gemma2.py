@@ -4,8 +4,8 @@
 # spec gemma2 23b477ce69f2b97970862444b6ddd8ee
 # spec gemma 670be2fbe33cc7cea38338f5f0bd166a
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 56e050b48edeb648f88877c3a1e7bd02
-# templates 9d4cba2b97c241f2490b61175963fc80
+# generator 29b56c9a73b130de7c71b6c079160d06
+# templates 3562a3ec23a68f3be28ce53cf2abbeb8
 # formatter ruff 0.17.6
 # body 67ed967a0ba1d9bb0d03bc26a5c00bcb
 """Gemma2 architecture adapter.

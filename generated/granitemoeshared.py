@@ -5,8 +5,8 @@
 # spec granitemoe cdca62de4e3c04c0f0ef5c50c618bc42
 # spec granite d19f9f6e1ddadd5f709790d1babde24b
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 56e050b48edeb648f88877c3a1e7bd02
-# templates 9d4cba2b97c241f2490b61175963fc80
+# generator 29b56c9a73b130de7c71b6c079160d06
+# templates 3562a3ec23a68f3be28ce53cf2abbeb8
 # formatter ruff 0.17.6
 # body aa620ed3ad79afc9709c2fd46fc3a997
 """GraniteMoeShared architecture adapter.

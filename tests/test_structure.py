@@ -47,8 +47,12 @@ LAYERS = (
 
 # What the folder of a part or a kind holds besides belongs to the package that asks for it.
 ASPECTS = {
-    "render": "targets", "probe": "verify", "facts": "verify", "mutants": "verify", "infer": "infer",
-}  # fmt: skip
+    "render": "targets",
+    "probe": "verify",
+    "facts": "verify",
+    "mutants": "verify",
+    "infer": "infer",
+}
 
 
 def layer_of(module: str) -> int:
