@@ -177,6 +177,17 @@ FUSED = [
         fused=True,
     ),
     Case(
+        "no gradient through attention that is left to HF",
+        {"fused.agrees": "q_proj._original_component.weight where HF computes attention differs"},
+        spec="llama",
+        replace=bridge(
+            "def forward(self, *args, **kwargs):\n"
+            "    output, pattern = super().forward(*args, **kwargs)\n"
+            "    return (output if self.is_observed() else output.detach()), pattern"
+        ),
+        fused=True,
+    ),
+    Case(
         "folded weights left out where attention is left to HF",
         {"fused.agrees": "the output in compatibility mode where HF computes attention differs"},
         spec="llama",

@@ -1,7 +1,7 @@
 """A Llama whose experts are modules in a list, each handed the tokens that are its own.
 
-A linear layer routes, and what holds the list chooses. An MLP for every token may be beside them,
-weighed by a gate of its own; the first layers may have an MLP instead.
+A linear layer routes, and what holds the list chooses, and returns the logits as well. An MLP for
+every token is beside them, weighed by a gate of its own; the first layers have an MLP instead.
 """
 
 from typing import Any
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.activations import ACT2FN
+from transformers.models.llama.modeling_llama import LlamaDecoderLayer
 
 
 class ListedConfig(LlamaConfig):
@@ -54,18 +55,34 @@ class Mixture(nn.Module):
         self.always = Expert(config, config.shared_width)
         self.always_gate = nn.Linear(config.hidden_size, 1, bias=False)
 
-    def forward(self, hidden_states: Tensor) -> Tensor:
+    def forward(self, hidden_states: Tensor) -> tuple[Tensor, Tensor]:
         tokens = hidden_states.view(-1, hidden_states.shape[-1])
-        shares = self.router(tokens).softmax(-1)
-        weights, chosen = shares.topk(self.top_k, dim=-1)
+        logits = self.router(tokens)
+        weights, chosen = logits.softmax(-1).topk(self.top_k, dim=-1)
         weights = weights / weights.sum(-1, keepdim=True)
         mixed = torch.zeros_like(tokens)
         for number, expert in enumerate(self.experts):
             token, place = torch.where(chosen == number)
+            if not len(token):
+                continue
             share = weights[token, place, None]
             mixed.index_add_(0, token, expert(tokens[token]) * share)
         mixed = mixed + self.always_gate(tokens).sigmoid() * self.always(tokens)
-        return mixed.view_as(hidden_states)
+        return mixed.view_as(hidden_states), logits
+
+
+class Layer(LlamaDecoderLayer):
+    def __init__(self, config: ListedConfig, layer_idx: int) -> None:
+        super().__init__(config, layer_idx)
+        if layer_idx >= config.first_dense:
+            self.mlp = Mixture(config)
+
+    def forward(self, hidden_states: Tensor, **kwargs: Any) -> Tensor:
+        attended, _ = self.self_attn(hidden_states=self.input_layernorm(hidden_states), **kwargs)
+        hidden_states = hidden_states + attended
+        output = self.mlp(self.post_attention_layernorm(hidden_states))
+        added: Tensor = output[0] if isinstance(output, tuple) else output
+        return hidden_states + added
 
 
 class ListedForCausalLM(LlamaForCausalLM):
@@ -73,6 +90,6 @@ class ListedForCausalLM(LlamaForCausalLM):
 
     def __init__(self, config: ListedConfig) -> None:
         super().__init__(config)
-        for layer in self.model.layers[config.first_dense :]:
-            layer.mlp = Mixture(config)
+        numbers = range(config.num_hidden_layers)
+        self.model.layers = nn.ModuleList(Layer(config, number) for number in numbers)
         self.post_init()
