@@ -62,8 +62,9 @@ def test_strange_word_ends_in_a_message(
 
 EMPTY = (
     "build {}", "build --out {}", "build --templates {}", "vendor llama --out {}",
-    "vendor {} --out v", "verify --json {}", "verify --html {}", "verify tiny --module {}", "verify {}",
-    "verify tiny --trust-remote-code {}", "verify tiny --set {}", "verify tiny --only {}",
+    "vendor {} --out v", "verify --json {}", "verify --html {}", "verify tiny --module {}",
+    "verify {}", "verify tiny --trust-remote-code {}", "verify tiny --set {}",
+    "verify tiny --only {}",
     "infer LlamaForCausalLM --out {}", "infer {}", "infer LlamaForCausalLM --tiny {}", "show {}",
     "new x --extends {}", "new x --extends llama --architecture {}", "explain {}",
     "explain rope {}", "diff llama {}", "list --format {}",
