@@ -35,7 +35,7 @@ _MOST_ALTERNATIVES = 16
 
 
 class Paths(Facet):
-    """Where the parts of the HF model are."""
+    """Dotted paths from the HF model to its parts."""
 
     embed: Path = Field(description="Token embedding.")
     rotary: Path | None = Field(

@@ -1,5 +1,7 @@
 """The reference of the language: each key once, under the kinds that have it."""
 
+from dataclasses import replace
+
 from adaptergen.components.attention.reimplemented.spec import ReimplementedAttention
 from adaptergen.language.facet import Choice, Facet
 from adaptergen.language.walk import classes_of, key_of, values_of
@@ -61,6 +63,17 @@ def test_key_that_means_something_else_under_another_kind_has_an_entry_for_each(
 def test_no_two_entries_say_the_same() -> None:
     said = [(e.path, e.meaning, e.expected, e.values) for e in EVERY]
     assert len(said) == len(set(said))
+
+
+def said_twice(entry: Entry) -> bool:
+    """Whether what is said about the value begins as what is said about the key."""
+    return bool(entry.about) and entry.about.startswith(entry.meaning.rstrip("."))
+
+
+def test_no_entry_says_its_first_sentence_twice() -> None:
+    assert [entry.path for entry in entries() if said_twice(entry)] == []
+    rope = at("attention.rope")
+    assert said_twice(replace(rope, about=f"{rope.meaning[:-1]}: which and where."))
 
 
 def test_keys_of_a_kind_are_those_of_its_class() -> None:

@@ -64,7 +64,7 @@ _PAIRS = {
 
 
 class Rope(Facet):
-    """Rotary positions: which elements of a head rotate together, and in which layers."""
+    """Elements of a head that rotate together, and layers in which they do."""
 
     pairing: Literal["half", "adjacent", "interleaved"] = Field(
         description="Elements that rotate together: `half` pairs element i with i + d_rotary/2;"
