@@ -46,11 +46,36 @@ class Part(Facet):
 
 def register(kind: K) -> K:
     """Let specs have a kind of a part; one of the same name takes the other's place."""
+    _part_of(kind).kinds[tag_of(kind)] = kind
+    _rebuild()
+    return kind
+
+
+def unregister(kind: type[Part]) -> None:
+    """Let no spec have a kind any more, if one may."""
+    _part_of(kind).kinds.pop(tag_of(kind), None)
+    _rebuild()
+
+
+def template_of(kind: type[Part]) -> str:
+    """The name of a kind's template, without its ending, such as `mlp/gated`."""
+    return f"{_part_of(kind).__name__.lower()}/{tag_of(kind)}"
+
+
+def registered() -> list[type[Part]]:
+    """Every kind of every part."""
+    return [kind for part in Part.__subclasses__() for kind in part.kinds.values()]
+
+
+def _part_of(kind: type[Part]) -> type[Part]:
     (part,) = (base for base in kind.__mro__ if issubclass(base, Part) and base.is_part())
-    part.kinds[tag_of(kind)] = kind
+    return part
+
+
+def _rebuild() -> None:
+    """Let models with a field for a part take the kinds that are registered now."""
     for holder in Part.holders:
         holder.model_rebuild(force=True)
-    return kind
 
 
 def module_of(facet: Part | type[Part], name: str) -> Any:

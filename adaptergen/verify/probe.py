@@ -190,14 +190,18 @@ def norm_parameters(norm: nn.Module, given: Tensor) -> tuple[str, bool]:
 
 
 def gated_by(hf: HfModel, mlp: str, gate: Output, up: Output, reader: str) -> bool:
-    """Whether what `reader` takes is linear in what `up` returns and not in what `gate` returns."""
+    """Whether what `reader` takes is a multiple of what `up` returns, and not of `gate`'s output.
+
+    What is added to it, whether or not `up` has a part in it, makes it none.
+    """
 
     def error_of_linearity(output: Output) -> float:
         path, elements = output
         # These factors tell linear from odd functions (tanh) and from positive parts (relu) too.
         edits = (at(elements, times(factor)) for factor in (0.0, 1.0, -2.0))
         none, once, back = (_taken(hf, mlp, reader, {path: edit}) for edit in edits)
-        return float((back + 2 * once - 3 * none).abs().max())
+        error = float((back + 2 * once - 3 * none).abs().max())
+        return max(error, float(none.abs().max())) if output is up else error
 
     return error_of_linearity(up) < NOISE < error_of_linearity(gate)
 

@@ -84,6 +84,20 @@ class Linear(nn.Module):
         return result
 
 
+class Summed(nn.Module):
+    """A projection added to the product of another with its gate, which is no gated MLP then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.two = nn.Linear(48, 80), nn.Linear(48, 80)
+        self.three = nn.Linear(80, 48)
+
+    def forward(self, x: Tensor) -> Tensor:
+        gate = nn.functional.silu(self.one(x))
+        result: Tensor = self.three(gate * (self.two(x) + 1))
+        return result
+
+
 def replaced(module: type[nn.Module]) -> Change:
     def change(block: Any) -> None:
         block.mlp = module()
@@ -107,9 +121,13 @@ def scaled_output(block: Any) -> None:
             replaced(Linear),
             "no facet describes the MLP model.layers.0.mlp: linear layers one, two, three",
         ),
+        (
+            replaced(Summed),
+            "no facet describes the MLP model.layers.0.mlp: linear layers one, two, three",
+        ),
         (scaled_output, "no linear layer returns what model.layers.0.mlp returns"),
     ],
-    ids=["mixing", "no gate", "scaled"],
+    ids=["mixing", "no gate", "a sum", "scaled"],
 )
 def test_other_mlp_is_refused(change: Change, message: str) -> None:
     found = odd(change)

@@ -7,6 +7,7 @@ import jinja2
 from jinja2 import meta, nodes
 
 from adaptergen.errors import Diagnostic, did_you_mean
+from adaptergen.language.kinds import registered, template_of
 from adaptergen.targets.transformer_lens import support
 
 # More are a circle.
@@ -48,6 +49,8 @@ def _unused(
     own: Mapping[str, str], parsed: Mapping[str, nodes.Template], bundled: set[str]
 ) -> Iterator[Diagnostic]:
     used = {name for tree in parsed.values() for name in meta.find_referenced_templates(tree)}
+    # A kind that is not among the bundled ones has its template here.
+    used |= {f"{template_of(kind)}{support.ENDING}{support.TEMPLATE}" for kind in registered()}
     # One that names templates as it runs, or that cannot be read, may use any.
     if None in used or parsed.keys() < own.keys():
         return
