@@ -3,7 +3,7 @@
 # adapter Olmo2ArchitectureAdapter for Olmo2ForCausalLM
 # spec olmo2 41b1838a2380bda3273c8f07e4090db3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator d5e8f45e2ac610badfc49c0c1fde7b3f
+# generator 7715b1ba8ba2fad114a699284be60ca4
 # templates 3562a3ec23a68f3be28ce53cf2abbeb8
 # formatter ruff 0.17.6
 # body a86fa14723ad427123804eac84aacea9
