@@ -32,12 +32,14 @@ def forward(self, hidden_states):
     parts, self._called_for = self._called_for, ()
     if not parts:
         return super().forward(hidden_states)
+    called_for = {part.share: part for part in parts}
     runs, pieces = {}, {}
-    for part in parts:
-        given = part.hook_in(hidden_states)
+    for share in self._joint.shares:
+        part = called_for.get(share)
+        given = hidden_states if part is None else part.hook_in(hidden_states)
         if id(given) not in runs:
             runs[id(given)] = super().forward(given)
-        pieces[part.share] = self._joint.piece(part.share, runs[id(given)])
+        pieces[share] = self._joint.piece(share, runs[id(given)])
     return self._joint.joined(pieces)"""
 
 FUSED = [
