@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from adaptergen.arguments import parser
 from adaptergen.commands.signals import exit_status, requested
-from adaptergen.errors import Diagnostic, Failure, Unusable
+from adaptergen.errors import Diagnostic, Failure, Unusable, shown_path
 from adaptergen.report import print_failures, print_json, visible
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _run(arguments: "Namespace") -> int:
             line_buffering=sys.stdout.line_buffering, write_through=sys.stdout.write_through,
         )  # fmt: skip
     try:
-        _refuse_lost_folder()
+        _refuse_useless_folder()
         run = cast("Callable[[Namespace], int]", import_module(arguments.verb).run)
         status = run(arguments)
         sys.stdout.flush()
@@ -101,23 +101,24 @@ def _run(arguments: "Namespace") -> int:
         return ExitStatus.USAGE
 
 
-def _refuse_lost_folder() -> None:
-    """Refuse to work in a folder that is none any more: paths are relative to it.
+def _refuse_useless_folder() -> None:
+    """Refuse to work in a folder that paths cannot start from: nothing would be found there.
 
     Raises:
-        Unusable: if it has been removed, or cannot be looked for.
+        Unusable: if it has been removed, or nobody may look into it or into one that it is in.
     """
     try:
-        os.getcwd()
+        os.stat(os.path.join(os.getcwd(), os.curdir))
     except OSError as error:
         hint = "change to another one"
-        raise Unusable(f"the working folder is not there: {error.strerror}", hint) from None
+        raise Unusable(f"the working folder cannot be used: {error.strerror}", hint) from None
 
 
 def _said(error: Exception) -> str:
     """The message of an error; of one of the system, without its number."""
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        name = error.filename
+        return f"{shown_path(str(name))}: {error.strerror}" if name else error.strerror
     return str(error)
 
 

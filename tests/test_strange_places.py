@@ -1,12 +1,14 @@
 """Places that no careful person makes: links in circles, and folders whose names are no text."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from adaptergen.cli import main
 from tests.building import TINY
 from tests.conftest import Run
 
@@ -61,10 +63,53 @@ def test_working_folder_that_has_been_removed_is_named(
     (tmp_path / "gone").rmdir()
     before = sorted(tmp_path.rglob("*"))
     outcome = run(*arguments.split())
-    message = "the working folder is not there: No such file or directory; change to another one"
+    message = "the working folder cannot be used: No such file or directory; change to another one"
     assert (outcome.status, outcome.err) == (2, f"adaptergen: {message}\n")
     assert message in outcome.out or "json" not in arguments
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def run_beside(closed: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A run in the working folder, by somebody who may not look into another, or into itself."""
+    command = [sys.executable, "-m", "adaptergen", *arguments]
+    if not os.geteuid():
+        # Root may look into every folder, unless it gives that up.
+        rights = "-dac_override,-dac_read_search"
+        command = ["setpriv", "--bounding-set", rights, "--inh-caps", rights, *command]
+    try:
+        return subprocess.run(
+            command, capture_output=True, text=True, check=False,
+            preexec_fn=lambda: closed.chmod(0),
+        )  # fmt: skip
+    finally:
+        closed.chmod(0o755)
+
+
+@pytest.mark.skipif(not shutil.which("setpriv"), reason="setpriv is a program of Linux")
+@pytest.mark.parametrize(
+    ("closed", "verb", "said"),
+    [
+        ("specs", "build", "specs: Permission denied"),
+        ("specs", "list --format json", "specs: Permission denied"),
+        ("generated", "build", "generated: Permission denied"),
+        ("generated", "build --check", "generated: Permission denied"),
+        (".", "build --check", "the working folder cannot be used: Permission denied; change"),
+        (".", "show tiny", "the working folder cannot be used: Permission denied; change"),
+        ("..", "list", "the working folder cannot be used: Permission denied; change"),
+    ],
+)
+def test_folder_that_nobody_may_look_into_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, closed: str, verb: str, said: str
+) -> None:
+    inner = tmp_path / "inner"
+    (inner / "specs").mkdir(parents=True)
+    (inner / "specs" / "tiny.yaml").write_text(TINY)
+    monkeypatch.chdir(inner)
+    assert main(["build"]) == 0
+    done = run_beside(inner / closed, *verb.split())
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"adaptergen: {said}")
+    assert said in done.stdout or "json" not in verb
 
 
 @pytest.mark.parametrize("verb", ["build", "list", "show tiny", "verify tiny"])
