@@ -132,3 +132,10 @@ def test_text_of_the_first_picture_can_be_read_on_a_phone(built: Path) -> None:
         size = "parseFloat(getComputedStyle(document.querySelector('text')).fontSize)"
         wide = "document.documentElement.viewBox.baseVal.width"
         assert page.run(f"{size} / {wide}") * (PHONE - 32) > 7
+
+
+def test_files_that_contributors_are_sent_to_are_there() -> None:
+    text = (ROOT / "docs" / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    found = re.findall(r"`((?:adaptergen|docs|tests|templates|specs)/[\w./]+)`", text)
+    assert len(found) > 5
+    assert [path for path in found if not (ROOT / path).exists()] == []
