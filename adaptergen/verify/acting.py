@@ -6,11 +6,16 @@ from typing import Any
 
 import torch
 
+from adaptergen.language.values import Denotes
+from adaptergen.spec.leaves import claims
 from adaptergen.spec.model import Spec
 from adaptergen.verify import probe
-from adaptergen.verify.blame import is_multiple
+from adaptergen.verify.blame import is_multiple, is_norm
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.once import UnavailableError
+
+# Each of these parts computes by a key of the config, or by none.
+_MUST = ("norm.eps", "mlp.act")
 
 
 def acts(hf: HfModel, spec: Spec, changes: Mapping[str, Any], claim: str) -> bool:
@@ -24,7 +29,10 @@ def is_told_apart(claim: str) -> bool:
 
 
 def blamed(hf: HfModel, spec: Spec, changes: Mapping[str, Any]) -> str:
-    """The claim that names another key than the one by which its part moves; empty if none does."""
+    """The claim that names another key than the one by which its part moves; empty if none does.
+
+    It may name none, where a part must have one.
+    """
     told = {
         "norm.eps": spec.norm.eps,
         "mlp.act": spec.mlp.act,
@@ -32,7 +40,8 @@ def blamed(hf: HfModel, spec: Spec, changes: Mapping[str, Any]) -> str:
         "attention.window": getattr(spec.attention.window, "config", None),
         **spec.multipliers.factors,
     }
-    return next((claim for claim in _parts(hf, spec, changes) if told.get(claim)), "")
+    parts = _parts(hf, spec, changes)
+    return next((claim for claim in parts if told.get(claim) or claim in _MUST), "")
 
 
 def _parts(hf: HfModel, spec: Spec, changes: Mapping[str, Any]) -> list[str]:
@@ -47,7 +56,7 @@ def _parts(hf: HfModel, spec: Spec, changes: Mapping[str, Any]) -> list[str]:
 
 def _moved(hf: HfModel, other: HfModel, spec: Spec) -> Iterator[str]:
     first = f"{spec.paths.blocks}.0"
-    if _differs(hf, other, spec.paths.final_norm):
+    if any(_differs(hf, other, path) for path in _norms(hf, spec, first)):
         yield "norm.eps"
     layers = range(len(hf.module(spec.paths.blocks)))
     mlps = [f"{spec.paths.blocks}.{number}.{spec.mlp.path}" for number in layers]
@@ -67,6 +76,14 @@ def _moved(hf: HfModel, other: HfModel, spec: Spec) -> Iterator[str]:
     if not probe.changed(one, two) and probe.changed(hf.seen.logits, other.seen.logits):
         scaled = is_multiple(hf.seen.logits, other.seen.logits)
         yield "multipliers.logits" if scaled else "multipliers.soft_cap"
+
+
+def _norms(hf: HfModel, spec: Spec, block: str) -> Iterator[str]:
+    """Paths of the norms that claims name, as far as the model and a block have and run them."""
+    for leaf in claims(spec):
+        path = f"{block}.{leaf.place}" if leaf.in_blocks else leaf.place
+        if leaf.denotes is Denotes.PART and is_norm(leaf.claim) and path in hf.seen.calls:
+            yield path
 
 
 def _differs(hf: HfModel, other: HfModel, path: str) -> bool:

@@ -52,10 +52,17 @@ def of_unreached(spec: Spec, parameter: str) -> str:
     if leaf is None:
         return ""
     lacking = {"weight": spec.norm.weight == "none", "bias": not spec.norm.bias}
-    is_norm = "norm" in leaf.claim or leaf.claim.rpartition(".")[2].startswith("ln")
-    if is_norm and lacking.get(kind):
+    if is_norm(leaf.claim) and lacking.get(kind):
         return f"norm.{kind}"
+    facet = leaf.claim.rpartition(".")[0]
+    if kind == "bias" and any(other.claim == f"{facet}.bias" for other in claims(spec)):
+        return f"{facet}.bias"
     return condition_of(spec, leaf.claim)
+
+
+def is_norm(claim: str) -> bool:
+    """Whether a claim names a norm."""
+    return "norm" in claim or claim.rpartition(".")[2].startswith("ln")
 
 
 def is_multiple(one: Tensor, other: Tensor) -> bool:

@@ -8,6 +8,8 @@ from adaptergen.verify.record import Problem, Record
 
 # They look at the spec, HF's model and the adapter before anything is computed.
 _BEFORE_COMPUTING = ("claims", "boot", "config")
+# They fail where all else is as the spec says.
+_CONCLUSIVE = ("claims.refused",)
 _NUMBER = re.compile(r"(?<!\w)\d+(\.\d+)?(e[+-]?\d+)?(?!\w)")
 _SHARED = 2
 
@@ -82,7 +84,10 @@ class Common:
 
 
 def diagnose(record: Record) -> Diagnosis:
-    """Sort the problems of a record: claims, the adapter itself, the first activation, the rest."""
+    """Sort the problems of a record: claims, the adapter itself, the first activation, the rest.
+
+    A claim that is named comes before the facet that it is in.
+    """
     found = [Wrong(r.check, problem) for r in record.failures for problem in r.problems]
     divergence = next((w.problem.follows for w in found if w.problem.follows), "")
     causes = [wrong for wrong in found if not _follows(wrong, divergence)]
@@ -92,7 +97,15 @@ def diagnose(record: Record) -> Diagnosis:
         first = next(wrong for wrong in consequences if wrong.problem.follows == divergence)
         consequences.remove(first)
         causes.append(first)
-    causes.sort(key=lambda wrong: (_rank(wrong, divergence), wrong.raised))
+    named = [wrong.problem.claim for wrong in causes if wrong.check.startswith(_BEFORE_COMPUTING)]
+    causes.sort(
+        key=lambda wrong: (
+            _rank(wrong, divergence),
+            wrong.check not in _CONCLUSIVE,
+            wrong.raised,
+            any(claim.startswith(f"{wrong.problem.claim}.") for claim in named),
+        )
+    )
     return Diagnosis(divergence, tuple(causes), tuple(consequences))
 
 

@@ -194,16 +194,19 @@ def gated_by(hf: HfModel, mlp: str, gate: Output, up: Output, reader: str) -> bo
 
     What is added to it, whether or not `up` has a part in it, makes it none.
     """
+    path, elements = up
+    rest = _taken(hf, mlp, reader, {path: at(elements, times(0.0))})
+    multiple = linear_in(hf, mlp, up, reader) and not changed(rest, torch.zeros_like(rest))
+    return multiple and not linear_in(hf, mlp, gate, reader)
 
-    def error_of_linearity(output: Output) -> float:
-        path, elements = output
-        # These factors tell linear from odd functions (tanh) and from positive parts (relu) too.
-        edits = (at(elements, times(factor)) for factor in (0.0, 1.0, -2.0))
-        none, once, back = (_taken(hf, mlp, reader, {path: edit}) for edit in edits)
-        error = float((back + 2 * once - 3 * none).abs().max())
-        return max(error, float(none.abs().max())) if output is up else error
 
-    return error_of_linearity(up) < NOISE < error_of_linearity(gate)
+def linear_in(hf: HfModel, mlp: str, output: Output, reader: str) -> bool:
+    """Whether what `reader` takes is linear in what a module returns."""
+    path, elements = output
+    # These factors tell linear from odd functions (tanh) and from positive parts (relu) too.
+    edits = (at(elements, times(factor)) for factor in (0.0, 1.0, -2.0))
+    none, once, back = (_taken(hf, mlp, reader, {path: edit}) for edit in edits)
+    return not changed(back + 2 * once, 3 * none)
 
 
 def hidden_by_element(hf: HfModel, mlp: str, into: str, reader: str) -> bool:

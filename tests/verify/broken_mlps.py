@@ -174,7 +174,7 @@ MLPS = [
     ),
     Case(
         "an MLP as one piece that is attention",
-        {"claims.mlp": "HF's self_attn sees 24 tokens, an MLP sees one; contradicts mlp.path"},
+        {"claims.paths": "HF's self_attn sees 24 tokens, an MLP sees one; contradicts mlp.path"},
         spec="llama",
         change={"mlp": {"kind": "opaque", "reason": "None.", "path": "self_attn"}},
         layer=0,

@@ -54,6 +54,20 @@ def test_claims_come_before_what_is_computed_and_facts_stand_for_themselves() ->
     assert [wrong.check for wrong in found.consequences] == ["forward.logits"]
 
 
+def test_a_claim_comes_before_its_facet_and_what_is_refused_for_nothing_before_all() -> None:
+    found = diagnose(
+        record(
+            failed("claims.named", Fact(False, "nothing shows it", claim="tied_embeddings")),
+            failed("claims.parameters", Fact(False, "not reached", claim="attention")),
+            failed("claims.projections", Fact(False, "plays k", claim="attention.projections.q")),
+            failed("claims.refused", Fact(False, "is right", claim="refused.alibi")),
+        )
+    )
+    assert [wrong.check for wrong in found.causes] == [
+        "claims.refused", "claims.named", "claims.projections", "claims.parameters",
+    ]  # fmt: skip
+
+
 def test_consequence_stands_in_for_a_cause_that_no_check_looked_at() -> None:
     found = diagnose(
         record(failed("gradient.parameters", GRADIENT), failed("forward.logits", EFFECT))

@@ -1,10 +1,10 @@
 """HF's side of an MLP: its parameters and activations, and what it computes."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from adaptergen.components.mlp.spec import Mlp, ProjectedMlp
 from adaptergen.language.kinds import module_of
@@ -166,20 +166,40 @@ class Gating(Protocol):
     def in_(self) -> str:
         """Path of the projection that is multiplied with the gate."""
 
+    @property
+    def out(self) -> str:
+        """Path of the projection that reads their product."""
+
+    @property
+    def modules(self) -> dict[str, str]:
+        """Names of all three."""
+
 
 def multiplied(part: Gating, hf: HfModel, path: str, reader: str, claim: str) -> Facts:
     """Whether what a module reads is the input, times an activation of the gate."""
     gate, up = (f"{path}.{part.gate}", None), (f"{path}.{part.in_}", None)
     reversed_ = probe.gated_by(hf, path, up, gate, f"{path}.{reader}")
     yield not reversed_, f"in HF {part.in_} is the gate, and {part.gate} the input", "gate"
-    gated = reversed_ or probe.gated_by(hf, path, gate, up, f"{path}.{reader}")
-    roles = {"gate": part.gate, "in": part.in_}.items()
-    unread = (
-        role
-        for role, name in roles
-        if not gated and not probe.depends(hf, path, f"{path}.{name}", f"{path}.{reader}")
-    )
-    yield gated, f"HF's MLP is not act({part.gate}(x)) * {part.in_}(x)", next(unread, claim)
+    read, roles = f"{path}.{reader}", {"gate": part.gate, "in": part.in_}
+    unread = [r for r, name in roles.items() if not probe.depends(hf, path, f"{path}.{name}", read)]
+    gated = reversed_ or (not unread and probe.gated_by(hf, path, gate, up, read))
+    if len(unread) == len(roles):
+        # What reads neither is not behind them.
+        claim = "out" if reader == part.out else "norm_before_out"
+    elif unread:
+        (claim,) = unread
+    elif not gated and _has_others(hf, path, part.modules.values()):
+        if not probe.linear_in(hf, path, up, read):
+            claim = "in"
+        elif probe.linear_in(hf, path, gate, read):
+            claim = "gate"
+    yield gated, f"HF's MLP is not act({part.gate}(x)) * {part.in_}(x)", claim
+
+
+def _has_others(hf: HfModel, path: str, names: Collection[str]) -> bool:
+    """Whether there is a layer whose name may have been mistaken."""
+    found = hf.module(path).named_modules()
+    return any(isinstance(module, nn.Linear) and name not in names for name, module in found)
 
 
 class Halving(Protocol):

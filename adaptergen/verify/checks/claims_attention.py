@@ -1,6 +1,7 @@
 """Do projections and query and key norms play the parts that the spec gives them?"""
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -162,18 +163,29 @@ def latents(subject: Subject) -> Iterator[Evidence]:
         path = f"{layer}.{spec.path}"
         for keys in chains:
             paths = [f"{path}.{getattr(spec, key)}" for key in keys]
-            for key, before, after in zip(keys[1:], paths, paths[1:], strict=False):
-                # Beside the latent, a projection may return what positions turn.
-                taken, given = hf.call(after).input, hf.call(before).value
-                # It may have the latent of all heads as that of one head, in a dimension more.
-                given = given[..., : taken.shape[-1]]
-                reads = torch.equal(taken.flatten(), given.flatten())
+            enters = torch.equal(hf.call(paths[0]).input, hf.call(path).input)
+            text = f"HF's {paths[0]} does not read what attention does"
+            yield Fact(enters, text, number, f"attention.{keys[0]}")
+            links = [_leads(hf, *pair) for pair in pairwise(paths)]
+            for i, (before, after) in enumerate(pairwise(paths)):
                 text = f"HF's {after} does not read what {before} returns"
-                yield Fact(reads, text, number, f"attention.{key}")
+                # What is read as claimed is not the one that is out of place.
+                key = keys[i if all(links[i + 1 :]) and links[i + 1 :] else i + 1]
+                yield Fact(links[i], text, number, f"attention.{key}")
             found = probe.part_played(hf, path, paths[-1], _disturb, _POSITION)
             part = "k" if keys[-1] == "kv_b" else "q"
             text = f"HF's {paths[-1]} plays the part of {found or 'none of them'}, not {part}"
             yield Fact(found == part, text, number, f"attention.{keys[-1]}")
+
+
+def _leads(hf: HfModel, before: str, after: str) -> bool:
+    """Whether a module reads what another returns.
+
+    Beside the latent, a projection may return what positions turn. It may have the latent of all
+    heads as that of one head, in a dimension more.
+    """
+    taken, given = hf.call(after).input, hf.call(before).value
+    return torch.equal(taken.flatten(), given[..., : taken.shape[-1]].flatten())
 
 
 def _disturb(value: Tensor) -> Tensor:

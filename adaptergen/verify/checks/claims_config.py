@@ -1,16 +1,18 @@
 """Do the config keys that the spec names decide what it says they decide?"""
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from adaptergen.components.attention.latent.spec import LatentAttention
-from adaptergen.components.attention.spec import HeadedAttention
 from adaptergen.spec.model import Spec
 from adaptergen.verify.check import Evidence, Fact, check
 from adaptergen.verify.heads import head_counts, headed
 from adaptergen.verify.once import UnavailableError
+from adaptergen.verify.pattern import pattern
 from adaptergen.verify.structure import Structure, decided, runs, structure, structures
 from adaptergen.verify.subject import Subject
+from adaptergen.verify.widths import width_facts
 
 
 @check(
@@ -35,6 +37,7 @@ def heads(subject: Subject) -> Iterator[Evidence]:
     """With fewer, equal and single key and value heads, and another head size."""
     subject.hf.require_model()
     attention = subject.spec.attention
+    yield from _seen(subject)
     if isinstance(attention, LatentAttention):
         settings: list[dict[str, Any]] = [{}, {attention.query_heads: 6}]
         settings.append({attention.value_head_dim: 24})
@@ -53,8 +56,24 @@ def heads(subject: Subject) -> Iterator[Evidence]:
         else:
             facts = [*width_facts(subject, built)]
         # Some it builds and then cannot run.
-        if all(fact.holds for fact in facts) or not changes or runs(subject.hf, changes):
+        right = all(fact.holds for fact in facts)
+        if right or not changes or runs(subject.hf, changes):
+            if not right and changes:
+                # The count of heads may be as claimed in the tiny model alone.
+                yield from _seen(subject.variant(**changes))
             yield from facts
+
+
+def _seen(subject: Subject) -> Iterator[Fact]:
+    """Whether the pattern has as many heads as the spec says; where it is not seen, others look."""
+    attention = subject.spec.attention
+    key = "query_heads" if isinstance(attention, LatentAttention) else "heads.query"
+    claimed, _ = head_counts(subject.hf.config, subject.spec)
+    for number, path in subject.below(attention.path):
+        with suppress(UnavailableError):
+            found = pattern(subject.hf, path).shape[1]
+            text = f"HF's attention has {found} heads, not {claimed}"
+            yield Fact(found == claimed, text, number, f"attention.{key}")
 
 
 def head_settings(spec: Spec) -> list[dict[str, Any]]:
@@ -79,48 +98,16 @@ def _latent_widths(
     """Whether the output projection reads the values of as many heads as a config says."""
     keys = (attention.query_heads, attention.value_head_dim)
     heads, size = (getattr(built.config, key) for key in keys)
+    dim = built.shapes[f"{subject.spec.paths.embed}.weight"][-1]
     for number in range(built.layers(subject.spec.paths.blocks)):
         path = f"{subject.spec.paths.blocks}.{number}.{attention.path}.{attention.o}.weight"
         found = built.shapes[path][-1]
         text = f"HF's {attention.o} reads {found} numbers, not {heads} heads of {size}"
         moved = attention.value_head_dim in built.changes
         claim = f"attention.{'value_head_dim' if moved else 'query_heads'}"
+        if built.shapes[path][0] != dim:
+            claim = "attention.o"
         yield Fact(found == heads * size, f"{text}{built.setting}", number, claim)
-
-
-def width_facts(subject: Subject, built: Structure) -> Iterator[Fact]:
-    """Whether each projection is as wide as the head counts of a config make it."""
-    spec, blocks = headed(subject.spec), subject.spec.paths.blocks
-    config, dim = built.config, built.shapes[f"{subject.spec.paths.embed}.weight"][-1]
-    query, key_value = head_counts(config, subject.spec)
-    size = getattr(config, spec.heads.head_dim or "", None) or dim // query
-    counts = {"q": query, "k": key_value, "v": key_value, "qkv": query + 2 * key_value, "o": query}
-    for number in range(built.layers(blocks)):
-        found = {}
-        for role, name in spec.projections.modules.items():
-            shape = built.shapes.get(f"{blocks}.{number}.{spec.path}.{name}.weight", ())
-            found[role] = tuple(reversed(shape)) if role == "o" else shape
-        wrong = {role for role in found if found[role] != (counts[role] * size, dim)}
-        sizes = {shape[0] / counts[role] if shape else 0 for role, shape in found.items()}
-        for role, name in spec.projections.modules.items():
-            count, order = counts[role], -1 if role == "o" else 1
-            text = f"HF's {name} is {found[role][::order]}, not {(count * size, dim)[::order]}"
-            text = f"{text} ({count} heads of {size}){built.setting}"
-            one_size = len(sizes) == 1 and found.keys() == wrong
-            claim = "heads.head_dim" if one_size else _counting(spec, role, wrong)
-            yield Fact(role not in wrong, text, number, f"attention.{claim}")
-
-
-def _counting(spec: HeadedAttention, role: str, wrong: Set[str]) -> str:
-    """The claim that a projection's width contradicts, by which others are as wide as claimed."""
-    alike = next(roles for roles in ("qo", "kv", ("qkv",)) if role in roles)
-    if any(other not in wrong for other in alike if other in spec.projections.modules):
-        return f"projections.{role}"
-    if role in ("q", "o"):
-        return "heads.query"
-    if "o" not in wrong and role == "qkv" and spec.heads.single is not None:
-        return "heads.single"
-    return "heads.key_value" if spec.heads.key_value is not None else "heads"
 
 
 def _first_wrong(facts: Iterable[Fact]) -> Iterator[Evidence]:

@@ -14,7 +14,6 @@ from adaptergen.spec.model import Spec
 from adaptergen.verify import probe
 from adaptergen.verify.acting import acts, blamed, is_told_apart
 from adaptergen.verify.check import Evidence, Fact, check
-from adaptergen.verify.checks.claims_config import width_facts
 from adaptergen.verify.checks.claims_positions import rope_layers, window
 from adaptergen.verify.declared import layout_keys, parameters
 from adaptergen.verify.heads import headed
@@ -25,6 +24,7 @@ from adaptergen.verify.perturb import is_common, moves, shown
 from adaptergen.verify.structure import Structure, reshapes, runs, structure
 from adaptergen.verify.subject import Subject
 from adaptergen.verify.versions import exceptions_apply
+from adaptergen.verify.widths import width_facts
 
 _CLAIM = "verification.config"
 _POSITIONS = "rope_parameters"
@@ -62,8 +62,7 @@ def config(subject: Subject) -> Iterator[Evidence]:
         said, change = next(effects, ("", {}))
         if key not in waived:
             text = f"{said}, and no claim names '{key}', nor does {_CLAIM} waive it"
-            other = blamed(subject.hf, subject.spec, change) if said else ""
-            yield Fact(not said, text, claim=other or _CLAIM)
+            yield Fact(not said, text, claim=(said and _other(subject, change)) or _CLAIM)
         elif not subject.overrides:
             # With keys that the user has set, a key of the spec may lose its effect.
             text = f"'{key}' is waived, and changes nothing in HF that no claim explains"
@@ -128,7 +127,8 @@ def _behind_layouts(subject: Subject, known: Collection[str]) -> Iterator[Fact]:
             effects = ((effect(other, moved), moved) for moved in tried)
             said = next((said for said, moved in effects if said and runs(other.hf, moved)), "")
             text = f"where {layout.when} is set, {said}, and no claim names '{key}'"
-            yield Fact(not said, text, claim=f"layouts.{i}")
+            claim = f"layouts.{i}.unless" if layout.unless else f"layouts.{i}"
+            yield Fact(not said, text, claim=claim)
 
 
 def effect(subject: Subject, changes: Mapping[str, Any]) -> str:
@@ -205,6 +205,21 @@ def _described(subject: Subject, built: Structure) -> bool:
     declared = {_pattern(name) for name in parameters(subject.spec_under(built.config), built)}
     wide = not has_heads or all(fact.holds for fact in width_facts(subject, built))
     return found == declared and wide
+
+
+def _other(subject: Subject, changes: Mapping[str, Any]) -> str:
+    """The claim that should have named what a change moves, if one is told by what it moves."""
+    return _miscounted(subject, changes) or blamed(subject.hf, subject.spec, changes)
+
+
+def _miscounted(subject: Subject, changes: Mapping[str, Any]) -> str:
+    """The claim that counts heads, where a change makes projections wider than it says."""
+    if not isinstance(subject.spec.attention, HeadedAttention) or not reshapes(subject.hf, changes):
+        return ""
+    built = structure(subject.hf, changes)
+    if not _has_head_counts(subject.spec, built):
+        return ""
+    return next((fact.claim for fact in width_facts(subject, built) if not fact.holds), "")
 
 
 def _has_head_counts(spec: Spec, built: Structure) -> bool:

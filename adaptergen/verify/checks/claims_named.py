@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from difflib import get_close_matches
+from itertools import chain
 from typing import Any
 
 from torch import nn
 
+from adaptergen.components.attention.latent.spec import LatentAttention
 from adaptergen.language.factor import powers
 from adaptergen.language.values import Denotes, deciding
 from adaptergen.spec.leaves import Leaf, claims, leaves
@@ -17,7 +19,7 @@ from adaptergen.verify.declared import conditions
 from adaptergen.verify.hf import HfModel, hf_config
 from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.perturb import moves, shown
-from adaptergen.verify.structure import reshapes, structure, structures
+from adaptergen.verify.structure import Structure, reshapes, structure, structures
 from adaptergen.verify.subject import Subject
 
 _SHOWN = 8
@@ -33,8 +35,9 @@ def named(subject: Subject) -> Iterator[Evidence]:
     The adapter is run with each such key flipped, by other checks.
     """
     found = [leaf for leaf in leaves(subject.declared) if not leaf.claim.startswith(_ELSEWHERE)]
-    yield from _parts(subject, [leaf for leaf in found if leaf.denotes is Denotes.PART])
+    # Parts may be missing because HF lacks the key that should bring them about.
     yield from _keys(subject.hf, [leaf for leaf in found if leaf.denotes is Denotes.KEY])
+    yield from _parts(subject, [leaf for leaf in found if leaf.denotes is Denotes.PART])
     yield from _refused(subject.declared, found)
     if not isinstance(subject.hf.module(subject.declared.paths.blocks), nn.ModuleList):
         # Of blocks that are none, another check says so.
@@ -171,11 +174,21 @@ def _part(subject: Subject, leaf: Leaf, places: set[str]) -> Fact:
 def _bringing(subject: Subject, leaf: Leaf) -> dict[str, Any]:
     """The config key that alone, flipped, brings about what a leaf names; empty if none does."""
     blocks = subject.declared.paths.blocks
-    for built in structures(subject.hf)[1:]:
+    absent = isinstance(subject.declared.attention, LatentAttention)
+    models = chain(structures(subject.hf)[1:], _without_numbers(subject.hf) if absent else ())
+    for built in models:
         parts = set(built.parts)
         if leaf.place in (_below_blocks(parts, blocks) if leaf.in_blocks else parts):
             return built.changes
     return {}
+
+
+def _without_numbers(hf: HfModel) -> Iterator[Structure]:
+    """The tiny model without one of the numbers that it has; HF may then have other parts."""
+    values = hf.config.to_dict().items()
+    for key in [key for key, value in values if type(value) is int]:
+        with suppress(UnavailableError):
+            yield structure(hf, {key: None})
 
 
 def _there(subject: Subject) -> set[str]:

@@ -12,6 +12,7 @@ from adaptergen.verify import probe
 from adaptergen.verify.blame import is_multiple, of_blocks
 from adaptergen.verify.call import Call
 from adaptergen.verify.check import EXACT, Evidence, Fact, check, largest_difference
+from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.stage import Layer
 from adaptergen.verify.structure import decided
 from adaptergen.verify.subject import Subject
@@ -90,7 +91,7 @@ def _other_layout(subject: Subject, path: str) -> str:
         spec = subject.spec.model_copy(update={"block": layout.block})
         try:
             flow = [*_flow(Layer(subject.hf, spec, path, 0))]
-        except LookupError:
+        except (LookupError, UnavailableError):
             # It lacks the norms of this one.
             continue
         if all(largest_difference(found, expected) <= EXACT for *_, found, expected in flow):
@@ -128,7 +129,11 @@ def _flow(layer: Layer) -> Iterator[tuple[str, str, Tensor, Tensor]]:
     if "ln2" in norms:
         what = "the residual" if parallel else "the residual plus attention's output"
         text = f"{norms['ln2']} does not read {what}"
-        yield "block.topology" if parallel else total, text, called["ln2"].input, into
+        claim = "block.topology" if parallel else total
+        alike = norms["ln2"] == norms.get("ln1")
+        if alike or _is_read_by(called, ("ln1_post", "ln2_post"), into):
+            claim = "block.ln2"
+        yield claim, text, called["ln2"].input, into
         into = called["ln2"].value
     elif parallel:
         into = called["ln1"].value
@@ -145,6 +150,12 @@ def _flow(layer: Layer) -> Iterator[tuple[str, str, Tensor, Tensor]]:
         added, total = added + side.value, "side_mlp"
     text = "the block does not return the residual plus both outputs"
     yield total, text, stream.value, middle + scale * added
+
+
+def _is_read_by(called: dict[str, Call], roles: tuple[str, ...], value: Tensor) -> bool:
+    """Whether one of the norms that should read something else reads this."""
+    found = (called[role].input for role in roles if role in called)
+    return any(largest_difference(read, value) <= EXACT for read in found)
 
 
 def _claim(norms: dict[str, str], role: str) -> str:

@@ -29,11 +29,13 @@ class Probe(ProjectedProbe[GatedMlp]):
     def facts(self, hf: HfModel, path: str) -> Facts:
         """Whether the gate multiplies the input, and what the norm of the product feeds."""
         mlp = self.mlp
-        yield from multiplied(mlp, hf, path, mlp.norm_before_out or mlp.out, "kind")
+        product = [*multiplied(mlp, hf, path, mlp.norm_before_out or mlp.out, "kind")]
+        yield from product
         if mlp.norm_before_out is not None:
             normed = hf.call(f"{path}.{mlp.norm_before_out}").value
             reads = torch.equal(hf.call(f"{path}.{mlp.out}").input, normed)
-            yield reads, f"HF's {mlp.out} does not read {mlp.norm_before_out}", "norm_before_out"
+            claim = "out" if all(holds for holds, *_ in product) else "norm_before_out"
+            yield reads, f"HF's {mlp.out} does not read {mlp.norm_before_out}", claim
 
     def interventions(self) -> Iterator[Intervention]:
         """At the gate too."""

@@ -106,9 +106,11 @@ class Probe(MlpProbe[MoeMlp]):
 def _projections(
     path: str, part: DenseLayers | SharedExpert, config: object, claim: str
 ) -> dict[str, str]:
-    kinds = ("weight", "bias") if decided(config, part.bias) else ("weight",)
+    kinds = {"weight": claim}
+    if decided(config, part.bias):
+        kinds["bias"] = f"{claim}.bias"
     names = part.modules.values()
-    return {f"{path}.{name}.{kind}": claim for name in names for kind in kinds}
+    return {f"{path}.{name}.{kind}": said for name in names for kind, said in kinds.items()}
 
 
 def _shared(mlp: MoeMlp, shared: SharedExpert, layer: Layer) -> Iterator[Stage]:

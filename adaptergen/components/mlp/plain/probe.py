@@ -31,7 +31,9 @@ class Probe(ProjectedProbe[PlainMlp]):
         into, out = f"{path}.{self.mlp.in_}", f"{path}.{self.mlp.out}"
         hidden = probe.hidden_by_element(hf, path, into, out)
         text = f"HF's {self.mlp.out} does not read an activation of {self.mlp.in_}, each by itself"
-        yield hidden, text, "kind" if hidden or probe.depends(hf, path, into, out) else "in"
+        read = hidden or probe.depends(hf, path, into, out)
+        entered = torch.equal(hf.call(into).input, hf.call(path).input)
+        yield hidden, text, "kind" if read else "out" if entered else "in"
 
     def claims(self, subject: "Subject") -> Iterator[Evidence]:
         """The facts of every layer, and whether HF's block changes what it returned."""
