@@ -194,9 +194,8 @@ def gated_by(hf: HfModel, mlp: str, gate: Output, up: Output, reader: str) -> bo
 
     What is added to it, whether or not `up` has a part in it, makes it none.
     """
-    path, elements = up
-    rest = _taken(hf, mlp, reader, {path: at(elements, times(0.0))})
-    multiple = linear_in(hf, mlp, up, reader) and not changed(rest, torch.zeros_like(rest))
+    rest = _taken(hf, mlp, reader, {up[0]: at(up[1], times(0.0))})
+    multiple = linear_in(hf, mlp, up, reader) and not changed(rest, 0 * rest)
     return multiple and not linear_in(hf, mlp, gate, reader)
 
 

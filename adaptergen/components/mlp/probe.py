@@ -58,6 +58,10 @@ class MlpProbe(Generic[M]):
         """What its kind says of the module at a path, and whether it is so."""
         raise NotImplementedError
 
+    def placed(self, subject: "Subject") -> Iterator[Evidence]:
+        """Whether an MLP is at its path, where nothing inside of it is named."""
+        yield from ()
+
     def claims(self, subject: "Subject") -> Iterator[Evidence]:
         """The facts of every layer."""
         for number, path in subject.below(self.mlp.path):

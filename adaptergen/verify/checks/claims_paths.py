@@ -8,7 +8,7 @@ import transformers
 from torch import Tensor, nn
 
 from adaptergen.components.attention.opaque.spec import OpaqueAttention
-from adaptergen.components.mlp.opaque.spec import OpaqueMlp
+from adaptergen.components.mlp.probe import probe_of
 from adaptergen.language.factor import value_of
 from adaptergen.spec.model import Spec
 from adaptergen.verify import probe
@@ -97,11 +97,7 @@ def paths(subject: Subject) -> Iterator[Evidence]:
             yield _norm_like(hf, path, claim, number)
     if isinstance(spec.attention, OpaqueAttention):
         yield from _one_piece(subject, spec.attention.path)
-    if isinstance(spec.mlp, OpaqueMlp):
-        for number, path in subject.below(spec.mlp.path):
-            tokens = probe.reach(hf, path)
-            text = f"HF's {spec.mlp.path} sees {tokens} tokens, an MLP sees one"
-            yield Fact(tokens == 1, text, number, "mlp.path")
+    yield from probe_of(spec.mlp).placed(subject)
     for claim, name in linear_layers(spec).items():
         for number, path in subject.below(name):
             yield _kind(hf, path, nn.Linear, claim, number)
