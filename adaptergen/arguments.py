@@ -7,6 +7,7 @@ from typing import TypeAlias
 from adaptergen import __version__
 from adaptergen.argument_values import Once, limit, positive, shipped, word
 from adaptergen.report import FORMATS
+from adaptergen.targets.registered import DEFAULT, TARGETS
 
 Group: TypeAlias = "argparse._ArgumentGroup"
 
@@ -43,7 +44,12 @@ def _build(verb: argparse.ArgumentParser) -> None:
     )
     mode.add_argument("--diff", action="store_true", help="write nothing; show what would change")
     mode.add_argument("--stdout", action="store_true", help="write nothing; print the modules")
-    verb.add_argument("--out", metavar="DIR", help="folder of the generated modules")
+    _target(verb)
+    verb.add_argument(
+        "--out", metavar="DIR",
+        help="folder of the generated modules; left out, the project's, and of targets but"
+        " transformer_lens, a folder of their name in it",
+    )  # fmt: skip
     verb.add_argument(
         "--templates", metavar="DIR", help="templates that go before the bundled ones"
     )
@@ -207,6 +213,7 @@ def _vendor(verb: argparse.ArgumentParser) -> None:
         " `adaptergen.register(DIR)`, and brought up to date by running this again."
     )
     verb.add_argument("spec", metavar="NAME|SPEC|CLASS", help="the spec whose adapter is copied")
+    _target(verb)
     verb.add_argument(
         "--out", metavar="DIR", required=True, help="a folder of its own in your package"
     )
@@ -217,6 +224,13 @@ def _vendor(verb: argparse.ArgumentParser) -> None:
         "--force", action="store_true", help="replace files edited by hand or not ours"
     )
     _output(verb)
+
+
+def _target(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--target", choices=[*TARGETS], default=DEFAULT,
+        help=f"library to write modules for (default {DEFAULT})",
+    )  # fmt: skip
 
 
 def _list(verb: argparse.ArgumentParser) -> None:

@@ -178,7 +178,7 @@ class Build:
             self._folder.refuse_foreign(paths)
 
 
-def bring_up_to_date(project: Project, specs: Sequence[str]) -> list[Change]:
+def bring_up_to_date(project: Project, specs: Sequence[str], target: str = DEFAULT) -> list[Change]:
     """Write the modules of some of a project's specs that are out of date, and say which.
 
     Raises:
@@ -186,6 +186,6 @@ def bring_up_to_date(project: Project, specs: Sequence[str]) -> list[Change]:
         Unusable: as that does, and if a file cannot be written.
     """
     with Lock(project.output):
-        changes = Build(project, specs, whole=False).changes()
+        changes = Build(project, specs, target, whole=False).changes()
         write_all({change.path: change.text for change in changes}, follow=False)
     return changes

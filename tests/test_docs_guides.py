@@ -15,6 +15,7 @@ from tests.pages import DOCS, FENCE, steady
 # Pages that are followed, and what a reader has before beginning.
 FOLLOWED = {
     "tutorial.md": ("quill",),
+    "guides/nnterp.md": (),
     "guides/notebook.md": ("copycat",),
     "guides/package.md": (),
     "guides/project.md": (),

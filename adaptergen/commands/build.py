@@ -15,6 +15,7 @@ from adaptergen.lock import Lock
 from adaptergen.project import Project, find_project
 from adaptergen.report import as_github, print_failures, print_json, visible
 from adaptergen.selection import project_of, select_specs
+from adaptergen.targets.registered import DEFAULT
 from adaptergen.writing import abandoned, clear, write_all
 
 
@@ -31,8 +32,9 @@ def run(arguments: Namespace) -> int:
         Folder(project).refuse_place()
     with Lock(project.output, share=reads, waiting=partial(tell_of_waiting, project.output)):
         look = partial(
-            Build, project, specs, whole=whole, force=arguments.force or arguments.check,
-            prune=arguments.prune, render=arguments.render,
+            Build, project, specs, arguments.target, whole=whole,
+            force=arguments.force or arguments.check, prune=arguments.prune,
+            render=arguments.render,
         )  # fmt: skip
         build = look()
         if arguments.stdout:
@@ -108,6 +110,8 @@ def tell_of_waiting(folder: str) -> None:
 
 def _project(arguments: Namespace) -> Project:
     project = project_of(arguments.specs)
+    if arguments.target != DEFAULT:
+        project = project._replace(output=os.path.join(project.output, arguments.target))
     if arguments.out:
         # Links are followed where a person names the folder.
         project = project._replace(output=os.path.realpath(arguments.out))
@@ -130,7 +134,7 @@ def _check(build: Build, stale: Sequence[Change], arguments: Namespace) -> int:
         return _say_up_to_date(build, arguments)
     mistakes = build.mistakes()
     # A build would end at the mistakes, and say no more than this.
-    advice = "" if mistakes else _advice(stale)
+    advice = "" if mistakes else _advice(stale, arguments.target)
     if arguments.format == "json":
         print_json(listed(stale), mistakes)
         return 1
@@ -145,13 +149,14 @@ def _check(build: Build, stale: Sequence[Change], arguments: Namespace) -> int:
     return 1
 
 
-def _advice(stale: Sequence[Change]) -> str:
+def _advice(stale: Sequence[Change], target: str) -> str:
     reasons = {change.reason for change in stale}
+    command = "adaptergen build" + (f" --target {target}" if target != DEFAULT else "")
     if FORGED in reasons:
-        return "run `adaptergen build --render --force`"
+        return f"run `{command} --render --force`"
     if reasons.intersection(LEFT_ALONE):
-        return "run `adaptergen build --force`, which discards edits"
-    return "run `adaptergen build`"
+        return f"run `{command} --force`, which discards edits"
+    return f"run `{command}`"
 
 
 def write(build: Build, changes: Sequence[Change], arguments: Namespace) -> int:

@@ -27,7 +27,7 @@ def run(arguments: Namespace) -> int:
     waiting = partial(tell_of_waiting, project.output)
     with Lock(project.output, share=arguments.check, waiting=waiting):
         force = arguments.force or arguments.check
-        build = Build(project, [spec], whole=False, force=force)
+        build = Build(project, [spec], arguments.target, whole=False, force=force)
         changes = _needed(build, build.changes(), spec_name(spec))
         if changes and not arguments.check:
             return write(build, changes, arguments)

@@ -1,6 +1,7 @@
 """What all targets have in common, whatever it is that specs are rendered for."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
 from adaptergen.errors import Diagnostic
@@ -27,27 +28,41 @@ class Target(Protocol):
 
     name: ClassVar[str]
     # The modules that those of specs import, and the source of each as its header names it.
-    shared: ClassVar[Mapping[str, str]]
+    shared: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    # Folders, the first that has a template winning.
+    templates: Sequence[str]
 
-    def __init__(self, templates: Sequence[str]) -> None: ...
+    def __init__(self, templates: Sequence[str]) -> None:
+        self.templates = templates
 
     def inputs(self) -> Sequence[tuple[str, str, str]]:
         """Kind, name and hash of what texts are made from, beside specs and this package."""
+        return ()
 
     def mistakes(self) -> list[Diagnostic]:
         """Mistakes in templates that no spec would show."""
+        return []
 
     def refused(self, spec: "Spec") -> Iterator[Refusal]:
         """The parts of a spec for which no module can be rendered."""
+        ...
 
     def exported(self, spec: "Spec") -> str:
         """The name in a spec's module that the registry imports."""
+        ...
 
     def module(self, spec: "Spec") -> str:
         """The module of a spec."""
+        ...
 
     def shared_module(self, name: str) -> str:
-        """A module that those of specs import."""
+        """A module that those of specs import.
+
+        Raises:
+            KeyError: if there is no such module.
+        """
+        raise KeyError(name)
 
     def registry(self, entries: Sequence[Entry]) -> str:
         """The module that lists the others by HF class."""
+        ...

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from adaptergen import stamp
 from adaptergen.errors import Diagnostic
 from adaptergen.registry import Entry
-from adaptergen.targets.target import Refusal
+from adaptergen.targets.target import Refusal, Target
 from adaptergen.targets.transformer_lens import support
 
 if TYPE_CHECKING:
@@ -15,14 +15,11 @@ if TYPE_CHECKING:
     from adaptergen.targets.transformer_lens.render import Renderer
 
 
-class TransformerLens:
+class TransformerLens(Target):
     """Adapters through templates, the first of these folders that has one winning."""
 
     name: ClassVar[str] = "transformer_lens"
     shared: ClassVar[Mapping[str, str]] = {name: support.source(name) for name in support.MODULES}
-
-    def __init__(self, templates: Sequence[str]) -> None:
-        self.templates = templates
 
     @cached_property
     def _renderer(self) -> "Renderer":
