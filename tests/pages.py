@@ -11,8 +11,8 @@ MARKED = re.compile(
     r"<!-- (?P<kind>file|output): (?P<what>.*?) -->\n(?P<body>.*?)<!-- end -->", re.DOTALL
 )
 FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<body>.*?)^```$", re.DOTALL | re.MULTILINE)
-# What differs from machine to machine.
-VARYING = re.compile(r"\d\.\de[-+]\d\d|\b\d+(\.\d+)? s\b")
+# What differs from machine to machine, and hashes, which differ with each commit.
+VARYING = re.compile(r"\d\.\de[-+]\d\d|\b\d+(\.\d+)? s\b|\b[0-9a-f]{32}\b")
 
 
 def site_pages(docs: Path = DOCS) -> list[Path]:

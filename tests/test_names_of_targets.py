@@ -8,15 +8,16 @@ import pytest
 from transformer_lens.model_bridge import generalized_components
 
 import adaptergen
+from tests.test_structure import ASPECTS
 
 PACKAGE = Path(adaptergen.__file__).parent
 GENERATED = Path(__file__).parents[1] / "generated"
-# A kind's other modules are for targets, or about them.
+# Of a part or a kind, all but what targets and those who look at them ask for.
 SPECS = [
-    *sorted((PACKAGE / "language").rglob("*.py")),
-    *sorted((PACKAGE / "spec").rglob("*.py")),
-    *sorted((PACKAGE / "components").rglob("spec.py")),
-    *sorted((PACKAGE / "components").glob("*/*.py")),
+    path
+    for folder in ("language", "spec", "components")
+    for path in sorted((PACKAGE / folder).rglob("*.py"))
+    if path.stem not in ASPECTS
 ]
 
 
