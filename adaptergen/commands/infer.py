@@ -11,7 +11,7 @@ from adaptergen.commands.libraries import require_libraries
 from adaptergen.commands.settings import settings
 from adaptergen.destination import refuse_unwritable
 from adaptergen.errors import Unusable, failure, shown_path
-from adaptergen.infer.told import Told, told
+from adaptergen.infer.report import Report, reported
 from adaptergen.language.files import spec_name
 from adaptergen.project import Project, find_project
 from adaptergen.report import visible
@@ -44,11 +44,11 @@ def run(arguments: Namespace) -> int:
     return 0 if found.explained else 1
 
 
-def _found(arguments: Namespace, fixed: dict[str, Any], project: Project) -> Told:
+def _found(arguments: Namespace, fixed: dict[str, Any], project: Project) -> Report:
     """The report by a process of its own, which may take only so much."""
     from adaptergen.verify.process import run_alone
 
-    task = partial(told, arguments.source, arguments.trust_remote_code, fixed, project)
+    task = partial(reported, arguments.source, arguments.trust_remote_code, fixed, project)
     progress = _progress(arguments)
     return run_alone(arguments.source, task, arguments.memory, arguments.timeout, progress)
 

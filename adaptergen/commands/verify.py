@@ -137,11 +137,11 @@ def _shipped_job(project: Project, arguments: Namespace) -> "Job":
 
     The names of specs may be given to choose among several.
     """
-    from adaptergen.verify.foreign import check_architecture, verify_foreign
     from adaptergen.verify.inputs import hash_inputs
     from adaptergen.verify.jobs import Job
     from adaptergen.verify.module import SHIPPED
     from adaptergen.verify.record import Record
+    from adaptergen.verify.shipped import check_architecture, verify_shipped
 
     name, module = arguments.adapter, f"{SHIPPED}{arguments.adapter}"
     if arguments.module:
@@ -157,7 +157,7 @@ def _shipped_job(project: Project, arguments: Namespace) -> "Job":
         return _job(spec, module, overrides, options, [ALONE])
     inputs = hash_inputs([], {"adapter": name, "overrides": overrides, **options})
     blank = Record(name, name, module, overrides, (), 0.0, inputs=inputs)
-    return Job(partial(verify_foreign, name, overrides, **options), blank)
+    return Job(partial(verify_shipped, name, overrides, **options), blank)
 
 
 def _spec_of(project: Project, architecture: str, names: Sequence[str]) -> LoadedSpec | None:

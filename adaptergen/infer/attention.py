@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from adaptergen.infer.anatomy import is_norm, same
-from adaptergen.infer.world import UnexplainedError, World
+from adaptergen.infer.tiny_model import TinyModel, UnexplainedError
 from adaptergen.verify import probe
 from adaptergen.verify.pattern import pattern
 
@@ -46,9 +46,9 @@ class Projections:
         ]
 
 
-def linears(world: World, attention: str) -> list[str]:
+def linears(tiny: TinyModel, attention: str) -> list[str]:
     """Names of the linear layers inside a module that ran."""
-    module, calls = world.hf.module(attention), world.hf.seen.calls
+    module, calls = tiny.hf.module(attention), tiny.hf.seen.calls
     return [
         name
         for name, part in module.named_modules()
@@ -56,25 +56,25 @@ def linears(world: World, attention: str) -> list[str]:
     ]
 
 
-def norms(world: World, attention: str) -> list[str]:
+def norms(tiny: TinyModel, attention: str) -> list[str]:
     """Names of the norms inside a module."""
-    calls = world.hf.seen.calls
-    names = [name for name, _ in world.hf.module(attention).named_children()]
+    calls = tiny.hf.seen.calls
+    names = [name for name, _ in tiny.hf.module(attention).named_children()]
     ran = [name for name in names if f"{attention}.{name}" in calls]
-    return [name for name in ran if is_norm(world, f"{attention}.{name}")]
+    return [name for name in ran if is_norm(tiny, f"{attention}.{name}")]
 
 
-def projections(world: World, attention: str) -> Projections:
+def projections(tiny: TinyModel, attention: str) -> Projections:
     """The projections of an attention module.
 
     Raises:
         UnexplainedError: if its linear layers play other parts than queries, keys, values, output
             and a gate, or play them in an unknown order.
     """
-    heads = pattern(world.hf, attention).shape[1]
-    roles = {name: _roles_of(world, attention, name) for name in linears(world, attention)}
-    returned = world.hf.call(attention).value
-    outs = [n for n, r in roles.items() if r == {"o"} and _returns(world, attention, n, returned)]
+    heads = pattern(tiny.hf, attention).shape[1]
+    roles = {name: _roles_of(tiny, attention, name) for name in linears(tiny, attention)}
+    returned = tiny.hf.call(attention).value
+    outs = [n for n, r in roles.items() if r == {"o"} and _returns(tiny, attention, n, returned)]
     if len(outs) != 1:
         raise UnexplainedError("no linear layer of attention returns what attention returns")
     by_role = {role: [n for n, found in roles.items() if found == {role}] for role in "qkv"}
@@ -85,13 +85,13 @@ def projections(world: World, attention: str) -> Projections:
     gate = gates[0] if gates else None
     if all(len(names) == 1 for names in by_role.values()) and not fused:
         names = {role: names[0] for role, names in by_role.items()}
-        widths = {role: _width(world, attention, name) for role, name in names.items()}
+        widths = {role: _width(tiny, attention, name) for role, name in names.items()}
         facet = {"kind": "separate", **names, "o": outs[0]}
         size = _divided(widths["q"], heads)
         return Projections(facet, gate, heads, size, _divided(widths["k"], size))
     if len(fused) == 1 and not any(by_role.values()):
         facet = {"kind": "fused", "qkv": fused[0], "o": outs[0]}
-        layout, size, key_value = _layout(world, attention, fused[0], heads)
+        layout, size, key_value = _layout(tiny, attention, fused[0], heads)
         return Projections({**facet, "layout": layout}, gate, heads, size, key_value)
     shown = ", ".join(
         f"{name}: {'+'.join(sorted(found)) or 'nothing'}" for name, found in roles.items()
@@ -99,13 +99,13 @@ def projections(world: World, attention: str) -> Projections:
     raise UnexplainedError(f"linear layers of attention do not play one part each: {shown}")
 
 
-def alike(world: World, name: str, found: Projections) -> None:
+def alike(tiny: TinyModel, name: str, found: Projections) -> None:
     """Make sure that attention is the same in every layer, and values as large as keys.
 
     Raises:
         UnexplainedError: if it is not, with what differs.
     """
-    shapes = {path: _shapes(world, path) for path in world.below(name)}
+    shapes = {path: _shapes(tiny, path) for path in tiny.below(name)}
     first, *others = shapes
     for other in others:
         for part in {**shapes[first], **shapes[other]}:
@@ -113,17 +113,17 @@ def alike(world: World, name: str, found: Projections) -> None:
             if one != two:
                 raise UnexplainedError(f"attention's {part} is {two} in {other}, {one} in {first}")
     if found.facet["kind"] == "separate":
-        widths = [_width(world, first, found.facet[role]) for role in "kv"]
+        widths = [_width(tiny, first, found.facet[role]) for role in "kv"]
         if len(set(widths)) > 1:
             raise UnexplainedError(f"keys are {widths[0]} wide, values {widths[1]}")
 
 
-def _shapes(world: World, path: str) -> dict[str, list[int]]:
-    return {name: list(p.shape) for name, p in world.hf.module(path).named_parameters()}
+def _shapes(tiny: TinyModel, path: str) -> dict[str, list[int]]:
+    return {name: list(p.shape) for name, p in tiny.hf.module(path).named_parameters()}
 
 
-def _width(world: World, attention: str, name: str) -> int:
-    return int(world.hf.call(f"{attention}.{name}").value.shape[-1])
+def _width(tiny: TinyModel, attention: str, name: str) -> int:
+    return int(tiny.hf.call(f"{attention}.{name}").value.shape[-1])
 
 
 def _divided(width: int, by: int) -> int:
@@ -132,21 +132,21 @@ def _divided(width: int, by: int) -> int:
     return width // by
 
 
-def _returns(world: World, attention: str, name: str, returned: Tensor) -> bool:
-    return same(world.hf.call(f"{attention}.{name}").value, returned)
+def _returns(tiny: TinyModel, attention: str, name: str, returned: Tensor) -> bool:
+    return same(tiny.hf.call(f"{attention}.{name}").value, returned)
 
 
-def _roles_of(world: World, attention: str, name: str) -> set[str]:
+def _roles_of(tiny: TinyModel, attention: str, name: str) -> set[str]:
     """Roles of a linear layer's outputs, as far as the first, middle and last say."""
-    width = _width(world, attention, name)
+    width = _width(tiny, attention, name)
     sampled = sorted({0, width // 3, width // 2, width - 1})
-    return {_role(world, attention, name, element) for element in sampled}
+    return {_role(tiny, attention, name, element) for element in sampled}
 
 
-def _role(world: World, attention: str, name: str, element: int) -> str:
+def _role(tiny: TinyModel, attention: str, name: str, element: int) -> str:
     """The role, q, k, v or o, of one output of a linear layer; `o` also stands for a gate."""
     edit = probe.at(torch.tensor([element]), _disturbed)
-    return probe.part_played(world.hf, attention, f"{attention}.{name}", edit, _POSITION)
+    return probe.part_played(tiny.hf, attention, f"{attention}.{name}", edit, _POSITION)
 
 
 def _disturbed(value: Tensor) -> Tensor:
@@ -156,10 +156,10 @@ def _disturbed(value: Tensor) -> Tensor:
     return result
 
 
-def _layout(world: World, attention: str, name: str, heads: int) -> tuple[str, int, int]:
+def _layout(tiny: TinyModel, attention: str, name: str, heads: int) -> tuple[str, int, int]:
     """Layout of a fused projection, size of a head, and number of key and value heads."""
-    width = _width(world, attention, name)
-    found = "".join(_role(world, attention, name, i) for i in range(width))
+    width = _width(tiny, attention, name)
+    found = "".join(_role(tiny, attention, name, i) for i in range(width))
     size = found.count("q") // heads
     key_value = found.count("k") // size if size else 0
     if size and key_value:
@@ -176,32 +176,32 @@ def _layout(world: World, attention: str, name: str, heads: int) -> tuple[str, i
     )
 
 
-def sinks(world: World, attention: str, heads: int) -> str | None:
+def sinks(tiny: TinyModel, attention: str, heads: int) -> str | None:
     """The parameter of attention itself with a number for each head."""
-    module = world.hf.module(attention)
+    module = tiny.hf.module(attention)
     own = [name for name, p in module.named_parameters(recurse=False) if p.shape == (heads,)]
     return own[0] if len(own) == 1 else None
 
 
-def norm_before(world: World, attention: str, name: str) -> str | None:
+def norm_before(tiny: TinyModel, attention: str, name: str) -> str | None:
     """The norm whose output a linear layer reads."""
-    read = world.hf.call(f"{attention}.{name}").input
+    read = tiny.hf.call(f"{attention}.{name}").input
     found = (
-        n for n in norms(world, attention) if same(world.hf.call(f"{attention}.{n}").value, read)
+        n for n in norms(tiny, attention) if same(tiny.hf.call(f"{attention}.{n}").value, read)
     )
     return next(found, None)
 
 
-def unexplained(world: World, attention: str, known: list[str]) -> Iterator[str]:
+def unexplained(tiny: TinyModel, attention: str, known: list[str]) -> Iterator[str]:
     """Parameters of attention that none of the known parts hold."""
-    for name, _ in world.hf.module(attention).named_parameters():
+    for name, _ in tiny.hf.module(attention).named_parameters():
         if not any(name == part or name.startswith(f"{part}.") for part in known):
             yield name
 
 
-def computes_with_sdpa(world: World) -> bool:
+def computes_with_sdpa(tiny: TinyModel) -> bool:
     """Whether HF's attention can leave its scores to torch's SDPA, and the model is the same."""
-    hf, sdpa = world.hf, nn.functional.scaled_dot_product_attention
+    hf, sdpa = tiny.hf, nn.functional.scaled_dot_product_attention
     batch, model = hf.batch(hf.length), copy.deepcopy(hf.model)
     with patch.object(nn.functional, sdpa.__name__, Mock(wraps=sdpa)) as used, torch.no_grad():
         try:

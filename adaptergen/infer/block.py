@@ -7,7 +7,7 @@ from torch import Tensor
 
 from adaptergen.infer.anatomy import is_norm, parts_of_layer, same
 from adaptergen.infer.factor import factor
-from adaptergen.infer.world import UnexplainedError, World
+from adaptergen.infer.tiny_model import TinyModel, UnexplainedError
 
 _TOPOLOGIES = {
     ("ln1", "ln2"): "pre",
@@ -25,7 +25,7 @@ class Flow:
     scale: float
 
 
-def flow(world: World, *, opaque: bool = False) -> Flow:
+def flow(tiny: TinyModel, *, opaque: bool = False) -> Flow:
     """The order in which the blocks of a model compute.
 
     What is `opaque` may do something to the residual stream besides.
@@ -33,7 +33,7 @@ def flow(world: World, *, opaque: bool = False) -> Flow:
     Raises:
         UnexplainedError: if no topology of the language describes it, or layers differ.
     """
-    flows = [_flow(world, layer, opaque) for layer in world.layers.values()]
+    flows = [_flow(tiny, layer, opaque) for layer in tiny.layers.values()]
     if any(other.facet != flows[0].facet for other in flows):
         raise UnexplainedError("blocks order their norms, attention and MLP in different ways")
     return flows[0]
@@ -43,20 +43,20 @@ def flow(world: World, *, opaque: bool = False) -> Flow:
 class _Tracer:
     """One layer: what its norms take and return."""
 
-    world: World
+    tiny: TinyModel
     layer: str
 
     def __post_init__(self) -> None:
-        names = [name for name, _ in self.world.hf.module(self.layer).named_children()]
-        calls = self.world.hf.seen.calls
+        names = [name for name, _ in self.tiny.hf.module(self.layer).named_children()]
+        calls = self.tiny.hf.seen.calls
         ran = [name for name in names if f"{self.layer}.{name}" in calls]
-        self.norms = [name for name in ran if is_norm(self.world, f"{self.layer}.{name}")]
+        self.norms = [name for name in ran if is_norm(self.tiny, f"{self.layer}.{name}")]
 
     def given(self, name: str) -> Tensor:
-        return self.world.hf.call(f"{self.layer}.{name}").input
+        return self.tiny.hf.call(f"{self.layer}.{name}").input
 
     def value(self, name: str) -> Tensor:
-        return self.world.hf.call(f"{self.layer}.{name}").value
+        return self.tiny.hf.call(f"{self.layer}.{name}").value
 
     def feeding(self, value: Tensor, taken: str | None = None) -> str | None:
         """The norm that returned a value; of several, one that is not taken yet."""
@@ -68,15 +68,15 @@ class _Tracer:
         return next((name for name in self.norms if same(self.given(name), value)), None)
 
 
-def own_parameters(world: World) -> list[str]:
+def own_parameters(tiny: TinyModel) -> list[str]:
     """Names of parameters that blocks have outside of their modules."""
-    module = world.hf.module(world.layers[0])
+    module = tiny.hf.module(tiny.layers[0])
     return [name for name, _ in module.named_parameters(recurse=False)]
 
 
-def _flow(world: World, layer: str, opaque: bool) -> Flow:
-    trace, call = _Tracer(world, layer), world.hf.call(layer)
-    attention, mlp, side = parts_of_layer(world, layer)
+def _flow(tiny: TinyModel, layer: str, opaque: bool) -> Flow:
+    trace, call = _Tracer(tiny, layer), tiny.hf.call(layer)
+    attention, mlp, side = parts_of_layer(tiny, layer)
     stream, added, after = call.input, trace.value(attention), trace.value(mlp)
     ln1 = trace.feeding(trace.given(attention))
     roles: dict[str, str | None] = {
@@ -114,7 +114,7 @@ def _flow(world: World, layer: str, opaque: bool) -> Flow:
     unused = [n for n in trace.norms if n not in names.values()]
     _expect(not unused, layer, f"the norm {', '.join(unused)}")
     if scale is None or not same(call.value, stream + scale * (added + after)):
-        own = ", ".join(own_parameters(world))
+        own = ", ".join(own_parameters(tiny))
         with_own = f"what {own} do to the residual stream" if own else ""
         raise _unexplained(with_own or "what it adds to the residual stream", layer)
     return Flow({"topology": topology, **names}, scale)

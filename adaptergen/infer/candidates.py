@@ -6,8 +6,8 @@ from typing import Any
 
 from adaptergen.components.attention.reimplemented.spec import ReimplementedAttention
 from adaptergen.infer.finding import Findings
-from adaptergen.infer.proof import Workshop, apart, with_changes
-from adaptergen.infer.world import World
+from adaptergen.infer.proof import ModuleFolder, apart, with_changes
+from adaptergen.infer.tiny_model import TinyModel
 from adaptergen.spec.model import Spec
 from adaptergen.verify.check import EXACT, ROUNDED
 from adaptergen.verify.precision import uncast
@@ -18,19 +18,19 @@ _READ = {"scale": "scaling", "softcap": "attn_logit_softcapping"}
 _MOST = 4
 
 
-def fitted(world: World, spec: Spec, shop: Workshop, findings: Findings) -> Spec:
+def fitted(tiny: TinyModel, spec: Spec, modules: ModuleFolder, findings: Findings) -> Spec:
     """The spec as it is, or the first candidate with which alone the adapter gives HF's output.
 
     A soft cap far above the scores changes no more than a cast to float32 does; so nothing is cast
     while candidates are compared.
     """
     attention = spec.attention
-    if not isinstance(attention, ReimplementedAttention) or _apart(world, spec, shop) <= EXACT:
+    if not isinstance(attention, ReimplementedAttention) or _apart(tiny, spec, modules) <= EXACT:
         return spec
     with uncast():
-        exact = World(world.architecture, world.settings)
-        difference = _apart(exact, spec, shop)
-        changes = _best(exact, spec, attention, shop) if difference > EXACT else {}
+        exact = TinyModel(tiny.architecture, tiny.settings)
+        difference = _apart(exact, spec, modules)
+        changes = _best(exact, spec, attention, modules) if difference > EXACT else {}
     for path, value in changes.items():
         said = f"otherwise HF's output is {difference:.1e} away"
         findings.add(f"attention.{path}", value, said)
@@ -38,12 +38,12 @@ def fitted(world: World, spec: Spec, shop: Workshop, findings: Findings) -> Spec
 
 
 def _best(
-    world: World, spec: Spec, attention: ReimplementedAttention, shop: Workshop
+    tiny: TinyModel, spec: Spec, attention: ReimplementedAttention, modules: ModuleFolder
 ) -> dict[str, Any]:
     """The changes of the first candidate that is exact, or else of the first that is near."""
     near: dict[str, Any] | None = None
-    for changes in ({}, *_candidates(world, attention)):
-        difference = _apart(world, _with(spec, changes), shop)
+    for changes in ({}, *_candidates(tiny, attention)):
+        difference = _apart(tiny, _with(spec, changes), modules)
         if difference <= EXACT:
             return changes
         if difference <= ROUNDED and near is None:
@@ -51,13 +51,13 @@ def _best(
     return near or {}
 
 
-def _apart(world: World, spec: Spec, shop: Workshop) -> float:
-    return apart(shop.subject(world, spec))
+def _apart(tiny: TinyModel, spec: Spec, modules: ModuleFolder) -> float:
+    return apart(modules.subject(tiny, spec))
 
 
-def _candidates(world: World, attention: ReimplementedAttention) -> Iterator[dict[str, Any]]:
+def _candidates(tiny: TinyModel, attention: ReimplementedAttention) -> Iterator[dict[str, Any]]:
     """Changes of attention, the fewest first."""
-    numbers = _numbers(world, attention)
+    numbers = _numbers(tiny, attention)
     choices = {
         "rope.backward": (None, True),
         **{key: (None, *(n for n in numbers if n != read)) for key, read in _READ.items()},
@@ -67,10 +67,10 @@ def _candidates(world: World, attention: ReimplementedAttention) -> Iterator[dic
     yield from sorted(filter(None, given), key=len)
 
 
-def _numbers(world: World, attention: ReimplementedAttention) -> list[str]:
+def _numbers(tiny: TinyModel, attention: ReimplementedAttention) -> list[str]:
     """Attributes of attention that hold a number by which scores could be scaled or capped."""
-    path = next(world.below(attention.path))
-    held = vars(world.hf.module(path))
+    path = next(tiny.below(attention.path))
+    held = vars(tiny.hf.module(path))
     public = {name: value for name, value in held.items() if not name.startswith("_")}
     return [name for name, value in public.items() if isinstance(value, float) and value][:_MOST]
 

@@ -2,13 +2,13 @@
 
 from adaptergen.infer.finding import Findings
 from adaptergen.infer.proof import with_changes
-from adaptergen.infer.world import World
+from adaptergen.infer.tiny_model import TinyModel
 from adaptergen.spec.model import Spec
 
 
-def defaults(world: World, spec: Spec, findings: Findings) -> Spec:
+def defaults(tiny: TinyModel, spec: Spec, findings: Findings) -> Spec:
     """The spec with the values that are not those of a key that does nothing."""
-    usual = type(world.config)()
+    usual = type(tiny.config)()
     found = {
         key: value
         for key, neutral in spec.read_keys.items()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from adaptergen.infer.world import UnexplainedError, World
+from adaptergen.infer.tiny_model import TinyModel, UnexplainedError
 from adaptergen.language.values import UNLESS
 from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.structure import Structure
@@ -11,17 +11,17 @@ from adaptergen.verify.structure import Structure
 T = TypeVar("T")
 
 
-def decided(world: World, observed: Callable[[Structure], bool], what: str) -> bool | str:
+def decided(tiny: TinyModel, observed: Callable[[Structure], bool], what: str) -> bool | str:
     """Whether something is there in every config, in none, or where a boolean key is set.
 
     Raises:
         UnexplainedError: if it depends on more than one key, or on the key's opposite.
     """
-    seen = [(built.config, observed(built)) for built in world.structures]
-    return rule(seen, [key for key, value in world.values.items() if isinstance(value, bool)], what)
+    seen = [(built.config, observed(built)) for built in tiny.structures]
+    return rule(seen, [key for key, value in tiny.values.items() if isinstance(value, bool)], what)
 
 
-def bias(world: World, path: str) -> bool | str:
+def bias(tiny: TinyModel, path: str) -> bool | str:
     """The deciding value of the bias of the linear layer at a path.
 
     Raises:
@@ -29,9 +29,9 @@ def bias(world: World, path: str) -> bool | str:
     """
     what = f"the bias of {path}"
     try:
-        return decided(world, lambda built: f"{path}.bias" in built.shapes, what)
+        return decided(tiny, lambda built: f"{path}.bias" in built.shapes, what)
     except UnexplainedError:
-        key = decided(world, lambda built: f"{path}.bias" not in built.shapes, what)
+        key = decided(tiny, lambda built: f"{path}.bias" not in built.shapes, what)
         return f"{UNLESS}{key}"
 
 
@@ -48,15 +48,15 @@ def rule(seen: Iterable[tuple[Any, bool]], keys: Iterable[str], what: str) -> bo
 
 
 def present(
-    world: World, observed: Callable[[World], T | None], what: str
+    tiny: TinyModel, observed: Callable[[TinyModel], T | None], what: str
 ) -> tuple[T | None, bool | str]:
     """Something that is there under some configs, and what decides whether it is.
 
     Raises:
         UnexplainedError: if it differs where it is there, or no single key decides.
     """
-    worlds = [world, *world.flips.values()]
-    seen = [(one.config, observed(one)) for one in worlds]
+    others = [tiny, *tiny.flips.values()]
+    seen = [(one.config, observed(one)) for one in others]
     kinds: list[T] = []
     for _, found in seen:
         if found is not None and found not in kinds:
@@ -65,15 +65,15 @@ def present(
         return None, False
     if len(kinds) > 1:
         raise UnexplainedError(f"{what} is another under another config")
-    decisive = rule([(config, found is not None) for config, found in seen], world.flips, what)
+    decisive = rule([(config, found is not None) for config, found in seen], tiny.flips, what)
     return kinds[0], decisive
 
 
 def moved_by(
-    world: World,
+    tiny: TinyModel,
     keys: Iterable[str],
     values: Iterable[Any],
-    expected: Callable[[World, Any], bool],
+    expected: Callable[[TinyModel, Any], bool],
     beside: Callable[[Any], Mapping[str, Any]] = lambda value: {},
 ) -> str | None:
     """The first key whose every accepted value has the expected effect, and at least one has.
@@ -83,9 +83,9 @@ def moved_by(
     tried = list(values)
     for key in keys:
         others = {
-            value: world.under({**beside(value), key: value})
+            value: tiny.under({**beside(value), key: value})
             for value in tried
-            if world.values.get(key) != value
+            if tiny.values.get(key) != value
         }
         found = (_effect(expected, other, value) for value, other in others.items())
         effects = [effect for effect in found if effect is not None]
@@ -94,7 +94,9 @@ def moved_by(
     return None
 
 
-def _effect(expected: Callable[[World, Any], bool], other: World | None, value: Any) -> bool | None:
+def _effect(
+    expected: Callable[[TinyModel, Any], bool], other: TinyModel | None, value: Any
+) -> bool | None:
     """Whether a value has the expected effect; None where HF refuses it, or it shows no effect.
 
     HF may run with a value, and not step by step: no head for each of two key heads, say.

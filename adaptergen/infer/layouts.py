@@ -5,7 +5,7 @@ from itertools import permutations, product
 from typing import Any
 
 from adaptergen.infer.block import flow
-from adaptergen.infer.world import UnexplainedError, World
+from adaptergen.infer.tiny_model import TinyModel, UnexplainedError
 from adaptergen.verify.once import UnavailableError
 
 _MOST_KEYS = 3
@@ -14,43 +14,43 @@ _SANDWICH = ("ln1", "ln1_post", "ln2", "ln2_post")
 Facet = dict[str, Any]
 
 
-def blocks(world: World, *, opaque: bool = False) -> tuple[Facet, list[Facet]]:
+def blocks(tiny: TinyModel, *, opaque: bool = False) -> tuple[Facet, list[Facet]]:
     """The facet of blocks where no key is set that matters, and the layouts under such keys.
 
     Raises:
         UnexplainedError: if the order of blocks depends on keys in another way.
     """
-    base = flow(world, opaque=opaque).facet
+    base = flow(tiny, opaque=opaque).facet
     if opaque:
         return base, []
-    deciding = [key for key, other in world.flips.items() if _facet(other) not in (base, None)]
+    deciding = [key for key, other in tiny.flips.items() if _facet(other) not in (base, None)]
     if not deciding:
         return base, []
-    optional = _post_norms(world, base, deciding)
+    optional = _post_norms(tiny, base, deciding)
     if optional is not None:
         return optional, []
     if len(deciding) > _MOST_KEYS:
         raise UnexplainedError(f"many config keys order the blocks: {', '.join(deciding)}")
-    seen = _combinations(world, deciding)
+    seen = _combinations(tiny, deciding)
     for order in permutations(deciding):
         found = _ordered(order, seen)
         if found is not None:
             default, layouts = found
-            return default, [_with_numbers(world, one, found, seen) for one in layouts]
+            return default, [_with_numbers(tiny, one, found, seen) for one in layouts]
     raise UnexplainedError(f"config keys order the blocks together: {', '.join(deciding)}")
 
 
-def _facet(world: World) -> Facet | None:
+def _facet(tiny: TinyModel) -> Facet | None:
     try:
-        return flow(world).facet
+        return flow(tiny).facet
     except (UnexplainedError, UnavailableError):
         return None
 
 
-def _post_norms(world: World, base: Facet, deciding: list[str]) -> Facet | None:
+def _post_norms(tiny: TinyModel, base: Facet, deciding: list[str]) -> Facet | None:
     """The sandwich whose outer norms a key takes away, leaving modules that do nothing."""
     for key in deciding:
-        both = (base, _facet(world.flips[key]) or {})
+        both = (base, _facet(tiny.flips[key]) or {})
         full = next((one for one in both if one.get("topology") == "sandwich"), None)
         bare = next((one for one in both if one.get("topology") == "pre"), None)
         if len(deciding) == 1 and full and bare and all(full[r] == bare[r] for r in ("ln1", "ln2")):
@@ -58,11 +58,11 @@ def _post_norms(world: World, base: Facet, deciding: list[str]) -> Facet | None:
     return None
 
 
-def _combinations(world: World, keys: list[str]) -> dict[tuple[bool, ...], Facet]:
+def _combinations(tiny: TinyModel, keys: list[str]) -> dict[tuple[bool, ...], Facet]:
     """The facet of blocks under every combination of keys that HF runs."""
     found = {}
     for values in product((False, True), repeat=len(keys)):
-        other = world.under(dict(zip(keys, values, strict=True)))
+        other = tiny.under(dict(zip(keys, values, strict=True)))
         facet = _facet(other) if other is not None else None
         if facet is not None:
             found[tuple(sorted(k for k, v in zip(keys, values, strict=True) if v))] = facet
@@ -83,7 +83,7 @@ def _ordered(order: tuple[str, ...], seen: dict[Any, Facet]) -> tuple[Facet, lis
 
 
 def _with_numbers(
-    world: World, layout: Facet, found: tuple[Facet, list[Facet]], seen: dict[Any, Facet]
+    tiny: TinyModel, layout: Facet, found: tuple[Facet, list[Facet]], seen: dict[Any, Facet]
 ) -> Facet:
     """A layout with the numbers of other keys for which blocks have the next one instead."""
     default, layouts = found
@@ -95,8 +95,8 @@ def _with_numbers(
         others = (one["block"] for one in layouts if one is not layout and one["when"] in given)
         instead = next(others, default)
         keys = {key: key in given for key in whens}
-        for key, number in _numbers(world):
-            other = world.under({**keys, key: number})
+        for key, number in _numbers(tiny):
+            other = tiny.under({**keys, key: number})
             facet = _facet(other) if other is not None else None
             if facet in (None, layout["block"]):
                 continue
@@ -105,7 +105,7 @@ def _with_numbers(
     return {**layout, **({"unless": unless} if unless else {})}
 
 
-def _numbers(world: World) -> Iterator[tuple[str, int]]:
+def _numbers(tiny: TinyModel) -> Iterator[tuple[str, int]]:
     """Small numbers for keys that have none, which may count parts of a block."""
-    unset = (key for key, value in world.values.items() if value is None)
+    unset = (key for key, value in tiny.values.items() if value is None)
     yield from product((key for key in unset if not key.endswith("_id")), (1, 2))

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from adaptergen.infer.concessions import Concessions
 from adaptergen.infer.finding import Findings
-from adaptergen.infer.proof import Workshop, with_changes
-from adaptergen.infer.world import World
+from adaptergen.infer.left_to_hf import LeftToHf
+from adaptergen.infer.proof import ModuleFolder, with_changes
+from adaptergen.infer.tiny_model import TinyModel
 from adaptergen.language.written import written
 from adaptergen.spec.model import Spec
 from adaptergen.verify.check import EXACT, ROUNDED
@@ -26,7 +26,7 @@ class Limit:
 
     checks: tuple[str, ...]
     reason: str
-    holds: Callable[[Spec, Concessions], bool]
+    holds: Callable[[Spec, LeftToHf], bool]
     part: str = ""
 
     def explains(self, result: CheckResult) -> bool:
@@ -35,15 +35,15 @@ class Limit:
         return result.check in self.checks and about
 
 
-def _opaque_block(spec: Spec, conceded: Concessions) -> bool:
-    return bool(spec.opaque or conceded.block)
+def _opaque_block(spec: Spec, left_to_hf: LeftToHf) -> bool:
+    return bool(spec.opaque or left_to_hf.block)
 
 
-def _no_names_for_experts(spec: Spec, conceded: Concessions) -> bool:
+def _no_names_for_experts(spec: Spec, left_to_hf: LeftToHf) -> bool:
     return spec.mlp.listed
 
 
-def _left_to_hf(spec: Spec, conceded: Concessions) -> bool:
+def _left_to_hf(spec: Spec, left_to_hf: LeftToHf) -> bool:
     return spec.attention.kind in ("delegated", "opaque")
 
 
@@ -62,7 +62,7 @@ _LIMITS = (
         ("weights.folding",),
         "TransformerLens leaves norms as they are in blocks whose attention it does not see into;"
         " log-probabilities stay HF's.",
-        lambda spec, conceded: spec.attention.kind == "opaque",
+        lambda spec, left_to_hf: spec.attention.kind == "opaque",
     ),
     Limit(
         ("weights.folding",),
@@ -74,13 +74,13 @@ _LIMITS = (
 
 
 def limits(
-    spec: Spec, conceded: Concessions, failures: Sequence[CheckResult], findings: Findings
+    spec: Spec, left_to_hf: LeftToHf, failures: Sequence[CheckResult], findings: Findings
 ) -> Spec:
     """The spec with those failing checks whose cause is known and was found."""
     known = dict(spec.verification.checks)
     for result in failures:
         for limit in _LIMITS:
-            if limit.explains(result) and limit.holds(spec, conceded):
+            if limit.explains(result) and limit.holds(spec, left_to_hf):
                 known[result.check] = as_known(result.problems, limit.reason)
     if known:
         findings.add("verification.checks", written(known), "the cause was looked for, and found")
@@ -90,9 +90,9 @@ def limits(
 
 
 def rounding(
-    world: World,
+    tiny: TinyModel,
     spec: Spec,
-    shop: Workshop,
+    modules: ModuleFolder,
     failures: Sequence[CheckResult],
     findings: Findings,
 ) -> Spec:
@@ -105,7 +105,7 @@ def rounding(
         return spec
     names = {result.check for result in small}
     on_disk = all(name.startswith("checkpoint.") for name in names)
-    subject = shop.subject(World(world.architecture, world.settings), spec)
+    subject = modules.subject(TinyModel(tiny.architecture, tiny.settings), spec)
     with uncast():
         again = run_checks(subject, [check for check in ALL if check.name in names])
     if any(result.status is Status.FAILED for result in again):

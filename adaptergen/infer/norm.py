@@ -5,14 +5,14 @@ from typing import Any
 
 import torch
 
-from adaptergen.infer.world import UnexplainedError, World
+from adaptergen.infer.tiny_model import TinyModel, UnexplainedError
 from adaptergen.verify import probe
 
 # Added to a small constant of the config, to see whether a norm notices.
 _STEP = 0.1
 
 
-def norm(world: World, paths: Iterable[str]) -> dict[str, Any]:
+def norm(tiny: TinyModel, paths: Iterable[str]) -> dict[str, Any]:
     """The facet of norms as YAML has it; `paths` are those that must be alike.
 
     Raises:
@@ -20,17 +20,17 @@ def norm(world: World, paths: Iterable[str]) -> dict[str, Any]:
     """
     kinds: list[dict[str, Any]] = []
     for path in paths:
-        found = _kind(world, path)
+        found = _kind(tiny, path)
         if found not in kinds:
             kinds.append(found)
     if len(kinds) != 1:
         raise UnexplainedError(f"norms of several kinds: {'; '.join(map(str, kinds))}")
     (facet,) = kinds
-    return {**facet, "eps": _eps(world, next(iter(paths)))}
+    return {**facet, "eps": _eps(tiny, next(iter(paths)))}
 
 
-def _kind(world: World, path: str) -> dict[str, Any]:
-    module, given = world.hf.module(path), world.hf.call(path).input
+def _kind(tiny: TinyModel, path: str) -> dict[str, Any]:
+    module, given = tiny.hf.module(path), tiny.hf.call(path).input
     odd = [name for name, _ in module.named_parameters() if name not in ("weight", "bias")]
     if odd:
         raise UnexplainedError(
@@ -46,12 +46,12 @@ def _kind(world: World, path: str) -> dict[str, Any]:
     return {"kind": kind, "weight": weight}
 
 
-def _eps(world: World, path: str) -> str | None:
+def _eps(tiny: TinyModel, path: str) -> str | None:
     """The config key of the number that keeps a norm finite."""
-    module, given = world.hf.module(path), world.hf.call(path).input
-    for key, value in world.values.items():
+    module, given = tiny.hf.module(path), tiny.hf.call(path).input
+    for key, value in tiny.values.items():
         if isinstance(value, float) and 0.0 < value < _STEP:
-            other = world.under({key: value + _STEP})
+            other = tiny.under({key: value + _STEP})
             if other is None:
                 continue
             with torch.no_grad():

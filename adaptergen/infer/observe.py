@@ -16,16 +16,16 @@ from adaptergen.infer.attention import (
     unexplained,
 )
 from adaptergen.infer.block import flow, own_parameters
-from adaptergen.infer.concessions import NOTHING, Concessions, blaming
 from adaptergen.infer.finding import Findings
 from adaptergen.infer.heads import heads
 from adaptergen.infer.keys import bias, decided, present
 from adaptergen.infer.latent import latent_attention
 from adaptergen.infer.layouts import blocks
+from adaptergen.infer.left_to_hf import NOTHING, LeftToHf, blaming
 from adaptergen.infer.multipliers import multipliers
 from adaptergen.infer.norm import norm
 from adaptergen.infer.qk_norm import HeadNorms, head_norms
-from adaptergen.infer.world import UnexplainedError, World
+from adaptergen.infer.tiny_model import TinyModel, UnexplainedError
 from adaptergen.spec.model import Spec
 from adaptergen.verify import probe
 from adaptergen.verify.handed import MASK, argument_of_mask, handed_mask, hides
@@ -39,117 +39,117 @@ _MOVED = "it moves with the config key"
 _FLIPPED = "each boolean config key flipped"
 
 
-def observe(world: World, findings: Findings, conceded: Concessions = NOTHING) -> Anatomy:
+def observe(tiny: TinyModel, findings: Findings, left_to_hf: LeftToHf = NOTHING) -> Anatomy:
     """Fill in every facet but processing, tokenizer and verification.
 
     Raises:
-        UnexplainedError: if something has no facet, and is not conceded.
+        UnexplainedError: if something has no facet, and is not left to HF.
     """
-    parts = anatomy(world)
+    parts = anatomy(tiny)
     for key in ("embed", "rotary", "blocks", "final_norm", "unembed"):
         findings.add(f"paths.{key}", getattr(parts, key), _FLOW)
     with blaming("block"):
-        _block(world, parts, findings, bool(conceded.block))
+        _block(tiny, parts, findings, bool(left_to_hf.block))
     with blaming("mlp"):
-        _mlp(world, parts, findings, conceded.mlp)
-    _embeddings(world, parts, findings)
+        _mlp(tiny, parts, findings, left_to_hf.mlp)
+    _embeddings(tiny, parts, findings)
     with blaming("attention"):
-        _attention(world, parts, findings, conceded)
+        _attention(tiny, parts, findings, left_to_hf)
     return parts
 
 
-def _block(world: World, parts: Anatomy, findings: Findings, opaque: bool) -> None:
-    facet, layouts = blocks(world, opaque=opaque)
-    norms = _norms(world, parts, facet)
-    findings.add("norm", norm(world, norms), "its answer to scaled input")
+def _block(tiny: TinyModel, parts: Anatomy, findings: Findings, opaque: bool) -> None:
+    facet, layouts = blocks(tiny, opaque=opaque)
+    norms = _norms(tiny, parts, facet)
+    findings.add("norm", norm(tiny, norms), "its answer to scaled input")
     if parts.embedding_norm is not None:
         findings.add("embedding_norm", parts.embedding_norm, _FLOW)
     findings.add("block", facet, _FLOW)
     if layouts:
         findings.add("layouts", layouts, _FLIPPED)
     if opaque:
-        findings.add("opaque", own_parameters(world), "parameters that no facet names")
-    scale = flow(world, opaque=opaque).scale
-    for key, value in multipliers(world, parts, scale).items():
+        findings.add("opaque", own_parameters(tiny), "parameters that no facet names")
+    scale = flow(tiny, opaque=opaque).scale
+    for key, value in multipliers(tiny, parts, scale).items():
         findings.add(f"multipliers.{key}", value, "the ratio of two tensors moves with the key")
 
 
-def _norms(world: World, parts: Anatomy, block: dict[str, Any]) -> list[str]:
-    names = flow(world, opaque=True).facet
+def _norms(tiny: TinyModel, parts: Anatomy, block: dict[str, Any]) -> list[str]:
+    names = flow(tiny, opaque=True).facet
     roles = [name for role, name in names.items() if role != "topology" and name in block.values()]
-    return [parts.final_norm, *(path for name in roles for path in world.below(name))]
+    return [parts.final_norm, *(path for name in roles for path in tiny.below(name))]
 
 
-def _mlp(world: World, parts: Anatomy, findings: Findings, opaque: str) -> None:
+def _mlp(tiny: TinyModel, parts: Anatomy, findings: Findings, opaque: str) -> None:
     if opaque:
         findings.add("mlp", {"kind": "opaque", "path": parts.mlp, "reason": opaque}, "")
         return
-    findings.add("mlp", mlp(world, parts), "which input it is linear in, and what moves it")
+    findings.add("mlp", mlp(tiny, parts), "which input it is linear in, and what moves it")
     if parts.side_mlp is not None:
-        found = projected(world, f"{world.layers[0]}.{parts.side_mlp}")
+        found = projected(tiny, f"{tiny.layers[0]}.{parts.side_mlp}")
         if found.keys() != {"kind", "gate_in", "out"}:
             raise UnexplainedError(f"no facet describes {parts.side_mlp} beside the MLP")
         side = {"path": parts.side_mlp, "gate_in": found["gate_in"], "out": found["out"]}
         findings.add("side_mlp", side, _FLOW)
 
 
-def _embeddings(world: World, parts: Anatomy, findings: Findings) -> None:
-    value = bias(world, parts.unembed)
+def _embeddings(tiny: TinyModel, parts: Anatomy, findings: Findings) -> None:
+    value = bias(tiny, parts.unembed)
     if value is not False:
         findings.add("unembed_bias", value, _FLIPPED)
     weights = f"{parts.embed}.weight", f"{parts.unembed}.weight"
-    tied = decided(world, lambda built: built.tied(*weights), "tied embeddings")
+    tied = decided(tiny, lambda built: built.tied(*weights), "tied embeddings")
     findings.add("tied_embeddings", tied, _FLIPPED)
 
 
-def _attention(world: World, parts: Anatomy, findings: Findings, conceded: Concessions) -> None:
-    path = f"{world.layers[0]}.{parts.attention}"
-    if conceded.attention:
+def _attention(tiny: TinyModel, parts: Anatomy, findings: Findings, left_to_hf: LeftToHf) -> None:
+    path = f"{tiny.layers[0]}.{parts.attention}"
+    if left_to_hf.attention:
         facet: dict[str, Any] = {"kind": "opaque", "path": parts.attention}
-        facet |= {"reason": conceded.attention, "rotary": probe.turns(world.hf)}
-    elif not conceded.projections:
-        facet = latent_attention(world, path, parts.attention) or {}
+        facet |= {"reason": left_to_hf.attention, "rotary": probe.turns(tiny.hf)}
+    elif not left_to_hf.projections:
+        facet = latent_attention(tiny, path, parts.attention) or {}
     else:
         facet = {}
     if facet:
         findings.add("attention", {**facet, "window": "none"}, _DISTURBED)
     else:
-        _headed(world, parts, findings, conceded.projections)
-    _window(world, findings, lenient=bool(conceded.attention or conceded.projections))
+        _headed(tiny, parts, findings, left_to_hf.projections)
+    _window(tiny, findings, lenient=bool(left_to_hf.attention or left_to_hf.projections))
 
 
-def _headed(world: World, parts: Anatomy, findings: Findings, delegated: str) -> None:
+def _headed(tiny: TinyModel, parts: Anatomy, findings: Findings, delegated: str) -> None:
     """Attention that projects heads: computed by TL or, for a reason, by HF in between."""
-    path = f"{world.layers[0]}.{parts.attention}"
-    found = projections(world, path)
-    alike(world, parts.attention, found)
-    counts, layout = heads(world, path, found)
+    path = f"{tiny.layers[0]}.{parts.attention}"
+    found = projections(tiny, path)
+    alike(tiny, parts.attention, found)
+    counts, layout = heads(tiny, path, found)
     named = {**found.facet, **({"layout": layout} if layout else {})}
     findings.add("attention.kind", "delegated" if delegated else "reimplemented", "")
     if delegated:
         findings.add("attention.reason", delegated, "")
     findings.add("attention.path", parts.attention, "the one module of a block that mixes tokens")
     findings.add("attention.projections", named, _DISTURBED)
-    findings.add("attention.bias", _biases(world, path, found), _FLIPPED)
+    findings.add("attention.bias", _biases(tiny, path, found), _FLIPPED)
     findings.add("attention.heads", counts, _MOVED)
     findings.add("attention.window", "none", "")
     if delegated:
-        _delegated(world, path, found, findings)
+        _delegated(tiny, path, found, findings)
     else:
-        _reimplemented(world, path, found, findings)
+        _reimplemented(tiny, path, found, findings)
 
 
-def _biases(world: World, path: str, found: Projections) -> dict[str, Any]:
+def _biases(tiny: TinyModel, path: str, found: Projections) -> dict[str, Any]:
     roles = {role: str(found.facet.get(role, found.q)) for role in "qkvo"}
-    values = {name: bias(world, f"{path}.{name}") for name in dict.fromkeys(roles.values())}
+    values = {name: bias(tiny, f"{path}.{name}") for name in dict.fromkeys(roles.values())}
     return {role: values[name] for role, name in roles.items()}
 
 
-def _delegated(world: World, path: str, found: Projections, findings: Findings) -> None:
-    findings.add("attention.rotary", probe.turns(world.hf), "what the tokens' positions change")
-    if not has_one_softmax(world.hf, path):
+def _delegated(tiny: TinyModel, path: str, found: Projections, findings: Findings) -> None:
+    findings.add("attention.rotary", probe.turns(tiny.hf), "what the tokens' positions change")
+    if not has_one_softmax(tiny.hf, path):
         findings.add("attention.softmax", False, "the softmaxes that run")
-    left = unexplained(world, path, found.names)
+    left = unexplained(tiny, path, found.names)
     opaque = sorted(
         {name.partition(".")[0] for name in left} | ({found.gate} if found.gate else set())
     )
@@ -157,83 +157,83 @@ def _delegated(world: World, path: str, found: Projections, findings: Findings) 
         findings.add("attention.opaque", opaque, "parameters that no facet names")
 
 
-def _reimplemented(world: World, path: str, found: Projections, findings: Findings) -> None:
-    def normed_in(other: World) -> HeadNorms | None:
+def _reimplemented(tiny: TinyModel, path: str, found: Projections, findings: Findings) -> None:
+    def normed_in(other: TinyModel) -> HeadNorms | None:
         # A key may decide how many of a fused projection's heads are keys.
         fused = "qkv" in found.facet
         return head_norms(other, path, projections(other, path) if fused else found)
 
-    normed, decisive = present(world, normed_in, "query and key norms")
+    normed, decisive = present(tiny, normed_in, "query and key norms")
     facet = normed.facet(decisive) if normed else "none"
     findings.add("attention.qk_norm", facet, "the norms behind queries and keys")
-    own, before = sinks(world, path, found.heads), norm_before(world, path, found.o)
+    own, before = sinks(tiny, path, found.heads), norm_before(tiny, path, found.o)
     for key, value in (("sinks", own), ("gate", found.gate), ("norm_before_o", before)):
         if value is not None:
             findings.add(f"attention.{key}", value, _DISTURBED)
-    _returned(world, path, findings)
-    mask = handed_mask(world.hf, path)
+    _returned(tiny, path, findings)
+    mask = handed_mask(tiny.hf, path)
     if mask is None:
         findings.add("attention.own_mask", True, "it is handed none of queries and keys")
     elif hides(mask):
         findings.add("attention.mask_hides", True, "it is false of a token and itself")
-    argument = argument_of_mask(world.hf, path)
+    argument = argument_of_mask(tiny.hf, path)
     if argument not in (None, MASK):
         findings.add("attention.mask_argument", argument, "its call in a padded batch")
-    if own is None and not computes_with_sdpa(world):
+    if own is None and not computes_with_sdpa(tiny):
         findings.add("attention.fused", "never", "HF's model with SDPA")
     norms = [normed.q, normed.k] if normed else []
     known = [*found.names, *norms, *filter(None, (own, before))]
-    left = sorted({name.partition(".")[0] for name in unexplained(world, path, known)})
+    left = sorted({name.partition(".")[0] for name in unexplained(tiny, path, known)})
     if left:
         raise UnexplainedError(
             f"attention computes with {', '.join(left)}, which no facet describes"
         )
-    _rope(world, path.removeprefix(f"{world.layers[0]}."), findings)
+    _rope(tiny, path.removeprefix(f"{tiny.layers[0]}."), findings)
 
 
-def _rope(world: World, attention: str, findings: Findings) -> None:
-    if not any(positions_of(world.hf, path) for path in world.below(attention)):
-        _no_positions(world)
-    usual = {"pairing": "half", **positions.source(world, attention)}
+def _rope(tiny: TinyModel, attention: str, findings: Findings) -> None:
+    if not any(positions_of(tiny.hf, path) for path in tiny.below(attention)):
+        _no_positions(tiny)
+    usual = {"pairing": "half", **positions.source(tiny, attention)}
     findings.add("attention.rope", {**usual, "layers": "all"}, "")
-    paired = positions.pairing(world, draft(world, findings))
+    paired = positions.pairing(tiny, draft(tiny, findings))
     said = (
         "no layer rotates" if paired is None else "turning both in these planes keeps the pattern"
     )
     rope = {**usual, **(paired or {})}
     findings.add("attention.rope", {**rope, "layers": "all"}, said)
-    layers, evidence = positions.layers_rotating(world, draft(world, findings))
+    layers, evidence = positions.layers_rotating(tiny, draft(tiny, findings))
     findings.add("attention.rope", {**rope, "layers": layers}, evidence)
 
 
-def _no_positions(world: World) -> None:
+def _no_positions(tiny: TinyModel) -> None:
     """Make sure that positions turn no queries and keys where no cosines and sines are found.
 
     Raises:
         UnexplainedError: if they do, or the model takes no positions that could be moved.
     """
-    takes = "position_ids" in inspect.signature(world.hf.model.forward).parameters
-    if not takes or probe.turns(world.hf):
+    takes = "position_ids" in inspect.signature(tiny.hf.model.forward).parameters
+    if not takes or probe.turns(tiny.hf):
         raise UnexplainedError(
             "attention has positions that no module computes as cosines and sines"
         )
 
 
-def _returned(world: World, path: str, findings: Findings) -> None:
-    places = returned(world.hf, path)
+def _returned(tiny: TinyModel, path: str, findings: Findings) -> None:
+    places = returned(tiny.hf, path)
     if "other" in places:
         raise UnexplainedError("attention returns something that no facet describes")
     if places != ["output", "pattern"]:
         findings.add("attention.returns", places, "its calls with a cache and without one")
-    order = cached(world.hf, path)
+    order = cached(tiny.hf, path)
     if order != "batch_head_pos":
         findings.add("attention.cached", order, "the shape of what it returns with a cache")
 
 
-def _window(world: World, findings: Findings, *, lenient: bool) -> None:
+def _window(tiny: TinyModel, findings: Findings, *, lenient: bool) -> None:
     """The rule of how far layers see; what HF computes need not follow one."""
     try:
-        facet, evidence = positions.window(world, draft(world, findings))
+        facet, evidence = positions.window(tiny, draft(tiny, findings))
     except UnexplainedError:
         if not lenient:
             raise
@@ -241,16 +241,16 @@ def _window(world: World, findings: Findings, *, lenient: bool) -> None:
     findings.add("attention.window", facet, evidence)
 
 
-def draft(world: World, findings: Findings) -> Spec:
+def draft(tiny: TinyModel, findings: Findings) -> Spec:
     """The spec that findings add up to, everything else as it usually is."""
     usual: dict[str, Any] = {
-        "architecture": world.architecture,
-        "model_type": world.config.model_type,
+        "architecture": tiny.architecture,
+        "model_type": tiny.config.model_type,
         "summary": "Inferred.",
         "processing": dict.fromkeys(
             ("fold_ln", "center_writing_weights", "compatibility_mode"), "valid"
         ),
         "tokenizer": {"prepend_bos": True, "padding_side": "right"},
-        "tiny": world.settings,
+        "tiny": tiny.settings,
     }
     return Spec.model_validate({**usual, **findings.tree()})

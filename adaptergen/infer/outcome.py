@@ -93,7 +93,7 @@ def verdict(inference: Inference) -> str:
         lines.append(f"{name}: proven, {checks}")
     elif inference.proven:
         lines.append(f"{name}: not fully explained; with a part left to HF proven, {checks}")
-        for reason, cost in inference.conceded.made:
+        for reason, cost in inference.left_to_hf.made:
             lines += [f"  {visible(reason)}", f"    the cost: {cost}"]
     else:
         lines.append(f"{name}: not fully explained")
@@ -116,7 +116,7 @@ def as_tree(inference: Inference, found: Outcome | None) -> dict[str, Any]:
         "architecture": inference.architecture,
         "proven": inference.proven,
         "explained": inference.explained,
-        "conceded": [{"reason": r, "cost": cost} for r, cost in inference.conceded.made],
+        "conceded": [{"reason": r, "cost": cost} for r, cost in inference.left_to_hf.made],
         "unexplained": inference.unexplained,
         "reasons": inference.reasons,
         "spec": written(found.spec) if found else None,

@@ -5,8 +5,8 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from adaptergen.infer.finding import Findings
-from adaptergen.infer.proof import Workshop, keeps_function, with_changes
-from adaptergen.infer.world import World
+from adaptergen.infer.proof import ModuleFolder, keeps_function, with_changes
+from adaptergen.infer.tiny_model import TinyModel
 from adaptergen.spec.model import Spec
 
 Steps: TypeAlias = dict[str, Any]
@@ -15,16 +15,16 @@ _STEPS = ("fold_ln", "center_writing_weights", "compatibility_mode")
 _KEPT = "log-probabilities stay HF's"
 
 
-def processing(world: World, spec: Spec, shop: Workshop, findings: Findings) -> Spec:
+def processing(tiny: TinyModel, spec: Spec, modules: ModuleFolder, findings: Findings) -> Spec:
     """The spec with the validity of each step."""
     chosen = next(
-        (steps for steps in _candidates(world, spec) if _works(world, spec, shop, steps)),
+        (steps for steps in _candidates(tiny, spec) if _works(tiny, spec, modules, steps)),
         _invalid(spec, "compatibility_mode"),
     )
     spec = with_changes(spec, processing=chosen)
     if chosen["compatibility_mode"] == "valid":
-        broken = partial(_keys_that_break, world, shop=shop)
-        if keys := broken(spec, keys=_keys_of_biases(world, spec)):
+        broken = partial(_keys_that_break, tiny, modules=modules)
+        if keys := broken(spec, keys=_keys_of_biases(tiny, spec)):
             chosen = {**chosen, **_invalid_where(spec, keys[0])}
         elif keys := broken(spec, keys=[layout.when for layout in spec.layouts]):
             where = {"key": keys[0], "reason": _reasons(spec)["fold_ln"]}
@@ -36,12 +36,12 @@ def processing(world: World, spec: Spec, shop: Workshop, findings: Findings) -> 
     return spec
 
 
-def _candidates(world: World, spec: Spec) -> Iterator[Steps]:
+def _candidates(tiny: TinyModel, spec: Spec) -> Iterator[Steps]:
     """Steps that may be valid, the most first: all, all but with some biases, none that folds."""
     for steps in (_valid(), _invalid(spec, "fold_ln")):
         yield steps
-        for key in _keys_of_biases(world, spec):
-            if world.values[key]:
+        for key in _keys_of_biases(tiny, spec):
+            if tiny.values[key]:
                 yield {**steps, **_invalid_where(spec, key)}
 
 
@@ -58,27 +58,29 @@ def _invalid_where(spec: Spec, key: str) -> Steps:
     return {"compatibility_mode": {"invalid_where": where}}
 
 
-def _keys_of_biases(world: World, spec: Spec) -> list[str]:
+def _keys_of_biases(tiny: TinyModel, spec: Spec) -> list[str]:
     biases = {*spec.attention.biases.values(), *spec.mlp.biases.values()}
-    return [key for key in world.values if key in biases]
+    return [key for key in tiny.values if key in biases]
 
 
-def _works(world: World, spec: Spec, shop: Workshop, steps: Steps) -> bool:
+def _works(tiny: TinyModel, spec: Spec, modules: ModuleFolder, steps: Steps) -> bool:
     """Whether the steps that are left keep the model, where the config has them at all."""
     proposed = with_changes(spec, processing=steps)
     where = steps["compatibility_mode"]
     if where == "valid":
-        return keeps_function(shop.subject(world, proposed))
+        return keeps_function(modules.subject(tiny, proposed))
     key = where["invalid_where"]["key"]
-    without = world.under({key: False}) is not None
-    return without and keeps_function(shop.subject(world, proposed, {key: False}))
+    without = tiny.under({key: False}) is not None
+    return without and keeps_function(modules.subject(tiny, proposed, {key: False}))
 
 
-def _keys_that_break(world: World, spec: Spec, *, keys: list[str], shop: Workshop) -> list[str]:
+def _keys_that_break(
+    tiny: TinyModel, spec: Spec, *, keys: list[str], modules: ModuleFolder
+) -> list[str]:
     """Boolean keys, not set now, under which compatibility mode changes the model."""
-    unset = [key for key in keys if not world.values.get(key)]
-    accepted = [key for key in unset if world.under({key: True}) is not None]
-    return [k for k in accepted if not keeps_function(shop.subject(world, spec, {k: True}))]
+    unset = [key for key in keys if not tiny.values.get(key)]
+    accepted = [key for key in unset if tiny.under({key: True}) is not None]
+    return [k for k in accepted if not keeps_function(modules.subject(tiny, spec, {k: True}))]
 
 
 def _reasons(spec: Spec) -> dict[str, str]:

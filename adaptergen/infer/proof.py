@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adaptergen.infer.world import World
+from adaptergen.infer.tiny_model import TinyModel
 from adaptergen.spec.model import Spec
 from adaptergen.targets.formatting import format_all
 from adaptergen.targets.transformer_lens import support
@@ -23,14 +23,14 @@ from adaptergen.verify.subject import Subject
 
 
 @dataclass(frozen=True)
-class Workshop:
+class ModuleFolder:
     """Where modules are rendered to, and from which templates."""
 
     folder: str
     templates: Sequence[str]
 
     def subject(
-        self, world: World, spec: Spec, changes: Mapping[str, Any] | None = None
+        self, tiny: TinyModel, spec: Spec, changes: Mapping[str, Any] | None = None
     ) -> Subject:
         """A spec and its module, about the model, or about the model under another config."""
         path = os.path.join(self.folder, f"{len(os.listdir(self.folder))}.py")
@@ -43,17 +43,17 @@ class Workshop:
                 # What the modules import, as these templates have it.
                 beside.write_text(renderer.support(name), encoding="utf-8")
         if not changes:
-            return Subject(spec, path, hf=world.hf)
-        other = world.under(changes)
+            return Subject(spec, path, hf=tiny.hf)
+        other = tiny.under(changes)
         hf: HfModel | None = other.hf if other is not None else None
         return Subject(spec, path, changes, hf, thrifty=True)
 
 
 @contextmanager
-def workshop(templates: Sequence[str]) -> Iterator[Workshop]:
+def module_folder(templates: Sequence[str]) -> Iterator[ModuleFolder]:
     """A folder for modules that are only looked at."""
     with temporary_folder() as folder:
-        yield Workshop(folder, templates)
+        yield ModuleFolder(folder, templates)
 
 
 def battery(

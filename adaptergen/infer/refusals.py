@@ -4,7 +4,7 @@ import re
 
 from adaptergen.infer.finding import Findings
 from adaptergen.infer.proof import with_changes
-from adaptergen.infer.world import World
+from adaptergen.infer.tiny_model import TinyModel
 from adaptergen.language.values import UNLESS
 from adaptergen.spec.model import Spec
 from adaptergen.verify.declared import parameters
@@ -14,13 +14,13 @@ from adaptergen.verify.structure import Structure
 _SHOWN = 2
 
 
-def refusals(world: World, spec: Spec, findings: Findings) -> Spec:
+def refusals(tiny: TinyModel, spec: Spec, findings: Findings) -> Spec:
     """The spec that refuses models for each boolean key that brings such parameters."""
-    if _left_over(spec, world.structures[0]):
+    if _left_over(spec, tiny.structures[0]):
         # The model itself is not described; the checks say so.
         return spec
     refused = dict(spec.refused)
-    for built in world.structures[1:]:
+    for built in tiny.structures[1:]:
         (key,) = built.changes
         names = _left_over(spec, built)
         if names and key != "tie_word_embeddings":

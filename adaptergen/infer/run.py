@@ -7,25 +7,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from adaptergen.infer.candidates import fitted
-from adaptergen.infer.concessions import NOTHING, Concessions, blamed, blaming
 from adaptergen.infer.defaults import defaults
 from adaptergen.infer.finding import Findings
+from adaptergen.infer.left_to_hf import NOTHING, LeftToHf, blamed, blaming
 from adaptergen.infer.limits import limits, rounding
 from adaptergen.infer.observe import draft, observe
 from adaptergen.infer.processing import processing
 from adaptergen.infer.proof import (
-    Workshop,
+    ModuleFolder,
     apart,
     battery,
     battery_again,
     failed,
+    module_folder,
     with_changes,
-    workshop,
 )
 from adaptergen.infer.refusals import refusals
-from adaptergen.infer.tiny import as_usual, shrunk
+from adaptergen.infer.shrink import as_usual, shrunk
+from adaptergen.infer.tiny_model import TinyModel, UnexplainedError
 from adaptergen.infer.waivers import waivers
-from adaptergen.infer.world import UnexplainedError, World
 from adaptergen.spec.model import Spec
 from adaptergen.verify.check import ROUNDED
 from adaptergen.verify.checks import ALL
@@ -43,15 +43,15 @@ _CHEAP = Selection(only=("claims", "boot", "forward", "hooks"), skip=("claims.co
 class Inference:
     """The outcome: the spec, how each value was found, and how its adapter was verified.
 
-    Without a spec, `unexplained` says why there is none, and `part` where. What is conceded is left
-    to HF.
+    Without a spec, `unexplained` says why there is none, and `part` where; `left_to_hf` has the
+    parts that HF computes by itself.
     """
 
     architecture: str
     spec: Spec | None
     findings: Findings
     results: tuple[CheckResult, ...] = ()
-    conceded: Concessions = NOTHING
+    left_to_hf: LeftToHf = NOTHING
     part: str = ""
 
     @property
@@ -62,8 +62,8 @@ class Inference:
 
     @property
     def reasons(self) -> list[str]:
-        """Why it is not explained: what was conceded, and what was not explained even so."""
-        told = [reason for reason, _ in self.conceded.made]
+        """Why it is not explained: what was left to HF, and what was not explained even so."""
+        told = [reason for reason, _ in self.left_to_hf.made]
         return [*told, *(said for said in self.unexplained if _as_sentence(said) not in told)]
 
     @property
@@ -74,7 +74,7 @@ class Inference:
     @property
     def explained(self) -> bool:
         """Whether it is proven with nothing left to HF that TL computes in other models."""
-        return self.proven and not self.conceded.made
+        return self.proven and not self.left_to_hf.made
 
 
 def infer(
@@ -92,37 +92,37 @@ def infer(
     Raises:
         Unusable: if HF runs no small model of the class.
     """
-    with comparable(), _silence(), workshop(templates) as shop:
+    with comparable(), _silence(), module_folder(templates) as modules:
         progress("shrinking")
-        world = shrunk(architecture, given, fixed)
-        first = attempt = _attempt(world, world, shop, NOTHING, progress)
+        tiny = shrunk(architecture, given, fixed)
+        first = attempt = _attempt(tiny, tiny, modules, NOTHING, progress)
         usual = None if first.proven else as_usual(architecture, given, fixed)
         if usual is not None:
             # A switch may hide what another decides.
-            again = _unswitched(world, usual, shop, progress)
+            again = _unswitched(tiny, usual, modules, progress)
             first = attempt = again or first
         while not attempt.proven:
             part = blamed(failed(attempt.results)) if attempt.spec else attempt.part
             reason = _sentence(attempt)
-            conceded = attempt.conceded.conceding(part, reason)
-            if conceded is None:
-                # Whatever was conceded did not help.
+            left_to_hf = attempt.left_to_hf.conceding(part, reason)
+            if left_to_hf is None:
+                # Whatever was left to HF did not help.
                 return first if first.spec else attempt
             progress(f"leaving {part} to HF")
-            attempt = _attempt(world, world, shop, conceded, progress)
+            attempt = _attempt(tiny, tiny, modules, left_to_hf, progress)
         return attempt
 
 
 def _unswitched(
-    world: World, usual: World, shop: Workshop, progress: Callable[[str], None]
+    tiny: TinyModel, usual: TinyModel, modules: ModuleFolder, progress: Callable[[str], None]
 ) -> Inference | None:
     """A proof of what is seen without a checkpoint's switches, if it is right with them.
 
     HF need not run the model with one of them set and another flipped: then it is proven as usual.
     """
-    for base in (world, usual):
-        found = _attempt(base, usual, shop, NOTHING, progress)
-        if found.proven and found.spec and apart(shop.subject(world, found.spec)) <= ROUNDED:
+    for base in (tiny, usual):
+        found = _attempt(base, usual, modules, NOTHING, progress)
+        if found.proven and found.spec and apart(modules.subject(tiny, found.spec)) <= ROUNDED:
             return found
     return None
 
@@ -155,10 +155,10 @@ def _as_sentence(text: str) -> str:
 
 
 def _attempt(
-    world: World,
-    seen: World,
-    shop: Workshop,
-    conceded: Concessions,
+    tiny: TinyModel,
+    seen: TinyModel,
+    modules: ModuleFolder,
+    left_to_hf: LeftToHf,
     progress: Callable[[str], None],
 ) -> Inference:
     """One go, with some parts of the model left to HF.
@@ -169,30 +169,30 @@ def _attempt(
     try:
         progress("looking")
         with blaming(""):
-            observe(seen, findings, conceded)
-            spec = with_changes(draft(seen, findings), tiny=world.settings)
-            spec = refusals(world, spec, findings)
-            spec = defaults(world, spec, findings)
+            observe(seen, findings, left_to_hf)
+            spec = with_changes(draft(seen, findings), tiny=tiny.settings)
+            spec = refusals(tiny, spec, findings)
+            spec = defaults(tiny, spec, findings)
     except UnexplainedError as error:
         findings.unexplained.append(str(error))
-        return Inference(world.architecture, None, findings, (), conceded, error.part)
-    spec = fitted(world, spec, shop, findings)
-    if apart(shop.subject(world, spec)) > ROUNDED:
+        return Inference(tiny.architecture, None, findings, (), left_to_hf, error.part)
+    spec = fitted(tiny, spec, modules, findings)
+    if apart(modules.subject(tiny, spec)) > ROUNDED:
         # Of an adapter that is wrong as it is, the cheap checks say enough.
-        results = run_checks(shop.subject(world, spec), _CHEAP.of(ALL))
-        return Inference(world.architecture, spec, findings, tuple(results), conceded)
+        results = run_checks(modules.subject(tiny, spec), _CHEAP.of(ALL))
+        return Inference(tiny.architecture, spec, findings, tuple(results), left_to_hf)
     progress("trying weight processing")
-    spec = processing(world, spec, shop, findings)
+    spec = processing(tiny, spec, modules, findings)
     progress("moving config keys")
-    spec = waivers(world, spec, shop, findings)
-    results = battery(shop.subject(world, spec), lambda check: progress(check.name))
+    spec = waivers(tiny, spec, modules, findings)
+    results = battery(modules.subject(tiny, spec), lambda check: progress(check.name))
     if failed(results):
-        better = limits(spec, conceded, failed(results), findings)
+        better = limits(spec, left_to_hf, failed(results), findings)
         known = better.verification.checks
         left = [result for result in failed(results) if result.check not in known]
-        better = rounding(world, better, shop, left, findings)
+        better = rounding(tiny, better, modules, left, findings)
         if better != spec:
             spec = better
-            subject = shop.subject(world, spec)
+            subject = modules.subject(tiny, spec)
             results = battery_again(subject, results, lambda check: progress(check.name))
-    return Inference(world.architecture, spec, findings, tuple(results), conceded)
+    return Inference(tiny.architecture, spec, findings, tuple(results), left_to_hf)

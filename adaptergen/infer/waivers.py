@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from adaptergen.infer.finding import Findings
-from adaptergen.infer.proof import Workshop, apart, keeps_function, with_changes
-from adaptergen.infer.world import World
+from adaptergen.infer.proof import ModuleFolder, apart, keeps_function, with_changes
+from adaptergen.infer.tiny_model import TinyModel
 from adaptergen.language.values import MAX_NAME, UNLESS
 from adaptergen.language.written import written
 from adaptergen.spec.leaves import keys_named
@@ -30,30 +30,30 @@ from adaptergen.verify.subject import Subject
 from adaptergen.verify.sweep import CHECKS, examine
 
 
-def waivers(world: World, spec: Spec, shop: Workshop, findings: Findings) -> Spec:
+def waivers(tiny: TinyModel, spec: Spec, modules: ModuleFolder, findings: Findings) -> Spec:
     """The spec with every key explained; what cannot be is added to what is unexplained.
 
     A boolean key under which the adapter is wrong becomes one under which it refuses a model. Of
     another key, values under which it is wrong are limits, if it is right under others.
     """
-    subject = shop.subject(world, spec)
+    subject = modules.subject(tiny, spec)
     named = keys_named(spec)
     reasons: dict[str, str] = {}
     refused = dict(spec.refused)
     limits: dict[str, KnownFailure] = {}
-    for key, settings in moves(world.config).items():
+    for key, settings in moves(tiny.config).items():
         if key in named:
             continue
         effective = [change for change in settings if effect(subject, change)]
         if not effective:
             continue
-        judged = _judged(world, spec, subject, effective)
-        value = world.values.get(key)
+        judged = _judged(tiny, spec, subject, effective)
+        value = tiny.values.get(key)
         if isinstance(value, float) and all(judged.values()):
-            judged |= _judged(world, spec, subject, [{key: value / 2}])
+            judged |= _judged(tiny, spec, subject, [{key: value / 2}])
         wrong = {setting: said for setting, said in judged.items() if said}
         if len(wrong) < len(judged):
-            reasons[key] = _explanation(world, effective)
+            reasons[key] = _explanation(tiny, effective)
             for changes in (change for change in effective if shown(change) in wrong):
                 setting = shown(changes)
                 # As the sweep over settings finds it, which looks for limits.
@@ -84,18 +84,18 @@ def _unexplained(key: str, setting: str, said: str) -> str:
 
 
 def _judged(
-    world: World, spec: Spec, subject: Subject, settings: list[dict[str, Any]]
+    tiny: TinyModel, spec: Spec, subject: Subject, settings: list[dict[str, Any]]
 ) -> dict[str, str]:
     """Faults of the adapter under each setting; none where it gives HF's output."""
-    return {shown(changes): _wrong(world, spec, subject, changes) for changes in settings}
+    return {shown(changes): _wrong(tiny, spec, subject, changes) for changes in settings}
 
 
-def _wrong(world: World, spec: Spec, subject: Subject, changes: dict[str, Any]) -> str:
+def _wrong(tiny: TinyModel, spec: Spec, subject: Subject, changes: dict[str, Any]) -> str:
     """How the adapter differs from HF under other config values, if it does."""
-    other = world.under(changes)
+    other = tiny.under(changes)
     if other is None:
         return ""
-    if reshapes(world.hf, changes):
+    if reshapes(tiny.hf, changes):
         return "HF's parameters are others, which no facet describes."
     moved = Subject(spec, subject.module_path, changes, other.hf, thrifty=True)
     difference = apart(moved)
@@ -107,27 +107,27 @@ def _wrong(world: World, spec: Spec, subject: Subject, changes: dict[str, Any]) 
     return ""
 
 
-def _explanation(world: World, settings: list[dict[str, Any]]) -> str:
+def _explanation(tiny: TinyModel, settings: list[dict[str, Any]]) -> str:
     for changes in settings:
-        other = world.under(changes)
-        found = next(_computing(world, other), None) if other is not None else None
+        other = tiny.under(changes)
+        found = next(_computing(tiny, other), None) if other is not None else None
         if found is not None:
             return f"HF's {found} computes with it, and the adapter gives HF's output"
     return "The adapter gives HF's output with every value tried"
 
 
-def _computing(world: World, other: World) -> Iterator[str]:
+def _computing(tiny: TinyModel, other: TinyModel) -> Iterator[str]:
     """Modules that return something else for the same input, those inside of others first."""
-    for path, call in world.hf.seen.calls.items():
-        if other.hf.has(path) and _differs(world, other, path, call):
-            yield _generic(world, path)
+    for path, call in tiny.hf.seen.calls.items():
+        if other.hf.has(path) and _differs(tiny, other, path, call):
+            yield _generic(tiny, path)
 
 
-def _differs(world: World, other: World, path: str, call: Call) -> bool:
+def _differs(tiny: TinyModel, other: TinyModel, path: str, call: Call) -> bool:
     try:
         with torch.no_grad():
             pairs = zip(
-                _tensors(world.hf.rerun(path, call)),
+                _tensors(tiny.hf.rerun(path, call)),
                 _tensors(other.hf.rerun(path, call)),
                 strict=False,
             )
@@ -142,9 +142,9 @@ def _tensors(call: Call) -> list[Tensor]:
     return [value for value in tensors if value.is_floating_point()]
 
 
-def _generic(world: World, path: str) -> str:
+def _generic(tiny: TinyModel, path: str) -> str:
     """A path below a layer as seen from the block."""
-    for layer in world.layers.values():
+    for layer in tiny.layers.values():
         if path.startswith(f"{layer}."):
             return path.removeprefix(f"{layer}.")
     return path

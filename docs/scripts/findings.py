@@ -84,7 +84,7 @@ def measure(names: Sequence[str], folder: Path, jobs: int) -> None:
     """
     waiting = [name for name in names if not (folder / f"{name}.json").exists()]
     context = multiprocessing.get_context("fork")
-    import adaptergen.verify.foreign.survey  # noqa: F401  once, before the processes part
+    import adaptergen.verify.shipped.survey  # noqa: F401  once, before the processes part
 
     with context.Pool(jobs, maxtasksperchild=1) as pool:
         runs = {name: pool.apply_async(_survey, (name,)) for name in waiting}
@@ -102,7 +102,7 @@ def measure(names: Sequence[str], folder: Path, jobs: int) -> None:
 
 
 def _survey(name: str) -> dict[str, Any]:
-    from adaptergen.verify.foreign.survey import survey
+    from adaptergen.verify.shipped.survey import survey
 
     return asdict(survey(name))
 

@@ -31,7 +31,7 @@ def inferring(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
         monkeypatch.setattr("adaptergen.infer.run.infer", infer)
         monkeypatch.setattr("adaptergen.verify.process.run_alone", here)
         if candidates == "llama":
-            monkeypatch.setattr("adaptergen.infer.told.candidates", lambda *_: [LLAMA])
+            monkeypatch.setattr("adaptergen.infer.report.candidates", lambda *_: [LLAMA])
         return asked
 
     return use

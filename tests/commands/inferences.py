@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from adaptergen.infer.concessions import NOTHING, Concessions
 from adaptergen.infer.finding import Findings
+from adaptergen.infer.left_to_hf import NOTHING, LeftToHf
 from adaptergen.infer.run import Inference
 from adaptergen.project import bundled
 from adaptergen.spec.load import Loader
@@ -34,7 +34,7 @@ def findings(*unexplained: str) -> Findings:
 
 
 PROVEN = Inference(CLASS, SMOLLM3, findings(), (PASSED, SKIPPED))
-CONCEDED = Inference(CLASS, SMOLLM3, findings(), (PASSED,), Concessions(projections=REASON))
+CONCEDED = Inference(CLASS, SMOLLM3, findings(), (PASSED,), LeftToHf(projections=REASON))
 FAILING = Inference(CLASS, SMOLLM3, findings("config key 'gain': off"), (PASSED, FAILED))
 NOTHING_FOUND = Inference(CLASS, None, findings("no embedding reads the tokens"), (), NOTHING)
 

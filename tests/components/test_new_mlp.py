@@ -19,8 +19,8 @@ from adaptergen.verify.check import Check
 from adaptergen.verify.checks import ALL
 from adaptergen.verify.code import load_code
 from adaptergen.verify.hf import HfModel
-from adaptergen.verify.mutants.court import Court
 from adaptergen.verify.mutants.run import mutants
+from adaptergen.verify.mutants.runner import MutantRunner
 from adaptergen.verify.record import Status
 from tests.components.summed.spec import SummedMlp
 
@@ -67,8 +67,8 @@ def test_wrong_specs_of_it_are_noticed(summed: LoadedSpec) -> None:
     own = [mutant for mutant in made if mutant.name.startswith("spec.mlp.")]
     assert any("beside" in mutant.name for mutant in own)
     quick: list[Check] = [check for check in ALL if check.group in ("claims", "forward", "hooks")]
-    court = Court(summed.spec, "generated", hf, {}, quick)
-    assert [mutant.name for mutant in own if not list(court.killers(mutant))] == []
+    runner = MutantRunner(summed.spec, "generated", hf, {}, quick)
+    assert [mutant.name for mutant in own if not list(runner.killers(mutant))] == []
 
 
 @pytest.mark.full

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from adaptergen.infer.anatomy import anatomy, is_norm
-from tests.infer.worlds import (
+from tests.infer.tiny_models import (
     Change,
     added,
     as_it_is,
@@ -17,7 +17,7 @@ from tests.infer.worlds import (
     parts,
     refusal,
     spec_of,
-    world,
+    tiny,
 )
 
 pytestmark = pytest.mark.usefixtures("exact")
@@ -57,12 +57,12 @@ def test_parts_are_where_the_spec_has_them(name: str) -> None:
     ],
 )
 def test_norm_is_what_normalises(path: str, normalises: bool) -> None:
-    assert is_norm(world("llama"), f"model.layers.0.{path}") is normalises
+    assert is_norm(tiny("llama"), f"model.layers.0.{path}") is normalises
 
 
 def test_norm_of_each_head_is_one() -> None:
-    assert is_norm(world("stablelm"), "model.layers.0.input_layernorm")
-    assert is_norm(world("nanochat"), f"{attention('nanochat')}.q_norm")
+    assert is_norm(tiny("stablelm"), "model.layers.0.input_layernorm")
+    assert is_norm(tiny("nanochat"), f"{attention('nanochat')}.q_norm")
 
 
 def second_mixer(block: Any) -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from adaptergen.infer.attention import alike, norm_before, projections, sinks, unexplained
-from tests.infer.worlds import (
+from tests.infer.tiny_models import (
     Change,
     added,
     as_it_is,
@@ -18,8 +18,8 @@ from tests.infer.worlds import (
     projected,
     refusal,
     spec_of,
+    tiny,
     unlike,
-    world,
 )
 
 pytestmark = pytest.mark.usefixtures("exact")
@@ -48,12 +48,12 @@ def test_single_key_and_value_head_looks_stacked() -> None:
 @pytest.mark.parametrize("name", ["llama", "gpt_oss", "bitnet"])
 def test_sinks_and_norm_before_output_are_those_of_the_spec(name: str) -> None:
     spec, path = spec_of(name).attention, attention(name)
-    assert sinks(world(name), path, 4) == spec.sinks
-    assert norm_before(world(name), path, projected(name).o) == spec.norm_before_o
+    assert sinks(tiny(name), path, 4) == spec.sinks
+    assert norm_before(tiny(name), path, projected(name).o) == spec.norm_before_o
 
 
 def test_parameters_without_a_part_are_named() -> None:
-    found, path = world("gpt_oss"), attention("gpt_oss")
+    found, path = tiny("gpt_oss"), attention("gpt_oss")
     names = projected("gpt_oss").names
     assert list(unexplained(found, path, names)) == ["sinks"]
     assert list(unexplained(found, path, [*names, "sinks"])) == []
@@ -159,7 +159,7 @@ def test_layers_of_different_attention_are_refused() -> None:
     assert text == "attention's q_proj.bias is None in model.layers.1.self_attn, [64] in" + (
         " model.layers.0.self_attn"
     )
-    alike(world("llama"), "self_attn", projected("llama"))
+    alike(tiny("llama"), "self_attn", projected("llama"))
 
 
 def test_attention_is_looked_at_without_being_changed() -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from adaptergen.infer.block import flow, own_parameters
-from tests.infer.worlds import Change, added, first_only, odd, refusal, unlike, world
+from tests.infer.tiny_models import Change, added, first_only, odd, refusal, tiny, unlike
 
 pytestmark = pytest.mark.usefixtures("exact")
 FIRST = "model.layers.0"
@@ -15,13 +15,13 @@ FIRST = "model.layers.0"
 
 @pytest.mark.parametrize("name", ["llama", "olmo2", "gemma2", "phi", "afmoe", "granitemoeshared"])
 def test_block_is_that_of_the_spec(name: str) -> None:
-    assert unlike(name, block=flow(world(name)).facet) == {}
+    assert unlike(name, block=flow(tiny(name)).facet) == {}
 
 
 def test_what_is_added_may_be_scaled() -> None:
-    found = world("granite")
+    found = tiny("granite")
     assert flow(found).scale == pytest.approx(found.config.residual_multiplier)
-    assert flow(world("llama")).scale == 1.0
+    assert flow(tiny("llama")).scale == 1.0
 
 
 def gain(block: Any) -> None:
@@ -99,5 +99,5 @@ def test_other_order_is_refused(change: Change, message: str) -> None:
 def test_what_a_block_does_by_itself_can_be_left_aside() -> None:
     found = odd(gain)
     assert own_parameters(found) == ["gain"]
-    assert flow(found, opaque=True).facet == flow(world("llama")).facet
-    assert own_parameters(world("llama")) == []
+    assert flow(found, opaque=True).facet == flow(tiny("llama")).facet
+    assert own_parameters(tiny("llama")) == []

@@ -8,46 +8,48 @@ import pytest
 
 from adaptergen.infer.candidates import fitted
 from adaptergen.infer.finding import Findings
-from adaptergen.infer.proof import Workshop, apart, with_changes, workshop
-from adaptergen.infer.world import World
+from adaptergen.infer.proof import ModuleFolder, apart, module_folder, with_changes
+from adaptergen.infer.tiny_model import TinyModel
 from adaptergen.project import bundled
 from adaptergen.spec.model import Spec
 from adaptergen.verify.check import EXACT, ROUNDED
 from adaptergen.verify.code import load_code
+from tests.infer.tiny_models import changed, spec_of, tiny
 from tests.infer.variants import draw, truth, write
-from tests.infer.worlds import changed, spec_of, world
 
 pytestmark = pytest.mark.usefixtures("exact")
 
 
 @pytest.fixture
-def shop() -> Iterator[Workshop]:
-    with workshop([bundled("templates")]) as found:
+def modules() -> Iterator[ModuleFolder]:
+    with module_folder([bundled("templates")]) as found:
         yield found
 
 
-def test_turning_backward_is_found(shop: Workshop) -> None:
+def test_turning_backward_is_found(modules: ModuleFolder) -> None:
     findings = Findings()
     forward = changed("nanochat", "attention.rope.backward", False)
-    assert fitted(world("nanochat"), forward, shop, findings) == spec_of("nanochat")
+    assert fitted(tiny("nanochat"), forward, modules, findings) == spec_of("nanochat")
     assert findings.tree() == {"attention": {"rope": {"backward": True}}}
     assert "otherwise HF's output is" in findings.evidence()["attention.rope.backward"]
 
 
-def test_what_turns_forward_is_left_alone(shop: Workshop) -> None:
+def test_what_turns_forward_is_left_alone(modules: ModuleFolder) -> None:
     findings = Findings()
-    assert fitted(world("llama"), spec_of("llama"), shop, findings) == spec_of("llama")
+    assert fitted(tiny("llama"), spec_of("llama"), modules, findings) == spec_of("llama")
     assert findings.tree() == {}
 
 
-def test_what_is_wrong_both_ways_is_left_alone(shop: Workshop) -> None:
+def test_what_is_wrong_both_ways_is_left_alone(modules: ModuleFolder) -> None:
     findings = Findings()
     wrong = changed("llama", "attention.rope.pairing", "adjacent")
-    assert fitted(world("llama"), wrong, shop, findings) == wrong
+    assert fitted(tiny("llama"), wrong, modules, findings) == wrong
     assert findings.tree() == {}
 
 
-def test_numbers_of_attention_are_found_under_any_name(shop: Workshop, tmp_path: Path) -> None:
+def test_numbers_of_attention_are_found_under_any_name(
+    modules: ModuleFolder, tmp_path: Path
+) -> None:
     """Both numbers of an attention that turns backward besides."""
     numbers = {"scale_key": "softmax_scale", "softcap_key": "attention_cap", "backward": True}
     names = {"scale_name": "scale", "cap_name": "score_limit", "softmax": "method"}
@@ -58,15 +60,15 @@ def test_numbers_of_attention_are_found_under_any_name(shop: Workshop, tmp_path:
     usual = spec.model_dump(by_alias=True)["attention"]
     usual = {**usual, "scale": None, "softcap": None, "rope": {**usual["rope"], "backward": False}}
     findings = Findings()
-    found = World(spec.architecture, spec.tiny)
-    assert fitted(found, with_changes(spec, attention=usual), shop, findings) == spec
+    found = TinyModel(spec.architecture, spec.tiny)
+    assert fitted(found, with_changes(spec, attention=usual), modules, findings) == spec
     assert set(findings.evidence()) == {
         "attention.scale", "attention.softcap", "attention.rope.backward"
     }  # fmt: skip
 
 
 def test_a_soft_cap_that_changes_as_little_as_rounding_does_is_found(
-    shop: Workshop, tmp_path: Path
+    modules: ModuleFolder, tmp_path: Path
 ) -> None:
     """Scores far below the cap, which HF makes float32 before its softmax."""
     numbers = {"scale_key": "softmax_scale", "softcap_key": "attention_cap", "backward": False}
@@ -79,7 +81,7 @@ def test_a_soft_cap_that_changes_as_little_as_rounding_does_is_found(
     spec = with_changes(spec, tiny=tiny)
     usual = {**spec.model_dump(by_alias=True)["attention"], "scale": None, "softcap": None}
     unnamed = with_changes(spec, attention=usual)
-    found = World(spec.architecture, spec.tiny)
+    found = TinyModel(spec.architecture, spec.tiny)
     capless = with_changes(spec, attention={**usual, "scale": "factor"})
-    assert EXACT < apart(shop.subject(found, capless)) <= ROUNDED
-    assert fitted(found, unnamed, shop, Findings()) == spec
+    assert EXACT < apart(modules.subject(found, capless)) <= ROUNDED
+    assert fitted(found, unnamed, modules, Findings()) == spec

@@ -8,7 +8,7 @@ from torch import nn
 
 from adaptergen.components.mlp.infer import mlp
 from adaptergen.infer.anatomy import anatomy
-from tests.infer.worlds import Change, added, as_it_is, odd, parts, refusal, unlike, world
+from tests.infer.tiny_models import Change, added, as_it_is, odd, parts, refusal, tiny, unlike
 
 pytestmark = pytest.mark.usefixtures("exact")
 MLP = "model.layers.0.mlp"
@@ -16,7 +16,7 @@ MLP = "model.layers.0.mlp"
 
 @pytest.mark.parametrize("name", ["qwen2_moe", "deepseek_v3", "afmoe", "gpt_oss"])
 def test_mixture_is_that_of_the_spec(name: str) -> None:
-    assert unlike(name, mlp=mlp(world(name), parts(name))) == {}
+    assert unlike(name, mlp=mlp(tiny(name), parts(name))) == {}
 
 
 def routed(change: Change) -> Change:

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from adaptergen.infer.concessions import NOTHING, Concessions, blamed, blaming
 from adaptergen.infer.factor import factor
 from adaptergen.infer.finding import Finding, Findings
-from adaptergen.infer.world import UnexplainedError
+from adaptergen.infer.left_to_hf import NOTHING, LeftToHf, blamed, blaming
+from adaptergen.infer.tiny_model import UnexplainedError
 from adaptergen.verify.once import MissingError, UnavailableError
 from adaptergen.verify.record import CheckResult, Status
 
@@ -76,9 +76,9 @@ def test_failed_checks_blame_a_part(results: list[CheckResult], part: str) -> No
 
 def test_attention_is_left_to_hf_in_two_steps() -> None:
     first = NOTHING.conceding("attention", "Why.")
-    assert first == Concessions(projections="Why.")
+    assert first == LeftToHf(projections="Why.")
     second = first.conceding("attention", "Still not.")
-    assert second == Concessions(projections="Why.", attention="Why.")
+    assert second == LeftToHf(projections="Why.", attention="Why.")
     assert second.conceding("attention", "Again.") is None
 
 
@@ -105,7 +105,7 @@ def test_each_concession_has_its_cost_and_its_own_reason() -> None:
 
 
 def test_attention_as_one_piece_costs_what_is_inside() -> None:
-    found = Concessions(projections="Why.", attention="Why.")
+    found = LeftToHf(projections="Why.", attention="Why.")
     assert found.made == [("Why.", "inside of attention no hook fires")]
 
 

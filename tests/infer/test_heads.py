@@ -6,16 +6,16 @@ import pytest
 
 from adaptergen.infer.attention import projections
 from adaptergen.infer.heads import heads
-from adaptergen.infer.world import World
-from tests.infer.worlds import (
+from adaptergen.infer.tiny_model import TinyModel
+from tests.infer.tiny_models import (
     as_it_is,
     attention,
     odd,
     projected,
     refusal,
     spec_of,
+    tiny,
     unlike,
-    world,
 )
 
 pytestmark = pytest.mark.usefixtures("exact")
@@ -25,7 +25,7 @@ INNER = "model.layers.0.self_attn"
 @pytest.mark.parametrize("name", ["llama", "phi3", "gpt_neox", "falcon", "stablelm"])
 def test_heads_are_those_of_the_spec(name: str) -> None:
     found = projected(name)
-    counts, layout = heads(world(name), attention(name), found)
+    counts, layout = heads(tiny(name), attention(name), found)
     layouts = {"layout": layout} if layout else {}
     inside = {"heads": counts, "projections": {**found.facet, **layouts}}
     assert unlike(name, inside_attention=inside) == {}
@@ -36,7 +36,7 @@ def test_heads_are_counted_where_each_pair_of_a_head_has_a_constant() -> None:
     rope = {"rope_type": "longrope", **factors, "original_max_position_embeddings": 40}
     settings = {**spec_of("phi3").tiny, "hidden_size": 48, "rope_parameters": rope}
     settings |= {"head_dim": 12}
-    found = World("Phi3ForCausalLM", {**settings, "num_attention_heads": 4})
+    found = TinyModel("Phi3ForCausalLM", {**settings, "num_attention_heads": 4})
     # HF refuses factors of which a head of another size would need another number.
     assert found.under({"num_attention_heads": 2}) is None
     counts, _ = heads(found, INNER, projections(found, INNER))

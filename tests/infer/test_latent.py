@@ -6,7 +6,7 @@ import pytest
 from torch import nn
 
 from adaptergen.infer.latent import latent_attention, latents
-from tests.infer.worlds import as_it_is, attention, odd, refusal, spec_of, unlike, world
+from tests.infer.tiny_models import as_it_is, attention, odd, refusal, spec_of, tiny, unlike
 
 pytestmark = pytest.mark.usefixtures("exact")
 INNER = "model.layers.0.self_attn"
@@ -14,7 +14,7 @@ INNER = "model.layers.0.self_attn"
 
 @pytest.mark.parametrize("name", ["deepseek_v3", "deepseek_v2"])
 def test_latents_are_those_of_the_spec(name: str) -> None:
-    facet = latent_attention(world(name), attention(name), "self_attn")
+    facet = latent_attention(tiny(name), attention(name), "self_attn")
     assert facet is not None
     window = spec_of(name).model_dump(by_alias=True)["attention"]["window"]
     assert unlike(name, attention={**facet, "window": window}) == {}
@@ -22,7 +22,7 @@ def test_latents_are_those_of_the_spec(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["llama", "qwen3", "olmo2", "bitnet"])
 def test_attention_without_latents_has_none(name: str) -> None:
-    assert latents(world(name), attention(name)) == {}
+    assert latents(tiny(name), attention(name)) == {}
 
 
 def test_latent_of_keys_that_is_not_normed_is_refused() -> None:

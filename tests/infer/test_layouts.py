@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 
 from adaptergen.infer.layouts import blocks
-from tests.infer.worlds import refusal, unlike, world
+from tests.infer.tiny_models import refusal, tiny, unlike
 
 pytestmark = pytest.mark.usefixtures("exact")
 
 
 @pytest.mark.parametrize("name", ["llama", "stablelm", "gpt_neox", "falcon", "vaultgemma"])
 def test_layouts_are_those_of_the_spec(name: str) -> None:
-    block, layouts = blocks(world(name))
+    block, layouts = blocks(tiny(name))
     assert unlike(name, block=block, layouts=layouts) == {}
 
 
@@ -93,7 +93,7 @@ def test_keys_that_only_order_together_are_refused(orders: Any) -> None:
     def order(model: Keyed) -> dict[str, Any]:
         return {"topology": "+".join(model.given) or "pre"}
 
-    world = orders(["a", "b"], order)
-    assert refusal(lambda: blocks(world)) == "config keys order the blocks together: a, b"
-    world = orders(["a", "b", "c", "d"], order)
-    assert refusal(lambda: blocks(world)) == "many config keys order the blocks: a, b, c, d"
+    tiny = orders(["a", "b"], order)
+    assert refusal(lambda: blocks(tiny)) == "config keys order the blocks together: a, b"
+    tiny = orders(["a", "b", "c", "d"], order)
+    assert refusal(lambda: blocks(tiny)) == "many config keys order the blocks: a, b, c, d"

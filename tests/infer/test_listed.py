@@ -14,7 +14,7 @@ from adaptergen.project import bundled
 from adaptergen.verify.check import Fact
 from adaptergen.verify.checks import claims_mlp
 from adaptergen.verify.subject import Subject
-from tests.infer.worlds import Change, odd, published, refusal, spec_of
+from tests.infer.tiny_models import Change, odd, published, refusal, spec_of
 
 pytestmark = pytest.mark.usefixtures("exact")
 MLP = "model.layers.0.mlp"
@@ -40,9 +40,9 @@ def test_the_router_of_a_list_of_experts_has_a_logit_for_each() -> None:
 
 def claimed(**changes: Any) -> list[str]:
     """What a check says of the facet with other values."""
-    world = published("listed")
+    tiny = published("listed")
     spec = with_changes(spec_of("llama"), mlp={**FACET, **changes})
-    facts = list(claims_mlp.mlp.examine(Subject(spec, "", None, world.hf)))
+    facts = list(claims_mlp.mlp.examine(Subject(spec, "", None, tiny.hf)))
     return [fact.message for fact in facts if isinstance(fact, Fact) and not fact.holds]
 
 

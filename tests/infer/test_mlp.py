@@ -8,23 +8,23 @@ from torch import Tensor, nn
 
 from adaptergen.components.mlp.infer import activation, mlp
 from adaptergen.infer.anatomy import anatomy
-from adaptergen.infer.world import World
+from adaptergen.infer.tiny_model import TinyModel
 from adaptergen.verify.components import known_to_tl
-from tests.infer.worlds import Change, added, first_only, odd, parts, refusal, unlike, world
+from tests.infer.tiny_models import Change, added, first_only, odd, parts, refusal, tiny, unlike
 
 pytestmark = pytest.mark.usefixtures("exact")
 
 
 @pytest.mark.parametrize("name", ["llama", "bitnet", "phi", "falcon", "phi3", "gemma2"])
 def test_mlp_is_that_of_the_spec(name: str) -> None:
-    assert unlike(name, mlp=mlp(world(name), parts(name))) == {}
+    assert unlike(name, mlp=mlp(tiny(name), parts(name))) == {}
 
 
 @pytest.mark.parametrize("name", ["llama", "phi3", "falcon"])
 def test_number_of_hidden_neurons_is_named_where_tl_does_not_know_it(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found, at = world(name), parts(name)
+    found, at = tiny(name), parts(name)
     known = known_to_tl(found.architecture, found.hf.model)
     known.d_mlp = None
     monkeypatch.setattr("adaptergen.components.mlp.infer.known_to_tl", lambda *_: known)
@@ -42,7 +42,7 @@ def test_layers_with_different_mlps_are_told_apart() -> None:
     assert refusal(lambda: look(found)) == said
 
 
-def look(found: World) -> Any:
+def look(found: TinyModel) -> Any:
     return mlp(found, anatomy(found))
 
 
@@ -152,6 +152,6 @@ def test_parameter_that_no_hook_shows_is_named_opaque() -> None:
 
 
 def test_activation_is_the_key_that_moves_the_mlp() -> None:
-    assert activation(world("gemma2"), "model.layers.0.mlp") == "hidden_activation"
+    assert activation(tiny("gemma2"), "model.layers.0.mlp") == "hidden_activation"
     fixed = odd(replaced(Swapped), "phi3")
     assert activation(fixed, "model.layers.0.mlp") is None

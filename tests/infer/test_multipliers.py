@@ -9,19 +9,19 @@ import torch
 from adaptergen.infer.anatomy import anatomy
 from adaptergen.infer.block import flow
 from adaptergen.infer.multipliers import multipliers
-from adaptergen.infer.world import World
-from tests.infer.worlds import added, as_it_is, odd, parts, refusal, spec_of, unlike, world
+from adaptergen.infer.tiny_model import TinyModel
+from tests.infer.tiny_models import added, as_it_is, odd, parts, refusal, spec_of, tiny, unlike
 
 pytestmark = pytest.mark.usefixtures("exact")
 
 
 @pytest.mark.parametrize("name", ["llama", "granite", "cohere", "gemma2", "granitemoeshared"])
 def test_multipliers_are_those_of_the_spec(name: str) -> None:
-    found = multipliers(world(name), parts(name), flow(world(name)).scale)
+    found = multipliers(tiny(name), parts(name), flow(tiny(name)).scale)
     assert unlike(name, multipliers=found) == {}
 
 
-def look(found: World, scale: float = 1.0) -> Any:
+def look(found: TinyModel, scale: float = 1.0) -> Any:
     return multipliers(found, anatomy(found), scale)
 
 
@@ -108,7 +108,7 @@ def test_factors_are_products_of_keys_and_of_their_roots() -> None:
 def test_key_of_the_same_value_that_moves_nothing_is_not_taken() -> None:
     spec = spec_of("granite")
     value = float(spec.tiny["logits_scaling"])
-    found = World(spec.architecture, {**spec.tiny, "embedding_multiplier": value})
+    found = TinyModel(spec.architecture, {**spec.tiny, "embedding_multiplier": value})
     facet = multipliers(found, parts("granite"), flow(found).scale)
     assert facet["logits"] == {"divide": "logits_scaling"}
     assert facet["embedding"] == "embedding_multiplier"

@@ -8,13 +8,13 @@ from torch import Tensor, nn
 
 from adaptergen.infer.block import flow
 from adaptergen.infer.norm import norm
-from adaptergen.infer.world import World
-from tests.infer.worlds import odd, parts, refusal, unlike, world
+from adaptergen.infer.tiny_model import TinyModel
+from tests.infer.tiny_models import odd, parts, refusal, tiny, unlike
 
 pytestmark = pytest.mark.usefixtures("exact")
 
 
-def paths(found: World, final: str) -> list[str]:
+def paths(found: TinyModel, final: str) -> list[str]:
     roles = flow(found).facet
     names = [name for role, name in roles.items() if role != "topology"]
     return [final, *(path for name in names for path in found.below(name))]
@@ -22,7 +22,7 @@ def paths(found: World, final: str) -> list[str]:
 
 @pytest.mark.parametrize("name", ["llama", "phi", "cohere", "gemma", "nanochat", "olmo"])
 def test_norm_is_that_of_the_spec(name: str) -> None:
-    found = world(name)
+    found = tiny(name)
     assert unlike(name, norm=norm(found, paths(found, parts(name).final_norm))) == {}
 
 

@@ -10,17 +10,17 @@ import yaml
 from torch import nn
 
 from adaptergen.infer import positions
-from adaptergen.infer.concessions import NOTHING, Concessions
 from adaptergen.infer.finding import Findings
+from adaptergen.infer.left_to_hf import NOTHING, LeftToHf
 from adaptergen.infer.observe import draft, observe
+from adaptergen.infer.shrink import shrunk
 from adaptergen.infer.source import source
-from adaptergen.infer.tiny import shrunk
-from adaptergen.infer.world import UnexplainedError, World
+from adaptergen.infer.tiny_model import TinyModel, UnexplainedError
 from adaptergen.spec.compare import facets, semantic_differences
 from adaptergen.spec.model import Spec
 from tests.conftest import rarely
+from tests.infer.tiny_models import Change, added, odd, spec_of
 from tests.infer.variants import draw, truth, write
-from tests.infer.worlds import Change, added, odd, spec_of
 from tests.verify.conftest import ROOT
 
 pytestmark = pytest.mark.usefixtures("exact")
@@ -33,13 +33,13 @@ FOUND_LATER = ("processing.", "refused.", "defaults.", "attention.rope.backward"
 EXPLAINED = yaml.safe_load(Path(ROOT / "docs" / "inference.yaml").read_text(encoding="utf-8"))
 
 
-# A world keeps all that was seen of it.
+# A tiny keeps all that was seen of it.
 @lru_cache(maxsize=2)
-def observed(name: str) -> tuple[World, Findings]:
+def observed(name: str) -> tuple[TinyModel, Findings]:
     """A class as `infer` shrinks it, and what is seen of it."""
     found, findings = shrunk(spec_of(name).architecture, {}, {}), Findings()
     delegated = spec_of(name).attention.kind == "delegated"
-    observe(found, findings, Concessions(projections="Why." if delegated else ""))
+    observe(found, findings, LeftToHf(projections="Why." if delegated else ""))
     return found, findings
 
 
@@ -66,10 +66,10 @@ def test_more_classes_are_seen_as_their_specs_say(name: str) -> None:
 
 
 @cache
-def look(change: Change, conceded: Concessions = NOTHING) -> Spec:
+def look(change: Change, left_to_hf: LeftToHf = NOTHING) -> Spec:
     """What is seen of Llama with its layers changed."""
     found, findings = odd(change), Findings()
-    observe(found, findings, conceded)
+    observe(found, findings, left_to_hf)
     return draft(found, findings)
 
 
@@ -138,23 +138,23 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(
-    ("change", "conceded", "path", "left"),
+    ("change", "left_to_hf", "path", "left"),
     [
-        (temperature, Concessions(attention="Why."), "attention.kind", "opaque"),
-        (temperature, Concessions(projections="Why."), "attention.kind", "delegated"),
-        (temperature, Concessions(projections="Why."), "attention.opaque", ["temperature"]),
-        (temperature, Concessions(projections="Why."), "attention.rotary", True),
-        (gain, Concessions(block="Why."), "opaque", ["gain"]),
-        (scaled, Concessions(mlp="Why."), "mlp.kind", "opaque"),
+        (temperature, LeftToHf(attention="Why."), "attention.kind", "opaque"),
+        (temperature, LeftToHf(projections="Why."), "attention.kind", "delegated"),
+        (temperature, LeftToHf(projections="Why."), "attention.opaque", ["temperature"]),
+        (temperature, LeftToHf(projections="Why."), "attention.rotary", True),
+        (gain, LeftToHf(block="Why."), "opaque", ["gain"]),
+        (scaled, LeftToHf(mlp="Why."), "mlp.kind", "opaque"),
     ],
 )
 def test_what_is_conceded_is_left_to_hf(
-    change: Change, conceded: Concessions, path: str, left: Any
+    change: Change, left_to_hf: LeftToHf, path: str, left: Any
 ) -> None:
-    assert facets(look(change, conceded))[path] == left
+    assert facets(look(change, left_to_hf))[path] == left
 
 
 @pytest.mark.usefixtures("quick")
 def test_conceding_one_part_does_not_excuse_another() -> None:
     with pytest.raises(UnexplainedError, match="temperature"):
-        look(temperature, Concessions(mlp="Why."))
+        look(temperature, LeftToHf(mlp="Why."))

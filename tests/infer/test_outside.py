@@ -10,14 +10,14 @@ from adaptergen.infer.observe import draft, observe
 from adaptergen.infer.positions import source as source_of_positions
 from adaptergen.infer.refusals import refusals
 from adaptergen.infer.run import infer
+from adaptergen.infer.shrink import shrunk
 from adaptergen.infer.source import source
-from adaptergen.infer.tiny import shrunk
-from adaptergen.infer.world import UnexplainedError
+from adaptergen.infer.tiny_model import UnexplainedError
 from adaptergen.project import bundled
 from adaptergen.spec.compare import facets
 from adaptergen.verify import checkpoint
 from adaptergen.verify.positions import positions_of
-from tests.infer.worlds import published
+from tests.infer.tiny_models import published
 
 pytestmark = pytest.mark.usefixtures("exact")
 FOLDER = Path(__file__).parent / "outside"
@@ -45,14 +45,14 @@ def test_a_table_of_positions_that_attention_has_of_its_own_is_found() -> None:
 
 
 def test_positions_that_such_a_module_computes_from_something_else_are_named() -> None:
-    world = published("outside")
-    path = next(world.below("mix"))
+    tiny = published("outside")
+    path = next(tiny.below("mix"))
     # As the model runs, and never again.
-    assert positions_of(world.hf, path) is not None
-    table = type(world.hf.module(f"{path}.table"))
+    assert positions_of(tiny.hf, path) is not None
+    table = type(tiny.hf.module(f"{path}.table"))
     said = pytest.raises(UnexplainedError, match="attention's table computes cosines and sines")
     with patch.object(table, "forward", side_effect=ValueError), said:
-        source_of_positions(world, "mix")
+        source_of_positions(tiny, "mix")
 
 
 def test_pairs_for_a_cache_a_mask_of_what_is_hidden_and_a_width_of_no_key_are_found() -> None:
@@ -87,9 +87,9 @@ def test_constants_made_of_several_keys_and_scaled_unembedding_are_found() -> No
 
 
 def test_keys_that_have_to_be_set_are_refused_unset() -> None:
-    world, findings = published("older"), Findings()
-    observe(world, findings)
-    found = refusals(world, draft(world, findings), findings)
+    tiny, findings = published("older"), Findings()
+    observe(tiny, findings)
+    found = refusals(tiny, draft(tiny, findings), findings)
     assert found.refused == {"not final_norm": "No facet describes norm.weight."}
 
 

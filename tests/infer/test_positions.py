@@ -7,7 +7,7 @@ import torch
 
 from adaptergen.infer import positions
 from adaptergen.infer.positions import layers_rotating, pairing, window
-from tests.infer.worlds import as_it_is, odd, refusal, spec_of, unlike, world
+from tests.infer.tiny_models import as_it_is, odd, refusal, spec_of, tiny, unlike
 
 pytestmark = pytest.mark.usefixtures("exact")
 
@@ -23,20 +23,20 @@ pytestmark = pytest.mark.usefixtures("exact")
     ],
 )
 def test_pairs_are_those_of_the_spec(name: str, found: dict[str, str]) -> None:
-    assert pairing(world(name), spec_of(name)) == found
+    assert pairing(tiny(name), spec_of(name)) == found
     rope = spec_of(name).attention.rope.model_dump()
     assert {"cosines": "per_element", **found}.items() <= rope.items()
 
 
 def test_nothing_rotates_without_rotating_layers() -> None:
-    found = world("smollm3").under({"no_rope_layers": [0, 0, 0, 0]})
+    found = tiny("smollm3").under({"no_rope_layers": [0, 0, 0, 0]})
     assert found is not None
     assert pairing(found, spec_of("smollm3")) is None
 
 
 @pytest.mark.parametrize("name", ["llama", "phi3"])
 def test_window_is_that_of_the_spec(name: str) -> None:
-    facet, evidence = window(world(name), spec_of(name))
+    facet, evidence = window(tiny(name), spec_of(name))
     assert unlike(name, inside_attention={"window": facet}) == {}
     assert evidence.startswith("fits every config tried")
 
@@ -45,8 +45,8 @@ def test_window_is_that_of_the_spec(name: str) -> None:
 @pytest.mark.parametrize("name", ["smollm3", "afmoe", "cohere2", "exaone4", "gpt_oss", "gemma2"])
 def test_rotating_layers_and_windows_are_those_of_the_spec(name: str) -> None:
     spec = spec_of(name)
-    layers, _ = layers_rotating(world(name), spec)
-    facet, _ = window(world(name), spec)
+    layers, _ = layers_rotating(tiny(name), spec)
+    facet, _ = window(tiny(name), spec)
     rope = {**spec.model_dump(by_alias=True)["attention"]["rope"], "layers": layers}
     assert unlike(name, inside_attention={"rope": rope, "window": facet}) == {}
 

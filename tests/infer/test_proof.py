@@ -8,62 +8,65 @@ import pytest
 
 from adaptergen.infer import proof
 from adaptergen.infer import waivers as waiving
-from adaptergen.infer.concessions import NOTHING, Concessions
 from adaptergen.infer.finding import Findings
-from adaptergen.infer.limits import limits, rounding
 from adaptergen.infer.processing import processing
-from adaptergen.infer.proof import Workshop, apart, failed, keeps_function, with_changes, workshop
+from adaptergen.infer.proof import (
+    ModuleFolder,
+    apart,
+    keeps_function,
+    module_folder,
+    with_changes,
+)
 from adaptergen.infer.refusals import refusals
+from adaptergen.infer.tiny_model import TinyModel
 from adaptergen.infer.waivers import waivers
-from adaptergen.infer.world import World
 from adaptergen.project import bundled
 from adaptergen.spec.model import Spec
 from adaptergen.verify.check import ROUNDED
 from adaptergen.verify.checks import ALL
-from adaptergen.verify.checks.forward import logits
-from adaptergen.verify.record import CheckResult, Problem, Status
+from adaptergen.verify.record import CheckResult, Status
 from adaptergen.verify.running import run_checks
 from tests.conftest import rarely
-from tests.infer.worlds import changed, spec_of, world
+from tests.infer.tiny_models import changed, spec_of, tiny
 
 pytestmark = pytest.mark.usefixtures("exact")
 
 
 @pytest.fixture
-def shop() -> Iterator[Workshop]:
-    with workshop([bundled("templates")]) as found:
+def made() -> Iterator[ModuleFolder]:
+    with module_folder([bundled("templates")]) as found:
         yield found
 
 
-def test_right_adapter_gives_hfs_logits(shop: Workshop) -> None:
-    subject = shop.subject(world("llama"), spec_of("llama"))
+def test_right_adapter_gives_hfs_logits(made: ModuleFolder) -> None:
+    subject = made.subject(tiny("llama"), spec_of("llama"))
     assert apart(subject) <= ROUNDED
     assert keeps_function(subject)
-    assert Path(subject.module_path).parent == Path(shop.folder)
+    assert Path(subject.module_path).parent == Path(made.folder)
 
 
-def test_adapter_under_another_config_is_held_against_that_model(shop: Workshop) -> None:
-    found = world("granite")
-    subject = shop.subject(found, spec_of("granite"), {"attention_multiplier": 0.9})
+def test_adapter_under_another_config_is_held_against_that_model(made: ModuleFolder) -> None:
+    found = tiny("granite")
+    subject = made.subject(found, spec_of("granite"), {"attention_multiplier": 0.9})
     assert subject.hf.config.attention_multiplier == 0.9
     assert apart(subject) <= ROUNDED
 
 
-def test_wrong_adapter_is_apart(shop: Workshop) -> None:
+def test_wrong_adapter_is_apart(made: ModuleFolder) -> None:
     wrong = changed("llama", "attention.rope.pairing", "adjacent")
-    assert apart(shop.subject(world("llama"), wrong)) > ROUNDED
+    assert apart(made.subject(tiny("llama"), wrong)) > ROUNDED
 
 
-def test_adapter_that_does_not_run_is_infinitely_apart(shop: Workshop) -> None:
+def test_adapter_that_does_not_run_is_infinitely_apart(made: ModuleFolder) -> None:
     wrong = changed("llama", "paths.unembed", "nothing")
-    subject = shop.subject(world("llama"), wrong)
+    subject = made.subject(tiny("llama"), wrong)
     assert apart(subject) == float("inf")
     assert not keeps_function(subject)
 
 
 def test_modules_are_gone_with_the_workshop() -> None:
-    with workshop([bundled("templates")]) as found:
-        path = Path(found.subject(world("llama"), spec_of("llama")).module_path)
+    with module_folder([bundled("templates")]) as found:
+        path = Path(found.subject(tiny("llama"), spec_of("llama")).module_path)
         assert path.exists()
     assert not path.exists()
 
@@ -84,7 +87,7 @@ def steps_of(spec: Spec) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", rarely(CHANGED_BY_STEPS, 1, pytest.mark.full))
-def test_steps_that_change_the_model_are_found(name: str, shop: Workshop) -> None:
+def test_steps_that_change_the_model_are_found(name: str, made: ModuleFolder) -> None:
     unknown = with_changes(
         spec_of(name),
         processing=dict.fromkeys(
@@ -92,12 +95,14 @@ def test_steps_that_change_the_model_are_found(name: str, shop: Workshop) -> Non
         ),
     )
     findings = Findings()
-    found = processing(world(name), unknown, shop, findings)
+    found = processing(tiny(name), unknown, made, findings)
     assert steps_of(found) == steps_of(spec_of(name))
     assert set(findings.tree()["processing"]) == set(steps_of(found))
 
 
-def test_a_step_that_one_layout_of_a_block_does_not_allow_is_invalid_there(shop: Workshop) -> None:
+def test_a_step_that_one_layout_of_a_block_does_not_allow_is_invalid_there(
+    made: ModuleFolder,
+) -> None:
     """Attention as one piece keeps the norm, which HF's parallel layout has it share."""
     sequential = {"new_decoder_architecture": False, "parallel_attn": False}
     spec = spec_of("falcon")
@@ -107,8 +112,8 @@ def test_a_step_that_one_layout_of_a_block_does_not_allow_is_invalid_there(shop:
         attention={"kind": "opaque", "reason": "None.", **rest},
         tiny={**spec.tiny, **sequential},
     )
-    found = World(spec.architecture, spec.tiny)
-    steps = steps_of(processing(found, spec, shop, Findings()))
+    found = TinyModel(spec.architecture, spec.tiny)
+    steps = steps_of(processing(found, spec, made, Findings()))
     assert {step: validity for step, validity in steps.items() if validity != "valid"} == {
         "fold_ln": "parallel_attn"
     }
@@ -125,10 +130,10 @@ def moved(monkeypatch: pytest.MonkeyPatch) -> Any:
     return only
 
 
-def test_key_that_hf_computes_with_is_explained(shop: Workshop, moved: Any) -> None:
+def test_key_that_hf_computes_with_is_explained(made: ModuleFolder, moved: Any) -> None:
     moved(attention_multiplier=[0.9, 0.3], use_cache=[False], vocab_size=[120])
     findings = Findings()
-    found = waivers(world("granite"), spec_of("granite"), shop, findings)
+    found = waivers(tiny("granite"), spec_of("granite"), made, findings)
     assert found.verification.config == {
         "attention_multiplier": "HF's self_attn computes with it, and the adapter gives HF's output"
     }
@@ -136,10 +141,10 @@ def test_key_that_hf_computes_with_is_explained(shop: Workshop, moved: Any) -> N
     assert found.refused == spec_of("granite").refused
 
 
-def test_key_that_a_claim_names_needs_no_explanation(shop: Workshop, moved: Any) -> None:
+def test_key_that_a_claim_names_needs_no_explanation(made: ModuleFolder, moved: Any) -> None:
     moved(num_key_value_heads=[4], attention_bias=[True])
     findings = Findings()
-    assert waivers(world("llama"), spec_of("llama"), shop, findings).verification.config == {}
+    assert waivers(tiny("llama"), spec_of("llama"), made, findings).verification.config == {}
 
 
 TEMPLATE = """\
@@ -153,11 +158,11 @@ TEMPLATE = """\
 
 
 @pytest.fixture
-def wrong_shop(tmp_path: Path) -> Workshop:
-    """A workshop whose adapters are wrong for slow rotations."""
+def wrong_folder(tmp_path: Path) -> ModuleFolder:
+    """A module_folder whose adapters are wrong for slow rotations."""
     (tmp_path / "adapter.py.j2").write_text(TEMPLATE)
     (tmp_path / "out").mkdir()
-    return Workshop(str(tmp_path / "out"), [str(tmp_path), bundled("templates")])
+    return ModuleFolder(str(tmp_path / "out"), [str(tmp_path), bundled("templates")])
 
 
 def thetas(*values: float) -> list[dict[str, Any]]:
@@ -165,11 +170,11 @@ def thetas(*values: float) -> list[dict[str, Any]]:
 
 
 def test_key_under_which_the_adapter_is_wrong_is_not_explained(
-    wrong_shop: Workshop, moved: Any
+    wrong_folder: ModuleFolder, moved: Any
 ) -> None:
     moved(rope_parameters=thetas(1e6, 1e7))
     findings = Findings()
-    found = waivers(world("llama"), spec_of("llama"), wrong_shop, findings)
+    found = waivers(tiny("llama"), spec_of("llama"), wrong_folder, findings)
     assert findings.unexplained == [
         "config key 'rope_parameters', with rope_parameters={rope_type: default, rope_theta:"
         " 1000000.0}: The adapter differs from HF by inf."
@@ -178,21 +183,23 @@ def test_key_under_which_the_adapter_is_wrong_is_not_explained(
 
 
 def test_value_under_which_the_adapter_is_wrong_is_a_limit(
-    wrong_shop: Workshop, moved: Any
+    wrong_folder: ModuleFolder, moved: Any
 ) -> None:
     moved(rope_parameters=thetas(20_000, 1e6))
     findings = Findings()
-    found = waivers(world("llama"), spec_of("llama"), wrong_shop, findings)
+    found = waivers(tiny("llama"), spec_of("llama"), wrong_folder, findings)
     setting = "rope_parameters={rope_type: default, rope_theta: 1000000.0}"
     assert list(found.verification.limits) == [setting]
     assert list(found.verification.config) == ["rope_parameters"]
     assert findings.unexplained == []
 
 
-def test_boolean_under_which_the_adapter_is_wrong_is_refused(shop: Workshop, moved: Any) -> None:
+def test_boolean_under_which_the_adapter_is_wrong_is_refused(
+    made: ModuleFolder, moved: Any
+) -> None:
     moved(alibi=[True])
     findings = Findings()
-    found = waivers(world("falcon"), with_changes(spec_of("falcon"), refused={}), shop, findings)
+    found = waivers(tiny("falcon"), with_changes(spec_of("falcon"), refused={}), made, findings)
     assert list(found.refused) == ["alibi"]
     assert findings.unexplained == []
 
@@ -200,7 +207,7 @@ def test_boolean_under_which_the_adapter_is_wrong_is_refused(shop: Workshop, mov
 def test_key_that_brings_parameters_is_refused() -> None:
     findings = Findings()
     plain = changed("stablelm", "attention.qk_norm", "none")
-    found = refusals(world("stablelm"), plain, findings)
+    found = refusals(tiny("stablelm"), plain, findings)
     (reason,) = found.refused.values()
     assert list(found.refused) == ["qk_layernorm"]
     assert reason.startswith("No facet describes model.layers.{i}.self_attn.k_layernorm.")
@@ -209,61 +216,15 @@ def test_key_that_brings_parameters_is_refused() -> None:
 
 @pytest.mark.parametrize("name", ["llama", "stablelm", "falcon"])
 def test_key_whose_parameters_are_described_is_not_refused(name: str) -> None:
-    assert refusals(world(name), spec_of(name), Findings()) == spec_of(name)
+    assert refusals(tiny(name), spec_of(name), Findings()) == spec_of(name)
 
 
 def test_model_that_is_not_described_itself_is_not_refused() -> None:
     plain = changed("qwen2", "attention.bias", False)
-    assert refusals(world("qwen2"), plain, Findings()) == plain
+    assert refusals(tiny("qwen2"), plain, Findings()) == plain
 
 
-def failing(check: str, worst: float | None = 1.0, said: str = "off") -> CheckResult:
-    problem = Problem(said, difference=worst)
-    group = check.partition(".")[0]
-    return CheckResult(check, group, Status.FAILED, "off", worst=worst, problems=(problem,))
-
-
-@pytest.mark.parametrize(
-    ("name", "conceded", "check", "known"),
-    [
-        ("gptj", NOTHING, "claims.window", True),
-        ("llama", NOTHING, "claims.window", False),
-        ("granite_swa", NOTHING, "hooks.pattern", False),
-        ("gpt_oss", NOTHING, "forward.logits", False),
-        ("llama", Concessions(block="Odd."), "use.attributed", True),
-        ("llama", Concessions(mlp="Odd."), "use.attributed", False),
-    ],
-)
-def test_failure_whose_cause_is_found_is_a_limit(
-    name: str, conceded: Concessions, check: str, known: bool
-) -> None:
-    bare = with_changes(spec_of(name), verification={})
-    findings = Findings()
-    found = limits(bare, conceded, [failing(check)], findings)
-    assert list(found.verification.checks) == ([check] if known else [])
-    assert ("verification" in findings.tree()) is known
-
-
-@pytest.mark.parametrize(("said", "known"), [("the weight of ln2", True), ("of ln1", False)])
-def test_norms_are_left_alone_only_before_experts_without_names(said: str, known: bool) -> None:
-    tree = spec_of("mixtral").model_dump(by_alias=True)["mlp"]
-    bare = with_changes(
-        spec_of("mixtral"), mlp={**tree, "experts": None, "opaque": ["experts"]}, verification={}
-    )
-    found = limits(bare, NOTHING, [failing("weights.folding", said=said)], Findings())
-    assert list(found.verification.checks) == (["weights.folding"] if known else [])
-
-
-def test_what_is_computed_in_float32_is_told(shop: Workshop) -> None:
-    bare = with_changes(spec_of("glm"), verification={})
-    results = failed(run_checks(shop.subject(world("glm"), bare), [logits]))
-    assert results
-    findings = Findings()
-    found = rounding(world("glm"), bare, shop, results, findings)
-    assert "computed in float32" in str(found.verification.float32)
-
-
-def test_what_passed_is_not_run_again(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_passed_is_not_run_again(made: ModuleFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only what failed, and what had nothing to say before a spec told of rounding."""
     rest = {"forward.logits": Status.FAILED, "gradient.rounding": Status.SKIPPED}
     before = [CheckResult(c.name, c.group, rest.get(c.name, Status.PASSED)) for c in ALL]
@@ -275,25 +236,7 @@ def test_what_passed_is_not_run_again(shop: Workshop, monkeypatch: pytest.Monkey
         return true(subject, checks, announce)
 
     monkeypatch.setattr(proof, "run_checks", counted)
-    after = proof.battery_again(shop.subject(world("glm"), spec_of("glm")), before)
+    after = proof.battery_again(made.subject(tiny("glm"), spec_of("glm")), before)
     assert set(ran) == set(rest)
     assert [result.check for result in after] == [check.name for check in ALL]
     assert {result.status for result in after} == {Status.PASSED}
-
-
-@pytest.mark.parametrize(
-    ("wrong", "results"),
-    [
-        (True, [failing("forward.logits", 1e-7)]),
-        (False, [failing("forward.logits", 0.1)]),
-        (False, [failing("forward.logits", 1e-7), failing("hooks.pattern", 0.1)]),
-        (False, [failing("forward.logits", None)]),
-        (False, []),
-    ],
-    ids=["wrong in any precision", "far", "one far", "unmeasured", "none"],
-)
-def test_what_is_no_rounding_stays_a_failure(
-    wrong: bool, results: list[CheckResult], shop: Workshop
-) -> None:
-    spec = changed("llama", "attention.rope.pairing", "adjacent") if wrong else spec_of("llama")
-    assert rounding(world("llama"), spec, shop, results, Findings()) == spec

@@ -8,7 +8,7 @@ from torch import nn
 from adaptergen.infer.attention import projections
 from adaptergen.infer.keys import present
 from adaptergen.infer.qk_norm import head_norms
-from tests.infer.worlds import Change, attention, odd, projected, refusal, unlike, world
+from tests.infer.tiny_models import Change, attention, odd, projected, refusal, tiny, unlike
 
 pytestmark = pytest.mark.usefixtures("exact")
 INNER = "model.layers.0.self_attn"
@@ -20,7 +20,7 @@ NORMED = ("olmo2", "cohere", "stablelm", "persimmon", "afmoe", "nanochat", "huny
 @pytest.mark.parametrize("name", ["llama", *NORMED])
 def test_norms_are_those_of_the_spec(name: str) -> None:
     path, found = attention(name), projected(name)
-    normed, decisive = present(world(name), lambda w: head_norms(w, path, found), "norms")
+    normed, decisive = present(tiny(name), lambda w: head_norms(w, path, found), "norms")
     facet = normed.facet(decisive) if normed else "none"
     assert unlike(name, inside_attention={"qk_norm": facet}) == {}
 

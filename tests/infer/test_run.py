@@ -8,8 +8,8 @@ import pytest
 
 from adaptergen.errors import Unusable
 from adaptergen.infer import run
-from adaptergen.infer.concessions import NOTHING, Concessions
 from adaptergen.infer.finding import Findings
+from adaptergen.infer.left_to_hf import NOTHING, LeftToHf
 from adaptergen.infer.run import Inference, infer
 from adaptergen.infer.source import source
 from adaptergen.project import bundled
@@ -18,8 +18,8 @@ from adaptergen.spec.model import Spec
 from adaptergen.verify.record import CheckResult, Status
 from tests.conftest import rarely
 from tests.infer.drawing import STYLES
+from tests.infer.tiny_models import spec_of, tiny
 from tests.infer.variants import draw, truth, write
-from tests.infer.worlds import spec_of, world
 
 # What has to be told of a class by hand, in other words than a probe has.
 WORDS = ("summary", "tokenizer", "tiny", "verification", "architecture", "model_type")
@@ -113,7 +113,7 @@ LEFT = {
 def test_class_without_facets_is_proven_with_parts_left_to_hf(name: str) -> None:
     found = inferred(name)
     assert (found.unexplained, found.proven, found.explained) == ([], True, False)
-    assert dict(found.conceded.made) == LEFT[name]
+    assert dict(found.left_to_hf.made) == LEFT[name]
 
 
 def edited(seed: int, folder: Path, *replacements: tuple[str, str]) -> Inference:
@@ -200,7 +200,7 @@ def test_odd_model_is_proven_with_the_odd_part_left_to_hf(name: str, tmp_path: P
     replacements, reason, cost = ODD[name]
     found = edited(7, tmp_path / "model", *replacements)
     assert (found.unexplained, found.proven, found.explained) == ([], True, False)
-    ((said, lost),) = found.conceded.made
+    ((said, lost),) = found.left_to_hf.made
     assert said.startswith(reason)
     assert lost == cost
 
@@ -217,30 +217,30 @@ def failure(check: str, claim: str = "") -> CheckResult:
     return CheckResult(check, check.partition(".")[0], Status.FAILED, "off", claim=claim)
 
 
-def attempt(conceded: Concessions, *results: CheckResult) -> Inference:
+def attempt(left_to_hf: LeftToHf, *results: CheckResult) -> Inference:
     """A spec was found, and its adapter verified with these results."""
-    return Inference("LlamaForCausalLM", spec_of("llama"), Findings(), results, conceded)
+    return Inference("LlamaForCausalLM", spec_of("llama"), Findings(), results, left_to_hf)
 
 
-def unseen(conceded: Concessions, part: str) -> Inference:
+def unseen(left_to_hf: LeftToHf, part: str) -> Inference:
     """No spec was found, for something in that part of the model."""
     findings = Findings(unexplained=["something odd"])
-    return Inference("LlamaForCausalLM", None, findings, (), conceded, part)
+    return Inference("LlamaForCausalLM", None, findings, (), left_to_hf, part)
 
 
 @pytest.fixture
 def attempts(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Lets attempts end as a function of what is conceded says; returns what was conceded."""
+    """Lets attempts end as a function of what is left to HF says; returns what was left to HF."""
 
-    def use(ending: Any) -> list[Concessions]:
-        made: list[Concessions] = []
+    def use(ending: Any) -> list[LeftToHf]:
+        made: list[LeftToHf] = []
 
-        def prepared(_: Any, __: Any, ___: Any, conceded: Concessions, ____: Any) -> Inference:
-            made.append(conceded)
-            return ending(conceded)  # type: ignore[no-any-return]
+        def prepared(_: Any, __: Any, ___: Any, left_to_hf: LeftToHf, ____: Any) -> Inference:
+            made.append(left_to_hf)
+            return ending(left_to_hf)  # type: ignore[no-any-return]
 
         monkeypatch.setattr(run, "_attempt", prepared)
-        monkeypatch.setattr(run, "shrunk", lambda *_: world("llama"))
+        monkeypatch.setattr(run, "shrunk", lambda *_: tiny("llama"))
         return made
 
     return use
@@ -251,7 +251,7 @@ def ended() -> Inference:
 
 
 def test_what_is_proven_at_once_concedes_nothing(attempts: Any) -> None:
-    made = attempts(lambda conceded: attempt(conceded, PASSED))
+    made = attempts(lambda left_to_hf: attempt(left_to_hf, PASSED))
     assert ended().explained
     assert made == [NOTHING]
 
@@ -260,7 +260,7 @@ def test_a_part_that_is_not_seen_through_is_conceded(attempts: Any) -> None:
     made = attempts(lambda c: attempt(c, PASSED) if c.mlp else unseen(c, "mlp"))
     found = ended()
     assert (found.proven, found.explained) == (True, False)
-    assert made == [NOTHING, Concessions(mlp="Something odd.")]
+    assert made == [NOTHING, LeftToHf(mlp="Something odd.")]
 
 
 def test_attention_is_conceded_in_two_steps(attempts: Any) -> None:
@@ -270,29 +270,29 @@ def test_attention_is_conceded_in_two_steps(attempts: Any) -> None:
     assert ended().proven
     reason = "The check forward.logits fails: off."
     assert made[1:] == [
-        Concessions(projections=reason),
-        Concessions(projections=reason, attention=reason),
+        LeftToHf(projections=reason),
+        LeftToHf(projections=reason, attention=reason),
     ]
 
 
 def test_several_parts_are_conceded_one_after_the_other(attempts: Any) -> None:
-    def ending(conceded: Concessions) -> Inference:
-        part = next((p for p in ("mlp", "block") if not getattr(conceded, p)), "")
-        return unseen(conceded, part) if part else attempt(conceded, PASSED)
+    def ending(left_to_hf: LeftToHf) -> Inference:
+        part = next((p for p in ("mlp", "block") if not getattr(left_to_hf, p)), "")
+        return unseen(left_to_hf, part) if part else attempt(left_to_hf, PASSED)
 
     attempts(ending)
-    assert ended().conceded == Concessions(mlp="Something odd.", block="Something odd.")
+    assert ended().left_to_hf == LeftToHf(mlp="Something odd.", block="Something odd.")
 
 
 def test_conceding_that_does_not_help_is_not_done(attempts: Any) -> None:
-    attempts(lambda conceded: attempt(conceded, failure("forward.logits")))
+    attempts(lambda left_to_hf: attempt(left_to_hf, failure("forward.logits")))
     found = ended()
-    assert (found.proven, found.conceded) == (False, NOTHING)
+    assert (found.proven, found.left_to_hf) == (False, NOTHING)
     assert found.unexplained == ["forward.logits: off"]
 
 
 def test_what_no_part_is_blamed_for_is_not_conceded(attempts: Any) -> None:
-    made = attempts(lambda conceded: unseen(conceded, ""))
+    made = attempts(lambda left_to_hf: unseen(left_to_hf, ""))
     found = ended()
     assert (found.spec, found.unexplained) == (None, ["something odd"])
     assert made == [NOTHING]

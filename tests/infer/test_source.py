@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from adaptergen.errors import Failure, Unusable
+from adaptergen.infer.shrink import shrunk
 from adaptergen.infer.source import Source, source
-from adaptergen.infer.tiny import shrunk
-from adaptergen.infer.world import World
+from adaptergen.infer.tiny_model import TinyModel
 from adaptergen.verify.hf import HfModel
+from tests.infer.tiny_models import spec_of
 from tests.infer.variants import draw, write
-from tests.infer.worlds import spec_of
 
 pytestmark = pytest.mark.usefixtures("exact")
 LLAMA = {"architectures": ["LlamaForCausalLM"], "model_type": "llama"}
@@ -31,7 +31,7 @@ def written(folder: Path, content: object) -> Path:
     return path
 
 
-def tiny_of(path: Path, **fixed: Any) -> World:
+def tiny_of(path: Path, **fixed: Any) -> TinyModel:
     found = meant(path)
     return shrunk(found.architecture, found.given, fixed)
 

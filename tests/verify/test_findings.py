@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from adaptergen.verify.foreign.survey import Survey, explained, survey
+from adaptergen.verify.shipped.survey import Survey, explained, survey
 from docs.scripts import DOCS, findings
 
 
@@ -91,7 +91,7 @@ def test_architectures_are_decoders_of_both_libraries() -> None:
 
 def test_a_model_that_cannot_be_built_is_distrusted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "adaptergen.verify.foreign.subject.tiny_settings", lambda name: {"n_embd": 7}
+        "adaptergen.verify.shipped.subject.tiny_settings", lambda name: {"n_embd": 7}
     )
     found = survey("GPT2LMHeadModel")
     assert isinstance(found, Survey)
@@ -106,7 +106,7 @@ def test_a_survey_that_fails_leaves_the_others_and_ends_the_run(
             raise LookupError("no key")
         return Survey(name, {})
 
-    monkeypatch.setattr("adaptergen.verify.foreign.survey.survey", fails_for_one)
+    monkeypatch.setattr("adaptergen.verify.shipped.survey.survey", fails_for_one)
     with pytest.raises(SystemExit, match="the survey of One failed: LookupError"):
         findings.measure(["One", "Other"], tmp_path, 1)
     assert [path.name for path in tmp_path.iterdir()] == ["Other.json"]

@@ -8,13 +8,13 @@ import torch
 from transformer_lens.model_bridge.generalized_components import JointQKVAttentionBridge
 
 from adaptergen.verify.checks import gradient
-from adaptergen.verify.foreign import verify_foreign
 from adaptergen.verify.record import CheckResult, Status
 from adaptergen.verify.select import Selection
+from adaptergen.verify.shipped import verify_shipped
 
 
 def _of_gpt2() -> CheckResult:
-    (result,) = verify_foreign("GPT2LMHeadModel", {}, select=Selection(only=("gradient",))).results
+    (result,) = verify_shipped("GPT2LMHeadModel", {}, select=Selection(only=("gradient",))).results
     return result
 
 

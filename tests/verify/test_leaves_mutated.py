@@ -10,7 +10,7 @@ from adaptergen.spec.leaves import claims
 from adaptergen.spec.model import Spec
 from adaptergen.targets.transformer_lens.render import Renderer
 from adaptergen.verify.checks import ALL
-from adaptergen.verify.mutants import Mutant, court
+from adaptergen.verify.mutants import Mutant, runner
 from adaptergen.verify.mutants.change import Change
 from adaptergen.verify.mutants.run import NOT_CLAIMED
 from adaptergen.verify.mutants.spec import changed, changes
@@ -21,7 +21,7 @@ from tests.conftest import rarely
 from tests.verify.conftest import ROOT, hf_model, load, module_of
 
 NAMES = [path.stem for path in sorted((ROOT / "specs").glob("*.yaml"))]
-CLAIMS = [c for c in ALL if c.group == "claims" and c.name not in court.EXPENSIVE]
+CLAIMS = [c for c in ALL if c.group == "claims" and c.name not in runner.EXPENSIVE]
 # Of these nothing in HF could tell a false one.
 PROSE = ("summary", "title")
 
@@ -71,7 +71,7 @@ def test_every_claim_is_changed(name: str) -> None:
 def test_every_change_is_noticed_or_listed(name: str) -> None:
     loaded, hf = load(name), hf_model(name)
     renderer, listed = Renderer([bundled("templates")]), loaded.spec.verification.equivalent
-    judge = court.Court(loaded.spec, str(Path(module_of(name)).parent), hf, {}, ALL)
+    judge = runner.MutantRunner(loaded.spec, str(Path(module_of(name)).parent), hf, {}, ALL)
     survivors = []
     for change in distinct()[name]:
         wrong = changed(loaded.spec, change)

@@ -20,8 +20,8 @@ from adaptergen.verify import verify
 from adaptergen.verify.check import Check
 from adaptergen.verify.checks import ALL
 from adaptergen.verify.mutants import Mutant, module, mutants, run, run_mutants
-from adaptergen.verify.mutants.court import Court
 from adaptergen.verify.mutants.mutant import meaning
+from adaptergen.verify.mutants.runner import MutantRunner
 from adaptergen.verify.mutants.spec import INSTEAD
 from adaptergen.verify.record import MutantResult
 from adaptergen.verify.select import Selection
@@ -50,8 +50,8 @@ def judged(name: str, mutant: str, killer: str) -> list[str]:
     """Which checks of a group kill a mutant; those of others would take most of the time."""
     beside = str(Path(module_of(name)).parent)
     checks = [check for check in ALL if check.group == killer.partition(".")[0]]
-    court = Court(load(name).spec, beside, hf_model(name), {}, checks)
-    return list(court.killers(made(name)[mutant]))
+    runner = MutantRunner(load(name).spec, beside, hf_model(name), {}, checks)
+    return list(runner.killers(made(name)[mutant]))
 
 
 @pytest.mark.parametrize("name", [*rarely((*SPECS, "falcon"), 1, pytest.mark.full), "granitemoe"])

@@ -11,7 +11,7 @@ from adaptergen.components.mlp.spec import Mlp
 from adaptergen.infer.anatomy import Anatomy, same
 from adaptergen.infer.attention import linears, norm_before
 from adaptergen.infer.keys import bias, moved_by, numbers
-from adaptergen.infer.world import UnexplainedError, World
+from adaptergen.infer.tiny_model import TinyModel, UnexplainedError
 from adaptergen.language.kinds import Part, module_of
 from adaptergen.verify import probe
 from adaptergen.verify.components import known_to_tl
@@ -27,7 +27,7 @@ class Wiring:
     `reader` is the path of the module that reads the hidden neurons: `out`, or the norm before it.
     """
 
-    world: World
+    tiny: TinyModel
     path: str
     out: str
     inner: tuple[str, ...]
@@ -40,7 +40,7 @@ class Wiring:
 
     def gates(self, gate: "Output", up: "Output") -> bool:
         """Whether neurons are the second, times an activation of the first."""
-        return probe.gated_by(self.world.hf, self.path, gate, up, self.reader)
+        return probe.gated_by(self.tiny.hf, self.path, gate, up, self.reader)
 
 
 Output = probe.Output
@@ -49,7 +49,7 @@ Output = probe.Output
 class MlpInference:
     """The recognition of a kind of MLP; each kind has a subclass that is called `Inference`."""
 
-    def propose(self, world: World, paths: list[str]) -> Facet | None:
+    def propose(self, tiny: TinyModel, paths: list[str]) -> Facet | None:
         """The facet of the MLPs of all layers but for its path; None if they are of another kind.
 
         Raises:
@@ -75,16 +75,16 @@ class ProjectedInference(MlpInference):
 
     roles: ClassVar[tuple[str, ...]]
 
-    def propose(self, world: World, paths: list[str]) -> Facet | None:
+    def propose(self, tiny: TinyModel, paths: list[str]) -> Facet | None:
         """Its linear layers with their biases, and the number of neurons."""
-        if any(several(world, path) for path in paths) or unlike(world, paths):
+        if any(several(tiny, path) for path in paths) or unlike(tiny, paths):
             return None
-        wiring = wired(world, paths[0])
+        wiring = wired(tiny, paths[0])
         found = self.matched(wiring) if wiring else None
         if found is None:
             return None
-        found["bias"] = {role: bias(world, f"{paths[0]}.{found[role]}") for role in self.roles}
-        return {**found, **_width(world, paths[0], found)}
+        found["bias"] = {role: bias(tiny, f"{paths[0]}.{found[role]}") for role in self.roles}
+        return {**found, **_width(tiny, paths[0], found)}
 
 
 def inference_of(kind: type[Part]) -> MlpInference:
@@ -93,60 +93,60 @@ def inference_of(kind: type[Part]) -> MlpInference:
     return found
 
 
-def mlp(world: World, parts: Anatomy) -> Facet:
+def mlp(tiny: TinyModel, parts: Anatomy) -> Facet:
     """The facet of the MLP as YAML has it.
 
     Raises:
         UnexplainedError: if it computes something else.
     """
-    paths = list(world.below(parts.mlp))
+    paths = list(tiny.below(parts.mlp))
     for name, kind in Mlp.kinds.items():
         inference = inference_of(kind)
-        found = inference.propose(world, paths)
+        found = inference.propose(tiny, paths)
         if found is not None:
             facet = {"kind": name, "path": parts.mlp, **found}
-            opaque = sorted(_unnamed(world, paths, inference.named(facet)))
+            opaque = sorted(_unnamed(tiny, paths, inference.named(facet)))
             facet |= {"opaque": opaque} if opaque else {}
-            return {**facet, "act": activation(world, paths[0])}
-    raise UnexplainedError(unlike(world, paths) or _undescribed(world, paths[0]))
+            return {**facet, "act": activation(tiny, paths[0])}
+    raise UnexplainedError(unlike(tiny, paths) or _undescribed(tiny, paths[0]))
 
 
-def projected(world: World, path: str) -> Facet:
+def projected(tiny: TinyModel, path: str) -> Facet:
     """The kind of an MLP that has linear layers alone, and the roles of these.
 
     Raises:
         UnexplainedError: if it computes something else.
     """
-    wiring = wired(world, path)
+    wiring = wired(tiny, path)
     for name, kind in Mlp.kinds.items():
         found = inference_of(kind).matched(wiring) if wiring else None
         if found is not None:
             return {"kind": name, **found}
-    raise UnexplainedError(_undescribed(world, path))
+    raise UnexplainedError(_undescribed(tiny, path))
 
 
-def wired(world: World, path: str) -> Wiring | None:
+def wired(tiny: TinyModel, path: str) -> Wiring | None:
     """The linear layers of an MLP; None if not exactly one of them returns what it does."""
-    names = linears(world, path)
-    returned = world.hf.call(path).value
-    outs = [name for name in names if same(world.hf.call(f"{path}.{name}").value, returned)]
+    names = linears(tiny, path)
+    returned = tiny.hf.call(path).value
+    outs = [name for name in names if same(tiny.hf.call(f"{path}.{name}").value, returned)]
     if len(outs) != 1:
         return None
     inner = tuple(name for name in names if name != outs[0])
-    return Wiring(world, path, outs[0], inner, norm_before(world, path, outs[0]))
+    return Wiring(tiny, path, outs[0], inner, norm_before(tiny, path, outs[0]))
 
 
-def several(world: World, path: str) -> bool:
+def several(tiny: TinyModel, path: str) -> bool:
     """Whether a module holds weights of three dimensions: several matrices in one tensor."""
-    return any(p.ndim == 3 for p in world.hf.module(path).parameters())
+    return any(p.ndim == 3 for p in tiny.hf.module(path).parameters())
 
 
-def unlike(world: World, paths: list[str]) -> str:
+def unlike(tiny: TinyModel, paths: list[str]) -> str:
     """The first parameter that not all of the MLPs have, in words; empty if there is none."""
     first, *others = paths
-    names = [name for name, _ in world.hf.module(first).named_parameters()]
+    names = [name for name, _ in tiny.hf.module(first).named_parameters()]
     for path in others:
-        found = [name for name, _ in world.hf.module(path).named_parameters()]
+        found = [name for name, _ in tiny.hf.module(path).named_parameters()]
         if found != names:
             odd = next(name for name in (*found, *names) if (name in found) != (name in names))
             holder, lacking = (path, first) if odd in found else (first, path)
@@ -154,46 +154,46 @@ def unlike(world: World, paths: list[str]) -> str:
     return ""
 
 
-def _undescribed(world: World, path: str) -> str:
-    if wired(world, path) is None:
+def _undescribed(tiny: TinyModel, path: str) -> str:
+    if wired(tiny, path) is None:
         return f"no linear layer returns what {path} returns"
-    names = ", ".join(linears(world, path))
+    names = ", ".join(linears(tiny, path))
     return f"no facet describes the MLP {path}: linear layers {names}"
 
 
-def _width(world: World, path: str, found: Mapping[str, Any]) -> Facet:
+def _width(tiny: TinyModel, path: str, found: Mapping[str, Any]) -> Facet:
     """Where the number of hidden neurons is, if TL does not know it."""
 
-    def read(other: World) -> int:
+    def read(other: TinyModel) -> int:
         return int(other.hf.call(f"{path}.{found['out']}").input.shape[-1])
 
-    width = read(world)
-    if known_to_tl(world.architecture, world.hf.model).d_mlp == width:
+    width = read(tiny)
+    if known_to_tl(tiny.architecture, tiny.hf.model).d_mlp == width:
         return {}
-    keys = [key for key in numbers(world.values) if world.values[key] == width]
+    keys = [key for key in numbers(tiny.values) if tiny.values[key] == width]
     # Fused halves want an even number.
-    key = moved_by(world, keys, (width + 8,), lambda other, number: read(other) == number)
+    key = moved_by(tiny, keys, (width + 8,), lambda other, number: read(other) == number)
     return {"width": key} if key else {"measured": True}
 
 
-def _unnamed(world: World, paths: list[str], named: set[str]) -> set[str]:
+def _unnamed(tiny: TinyModel, paths: list[str], named: set[str]) -> set[str]:
     """Parts with parameters that no key of the facet names."""
     left = set()
     for path in paths:
-        for name, _ in world.hf.module(path).named_parameters():
+        for name, _ in tiny.hf.module(path).named_parameters():
             if not any(name == part or name.startswith(f"{part}.") for part in named):
                 left.add(name.partition(".")[0])
     return left
 
 
-def activation(world: World, path: str) -> str | None:
+def activation(tiny: TinyModel, path: str) -> str | None:
     """The config key that names the activation of an MLP."""
-    call = world.hf.call(path)
-    for key, value in world.values.items():
+    call = tiny.hf.call(path)
+    for key, value in tiny.values.items():
         if not isinstance(value, str) or value not in ACT2FN:
             continue
-        other = world.under({key: "relu" if value != "relu" else "gelu"})
-        if other is None or not _alike(world, other):
+        other = tiny.under({key: "relu" if value != "relu" else "gelu"})
+        if other is None or not _alike(tiny, other):
             # An activation with parameters is a part of its own.
             continue
         with torch.no_grad():
@@ -203,7 +203,7 @@ def activation(world: World, path: str) -> str | None:
     return None
 
 
-def _alike(world: World, other: World) -> bool:
+def _alike(tiny: TinyModel, other: TinyModel) -> bool:
     """Whether two models have the same parameters."""
-    one, two = (w.hf.model.state_dict() for w in (world, other))
+    one, two = (w.hf.model.state_dict() for w in (tiny, other))
     return {k: v.shape for k, v in one.items()} == {k: v.shape for k, v in two.items()}

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, TypeVar
 
 from adaptergen.components.mlp.spec import Mlp, ProjectedMlp
 from adaptergen.language.facet import Facet
-from adaptergen.verify.mutants.change import Change, KindMutants, World, swaps
+from adaptergen.verify.mutants.change import Change, KindMutants, Original, swaps
 
 P = TypeVar("P", bound=ProjectedMlp)
 
@@ -22,14 +22,14 @@ class ProjectedMutants(KindMutants[P]):
 
     makes_up_for: ClassVar[tuple[str, ...]] = ("measured",)
 
-    def changes(self, facet: P, world: World) -> Iterator[Change]:
+    def changes(self, facet: P, original: Original) -> Iterator[Change]:
         """The activation, the modules in it, and what no hook shows."""
         yield from activation_and_modules(facet, *facet.modules)
         yield from left_out(facet, "opaque")
 
-    def of_ends(self, world: World, kind: str, *into: str) -> Iterator[tuple[str, Any]]:
+    def of_ends(self, original: Original, kind: str, *into: str) -> Iterator[tuple[str, Any]]:
         """This kind with the first module of another for all that read its input."""
-        mlp = world.spec.mlp
+        mlp = original.spec.mlp
         for first, last in ends(mlp):
             names = {"path": mlp.path, **dict.fromkeys(into, first), "out": last}
             yield "", {"kind": kind, **names, "bias": False, "act": mlp.act}

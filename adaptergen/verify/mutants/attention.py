@@ -17,7 +17,7 @@ from adaptergen.verify.heads import headed
 from adaptergen.verify.hf import window_settings
 from adaptergen.verify.mutants.change import (
     Change,
-    World,
+    Original,
     instead,
     mutates,
     swap,
@@ -29,29 +29,29 @@ _FALSE_FLAG = "training"
 
 
 @mutates(SeparateProjections)
-def _separate(projections: SeparateProjections, world: World) -> Iterator[Change]:
+def _separate(projections: SeparateProjections, original: Original) -> Iterator[Change]:
     yield from swaps(projections, "q", "k", "v", "o")
 
 
 @mutates(FusedProjections)
-def _fused(projections: FusedProjections, world: World) -> Iterator[Change]:
+def _fused(projections: FusedProjections, original: Original) -> Iterator[Change]:
     yield swap(projections, "qkv", "o")
 
 
 @instead(SeparateProjections)
-def _instead_of_fused(world: World) -> Iterator[tuple[str, Any]]:
-    names = list(headed(world.spec).projections.modules.values())
+def _instead_of_fused(original: Original) -> Iterator[tuple[str, Any]]:
+    names = list(headed(original.spec).projections.modules.values())
     yield "", {"kind": "separate", **dict.fromkeys("qkv", names[0]), "o": names[-1]}
 
 
 @instead(FusedProjections)
-def _instead_of_separate(world: World) -> Iterator[tuple[str, Any]]:
-    names = list(headed(world.spec).projections.modules.values())
+def _instead_of_separate(original: Original) -> Iterator[tuple[str, Any]]:
+    names = list(headed(original.spec).projections.modules.values())
     yield "", {"kind": "fused", "qkv": names[0], "o": names[-1], "layout": "stacked"}
 
 
 @mutates(Heads)
-def _heads(heads: Heads, world: World) -> Iterator[Change]:
+def _heads(heads: Heads, original: Original) -> Iterator[Change]:
     number = "num_hidden_layers"
     for key in ("key_value", "head_dim"):
         if getattr(heads, key) is None:
@@ -73,55 +73,55 @@ def _heads(heads: Heads, world: World) -> Iterator[Change]:
 
 
 @mutates(QKNorms)
-def _qk_norms(norms: QKNorms, world: World) -> Iterator[Change]:
+def _qk_norms(norms: QKNorms, original: Original) -> Iterator[Change]:
     yield swap(norms, "q", "k")
 
 
 @instead(PerHeadQKNorm)
-def _per_head(world: World) -> Iterator[tuple[str, Any]]:
-    yield "q_norm", {"per_head": _qk_norm_names(world)}
+def _per_head(original: Original) -> Iterator[tuple[str, Any]]:
+    yield "q_norm", {"per_head": _qk_norm_names(original)}
 
 
 @instead(OwnPerHeadQKNorm)
-def _own_per_head(world: World) -> Iterator[tuple[str, Any]]:
-    yield "q_norm", {"own_per_head": _qk_norm_names(world)}
+def _own_per_head(original: Original) -> Iterator[tuple[str, Any]]:
+    yield "q_norm", {"own_per_head": _qk_norm_names(original)}
 
 
 @instead(HeadModulesQKNorm)
-def _head_modules(world: World) -> Iterator[tuple[str, Any]]:
-    yield "q_norm", {"head_modules": _qk_norm_names(world)}
+def _head_modules(original: Original) -> Iterator[tuple[str, Any]]:
+    yield "q_norm", {"head_modules": _qk_norm_names(original)}
 
 
 @instead(FullWidthQKNorm)
-def _full_width(world: World) -> Iterator[tuple[str, Any]]:
-    yield "q_norm", {"full_width": _qk_norm_names(world)}
+def _full_width(original: Original) -> Iterator[tuple[str, Any]]:
+    yield "q_norm", {"full_width": _qk_norm_names(original)}
 
 
-def _qk_norm_names(world: World) -> dict[str, Any]:
+def _qk_norm_names(original: Original) -> dict[str, Any]:
     """The norms of queries and keys, or those of another model."""
-    norms = world.spec.attention.qk_norm.norms
+    norms = original.spec.attention.qk_norm.norms
     return norms.model_dump() if norms is not None else {"q": "q_norm", "k": "k_norm"}
 
 
 @instead(FlaggedLayers)
-def _flagged_layers(world: World) -> Iterator[tuple[str, Any]]:
+def _flagged_layers(original: Original) -> Iterator[tuple[str, Any]]:
     yield _FALSE_FLAG, {"flag": _FALSE_FLAG}
 
 
 @instead(FlaggedWindow)
-def _flagged_window(world: World) -> Iterator[tuple[str, Any]]:
-    for flag in (_FALSE_FLAG, *_windows(world)):
+def _flagged_window(original: Original) -> Iterator[tuple[str, Any]]:
+    for flag in (_FALSE_FLAG, *_windows(original)):
         yield flag, {"flag": flag}
 
 
 @instead(ConfigWindow)
-def _config_window(world: World) -> Iterator[tuple[str, Any]]:
-    for key in ("max_position_embeddings", *_windows(world)):
+def _config_window(original: Original) -> Iterator[tuple[str, Any]]:
+    for key in ("max_position_embeddings", *_windows(original)):
         yield key, {"config": key}
 
 
-def _windows(world: World) -> list[str]:
+def _windows(original: Original) -> list[str]:
     """Config keys of the tiny model that may hold a window's size."""
-    settings = window_settings(world.hf.config)
+    settings = window_settings(original.hf.config)
     public = {key: value for key, value in settings.items() if not key.startswith("_")}
     return [key for key, value in public.items() if not isinstance(value, bool)]

@@ -41,7 +41,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class World:
+class Original:
     """Sources of a change: the whole spec, and the HF model that it is about."""
 
     spec: Spec
@@ -69,8 +69,8 @@ def _shapes(module: Any) -> list[tuple[str, tuple[int, ...]]]:
 
 
 K = TypeVar("K", bound=Part)
-Changes = Callable[[Any, World], Iterator[Change]]
-Values = Callable[[World], Iterator[tuple[str, Any]]]
+Changes = Callable[[Any, Original], Iterator[Change]]
+Values = Callable[[Original], Iterator[tuple[str, Any]]]
 
 CHANGES: dict[type[Facet], Changes] = {}
 INSTEAD: dict[type[Facet], Values] = {}
@@ -84,11 +84,11 @@ class KindMutants(Generic[K]):
 
     makes_up_for: ClassVar[tuple[str, ...]] = ()
 
-    def changes(self, facet: K, world: World) -> Iterator[Change]:
+    def changes(self, facet: K, original: Original) -> Iterator[Change]:
         """How its names can be wrong; keys of the changes are seen from the facet."""
         yield from ()
 
-    def instead(self, world: World) -> Iterator[tuple[str, Any]]:
+    def instead(self, original: Original) -> Iterator[tuple[str, Any]]:
         """Wrong values of this kind where the spec has another: a word, and the value in YAML."""
         raise NotImplementedError
 
@@ -126,7 +126,7 @@ def changes(spec: Spec, hf: HfModel) -> list[Change]:
     """Every change of a spec, in the order of its keys; no two lead to the same spec."""
     found: list[Change] = []
     seen = [spec]
-    for change in _changes_of(spec, "", World(spec, hf)):
+    for change in _changes_of(spec, "", Original(spec, hf)):
         wrong = changed(spec, change)
         # A reason may be worded otherwise, and nothing depends on steps that are never made.
         moot = change.name.startswith("processing.") and not semantic_differences(spec, wrong)
@@ -152,20 +152,20 @@ def _fits(spec: Spec, version: Mapping[str, Any]) -> bool:
     return True
 
 
-def _changes_of(facet: Facet, prefix: str, world: World) -> Iterator[Change]:
+def _changes_of(facet: Facet, prefix: str, original: Original) -> Iterator[Change]:
     kind = mutants_of(type(facet)) if isinstance(facet, Part) else None
     registered = kind.changes if kind else CHANGES.get(type(facet))
-    for change in registered(facet, world) if registered else ():
+    for change in registered(facet, original) if registered else ():
         yield _inside(prefix, change)
     for name, field in type(facet).model_fields.items():
         key, value = key_of(name, field), getattr(facet, name)
-        for word, other in _others(field, value, world):
+        for word, other in _others(field, value, original):
             shown = word if isinstance(other, dict) else other
             text = f"{prefix}{key} is {shown}, not {_shown(value)}"
             same = kind is not None and key in kind.makes_up_for and other is True
             yield _inside(prefix, Change(f"{key}.{word}", text, {key: other}, same))
         if isinstance(value, Facet) and not isinstance(value, Verification):
-            yield from _changes_of(value, f"{prefix}{key}.", world)
+            yield from _changes_of(value, f"{prefix}{key}.", original)
 
 
 def _inside(prefix: str, change: Change) -> Change:
@@ -177,7 +177,7 @@ def _shown(value: object) -> object:
     return tag_of(type(value)) if isinstance(value, Facet) else value
 
 
-def _others(field: FieldInfo, value: object, world: World) -> Iterator[tuple[str, Any]]:
+def _others(field: FieldInfo, value: object, original: Original) -> Iterator[tuple[str, Any]]:
     """Other values that a key can hold by its type alone, each with a word for it."""
     classes = classes_of(field.annotation)
     if len(classes) > 1:
@@ -186,10 +186,10 @@ def _others(field: FieldInfo, value: object, world: World) -> Iterator[tuple[str
                 yield cls.word, cls.word
             else:
                 instead = mutants_of(cls).instead if issubclass(cls, Part) else INSTEAD[cls]
-                for word, other in instead(world):
+                for word, other in instead(original):
                     yield f"{tag_of(cls)}.{word}".rstrip("."), other
     elif _DECIDED in field.metadata:
-        for other in (True, False, *deciding_keys(world)):
+        for other in (True, False, *deciding_keys(original)):
             yield str(other), other
     elif field.annotation is bool:
         yield "flipped", not value
@@ -198,11 +198,11 @@ def _others(field: FieldInfo, value: object, world: World) -> Iterator[tuple[str
             yield str(other), other
 
 
-def deciding_keys(world: World) -> list[str]:
+def deciding_keys(original: Original) -> list[str]:
     """Boolean config keys that claims name, and one that decides something else."""
-    settings = world.hf.config.to_dict()
+    settings = original.hf.config.to_dict()
     boolean = [key for key, value in settings.items() if isinstance(value, bool)]
-    claimed = keys_named(world.spec)
+    claimed = keys_named(original.spec)
     named = [key for key in boolean if key in claimed]
     return [*named, *[key for key in boolean if key not in named][:1]]
 

@@ -13,8 +13,8 @@ from adaptergen.verify.check import Check
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.listed import refuse_unknown
 from adaptergen.verify.mutants import module
-from adaptergen.verify.mutants.court import Court
 from adaptergen.verify.mutants.mutant import Mutant, meaning
+from adaptergen.verify.mutants.runner import MutantRunner
 from adaptergen.verify.mutants.spec import changed, changes
 from adaptergen.verify.record import MutantResult
 from adaptergen.verify.share import ALONE, Share
@@ -80,7 +80,7 @@ def run_mutants(
     refuse_unknown("verification.equivalent", own, names, "mutant", "--mutants --json FILE")
     inherited = loaded.spec.verification.equivalent
     beside = os.path.dirname(subject.module_path)
-    court = Court(subject.declared, beside, subject.hf, subject.overrides, checks)
+    runner = MutantRunner(subject.declared, beside, subject.hf, subject.overrides, checks)
     results = []
     # Bridges refer to themselves: each would stay until Python looks for garbage. It looks after
     # every few mutants, among what came to be since now.
@@ -88,7 +88,7 @@ def run_mutants(
     gc.freeze()
     for number, mutant in share.of(list(enumerate(made, 1))):
         progress(f"mutant {number} of {len(made)}, {mutant.name}")
-        killers = tuple(court.killers(mutant))
+        killers = tuple(runner.killers(mutant))
         # What a parent says of its mutants is allowed here, and need not hold here.
         listed = mutant.name in own or not killers
         reason = inherited.get(mutant.name, "") if listed else ""

@@ -17,7 +17,7 @@ from adaptergen.verify.mutants import attention
 from adaptergen.verify.mutants.change import (
     INSTEAD,
     Change,
-    World,
+    Original,
     changed,
     changes,
     deciding_keys,
@@ -32,8 +32,8 @@ __all__ = ["INSTEAD", "attention", "changed", "changes", "side_mlp"]
 
 
 @mutates(Spec)
-def _spec(spec: Spec, world: World) -> Iterator[Change]:
-    yield from renamed(world)
+def _spec(spec: Spec, original: Original) -> Iterator[Change]:
+    yield from renamed(original)
     other = "GPT2LMHeadModel"
     # Of a module, it would change no more than the names of its classes.
     renamed_spec = {"architecture": other, "class_prefix": spec.prefix}
@@ -43,19 +43,19 @@ def _spec(spec: Spec, world: World) -> Iterator[Change]:
     yield from _identity(spec)
     if spec.refused:
         yield Change("refused.none", "no model is refused", {"refused": {}})
-    for key in _unset(deciding_keys(world), world)[:1]:
+    for key in _unset(deciding_keys(original), original)[:1]:
         more = {**spec.refused, key: "This mutant says so."}
         yield Change("refused.needless", f"models with {key} are refused", {"refused": more})
     layouts = spec.model_dump(by_alias=True)["layouts"]
     if not layouts:
-        text, key = "blocks have another layout", deciding_keys(world)[0]
-        (other_block,) = (block for _, block in _parallel_norm(world))
+        text, key = "blocks have another layout", deciding_keys(original)[0]
+        (other_block,) = (block for _, block in _parallel_norm(original))
         needless = [{"when": key, "block": other_block}]
         yield Change("layouts.needless", f"{text} where {key} is set", {"layouts": needless})
     for index, layout in enumerate(layouts):
         name, rest = f"layouts.{index}", layouts[:index] + layouts[index + 1 :]
         yield Change(f"{name}.none", f"{name} is not declared", {"layouts": rest})
-        for key in deciding_keys(world):
+        for key in deciding_keys(original):
             if key != layout["when"]:
                 wrong = [*rest, {**layout, "when": key}]
                 yield Change(f"{name}.when.{key}", f"{key} decides {name}", {"layouts": wrong})
@@ -82,78 +82,80 @@ def _identity(spec: Spec) -> Iterator[Change]:
         yield Change(f"defaults.{key}.other", text, {f"defaults.{key}": wrong})
 
 
-def _unset(keys: list[str], world: World) -> list[str]:
+def _unset(keys: list[str], original: Original) -> list[str]:
     """Those of the keys that the tiny model does not set, and that the spec does not refuse."""
-    return [k for k in keys if k not in world.spec.refused and not getattr(world.hf.config, k)]
+    return [
+        k for k in keys if k not in original.spec.refused and not getattr(original.hf.config, k)
+    ]
 
 
 @mutates(Paths)
-def _paths(paths: Paths, world: World) -> Iterator[Change]:
+def _paths(paths: Paths, original: Original) -> Iterator[Change]:
     yield Change("rotary.none", "no module computes positions", {"rotary": None})
 
 
 @instead(RmsNorm)
-def _rms_norm(world: World) -> Iterator[tuple[str, Any]]:
-    norm = world.spec.norm
+def _rms_norm(original: Original) -> Iterator[tuple[str, Any]]:
+    norm = original.spec.norm
     yield "", {"kind": "rms", "weight": norm.weight, "eps": norm.eps}
 
 
 @instead(LayerNorm)
-def _layer_norm(world: World) -> Iterator[tuple[str, Any]]:
-    norm = world.spec.norm
+def _layer_norm(original: Original) -> Iterator[tuple[str, Any]]:
+    norm = original.spec.norm
     yield "", {"kind": "layer", "weight": norm.weight, "bias": norm.bias, "eps": norm.eps}
 
 
 @mutates(RmsNorm, LayerNorm)
-def _eps(norm: Facet, world: World) -> Iterator[Change]:
+def _eps(norm: Facet, original: Original) -> Iterator[Change]:
     for key in ("initializer_range", None):
         yield Change(f"eps.{key}", f"eps is {key}", {"eps": key})
 
 
 @mutates(PreNorm, PostNorm, SandwichNorm, SharedNorm, ParallelNorm)
-def _norms(block: Facet, world: World) -> Iterator[Change]:
-    yield from swaps(block, *world.spec.block.norms)
+def _norms(block: Facet, original: Original) -> Iterator[Change]:
+    yield from swaps(block, *original.spec.block.norms)
 
 
 @instead(PreNorm)
-def _pre_norm(world: World) -> Iterator[tuple[str, Any]]:
-    first, *_, last = _names_of_norms(world)
+def _pre_norm(original: Original) -> Iterator[tuple[str, Any]]:
+    first, *_, last = _names_of_norms(original)
     yield "", {"topology": "pre", "ln1": first, "ln2": last}
 
 
 @instead(PostNorm)
-def _post_norm(world: World) -> Iterator[tuple[str, Any]]:
-    first, *_, last = _names_of_norms(world)
+def _post_norm(original: Original) -> Iterator[tuple[str, Any]]:
+    first, *_, last = _names_of_norms(original)
     yield "", {"topology": "post", "ln1_post": first, "ln2_post": last}
 
 
 @instead(SandwichNorm)
-def _sandwich_norm(world: World) -> Iterator[tuple[str, Any]]:
+def _sandwich_norm(original: Original) -> Iterator[tuple[str, Any]]:
     roles = ("ln1", "ln1_post", "ln2", "ln2_post")
-    first, *_, last = _names_of_norms(world)
+    first, *_, last = _names_of_norms(original)
     names = dict(zip(roles, (first, last, last, first), strict=True))
-    yield "", {"topology": "sandwich", **names, **world.spec.block.norms}
+    yield "", {"topology": "sandwich", **names, **original.spec.block.norms}
 
 
 @instead(SharedNorm)
-def _shared_norm(world: World) -> Iterator[tuple[str, Any]]:
-    yield "", {"topology": "shared", "ln1": _names_of_norms(world)[0]}
+def _shared_norm(original: Original) -> Iterator[tuple[str, Any]]:
+    yield "", {"topology": "shared", "ln1": _names_of_norms(original)[0]}
 
 
 @instead(ParallelNorm)
-def _parallel_norm(world: World) -> Iterator[tuple[str, Any]]:
-    first, *_, last = _names_of_norms(world)
+def _parallel_norm(original: Original) -> Iterator[tuple[str, Any]]:
+    first, *_, last = _names_of_norms(original)
     yield "", {"topology": "parallel", "ln1": first, "ln2": last}
 
 
-def _names_of_norms(world: World) -> list[str]:
+def _names_of_norms(original: Original) -> list[str]:
     """HF names of a block's norms, at least two."""
-    names = list(world.spec.block.norms.values())
+    names = list(original.spec.block.norms.values())
     return names if len(names) > 1 else 2 * names
 
 
 @mutates(Multipliers)
-def _multipliers(multipliers: Multipliers, world: World) -> Iterator[Change]:
+def _multipliers(multipliers: Multipliers, original: Original) -> Iterator[Change]:
     for key in ("embedding", "residual"):
         if getattr(multipliers, key) is not None:
             yield Change(f"{key}.none", f"{key} is not multiplied", {key: None})
@@ -163,27 +165,27 @@ def _multipliers(multipliers: Multipliers, world: World) -> Iterator[Change]:
 
 
 @instead(MultipliedLogits)
-def _multiplied(world: World) -> Iterator[tuple[str, Any]]:
-    yield "", {"multiply": getattr(world.spec.multipliers.logits, "factor", "initializer_range")}
+def _multiplied(original: Original) -> Iterator[tuple[str, Any]]:
+    yield "", {"multiply": getattr(original.spec.multipliers.logits, "factor", "initializer_range")}
 
 
 @instead(DividedLogits)
-def _divided(world: World) -> Iterator[tuple[str, Any]]:
-    yield "", {"divide": getattr(world.spec.multipliers.logits, "factor", "initializer_range")}
+def _divided(original: Original) -> Iterator[tuple[str, Any]]:
+    yield "", {"divide": getattr(original.spec.multipliers.logits, "factor", "initializer_range")}
 
 
 @instead(InvalidWhere)
-def _invalid_where(world: World) -> Iterator[tuple[str, Any]]:
-    for key in ("use_cache", *_conditions(world)):
+def _invalid_where(original: Original) -> Iterator[tuple[str, Any]]:
+    for key in ("use_cache", *_conditions(original)):
         yield key, {"invalid_where": {"key": key, "reason": "This mutant says so."}}
 
 
-def _conditions(world: World) -> list[str]:
+def _conditions(original: Original) -> list[str]:
     """Config keys that decide biases."""
-    keys = world.spec.attention.biases.values()
+    keys = original.spec.attention.biases.values()
     return sorted({key for key in keys if isinstance(key, str)})
 
 
 @instead(Invalid)
-def _invalid(world: World) -> Iterator[tuple[str, Any]]:
+def _invalid(original: Original) -> Iterator[tuple[str, Any]]:
     yield "needlessly", {"invalid": "This mutant says so."}

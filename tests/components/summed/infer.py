@@ -14,7 +14,7 @@ class Inference(ProjectedInference):
         """The projections, by which of them is added as it is."""
         if len(wiring.inner) != 2 or wiring.norm is not None:
             return None
-        hf, path = wiring.world.hf, wiring.path
+        hf, path = wiring.tiny.hf, wiring.path
         for into, beside in (wiring.inner, wiring.inner[::-1]):
             left = neurons(hf, path, wiring.out, f"{path}.{into}")
             if largest_difference(left, hf.call(f"{path}.{beside}").value) < EXACT:

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from adaptergen.components.attention.reimplemented.spec import ReimplementedAttention
 from adaptergen.components.attention.spec import HeadedAttention
-from adaptergen.verify.mutants.change import Change, KindMutants, World
+from adaptergen.verify.mutants.change import Change, KindMutants, Original
 
 
 class Mutants(KindMutants[ReimplementedAttention]):
@@ -13,7 +13,7 @@ class Mutants(KindMutants[ReimplementedAttention]):
 
     makes_up_for: ClassVar[tuple[str, ...]] = ("own_mask",)
 
-    def changes(self, facet: ReimplementedAttention, world: World) -> Iterator[Change]:
+    def changes(self, facet: ReimplementedAttention, original: Original) -> Iterator[Change]:
         """Sinks, and what HF's attention returns."""
         text = "there are no sinks" if facet.sinks else "there are sinks"
         wrong = None if facet.sinks else "sinks"
@@ -24,9 +24,9 @@ class Mutants(KindMutants[ReimplementedAttention]):
         order = "batch_pos_head" if facet.cached != "batch_pos_head" else "pos_batch_head"
         yield Change(f"cached.{order}", f"HF's cache is laid out as {order}", {"cached": order})
 
-    def instead(self, world: World) -> Iterator[tuple[str, Any]]:
+    def instead(self, original: Original) -> Iterator[tuple[str, Any]]:
         """The same projections and heads, with positions as they usually are."""
-        attention = world.spec.attention
+        attention = original.spec.attention
         mistakable = isinstance(attention, HeadedAttention)
         if mistakable and not isinstance(attention, ReimplementedAttention):
             known = ReimplementedAttention.model_fields.keys()

@@ -15,7 +15,7 @@ class Inference(ProjectedInference):
         if len(wiring.inner) != 1 or wiring.norm is not None:
             return None
         into = f"{wiring.path}.{wiring.inner[0]}"
-        halves = torch.arange(wiring.world.hf.call(into).value.shape[-1]).chunk(2)
+        halves = torch.arange(wiring.tiny.hf.call(into).value.shape[-1]).chunk(2)
         for word, (one, other) in (("gate", halves), ("in", halves[::-1])):
             if wiring.gates((into, one), (into, other)):
                 found = {"gate_in": wiring.inner[0], "out": wiring.out}

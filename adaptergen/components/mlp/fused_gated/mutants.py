@@ -5,18 +5,18 @@ from typing import Any
 
 from adaptergen.components.mlp.fused_gated.spec import FusedGatedMlp
 from adaptergen.components.mlp.mutants import ProjectedMutants
-from adaptergen.verify.mutants.change import Change, World
+from adaptergen.verify.mutants.change import Change, Original
 
 
 class Mutants(ProjectedMutants[FusedGatedMlp]):
     """Its projections and halves, and another MLP taken for a fused one."""
 
-    def changes(self, facet: FusedGatedMlp, world: World) -> Iterator[Change]:
+    def changes(self, facet: FusedGatedMlp, original: Original) -> Iterator[Change]:
         """The order of the halves too."""
-        yield from super().changes(facet, world)
+        yield from super().changes(facet, original)
         other = "in" if facet.first == "gate" else "gate"
         yield Change(f"first.{other}", f"{other} is the first half", {"first": other})
 
-    def instead(self, world: World) -> Iterator[tuple[str, Any]]:
+    def instead(self, original: Original) -> Iterator[tuple[str, Any]]:
         """Halves of the first projection."""
-        yield from self.of_ends(world, "fused_gated", "gate_in")
+        yield from self.of_ends(original, "fused_gated", "gate_in")

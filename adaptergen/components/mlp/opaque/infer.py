@@ -1,4 +1,4 @@
-"""MLPs that are left to HF: never recognised, only conceded."""
+"""MLPs that are left to HF: never recognised, only left to HF."""
 
 from adaptergen.components.mlp.infer import MlpInference
 

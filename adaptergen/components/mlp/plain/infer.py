@@ -2,7 +2,7 @@
 
 from adaptergen.components.mlp.infer import Facet, ProjectedInference, Wiring
 from adaptergen.components.mlp.plain.probe import overwritten
-from adaptergen.infer.world import World
+from adaptergen.infer.tiny_model import TinyModel
 from adaptergen.verify import probe
 
 
@@ -11,10 +11,10 @@ class Inference(ProjectedInference):
 
     roles = ("in", "out")
 
-    def propose(self, world: World, paths: list[str]) -> Facet | None:
+    def propose(self, tiny: TinyModel, paths: list[str]) -> Facet | None:
         """Whether HF's block changes the output in place, too."""
-        found = super().propose(world, paths)
-        if found is not None and overwritten(world.hf, world.layers[0], paths[0]):
+        found = super().propose(tiny, paths)
+        if found is not None and overwritten(tiny.hf, tiny.layers[0], paths[0]):
             found["overwritten"] = True
         return found
 
@@ -23,5 +23,5 @@ class Inference(ProjectedInference):
         if len(wiring.inner) != 1 or wiring.norm is not None:
             return None
         into = f"{wiring.path}.{wiring.inner[0]}"
-        alone = probe.hidden_by_element(wiring.world.hf, wiring.path, into, wiring.reader)
+        alone = probe.hidden_by_element(wiring.tiny.hf, wiring.path, into, wiring.reader)
         return {"in": wiring.inner[0], "out": wiring.out} if alone else None

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from adaptergen.components.mlp.mutants import ProjectedMutants
 from adaptergen.components.mlp.plain.spec import PlainMlp
-from adaptergen.verify.mutants.change import World
+from adaptergen.verify.mutants.change import Original
 
 
 class Mutants(ProjectedMutants[PlainMlp]):
@@ -13,6 +13,6 @@ class Mutants(ProjectedMutants[PlainMlp]):
 
     makes_up_for: ClassVar[tuple[str, ...]] = ("measured", "overwritten")
 
-    def instead(self, world: World) -> Iterator[tuple[str, Any]]:
+    def instead(self, original: Original) -> Iterator[tuple[str, Any]]:
         """No gate."""
-        yield from self.of_ends(world, "plain", "in")
+        yield from self.of_ends(original, "plain", "in")

@@ -14,14 +14,14 @@ from adaptergen.verify.check import (
     largest_difference,
 )
 from adaptergen.verify.checks import boot, cache, forward, gradient, hooks, weights
-from adaptergen.verify.foreign.oracle import (
+from adaptergen.verify.hf import HfModel
+from adaptergen.verify.once import UnavailableError, one_line
+from adaptergen.verify.shipped.oracle import (
     continued,
     in_chunks,
     in_padded_chunks,
     padding_moves,
 )
-from adaptergen.verify.hf import HfModel
-from adaptergen.verify.once import UnavailableError, one_line
 from adaptergen.verify.subject import Subject
 
 # HF computes norms, positions and routing in float32 here and there, in another order than TL.

@@ -8,15 +8,15 @@ from transformer_lens.factories.architecture_adapter_factory import SUPPORTED_AR
 
 from adaptergen.errors import Unusable, did_you_mean
 from adaptergen.verify.check import skipped
-from adaptergen.verify.foreign.checks import ALL, SWEPT
-from adaptergen.verify.foreign.oracle import distrust
-from adaptergen.verify.foreign.subject import ForeignSubject
 from adaptergen.verify.hf import hf_class
 from adaptergen.verify.once import MissingError
 from adaptergen.verify.precision import comparable
 from adaptergen.verify.record import CheckResult, Record, VariantResult
 from adaptergen.verify.running import run_checks
 from adaptergen.verify.select import EVERYTHING, Selection
+from adaptergen.verify.shipped.checks import ALL, SWEPT
+from adaptergen.verify.shipped.oracle import distrust
+from adaptergen.verify.shipped.subject import ShippedSubject
 from adaptergen.verify.spelling import respelled
 from adaptergen.verify.sweep import sweep
 from adaptergen.verify.tiny import tiny_settings
@@ -37,7 +37,7 @@ def check_architecture(name: str) -> None:
         raise Unusable(str(error)) from None
 
 
-def verify_foreign(
+def verify_shipped(
     architecture: str,
     overrides: Mapping[str, Any],
     progress: Callable[[str], None] = lambda line: None,
@@ -47,7 +47,7 @@ def verify_foreign(
     """Run the checks that need no spec on the adapter that TL ships for an architecture."""
     started = time.perf_counter()
     respelt = respelled(architecture, overrides, tiny_settings(architecture))
-    subject = ForeignSubject(architecture, respelt)
+    subject = ShippedSubject(architecture, respelt)
     chosen = select.of(ALL)
     with comparable():
         doubt = distrust(subject.hf)
@@ -60,7 +60,7 @@ def verify_foreign(
 
 
 def _record(
-    subject: ForeignSubject,
+    subject: ShippedSubject,
     results: Sequence[CheckResult],
     variants: Sequence[VariantResult],
     started: float,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Told:
+class Report:
     """An inference in words: a remark, a table, the nearest parents, a verdict; the spec's file.
 
     Remark, parents and file are empty where there is none.
@@ -30,13 +30,13 @@ class Told:
     json: str
 
 
-def told(
+def reported(
     argument: str,
     trusted: bool,
     fixed: Mapping[str, Any],
     project: Project,
     progress: Callable[[str], None] = lambda line: None,
-) -> Told:
+) -> Report:
     """Infer the spec of a model; see `adaptergen.infer.source` and `adaptergen.infer.run`.
 
     Raises:
@@ -53,7 +53,7 @@ def told(
     found = outcome(inference, candidates(project.spec_folders(), meant.architecture))
     notes = [meant.note] if meant.note else []
     tree = {**as_tree(inference, found), "notes": notes, "gigabytes": _peak()}
-    return Told(
+    return Report(
         explained=inference.explained,
         note=meant.note,
         table=table(inference),

@@ -10,7 +10,7 @@ from transformers.configuration_utils import ALLOWED_MLP_LAYER_TYPES
 
 from adaptergen.errors import Unusable
 from adaptergen.infer.sizes import HEAD, LAYERS, large, sizes
-from adaptergen.infer.world import World
+from adaptergen.infer.tiny_model import TinyModel
 from adaptergen.verify.checks.claims_named import has_key
 from adaptergen.verify.hf import hf_class, window_settings
 from adaptergen.verify.once import MissingError, UnavailableError, is_memory, one_line
@@ -25,7 +25,7 @@ _WINDOW_KINDS = {"full_attention", "sliding_attention"}
 _NOT_ONE = (1.5, 0.75, 1.25, 0.5, 2.0, 0.6)
 
 
-def shrunk(architecture: str, given: Mapping[str, Any], fixed: Mapping[str, Any]) -> World:
+def shrunk(architecture: str, given: Mapping[str, Any], fixed: Mapping[str, Any]) -> TinyModel:
     """The class's model with small sizes, under the values `given` by a checkpoint's config.
 
     `fixed` are values that the user insists on.
@@ -37,14 +37,14 @@ def shrunk(architecture: str, given: Mapping[str, Any], fixed: Mapping[str, Any]
     fixed = respelled(architecture, fixed, given)
     kept, reasons = _kept(config, given), []
     for small in sizes(config, architecture):
-        world = World(architecture, _without_none({**kept, **small, **fixed}))
+        tiny = TinyModel(architecture, _without_none({**kept, **small, **fixed}))
         try:
-            if not world.hf.seen.logits.isfinite().all():
+            if not tiny.hf.seen.logits.isfinite().all():
                 reasons.append("its logits are not finite")
-            elif _turns_halves(world):
+            elif _turns_halves(tiny):
                 reasons.append("half a pair of a head's elements would rotate")
             else:
-                return _with_features(world, config, fixed)
+                return _with_features(tiny, config, fixed)
         except UnavailableError as error:
             if is_memory(error.reason):
                 said = f"{architecture}: even a small model takes more memory than there is"
@@ -77,7 +77,9 @@ def _hint(config: Any) -> str:
     return f"set sizes yourself with --tiny KEY=VALUE{': ' + ', '.join(own) if own else ''}"
 
 
-def as_usual(architecture: str, given: Mapping[str, Any], fixed: Mapping[str, Any]) -> World | None:
+def as_usual(
+    architecture: str, given: Mapping[str, Any], fixed: Mapping[str, Any]
+) -> TinyModel | None:
     """The class's model without what a checkpoint's config switches and counts.
 
     None if the config switches nothing, or HF does not run that.
@@ -94,12 +96,12 @@ def as_usual(architecture: str, given: Mapping[str, Any], fixed: Mapping[str, An
         return None
 
 
-def _turns_halves(world: World) -> bool:
+def _turns_halves(tiny: TinyModel) -> bool:
     """Whether an odd number of elements of a head rotates, which only looks like a model."""
     widths = [
         value[0].shape[-1]
-        for layer in world.layers.values()
-        for value in world.hf.call(layer).kwargs.values()
+        for layer in tiny.layers.values()
+        for value in tiny.hf.call(layer).kwargs.values()
         if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], torch.Tensor)
     ]
     return any(width % 2 for width in widths)
@@ -116,82 +118,82 @@ def _kept(config: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in given.items() if key not in by_layer}
 
 
-def _with_features(world: World, full: Any, fixed: Mapping[str, Any]) -> World:
+def _with_features(tiny: TinyModel, full: Any, fixed: Mapping[str, Any]) -> TinyModel:
     """The model with windows, layers of each kind and constants that show."""
-    world = _with_own_heads(_of_known_keys(world))
-    if "head_dim" not in world.settings:
-        world = _with_head_size(world)
+    tiny = _with_own_heads(_of_known_keys(tiny))
+    if "head_dim" not in tiny.settings:
+        tiny = _with_head_size(tiny)
     for moves in (_windows, _kinds_of_layers, _constants):
-        for changes in list(moves(world, full.to_dict())):
+        for changes in list(moves(tiny, full.to_dict())):
             changed = {key: value for key, value in changes.items() if key not in fixed}
-            other = world.under(changed) if changed else None
-            if other is not None and _differs(world, other):
-                world = other
-    return world
+            other = tiny.under(changed) if changed else None
+            if other is not None and _differs(tiny, other):
+                tiny = other
+    return tiny
 
 
-def _of_known_keys(world: World) -> World:
+def _of_known_keys(tiny: TinyModel) -> TinyModel:
     """The model without config keys that its class does not have and that change nothing.
 
     A config keeps whatever it is given, and published ones have keys of earlier versions.
     """
-    known = {key: value for key, value in world.settings.items() if has_key(world.hf, key)}
-    if len(known) == len(world.settings):
-        return world
-    other = World(world.architecture, known)
+    known = {key: value for key, value in tiny.settings.items() if has_key(tiny.hf, key)}
+    if len(known) == len(tiny.settings):
+        return tiny
+    other = TinyModel(tiny.architecture, known)
     try:
-        return world if _differs(world, other) else other
+        return tiny if _differs(tiny, other) else other
     except UnavailableError:
         # Code of the model asks for one of them.
-        return world
+        return tiny
 
 
-def _with_own_heads(world: World) -> World:
+def _with_own_heads(tiny: TinyModel) -> TinyModel:
     """The model with as many key and value heads as heads, where their key changes nothing.
 
     TL believes it all the same.
     """
-    names = world.config.attribute_map
+    names = tiny.config.attribute_map
     heads, own = (names.get(n, n) for n in ("num_attention_heads", "num_key_value_heads"))
-    if world.settings.get(own) in (None, world.settings.get(heads)):
-        return world
-    other = world.under({own: world.settings.get(heads)})
-    return world if other is None or _differs(world, other) else other
+    if tiny.settings.get(own) in (None, tiny.settings.get(heads)):
+        return tiny
+    other = tiny.under({own: tiny.settings.get(heads)})
+    return tiny if other is None or _differs(tiny, other) else other
 
 
-def _with_head_size(world: World) -> World:
+def _with_head_size(tiny: TinyModel) -> TinyModel:
     """The model with a head size of its own: HF asks for it where no config class declares it.
 
     Where HF forgets it elsewhere, and so runs under fewer other config keys, it is what it was.
     """
-    other = world.under({"head_dim": HEAD})
-    if other is None or _shapes(other) == _shapes(world):
-        return world
-    if other.flips.keys() >= world.flips.keys():
+    other = tiny.under({"head_dim": HEAD})
+    if other is None or _shapes(other) == _shapes(tiny):
+        return tiny
+    if other.flips.keys() >= tiny.flips.keys():
         return other
-    usual = world.config.hidden_size // world.config.num_attention_heads
-    return world.under({"head_dim": usual}) or world
+    usual = tiny.config.hidden_size // tiny.config.num_attention_heads
+    return tiny.under({"head_dim": usual}) or tiny
 
 
-def _differs(world: World, other: World) -> bool:
+def _differs(tiny: TinyModel, other: TinyModel) -> bool:
     """Whether the model computes something else, or has other parameters."""
-    if _shapes(world) != _shapes(other):
+    if _shapes(tiny) != _shapes(other):
         return True
-    batch = world.hf.batch(max(world.hf.length, other.hf.length))
-    return not torch.equal(world.hf.logits(batch), other.hf.logits(batch))
+    batch = tiny.hf.batch(max(tiny.hf.length, other.hf.length))
+    return not torch.equal(tiny.hf.logits(batch), other.hf.logits(batch))
 
 
-def _shapes(world: World) -> dict[str, torch.Size]:
-    return {name: value.shape for name, value in world.hf.model.state_dict().items()}
+def _shapes(tiny: TinyModel) -> dict[str, torch.Size]:
+    return {name: value.shape for name, value in tiny.hf.model.state_dict().items()}
 
 
-def _windows(world: World, full: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _windows(tiny: TinyModel, full: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Windows narrower than the text, on half of the layers where a key counts layers."""
-    values = window_settings(world.config)
+    values = window_settings(tiny.config)
     wide = {
         k: True if isinstance(v, bool) else _WINDOW for k, v in values.items() if _is_window(k, v)
     }
-    counts = {k: LAYERS // 2 for k in world.values if "window" in k and "layers" in k}
+    counts = {k: LAYERS // 2 for k in tiny.values if "window" in k and "layers" in k}
     if wide:
         yield {**wide, **counts}
 
@@ -200,9 +202,9 @@ def _is_window(key: str, value: Any) -> bool:
     return (value is None or isinstance(value, int)) and "pattern" not in key
 
 
-def _kinds_of_layers(world: World, full: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _kinds_of_layers(tiny: TinyModel, full: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Lists with an entry for each layer get every kind of entry that the full model has."""
-    for key, value in world.values.items():
+    for key, value in tiny.values.items():
         if value == []:
             yield {key: [1]}
         if not isinstance(value, list) or len(value) != LAYERS:
@@ -217,9 +219,9 @@ def _kinds_of_layers(world: World, full: Mapping[str, Any]) -> Iterator[dict[str
             yield {key: list(islice(cycle([*kinds, *reversed(kinds)]), LAYERS))}
 
 
-def _constants(world: World, full: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _constants(tiny: TinyModel, full: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Other values for constants that multiply nothing as they are."""
     values = cycle(_NOT_ONE)
-    for key, value in world.values.items():
+    for key, value in tiny.values.items():
         if isinstance(value, float) and value == 1.0:
             yield {key: next(values)}

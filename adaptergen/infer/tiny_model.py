@@ -6,9 +6,9 @@ from typing import Any
 
 from transformers import PreTrainedConfig
 
-from adaptergen.verify.foreign.subject import layers_of
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.once import Made, UnavailableError, once
+from adaptergen.verify.shipped.subject import layers_of
 from adaptergen.verify.structure import Structure, structures
 
 _COMMON = frozenset({*PreTrainedConfig().to_dict(), "model_type", "attn_implementation"})
@@ -27,7 +27,7 @@ class UnexplainedError(Exception):
         super().__init__(message)
 
 
-class World:
+class TinyModel:
     """A tiny HF model, its config keys, and what it is under other values of them."""
 
     def __init__(self, architecture: str, settings: Mapping[str, Any]) -> None:
@@ -63,9 +63,9 @@ class World:
                 yield f"{layer}.{path}"
 
     @once("HF's model with {changes}")
-    def under(self, changes: Mapping[str, Any]) -> "World | None":
+    def under(self, changes: Mapping[str, Any]) -> "TinyModel | None":
         """The model with some config keys changed; None if HF refuses or does not run it."""
-        other = World(self.architecture, {**self.settings, **changes})
+        other = TinyModel(self.architecture, {**self.settings, **changes})
         try:
             runs = bool(other.hf.seen.logits.isfinite().all())
         except UnavailableError:
@@ -73,11 +73,11 @@ class World:
         return other if runs else None
 
     @cached_property
-    def flips(self) -> dict[str, "World"]:
+    def flips(self) -> dict[str, "TinyModel"]:
         """The model with each boolean config key flipped alone, where HF runs that."""
         keys = [key for key, value in self.values.items() if isinstance(value, bool)]
         found = ((key, self.under({key: not self.values[key]})) for key in keys)
-        return {key: world for key, world in found if world is not None}
+        return {key: tiny for key, tiny in found if tiny is not None}
 
     @cached_property
     def structures(self) -> list[Structure]:

@@ -7,13 +7,13 @@ from typing import Any, TypeAlias
 import torch
 
 from adaptergen.verify.check import Check
-from adaptergen.verify.foreign.checks import ALL, SWEPT
-from adaptergen.verify.foreign.oracle import distrust
-from adaptergen.verify.foreign.subject import ForeignSubject
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.precision import comparable
 from adaptergen.verify.record import CheckResult, Status
 from adaptergen.verify.running import run_checks
+from adaptergen.verify.shipped.checks import ALL, SWEPT
+from adaptergen.verify.shipped.oracle import distrust
+from adaptergen.verify.shipped.subject import ShippedSubject
 from adaptergen.verify.sweep import variants
 
 # How a check fails: its name, and whether something differs, rather than raises.
@@ -53,7 +53,7 @@ class Survey:
 def survey(architecture: str) -> Survey:
     """Run the spec-less battery and the sweep."""
     with comparable():
-        subject = ForeignSubject(architecture)
+        subject = ShippedSubject(architecture)
         doubt = distrust(subject.hf)
         if doubt:
             return Survey(architecture, subject.settings, doubt)
@@ -84,7 +84,7 @@ def _failure(result: CheckResult) -> Failure:
     return result.check, _measured(result) is not None
 
 
-def base(subject: ForeignSubject) -> tuple[list[Finding], tuple[tuple[str, str], ...]]:
+def base(subject: ShippedSubject) -> tuple[list[Finding], tuple[tuple[str, str], ...]]:
     """Faults on the tiny model as it is, and the checks that say nothing, with reasons."""
     results = run_checks(subject, ALL)
     found = [
@@ -106,7 +106,7 @@ def _telling(changes: Mapping[str, Any]) -> bool:
 
 
 def _of_variant(
-    subject: ForeignSubject, setting: str, changes: Mapping[str, Any], failed: Sequence[CheckResult]
+    subject: ShippedSubject, setting: str, changes: Mapping[str, Any], failed: Sequence[CheckResult]
 ) -> Iterator[Finding]:
     """The first failure of each kind; one failure in the forward pass explains the others."""
     for result in failed[:1]:
@@ -114,10 +114,10 @@ def _of_variant(
         yield Finding(setting, changes, result.check, result.message, _measured(result), confirmed)
 
 
-def in_float32(subject: ForeignSubject, name: str) -> str:
+def in_float32(subject: ShippedSubject, name: str) -> str:
     """The result of a check on the same config in float32."""
     hf = HfModel(subject.architecture, subject.settings, torch.float32)
-    again = ForeignSubject(subject.architecture, subject.overrides, hf)
+    again = ShippedSubject(subject.architecture, subject.overrides, hf)
     (result,) = run_checks(again, [check for check in _every() if check.name == name])
     measured = _measured(result)
     if measured is not None:

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from transformers.models.mixtral.modeling_mixtral import MixtralAttention
 
-from adaptergen.verify.foreign import ForeignSubject, verify_foreign
-from adaptergen.verify.foreign.checks import ALL, SWEPT
-from adaptergen.verify.foreign.subject import layers_of
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.precision import comparable
 from adaptergen.verify.record import Status
+from adaptergen.verify.shipped import ShippedSubject, verify_shipped
+from adaptergen.verify.shipped.checks import ALL, SWEPT
+from adaptergen.verify.shipped.subject import layers_of
 from adaptergen.verify.sweep import examine
 from adaptergen.verify.tiny import tiny_settings
 from tests.conftest import Run
@@ -23,7 +23,7 @@ IGNORED = ["cache.prefill", "cache.padding", "cache.generate"] if RENAMED else [
 
 def _complaint(architecture: str, changes: dict[str, Any]) -> str:
     with comparable():
-        return examine(ForeignSubject(architecture), changes, SWEPT).complaint
+        return examine(ShippedSubject(architecture), changes, SWEPT).complaint
 
 
 @pytest.mark.parametrize(
@@ -43,18 +43,18 @@ def test_defect_one_field_away(architecture: str, changes: dict[str, Any], expec
 
 
 def test_value_biases_folded_in_spite_of_attention_sinks() -> None:
-    record = verify_foreign("GptOssForCausalLM", {})
+    record = verify_shipped("GptOssForCausalLM", {})
     *caches, failure = record.failures
     assert [result.check for result in caches] == IGNORED
     assert failure.check == "weights.compatibility"
     assert (failure.worst or 0.0) > 0.1
     assert not record.passed
-    unbiased = verify_foreign("GptOssForCausalLM", {"attention_bias": False})
+    unbiased = verify_shipped("GptOssForCausalLM", {"attention_bias": False})
     assert [result.check for result in unbiased.failures] == IGNORED
 
 
 def test_caches_are_ignored_under_the_name_that_hf_has_for_them_since_5_24() -> None:
-    record = verify_foreign("MixtralForCausalLM", {})
+    record = verify_shipped("MixtralForCausalLM", {})
     assert [result.check for result in record.failures] == IGNORED
     assert all((result.worst or 1.0) > 0.1 for result in record.failures)
     assert [result.check for result in record.results] == [check.name for check in ALL]
@@ -62,7 +62,7 @@ def test_caches_are_ignored_under_the_name_that_hf_has_for_them_since_5_24() -> 
 
 @pytest.mark.parametrize("architecture", ["OPTForCausalLM", "GPTNeoXForCausalLM"])
 def test_a_right_adapter_passes(architecture: str) -> None:
-    record = verify_foreign(architecture, {})
+    record = verify_shipped(architecture, {})
     assert record.failures == []
     assert record.passed
     assert {result.status for result in record.results} == {Status.PASSED}

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from adaptergen.infer.world import UnexplainedError
+from adaptergen.infer.tiny_model import UnexplainedError
 from adaptergen.verify.once import MissingError, UnavailableError, is_memory, one_line
 from adaptergen.verify.record import CheckResult
 
@@ -28,8 +28,8 @@ _COSTS = {
 
 
 @dataclass(frozen=True)
-class Concessions:
-    """Reasons by what is conceded; empty where TL computes the part.
+class LeftToHf:
+    """Reasons by what is left to HF; empty where TL computes the part.
 
     `projections` leaves attention to HF between its projections, `attention` as one piece; `block`
     leaves to it what a block's own parameters do to the residual stream.
@@ -40,7 +40,7 @@ class Concessions:
     mlp: str = ""
     block: str = ""
 
-    def conceding(self, part: str, reason: str) -> "Concessions | None":
+    def conceding(self, part: str, reason: str) -> "LeftToHf | None":
         """The same and one more, None if nothing is left of that part to concede."""
         steps = ("projections", "attention") if part == "attention" else (part,)
         for step in steps:
@@ -59,7 +59,7 @@ class Concessions:
         return [(reason, _COSTS[step]) for step, reason in reasons.items() if reason]
 
 
-NOTHING = Concessions()
+NOTHING = LeftToHf()
 
 
 @contextmanager

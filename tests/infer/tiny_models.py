@@ -11,11 +11,11 @@ from torch import nn
 
 from adaptergen.infer.anatomy import Anatomy, anatomy
 from adaptergen.infer.attention import Projections, projections
-from adaptergen.infer.concessions import blaming
+from adaptergen.infer.left_to_hf import blaming
 from adaptergen.infer.proof import with_changes
+from adaptergen.infer.shrink import shrunk
 from adaptergen.infer.source import source
-from adaptergen.infer.tiny import shrunk
-from adaptergen.infer.world import UnexplainedError, World
+from adaptergen.infer.tiny_model import TinyModel, UnexplainedError
 from adaptergen.spec.compare import differences
 from adaptergen.spec.model import Spec
 from adaptergen.verify.hf import hf_class, own_class
@@ -39,14 +39,14 @@ def refusal(look: Callable[[], Any]) -> str:
 
 # Each keeps all that was seen of it.
 @lru_cache(maxsize=8)
-def world(name: str) -> World:
+def tiny(name: str) -> TinyModel:
     """The tiny model of a bundled spec."""
     spec = load(name).spec
-    return World(spec.architecture, spec.tiny)
+    return TinyModel(spec.architecture, spec.tiny)
 
 
 @cache
-def published(name: str) -> World:
+def published(name: str) -> TinyModel:
     """A small model of the code in that folder, which is like nothing in transformers."""
     meant = source(str(Path(__file__).parent / name), trust_remote_code=True)
     return shrunk(meant.architecture, meant.given, {})
@@ -69,18 +69,18 @@ def changed(name: str, path: str, value: Any) -> Spec:
 
 @cache
 def parts(name: str) -> Anatomy:
-    return anatomy(world(name))
+    return anatomy(tiny(name))
 
 
 def attention(name: str) -> str:
     """Path of attention in the first layer."""
-    return f"{world(name).layers[0]}.{spec_of(name).attention.path}"
+    return f"{tiny(name).layers[0]}.{spec_of(name).attention.path}"
 
 
 @cache
 def projected(name: str) -> Projections:
     """The projections of attention."""
-    return projections(world(name), attention(name))
+    return projections(tiny(name), attention(name))
 
 
 def odd(
@@ -89,7 +89,7 @@ def odd(
     *,
     config: Change = as_it_is,
     model: Change = as_it_is,
-) -> World:
+) -> TinyModel:
     """The tiny model of a bundled spec as a class of its own, with layers and whole changed."""
     name = f"Odd{next(_NUMBERS)}ForCausalLM"
     spec = load(base).spec
@@ -103,7 +103,7 @@ def odd(
         model(self)
 
     own_class(type(name, (cls,), {"__init__": build}))
-    return World(name, spec.tiny)
+    return TinyModel(name, spec.tiny)
 
 
 def first_only(change: Change) -> Change:

@@ -15,7 +15,7 @@ from adaptergen.verify.subject import Subject
 from adaptergen.verify.tiny import tiny_settings
 
 
-class ForeignSubject(Subject):
+class ShippedSubject(Subject):
     """An adapter that TL ships for an architecture, without a spec."""
 
     def __init__(
@@ -42,9 +42,9 @@ class ForeignSubject(Subject):
         """One: of a scale before the unembedding nothing is claimed."""
         return 1.0
 
-    def variant(self, **changes: Any) -> "ForeignSubject":
+    def variant(self, **changes: Any) -> "ShippedSubject":
         """The same adapter on another HF config, with one bridge for everything."""
-        return ForeignSubject(self.architecture, {**self.overrides, **changes}, thrifty=True)
+        return ShippedSubject(self.architecture, {**self.overrides, **changes}, thrifty=True)
 
     @property
     @once("the layers of HF's model")

@@ -39,22 +39,22 @@ class _Suspect(Subject):
         self,
         mutant: Mutant,
         path: str,
-        court: "Court",
+        runner: "MutantRunner",
         changes: dict[str, Any] | None = None,
         *,
         thrifty: bool = False,
     ) -> None:
-        self._mutant, self._court, self._changes = mutant, court, dict(changes or {})
-        overrides = {**court.overrides, **self._changes}
-        super().__init__(mutant.spec, path, overrides, court.model(self._changes), thrifty)
+        self._mutant, self._runner, self._changes = mutant, runner, dict(changes or {})
+        overrides = {**runner.overrides, **self._changes}
+        super().__init__(mutant.spec, path, overrides, runner.model(self._changes), thrifty)
 
     def variant(self, **changes: Any) -> Subject:
         changed = {**self._changes, **changes}
-        return _Suspect(self._mutant, self.module_path, self._court, changed, thrifty=True)
+        return _Suspect(self._mutant, self.module_path, self._runner, changed, thrifty=True)
 
 
 @dataclass
-class Court:
+class MutantRunner:
     """Judges mutants of one adapter, with HF's side made once for all of them.
 
     `beside` is the folder of the adapter, with the modules that it may import.

@@ -10,9 +10,9 @@ import torch
 
 from adaptergen.errors import Unusable
 from adaptergen.infer import tiny as smaller
-from adaptergen.infer.tiny import as_usual, shrunk
-from adaptergen.infer.world import World
-from tests.infer.worlds import as_it_is, odd
+from adaptergen.infer.shrink import as_usual, shrunk
+from adaptergen.infer.tiny_model import TinyModel
+from tests.infer.tiny_models import as_it_is, odd
 
 pytestmark = pytest.mark.usefixtures("exact")
 # What is counted, or is the sum of two sizes.
@@ -20,7 +20,7 @@ COUNTS = {"num_hidden_layers", "num_attention_heads", "num_key_value_heads", "qk
 
 
 @cache
-def tiny(architecture: str, **fixed: Any) -> World:
+def tiny(architecture: str, **fixed: Any) -> TinyModel:
     return shrunk(architecture, {}, fixed)
 
 
@@ -115,7 +115,7 @@ def test_sizes_that_depend_on_others_shrink_with_them(
     name: str, given: dict[str, Any], small: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Llama asks for none of its own.
-    monkeypatch.setattr(smaller, "_of_known_keys", lambda world: world)
+    monkeypatch.setattr(smaller, "_of_known_keys", lambda tiny: tiny)
     decoder = {"new_decoder_architecture": True, "hidden_size": 128 * 96}
     given = {**(decoder if name == "Falcon" else {}), **given}
     found = shrunk(f"{name}ForCausalLM", given, {}).config
