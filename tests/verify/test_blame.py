@@ -8,7 +8,7 @@ from adaptergen.spec.leaves import leaves
 from adaptergen.spec.versions import replaced
 from adaptergen.verify.causes import diagnose
 from adaptergen.verify.checks import ALL
-from adaptergen.verify.mutants import court
+from adaptergen.verify.mutants import runner
 from adaptergen.verify.record import Record
 from adaptergen.verify.running import run_checks
 from adaptergen.verify.subject import Subject
@@ -16,7 +16,7 @@ from tests.conftest import rarely
 from tests.verify.conftest import hf_model, load, module_of
 
 CLAIMS = [c for c in ALL if c.group == "claims"]
-QUICK = [c for c in CLAIMS if c.name not in court.EXPENSIVE]
+QUICK = [c for c in CLAIMS if c.name not in runner.EXPENSIVE]
 
 
 class FalseClaim(NamedTuple):
