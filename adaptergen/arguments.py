@@ -228,7 +228,7 @@ def _vendor(verb: argparse.ArgumentParser) -> None:
 
 def _target(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
-        "--target", choices=[*TARGETS], default=DEFAULT,
+        "--target", choices=TARGETS, default=DEFAULT,
         help=f"library to write modules for (default {DEFAULT})",
     )  # fmt: skip
 

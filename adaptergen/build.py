@@ -13,7 +13,7 @@ from adaptergen.lock import Lock
 from adaptergen.outputs import Draft, Output, Outputs, finished
 from adaptergen.project import Project
 from adaptergen.registry import Entry
-from adaptergen.targets.registered import DEFAULT, TARGETS
+from adaptergen.targets.registered import DEFAULT, target_of
 from adaptergen.writing import write_all
 
 # What only rendering finds: hashes that were made to fit.
@@ -55,7 +55,7 @@ class Build:
         self.prune = prune
         self.render = render
         self._folder = Folder(project)
-        self._outputs = Outputs(project, specs, TARGETS[target](project.template_folders()))
+        self._outputs = Outputs(project, specs, target_of(target, project.template_folders()))
 
     def stale(self) -> list[Change]:
         """The files that are out of date, without what they should be: nothing is rendered."""

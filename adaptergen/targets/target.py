@@ -26,7 +26,6 @@ class Target(Protocol):
     a target imports to render, it imports then.
     """
 
-    name: ClassVar[str]
     # The modules that those of specs import, and the source of each as its header names it.
     shared: ClassVar[Mapping[str, str]] = MappingProxyType({})
     # Folders, the first that has a template winning.

@@ -1,7 +1,7 @@
 """nnterp: the names that the modules of a model have, for models that nnterp does not know."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from adaptergen.registry import Entry
 from adaptergen.targets.target import Refusal, Target
@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
 class Nnterp(Target):
     """A rename configuration for each spec. Templates of projects are for adapters, not for it."""
-
-    name: ClassVar[str] = "nnterp"
 
     def refused(self, spec: "Spec") -> Iterator[Refusal]:
         """The parts that nnterp would not find, or of which it could show only one of several."""
@@ -36,3 +34,6 @@ class Nnterp(Target):
         from adaptergen.targets.nnterp.text import registry
 
         return registry(entries)
+
+
+TARGET = Nnterp

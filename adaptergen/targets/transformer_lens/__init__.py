@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 class TransformerLens(Target):
     """Adapters through templates, the first of these folders that has one winning."""
 
-    name: ClassVar[str] = "transformer_lens"
     shared: ClassVar[Mapping[str, str]] = {name: support.source(name) for name in support.MODULES}
 
     @cached_property
@@ -67,3 +66,6 @@ class TransformerLens(Target):
     def registry(self, entries: Sequence[Entry]) -> str:
         """The adapters by architecture."""
         return self._renderer.registry(entries)
+
+
+TARGET = TransformerLens
