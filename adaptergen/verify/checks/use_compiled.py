@@ -29,7 +29,6 @@ from adaptergen.verify.subject import Subject
 
 _TL = "transformer_lens."
 _ENDS = ("hook_in", "hook_out")
-_INSIDE_NORM = ("hook_scale", "hook_normalized")
 
 
 @check("use.compiled", "A hook attached after `torch.compile` acts as one on what is not compiled.")
@@ -51,7 +50,7 @@ def compiled(subject: Subject) -> Iterator[Evidence]:
         points = [point for point in module.children() if point in names]
         call = _call(subject, module)
         if points and call is not None:
-            point = _chosen(points, subject.spec.norm.weight != "none")
+            point = _chosen(points)
             yield from _alike(module, call, point, names[point])
 
 
@@ -68,13 +67,9 @@ def _is_tls(cls: type) -> bool:
     return cls.__module__.startswith(_TL)
 
 
-def _chosen(points: list[HookPoint], norms_apart: bool) -> HookPoint:
-    """The first that is not at an end, where there is one: bridges take themselves apart for it.
-
-    Unless that is inside of a norm without weights: TL multiplies by one that is not there.
-    """
-    ends = _ENDS if norms_apart else (*_ENDS, *_INSIDE_NORM)
-    inside = [point for point in points if not str(point.name).endswith(ends)]
+def _chosen(points: list[HookPoint]) -> HookPoint:
+    """The first that is not at an end, where there is one: bridges take themselves apart for it."""
+    inside = [point for point in points if not str(point.name).endswith(_ENDS)]
     return (inside or points)[0]
 
 

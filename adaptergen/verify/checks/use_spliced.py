@@ -31,9 +31,6 @@ def spliced(subject: Subject) -> Iterator[Evidence]:
     bridge, ids, names = subject.bridge, subject.few_ids, _names(subject)
     owners = (bridge.blocks[0], bridge.ln_final)
     fired = [place for owner in owners for place in _places(owner) if place.point in names]
-    if subject.spec.norm.weight == "none":
-        # TL multiplies by a weight that is not there, for hooks and modules alike.
-        fired = [place for place in fired if not place.inside_norm]
     for place in fired:
         name = names[place.point]
         with torch.no_grad(), _hooked([place], in_place=place.inside_norm):
