@@ -50,6 +50,8 @@ ASPECTS = {
     "render": "targets",
     "probe": "verify",
     "facts": "verify",
+    "headed": "verify",
+    "rotation": "verify",
     "mutants": "verify",
     "infer": "infer",
 }

@@ -3,13 +3,9 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from adaptergen.components.attention.delegated.spec import DelegatedAttention
-from adaptergen.components.attention.latent.spec import LatentAttention
-from adaptergen.components.attention.opaque.spec import OpaqueAttention
+from adaptergen.components.attention.probe import probe_of as attention_of
 from adaptergen.components.attention.qk_norm import HeadModulesQKNorm
-from adaptergen.components.attention.reimplemented.spec import ReimplementedAttention
-from adaptergen.components.attention.spec import Attention, HeadedAttention
-from adaptergen.components.mlp.probe import probe_of
+from adaptergen.components.mlp.probe import probe_of as mlp_of
 from adaptergen.components.side_mlp.probe import side_parameters
 from adaptergen.language.values import UNLESS
 from adaptergen.spec.leaves import claims, keys_named
@@ -20,24 +16,14 @@ from adaptergen.verify.structure import Structure, decided
 
 def linear_layers(spec: Spec) -> dict[str, str]:
     """Paths below a block of the linear layers that every block has, by claim."""
-    attention, mlp = spec.attention, spec.mlp
-    if isinstance(attention, HeadedAttention):
-        roles = attention.projections.modules.items()
-        inside = {f"attention.projections.{role}": name for role, name in roles}
-    else:
-        inside = {f"attention.{key}": name for key, name in attention.modules.items()}
-    found = {claim: f"{attention.path}.{name}" for claim, name in inside.items()}
+    mlp = spec.mlp
+    found = attention_of(spec.attention).linear_layers()
     return found | {f"mlp.{role}": f"{mlp.path}.{name}" for role, name in mlp.modules.items()}
 
 
 def biases(spec: Spec) -> dict[str, tuple[str, bool | str]]:
     """Path below a block and deciding value of each bias, by the claim that decides it."""
-    attention, mlp = spec.attention, spec.mlp
-    found = {}
-    if isinstance(attention, HeadedAttention):
-        for role, value in attention.biases.items():
-            name = attention.projections.module_of(role)
-            found[f"attention.bias.{role}"] = f"{attention.path}.{name}", value
+    mlp, found = spec.mlp, attention_of(spec.attention).biases()
     for role, value in mlp.biases.items():
         found[f"mlp.bias.{role}"] = f"{mlp.path}.{mlp.modules[role]}", value
     return found
@@ -59,8 +45,7 @@ def conditions(spec: Spec, config: Any) -> Iterator[tuple[dict[str, Any], str]]:
             yield {**(under[number] if number is not None else {}), key: not value}, claim
         elif key in deciding:
             yield {key: type(value)() if value else True}, claim
-    if isinstance(spec.attention, LatentAttention):
-        yield {spec.attention.compressed: None}, "attention.compressed"
+    yield from attention_of(spec.attention).conditions()
     for number, layout in enumerate(spec.layouts):
         for key, excluded in layout.unless.items():
             yield {**under[number], key: excluded}, f"layouts.{number}.unless"
@@ -93,18 +78,18 @@ def parameters(spec: Spec, built: Structure) -> dict[str, str]:
     names = {f"{top.embed}.weight": "paths.embed", f"{top.unembed}.weight": "paths.unembed"}
     if decided(config, spec.unembed_bias):
         names[f"{top.unembed}.bias"] = "unembed_bias"
-    names |= dict.fromkeys(_of_norm(spec, top.final_norm), "paths.final_norm")
+    names |= dict.fromkeys(parameters_of_norm(spec, top.final_norm), "paths.final_norm")
     if spec.embedding_norm is not None:
-        names |= dict.fromkeys(_of_norm(spec, spec.embedding_norm), "embedding_norm")
+        names |= dict.fromkeys(parameters_of_norm(spec, spec.embedding_norm), "embedding_norm")
     below = dict(_of_block(spec, config))
     for number in range(built.layers(top.blocks)):
         layer = f"{top.blocks}.{number}"
         names |= {f"{layer}.{name}": claim for name, claim in below.items()}
-        names |= probe_of(spec.mlp).parameters(f"{layer}.{spec.mlp.path}", built)
+        names |= mlp_of(spec.mlp).parameters(f"{layer}.{spec.mlp.path}", built)
         names |= built.below(layer, spec.opaque, "opaque")
         if spec.side_mlp is not None:
             names |= side_parameters(spec.side_mlp, layer)
-        names |= _of_attention(spec.attention, layer, built)
+        names |= attention_of(spec.attention).opaque_parameters(layer, built)
     return names
 
 
@@ -112,7 +97,7 @@ def _of_block(spec: Spec, config: object) -> Iterator[tuple[str, str]]:
     """Names below a block, with the claims that lead to them."""
     attention = spec.attention
     for role, name in spec.block.norms.items():
-        yield from ((parameter, f"block.{role}") for parameter in _of_norm(spec, name))
+        yield from ((parameter, f"block.{role}") for parameter in parameters_of_norm(spec, name))
     yield from ((f"{path}.weight", claim) for claim, path in linear_layers(spec).items())
     for claim, (path, value) in biases(spec).items():
         if decided(config, value):
@@ -124,47 +109,17 @@ def _of_block(spec: Spec, config: object) -> Iterator[tuple[str, str]]:
                 yield parameter, "attention.qk_norm"
     if attention.sinks is not None:
         yield f"{attention.path}.{attention.sinks}", "attention.sinks"
-    if isinstance(attention, ReimplementedAttention) and attention.gate is not None:
-        yield f"{attention.path}.{attention.gate}.weight", "attention.gate"
-    if isinstance(attention, ReimplementedAttention) and attention.norm_before_o is not None:
-        for parameter in _of_norm(spec, f"{attention.path}.{attention.norm_before_o}"):
-            yield parameter, "attention.norm_before_o"
-    if isinstance(attention, LatentAttention):
-        yield from _of_latents(spec, attention, config)
-
-
-def _of_attention(attention: Attention, layer: str, built: Structure) -> dict[str, str]:
-    """Parameters that HF computes attention with by itself, whatever they are."""
-    if isinstance(attention, OpaqueAttention):
-        return built.below(layer, [attention.path], "attention.path")
-    if isinstance(attention, DelegatedAttention):
-        return built.below(f"{layer}.{attention.path}", attention.opaque, "attention.opaque")
-    return {}
-
-
-def _of_latents(
-    spec: Spec, attention: LatentAttention, config: object
-) -> Iterator[tuple[str, str]]:
-    """Parameters beside the layers that every config has."""
-    compressed = getattr(config, attention.compressed, None) is not None
-    keys = ("q_a", "q_b") if compressed else ("q",)
-    for key in keys:
-        yield f"{attention.path}.{getattr(attention, key)}.weight", f"attention.{key}"
-    for key in ("q_norm", "kv_norm") if compressed else ("kv_norm",):
-        for parameter in _of_norm(spec, f"{attention.path}.{getattr(attention, key)}"):
-            yield parameter, f"attention.{key}"
-    if decided(config, attention.bias):
-        for key in ("q_a", "kv_a", "o") if compressed else ("kv_a", "o"):
-            yield f"{attention.path}.{getattr(attention, key)}.bias", "attention.bias"
+    yield from attention_of(attention).parameters(spec, config)
 
 
 def _of_head_norm(spec: Spec, role: str, path: str, config: object) -> list[str]:
     if not isinstance(spec.attention.qk_norm, HeadModulesQKNorm):
-        return _of_norm(spec, path)
+        return parameters_of_norm(spec, path)
     query, key_value = head_counts(config, spec)
     return [f"{path}.norms.{i}.weight" for i in range(query if role == "q" else key_value)]
 
 
-def _of_norm(spec: Spec, path: str) -> list[str]:
+def parameters_of_norm(spec: Spec, path: str) -> list[str]:
+    """Names of the parameters of a norm."""
     kinds = {"weight": spec.norm.weight != "none", "bias": spec.norm.bias}
     return [f"{path}.{kind}" for kind, exists in kinds.items() if exists]

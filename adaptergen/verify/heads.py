@@ -1,18 +1,14 @@
 """Queries, keys and values in the HF model: where they come from, and how heads share them."""
 
-from typing import cast
-
 import torch
 from torch import Tensor
 
-from adaptergen.components.attention.latent.spec import LatentAttention
-from adaptergen.components.attention.opaque.spec import OpaqueAttention
+from adaptergen.components.attention.probe import probe_of
 from adaptergen.components.attention.projections import FusedProjections
 from adaptergen.components.attention.spec import HeadedAttention
 from adaptergen.spec.model import Spec
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.once import NotApplicableError
-from adaptergen.verify.structure import decided
 
 
 def look_inside(spec: Spec) -> None:
@@ -21,8 +17,9 @@ def look_inside(spec: Spec) -> None:
     Raises:
         NotApplicableError: if attention is one piece.
     """
-    if isinstance(spec.attention, OpaqueAttention):
-        raise NotApplicableError(f"attention is HF's own as one piece: {spec.attention.reason}")
+    reason = probe_of(spec.attention).without_parts
+    if reason:
+        raise NotApplicableError(reason)
 
 
 def headed(spec: Spec) -> HeadedAttention:
@@ -31,10 +28,9 @@ def headed(spec: Spec) -> HeadedAttention:
     Raises:
         NotApplicableError: if attention is one piece, or queries, keys and values are from latents.
     """
-    look_inside(spec)
-    if isinstance(spec.attention, LatentAttention):
-        raise NotApplicableError("attention goes through latents, TL splits no weights by head")
-    return cast("HeadedAttention", spec.attention)
+    if isinstance(spec.attention, HeadedAttention):
+        return spec.attention
+    raise NotApplicableError(probe_of(spec.attention).without_heads)
 
 
 def head_counts(config: object, spec: Spec) -> tuple[int, int]:
@@ -43,19 +39,7 @@ def head_counts(config: object, spec: Spec) -> tuple[int, int]:
     Raises:
         NotApplicableError: if attention is one piece, in which nobody counts heads.
     """
-    if isinstance(spec.attention, LatentAttention):
-        count = int(getattr(config, spec.attention.query_heads))
-        return count, count
-    heads = headed(spec).heads
-    query = int(getattr(config, heads.query))
-    single, key = heads.single, heads.key_value
-    if single is not None and decided(config, single.when):
-        several = single.unless is not None and decided(config, single.unless)
-        if not several:
-            return query, 1
-    shared = getattr(config, key) if key is not None else None
-    # HF has no number where every query head has its own.
-    return query, query if shared is None else int(shared)
+    return probe_of(spec.attention).counts(config)
 
 
 def head_dim(hf: HfModel, spec: Spec, layer: str) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from adaptergen.components.attention.probe import AttentionProbe
 from adaptergen.components.mlp.probe import MlpProbe
 from adaptergen.language.facet import Choice, Facet, tag_of
 from adaptergen.language.kinds import Part, module_of
@@ -17,7 +18,6 @@ from adaptergen.spec.load import Loader
 from adaptergen.spec.model import Spec
 from adaptergen.verify.mutants.change import CHANGES, KindMutants, mutants_of
 from adaptergen.verify.mutants.spec import INSTEAD
-from adaptergen.verify.stages.attention import attention_stages
 from tests.verify.conftest import ROOT, load
 from tests.verify.facets import REPRESENTATIVE, language, values_of
 
@@ -85,8 +85,8 @@ def test_every_kind_of_mlp_is_verified(kind: type[Part]) -> None:
 
 
 @pytest.mark.parametrize("kind", ATTENTIONS, ids=tag_of)
-def test_every_kind_of_attention_has_activations(kind: type[Facet]) -> None:
-    assert kind in attention_stages.registry
+def test_every_kind_of_attention_has_activations(kind: type[Part]) -> None:
+    assert module_of(kind, "probe").Probe.stages is not AttentionProbe.stages
 
 
 @pytest.mark.parametrize("kind", [*MLPS, *ATTENTIONS], ids=tag_of)

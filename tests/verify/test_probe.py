@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from adaptergen.components.attention.reimplemented.rotation import pairs, rotated
 from adaptergen.verify import probe
 from adaptergen.verify.amplify import amplify
 from adaptergen.verify.call import Call
@@ -17,7 +18,6 @@ from adaptergen.verify.hf import HfModel
 from adaptergen.verify.once import MissingError, one_line
 from adaptergen.verify.positions import rotates
 from adaptergen.verify.precision import comparable
-from adaptergen.verify.stages.attention import pairs, rotated
 from tests.verify.conftest import hf_model
 
 WIDTH = 12

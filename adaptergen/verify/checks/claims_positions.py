@@ -7,6 +7,7 @@ from torch import Tensor
 
 from adaptergen.components.attention.delegated.spec import DelegatedAttention
 from adaptergen.components.attention.opaque.spec import OpaqueAttention
+from adaptergen.components.attention.reimplemented.rotation import elements_turning
 from adaptergen.components.attention.reimplemented.spec import ReimplementedAttention
 from adaptergen.components.attention.rope import FlaggedLayers, Rope
 from adaptergen.components.attention.window import ConfigWindow, FlaggedWindow, SlidingLayersWindow
@@ -31,7 +32,6 @@ from adaptergen.verify.layers import (
 from adaptergen.verify.once import UnavailableError, once
 from adaptergen.verify.perturb import shown
 from adaptergen.verify.positions import USUAL, positions_of
-from adaptergen.verify.stages.attention import elements_turning
 from adaptergen.verify.subject import Subject
 
 

@@ -5,16 +5,14 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from adaptergen.components.attention.latent.spec import LatentAttention
-from adaptergen.components.attention.opaque.spec import OpaqueAttention
-from adaptergen.components.mlp.probe import probe_of
+from adaptergen.components.attention.probe import probe_of as attention_of
+from adaptergen.components.mlp.probe import probe_of as mlp_of
 from adaptergen.components.side_mlp.probe import side_stages
 from adaptergen.language.factor import value_of
 from adaptergen.spec.model import Spec
 from adaptergen.verify.call import Call
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.stage import Layer, Part, Stage
-from adaptergen.verify.stages.attention import attention_stages
 
 
 def stages(hf: HfModel, spec: Spec, layers: dict[int, str]) -> list[Stage]:
@@ -70,26 +68,21 @@ def _block(layer: Layer) -> Iterator[Stage]:
         yield layer.stage(hook, "stream", "paths.blocks", call.input)
     yield from _norm_of(layer, "ln1")
     yield layer.stage("attn.hook_in", "attention", "attention.path", layer.call(attention).input)
-    yield from attention_stages(spec.attention, layer)
-    yield from _output(layer, "attn", attention, "ln1_post", _claim_of_output(spec))
+    yield from attention_of(spec.attention).stages(layer)
+    yield from _output(
+        layer, "attn", attention, "ln1_post", attention_of(spec.attention).output_claim
+    )
     if not spec.block.parallel:
         middle = layer.call(norms.get("ln2", mlp)).input
         yield layer.stage("hook_resid_mid", "stream", "block.topology", middle)
     yield from _norm_of(layer, "ln2")
     yield layer.stage("mlp.hook_in", "mlp", "mlp.path", layer.call(mlp).input)
-    yield from probe_of(spec.mlp).stages(layer)
-    yield from _output(layer, "mlp", mlp, "ln2_post", probe_of(spec.mlp).output_claim)
+    yield from mlp_of(spec.mlp).stages(layer)
+    yield from _output(layer, "mlp", mlp, "ln2_post", mlp_of(spec.mlp).output_claim)
     if spec.side_mlp is not None:
         yield from side_stages(spec.side_mlp, layer)
     for hook in ("hook_out", "hook_resid_post"):
         yield layer.stage(hook, "stream", "block.topology", call.value)
-
-
-def _claim_of_output(spec: Spec) -> str:
-    if isinstance(spec.attention, OpaqueAttention):
-        return "attention.path"
-    latent = isinstance(spec.attention, LatentAttention)
-    return "attention.o" if latent else "attention.projections.o"
 
 
 def _output(layer: Layer, part: str, path: str, post: str, claim: str) -> Iterator[Stage]:

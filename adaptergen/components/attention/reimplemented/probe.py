@@ -1,0 +1,85 @@
+"""Attention that TL computes step by step, in HF's model."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from adaptergen.components.attention.headed import HeadedProbe
+from adaptergen.components.attention.qk_norm import OwnPerHeadQKNorm
+from adaptergen.components.attention.reimplemented.rotation import elements_turning, rotated
+from adaptergen.components.attention.reimplemented.spec import ReimplementedAttention
+from adaptergen.spec.model import Spec
+from adaptergen.verify.declared import parameters_of_norm
+from adaptergen.verify.heads import by_head, head_dim, split
+from adaptergen.verify.positions import positions_of, rotates
+from adaptergen.verify.stage import Layer, Stage
+from adaptergen.verify.structure import decided
+
+
+class Probe(HeadedProbe[ReimplementedAttention]):
+    """Every step between the projections."""
+
+    def stages(self, layer: Layer) -> Iterator[Stage]:
+        """Projections, norms and rotation in their order, scores, pattern, gate and heads."""
+        attention, heads = self.attention, by_head(layer.hf, layer.spec, layer.path)
+        yield from self.projected(layer, heads)
+        norms = attention.qk_norm.norms
+        steps = [self._rotation, self._qk_norm]
+        for step in steps if norms and norms.after_rope else reversed(steps):
+            yield from step(layer, heads)
+        yield from self.scores(layer)
+        yield from self.pattern(layer)
+        if attention.gate is not None:
+            gate = layer.call(f"{attention.path}.{attention.gate}")
+            yield layer.stage("attn.gate.hook_in", "attention", "attention.gate", gate.input)
+            for hook in ("attn.gate.hook_out", "attn.hook_gate"):
+                yield layer.stage(hook, "attention", "attention.gate", gate.value)
+        yield from self.heads_out(layer)
+
+    def _qk_norm(self, layer: Layer, heads: dict[str, Tensor]) -> Iterator[Stage]:
+        """The norms of queries and keys, whose results take the place of what they norm."""
+        norms = self.attention.qk_norm.norms
+        if norms is None or not decided(layer.hf.config, norms.present):
+            return
+        size = head_dim(layer.hf, layer.spec, layer.path)
+        own = isinstance(self.attention.qk_norm, OwnPerHeadQKNorm)
+        for role, name in (("q", norms.q), ("k", norms.k)):
+            normed = layer.call(f"{self.attention.path}.{name}").value
+            whole = normed.ndim == 3
+            shown = normed if whole else _by_position(normed, heads[role]).transpose(1, 2)
+            inside = shown.transpose(1, 2) if own else shown
+            hook, claim = f"attn.{role}_norm.hook_out", "attention.qk_norm"
+            yield layer.stage(hook, "attention", claim, inside)
+            yield layer.stage(f"attn.hook_{role}_normed", "attention", claim, shown)
+            heads[role] = split(normed, size) if whole else _by_position(normed, heads[role])
+
+    def _rotation(self, layer: Layer, heads: dict[str, Tensor]) -> Iterator[Stage]:
+        rope = self.attention.rope
+        positions = positions_of(layer.hf, f"{layer.path}.{self.attention.path}")
+        if positions is not None and rotates(layer.hf, layer.path):
+            turning = elements_turning(layer.hf, layer.spec, self.attention, layer.path)
+            handed = (positions.cos, -positions.sin if rope.backward else positions.sin)
+            cos, sin = (x if x.shape[-1] == turning else torch.cat((x, x), -1) for x in handed)
+            for role in ("q", "k"):
+                heads[role] = rotated(heads[role], cos, sin, rope.pairing)
+            for hook, value in zip(("hook_cos", "hook_sin"), handed, strict=True):
+                yield layer.stage(f"attn.{hook}", "attention", "paths.rotary", value)
+        for role in ("q", "k"):
+            claim = "attention.rope.layers"
+            yield layer.stage(f"attn.hook_rot_{role}", "attention", claim, heads[role])
+
+    def parameters(self, spec: Spec, config: object) -> Iterator[tuple[str, str]]:
+        """Gate, and the norm before the output projection."""
+        attention = self.attention
+        if attention.gate is not None:
+            yield f"{attention.path}.{attention.gate}.weight", "attention.gate"
+        if attention.norm_before_o is not None:
+            path = f"{attention.path}.{attention.norm_before_o}"
+            names = parameters_of_norm(spec, path)
+            yield from ((name, "attention.norm_before_o") for name in names)
+
+
+def _by_position(value: Tensor, like: Tensor) -> Tensor:
+    """[batch, pos, head, d_head], also if HF normalises [batch, head, pos, d_head]."""
+    return value if value.shape == like.shape else value.transpose(1, 2)
