@@ -5,7 +5,11 @@ import copy
 import pytest
 import torch
 
+from adaptergen.components.attention.reimplemented.spec import ReimplementedAttention
 from adaptergen.verify import bridge as bridges
+from adaptergen.verify.check import Fact
+from adaptergen.verify.checks import claims_attention as claims
+from adaptergen.verify.precision import comparable
 from adaptergen.verify.subject import Subject
 from tests.verify.conftest import load, module_of
 
@@ -47,3 +51,17 @@ def test_attention_returns_what_is_declared_place_by_place(
             assert value is None
         else:
             torch.testing.assert_close(value, expected[place])
+
+
+@pytest.mark.parametrize(("scale", "right"), [("scaling", True), ("attention_dropout", False)])
+def test_a_scale_behind_a_cap_by_its_usual_name_need_not_double_scores(
+    scale: str, right: bool
+) -> None:
+    spec = load("gemma2").spec
+    assert isinstance(spec.attention, ReimplementedAttention)
+    named = spec.attention.model_copy(update={"scale": scale})
+    subject = Subject(spec.model_copy(update={"attention": named}), "")
+    with comparable():
+        facts = [fact for fact in claims.projections.examine(subject) if isinstance(fact, Fact)]
+    wrong = {fact.claim for fact in facts if not fact.holds}
+    assert wrong == (set() if right else {"attention.scale"})

@@ -29,6 +29,8 @@ from adaptergen.verify.subject import Subject
 _POSITION = 1
 # What the sigmoid makes nothing of.
 _SHUT = -1e4
+# The cap of scores in HF's attention, where a spec has no other name for it.
+_CAP = "attn_logit_softcapping"
 
 
 @check("claims.projections", "Queries, keys, values and output are the projections named so.")
@@ -105,7 +107,8 @@ def _scores(
         acts, doubled = probe.changed(after, before), not probe.changed(after, 2 * before)
         does = {"scale": "multiplied", "softcap": "capped"}[key]
         # Behind a cap, or beside sinks, twice the scale is not twice of anything that is seen.
-        alone = key == "scale" and not (attention.softcap or attention.sinks)
+        capped = getattr(module, attention.softcap or _CAP, None) is not None
+        alone = key == "scale" and not (capped or attention.sinks)
         holds = acts and (doubled if alone else key == "scale" or not doubled)
         yield holds, f"scores of HF's attention are not {does} by '{name}'", key
 
