@@ -51,6 +51,7 @@ ASPECTS = {
     "probe": "verify",
     "facts": "verify",
     "headed": "verify",
+    "positions": "verify",
     "rotation": "verify",
     "mutants": "verify",
     "infer": "infer",

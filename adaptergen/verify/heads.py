@@ -22,6 +22,17 @@ def look_inside(spec: Spec) -> None:
         raise NotApplicableError(reason)
 
 
+def look_at_steps(spec: Spec) -> None:
+    """Say that one looks at steps of attention that TL computes.
+
+    Raises:
+        NotApplicableError: if HF computes them, or there are none such.
+    """
+    reason = probe_of(spec.attention).without_steps
+    if reason:
+        raise NotApplicableError(reason)
+
+
 def headed(spec: Spec) -> HeadedAttention:
     """The attention of a spec, where heads have projections.
 

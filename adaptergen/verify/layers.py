@@ -1,11 +1,13 @@
 """Per-layer policies: what the spec claims of each layer, and what probing HF's model finds."""
 
+from collections.abc import Iterator
 from typing import Any
 
-from adaptergen.components.attention.rope import FlaggedLayers, HandedLayers, HybridSlidingLayers
+from adaptergen.components.attention.probe import probe_of
 from adaptergen.components.attention.window import ConfigWindow, FlaggedWindow, SlidingLayersWindow
 from adaptergen.verify import probe
-from adaptergen.verify.positions import positions_of, rotates
+from adaptergen.verify.check import Evidence, Fact
+from adaptergen.verify.positions import rotates
 from adaptergen.verify.record import LayerFacts
 from adaptergen.verify.subject import Subject
 
@@ -18,16 +20,7 @@ def flag_of_layers(subject: Subject, name: str) -> dict[int, Any]:
 
 def rotation_claimed(subject: Subject) -> dict[int, bool]:
     """Layers that rotate, by the spec."""
-    policy = subject.reimplemented.rope.layers
-    if isinstance(policy, FlaggedLayers):
-        return {n: bool(value) for n, value in flag_of_layers(subject, policy.flag).items()}
-    if isinstance(policy, HybridSlidingLayers):
-        slides, windows = (flag_of_layers(subject, f) for f in ("is_sliding", "sliding_window"))
-        return {n: bool(slides[n]) or windows[n] is None for n in subject.layers}
-    if isinstance(policy, HandedLayers):
-        found = {n: positions_of(subject.hf, path) for n, path in subject.layers.items()}
-        return {n: one is not None and not one.source for n, one in found.items()}
-    return dict.fromkeys(subject.layers, True)
+    return probe_of(subject.spec.attention).rotating(subject)
 
 
 def rotation_found(subject: Subject) -> dict[int, bool]:
@@ -73,3 +66,13 @@ def layer_facts(subject: Subject) -> tuple[LayerFacts, ...]:
         LayerFacts(n, rotates[n], rotating[n], limited(windows[n]), limited(reached[n]))
         for n in subject.layers
     )
+
+
+def exercised(subject: Subject, holds: bool, lacking: str, without: str) -> Iterator[Evidence]:
+    """A policy is tested only by a model that has layers of both kinds.
+
+    The spec's own tiny model must have them; a config that the user asks for need not.
+    """
+    if not subject.overrides:
+        text = f"the tiny model has {lacking}: set keys of its config in `tiny` that change that"
+        yield Fact(holds, f"{text}, or write `{without}`")

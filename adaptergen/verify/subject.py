@@ -9,15 +9,12 @@ from transformer_lens.hook_points import HookPoint
 from transformer_lens.model_bridge import TransformerBridge
 from transformer_lens.model_bridge.architecture_adapter import ArchitectureAdapter
 
-from adaptergen.components.attention.delegated.spec import DelegatedAttention
-from adaptergen.components.attention.reimplemented.spec import ReimplementedAttention
 from adaptergen.spec.model import Spec
 from adaptergen.spec.verification import KnownFailure
 from adaptergen.verify import bridge as bridges
 from adaptergen.verify.bridge import Trace
-from adaptergen.verify.check import EXACT, ROUNDED, NotApplicableError
+from adaptergen.verify.check import EXACT, ROUNDED
 from adaptergen.verify.components import Component, components
-from adaptergen.verify.heads import look_inside
 from adaptergen.verify.hf import Batch, HfModel
 from adaptergen.verify.layout import as_installed, depends_on_config, under
 from adaptergen.verify.module import SHIPPED, load_adapter
@@ -84,17 +81,6 @@ class Subject:
         """The spec that the adapter is held against, under the config of its HF model."""
         spec = self.declared
         return under(spec, self.hf.config) if depends_on_config(spec) else spec
-
-    @property
-    def reimplemented(self) -> ReimplementedAttention:
-        """The attention of the spec, for checks of what TL computes itself."""
-        attention = self.spec.attention
-        look_inside(self.spec)
-        if isinstance(attention, ReimplementedAttention):
-            return attention
-        if isinstance(attention, DelegatedAttention):
-            raise NotApplicableError(f"attention is HF's own: {attention.reason}")
-        raise NotApplicableError("attention goes through latents")
 
     @property
     @once("the spec for this transformers")

@@ -1,16 +1,21 @@
 """HF's side of attention whose heads have projections."""
 
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from torch import Tensor
 
 from adaptergen.components.attention.probe import AttentionProbe
 from adaptergen.components.attention.projections import FusedProjections
 from adaptergen.components.attention.spec import HeadedAttention
+from adaptergen.verify.check import Fact
 from adaptergen.verify.heads import head_dim, split
 from adaptergen.verify.stage import Layer, Stage
-from adaptergen.verify.structure import decided
+from adaptergen.verify.structure import Structure, decided
+from adaptergen.verify.widths import width_facts
+
+if TYPE_CHECKING:
+    from adaptergen.verify.subject import Subject
 
 H = TypeVar("H", bound=HeadedAttention)
 
@@ -64,3 +69,26 @@ class HeadedProbe(AttentionProbe[H]):
         for hook in ("attn.o.hook_in", "attn.hook_z"):
             yield layer.stage(hook, "attention", "attention.heads", split(output.input, size))
         yield layer.stage("attn.o.hook_out", "attention", "attention.projections.o", output.value)
+
+    def head_settings(self) -> list[dict[str, Any]]:
+        """Config changes that move the head counts: as is, one each, fewer, one of another size.
+
+        HF refuses more heads where the model's width is no multiple of them. Where a key decides
+        that all share one key and value head, so do settings that keep it from that.
+        """
+        heads = self.attention.heads
+        query, kv, size = (
+            heads.query,
+            heads.key_value,
+            {heads.head_dim: 24} if heads.head_dim else {},
+        )
+        if kv is None:
+            return [{}, {query: 6}, *filter(None, [size])]
+        found = [{}, {query: 4, kv: 4}, {query: 6, kv: 3}, {query: 4, kv: 1, **size}]
+        if heads.single is not None and heads.single.unless is not None:
+            found.append({heads.single.unless: True, query: 4, kv: 2})
+        return found
+
+    def widths(self, subject: "Subject", built: Structure) -> Iterator[Fact]:
+        """Those of all projections."""
+        yield from width_facts(subject, built)

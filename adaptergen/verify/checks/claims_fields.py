@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from adaptergen.components.attention.reimplemented.spec import ReimplementedAttention
+from adaptergen.components.attention.probe import probe_of
 from adaptergen.components.attention.spec import HeadedAttention
 from adaptergen.language.factor import value_of
 from adaptergen.spec.leaves import keys_named
@@ -177,7 +177,7 @@ def _logits_under(hf: HfModel, changes: Mapping[str, Any]) -> Tensor:
 
 def _positions_as_claimed(moved: Subject) -> bool:
     """Whether layers still rotate and see what the claims say, by the attributes they name."""
-    own = isinstance(moved.spec.attention, ReimplementedAttention)
+    own = not probe_of(moved.spec.attention).without_steps
     facts = [*window.examine(moved), *(rope_layers.examine(moved) if own else ())]
     return all(isinstance(fact, Fact) and fact.holds for fact in facts)
 
@@ -234,5 +234,5 @@ def _pattern(name: str) -> str:
 
 def _policies(subject: Subject) -> list[object]:
     """The claims about positions under a config, layer by layer."""
-    own = isinstance(subject.spec.attention, ReimplementedAttention)
+    own = not probe_of(subject.spec.attention).without_steps
     return [rotation_claimed(subject) if own else None, windows_claimed(subject)]

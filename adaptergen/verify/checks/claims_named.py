@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from adaptergen.components.attention.latent.spec import LatentAttention
+from adaptergen.components.attention.probe import probe_of
 from adaptergen.language.factor import powers
 from adaptergen.language.values import Denotes, deciding
 from adaptergen.spec.leaves import Leaf, claims, leaves
@@ -174,7 +174,7 @@ def _part(subject: Subject, leaf: Leaf, places: set[str]) -> Fact:
 def _bringing(subject: Subject, leaf: Leaf) -> dict[str, Any]:
     """The config key that alone, flipped, brings about what a leaf names; empty if none does."""
     blocks = subject.declared.paths.blocks
-    absent = isinstance(subject.declared.attention, LatentAttention)
+    absent = [*probe_of(subject.declared.attention).conditions()]
     models = chain(structures(subject.hf)[1:], _without_numbers(subject.hf) if absent else ())
     for built in models:
         parts = set(built.parts)

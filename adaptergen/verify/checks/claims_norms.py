@@ -4,10 +4,9 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from adaptergen.components.attention.latent.spec import LatentAttention
+from adaptergen.components.attention.probe import probe_of as attention_of
 from adaptergen.components.attention.qk_norm import HeadModulesQKNorm
-from adaptergen.components.attention.reimplemented.spec import ReimplementedAttention
-from adaptergen.components.mlp.probe import probe_of
+from adaptergen.components.mlp.probe import probe_of as mlp_of
 from adaptergen.verify import probe
 from adaptergen.verify.blame import is_multiple, of_blocks
 from adaptergen.verify.call import Call
@@ -60,14 +59,8 @@ def _places(subject: Subject) -> Iterator[tuple[str, int | None, str]]:
 
 def _inside(subject: Subject) -> Iterator[tuple[str, str]]:
     """Claims and paths of norms inside of attention and MLP, but for those of queries and keys."""
-    attention = subject.spec.attention
-    if isinstance(attention, ReimplementedAttention) and attention.norm_before_o is not None:
-        yield "attention.norm_before_o", f"{attention.path}.{attention.norm_before_o}"
-    if isinstance(attention, LatentAttention):
-        compressed = getattr(subject.hf.config, attention.compressed, None) is not None
-        for key in ("q_norm", "kv_norm") if compressed else ("kv_norm",):
-            yield f"attention.{key}", f"{attention.path}.{getattr(attention, key)}"
-    yield from probe_of(subject.spec.mlp).norms()
+    yield from attention_of(subject.spec.attention).norms(subject.hf.config)
+    yield from mlp_of(subject.spec.mlp).norms()
 
 
 @check("claims.block", "Norms, attention and MLP of a block read and write as its topology says.")

@@ -7,8 +7,8 @@ import torch
 import transformers
 from torch import Tensor, nn
 
-from adaptergen.components.attention.opaque.spec import OpaqueAttention
-from adaptergen.components.mlp.probe import probe_of
+from adaptergen.components.attention.probe import probe_of as attention_of
+from adaptergen.components.mlp.probe import probe_of as mlp_of
 from adaptergen.language.factor import value_of
 from adaptergen.spec.model import Spec
 from adaptergen.verify import probe
@@ -16,6 +16,7 @@ from adaptergen.verify.blame import is_multiple, of_blocks
 from adaptergen.verify.check import EXACT, Evidence, Fact, check, largest_difference
 from adaptergen.verify.declared import linear_layers
 from adaptergen.verify.hf import HfModel
+from adaptergen.verify.module_fact import module_fact
 from adaptergen.verify.once import UnavailableError
 from adaptergen.verify.positions import cosines_of
 from adaptergen.verify.subject import Subject
@@ -74,18 +75,18 @@ def paths(subject: Subject) -> Iterator[Evidence]:
     hf, spec = subject.hf, subject.spec
     hf.require_model()
     top = spec.paths
-    yield _kind(hf, top.embed, nn.Embedding, "paths.embed")
-    unembed = _kind(hf, top.unembed, nn.Module, "paths.unembed")
+    yield module_fact(hf, top.embed, nn.Embedding, "paths.embed")
+    unembed = module_fact(hf, top.unembed, nn.Module, "paths.unembed")
     yield unembed
     if unembed.holds:
         text = f"HF's {top.unembed} returns something else than its weight makes of its input"
         yield Fact(probe.is_linear(hf, top.unembed), text, claim="paths.unembed")
-    yield _kind(hf, top.blocks, nn.ModuleList, "paths.blocks")
+    yield module_fact(hf, top.blocks, nn.ModuleList, "paths.blocks")
     yield _norm_like(hf, top.final_norm, "paths.final_norm")
     if spec.embedding_norm is not None:
         yield _norm_like(hf, spec.embedding_norm, "embedding_norm")
     if top.rotary is not None:
-        yield _kind(hf, top.rotary, nn.Module, "paths.rotary")
+        yield module_fact(hf, top.rotary, nn.Module, "paths.rotary")
         turns = cosines_of(hf.call(top.rotary).output) is not None
         yield Fact(turns, f"{top.rotary} does not return cosines and sines", claim="paths.rotary")
     elif not subject.overrides:
@@ -95,28 +96,11 @@ def paths(subject: Subject) -> Iterator[Evidence]:
         claim = of_blocks(subject.declared, hf.config, f"block.{role}")
         for number, path in subject.below(name):
             yield _norm_like(hf, path, claim, number)
-    if isinstance(spec.attention, OpaqueAttention):
-        yield from _one_piece(subject, spec.attention.path)
-    yield from probe_of(spec.mlp).placed(subject)
+    yield from attention_of(spec.attention).placed(subject)
+    yield from mlp_of(spec.mlp).placed(subject)
     for claim, name in linear_layers(spec).items():
         for number, path in subject.below(name):
-            yield _kind(hf, path, nn.Linear, claim, number)
-
-
-def _one_piece(subject: Subject, attention: str) -> Iterator[Fact]:
-    """Whether a module that is only known to be attention is what mixes tokens in its layer."""
-    hf, claim = subject.hf, "attention.path"
-    for number, layer in subject.layers.items():
-        path = f"{layer}.{attention}"
-        yield _kind(hf, path, nn.Module, claim, number)
-        times, tokens, reach = (
-            hf.seen.runs.get(path, 0),
-            probe.reach(hf, path),
-            probe.reach(hf, layer),
-        )
-        yield Fact(times == 1, f"HF runs {attention} {times} times in one pass", number, claim)
-        text = f"HF's {attention} sees {tokens} of the {reach} tokens that its layer sees"
-        yield Fact(tokens == reach, text, number, claim)
+            yield module_fact(hf, path, nn.Linear, claim, number)
 
 
 def _handing_all_positions(subject: Subject) -> Iterator[str]:
@@ -178,19 +162,8 @@ def _embedding_scale(subject: Subject) -> float:
     return 1.0 if factor is None else value_of(factor, subject.hf.config)
 
 
-def _kind(
-    hf: HfModel, path: str, kind: type[nn.Module], claim: str, layer: int | None = None
-) -> Fact:
-    try:
-        module = hf.module(path)
-    except UnavailableError as error:
-        return Fact(False, error.reason, layer, claim)
-    text = f"HF's {path} is of class {type(module).__name__}, not {kind.__name__}"
-    return Fact(isinstance(module, kind), text, layer, claim)
-
-
 def _norm_like(hf: HfModel, path: str, claim: str, layer: int | None = None) -> Fact:
-    found = _kind(hf, path, nn.Module, claim, layer)
+    found = module_fact(hf, path, nn.Module, claim, layer)
     if not found.holds:
         return found
     module, width = hf.module(path), hf.dim

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from adaptergen.verify.check import Evidence, Fact, check, largest_difference
 from adaptergen.verify.divergence import difference_at, traced
-from adaptergen.verify.heads import look_inside
+from adaptergen.verify.heads import look_at_steps, look_inside
 from adaptergen.verify.stage import Part
 from adaptergen.verify.subject import Subject
 
@@ -54,7 +54,7 @@ def attention(subject: Subject) -> Iterator[Evidence]:
 @check("hooks.rotation", "Queries and keys are rotated where HF rotates, and nowhere else.")
 def rotation(subject: Subject) -> Iterator[Evidence]:
     """HF's side is its own queries and keys, turned by the angles it hands to that layer."""
-    _ = subject.reimplemented
+    look_at_steps(subject.spec)
     yield from _values(subject, "attention", only=_ROTATION)
 
 

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from adaptergen.components.attention.reimplemented.spec import ReimplementedAttention
+from adaptergen.components.attention.probe import probe_of
 from adaptergen.spec.processing import Invalid
 from adaptergen.verify import bridge as bridges
 from adaptergen.verify.check import (
@@ -28,9 +28,9 @@ from adaptergen.verify.checks import (
     kinds,
     weights,
 )
-from adaptergen.verify.checks.claims_config import head_settings
 from adaptergen.verify.checks.kept import kept_alone
 from adaptergen.verify.declared import biases, conditions
+from adaptergen.verify.heads import headed
 from adaptergen.verify.once import UnavailableError, one_line
 from adaptergen.verify.perturb import moves, shown
 from adaptergen.verify.probe import changed
@@ -80,7 +80,8 @@ def heads(subject: Subject) -> Iterator[Evidence]:
     _require_right(subject)
     bias_keys = {value for _, value in biases(subject.spec).values() if isinstance(value, str)}
     biased = dict.fromkeys(sorted(bias_keys - subject.declared.refused.keys()), True)
-    settings = [{**changes, **biased} for changes in head_settings(subject.spec) if changes]
+    changed = filter(None, probe_of(headed(subject.spec)).head_settings())
+    settings = [{**changes, **biased} for changes in changed]
     variants = [(changes, subject.variant(**changes)) for changes in settings]
     accepted = [(changes, variant) for changes, variant in variants if _runs(variant)]
     if not accepted:
@@ -198,7 +199,7 @@ def _examined(
         yield from part.examine(variant)
     for examine in further:
         yield from examine(variant)
-    if blocks and isinstance(variant.spec.attention, ReimplementedAttention):
+    if blocks and not probe_of(variant.spec.attention).without_steps:
         yield from claims_attention.qk_norm.examine(variant)
     for part in (weights.attention, weights.conversions):
         # Where attention has no projections to heads there is nothing to split.

@@ -1,28 +1,43 @@
 """Multi-head latent attention in HF's model."""
 
 from collections.abc import Iterator
-from typing import Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 
 from adaptergen.components.attention.latent.spec import LatentAttention
 from adaptergen.components.attention.probe import AttentionProbe
 from adaptergen.spec.model import Spec
+from adaptergen.verify import probe
+from adaptergen.verify.check import Evidence, Fact, NotApplicableError
 from adaptergen.verify.declared import parameters_of_norm
+from adaptergen.verify.disturbed import DISTURBED, disturbed
 from adaptergen.verify.heads import split
+from adaptergen.verify.hf import HfModel
 from adaptergen.verify.stage import Layer, Stage
-from adaptergen.verify.structure import decided
+from adaptergen.verify.structure import Structure, decided
+
+if TYPE_CHECKING:
+    from adaptergen.verify.subject import Subject
 
 
 class Probe(AttentionProbe[LatentAttention]):
     """Projections to latents, norms of these, and projections to queries, keys and values."""
 
     output_claim = "attention.o"
+    query_claim = "attention.query_heads"
 
     @property
     def without_heads(self) -> str:
         """Queries, keys and values are not outputs of projections of the residual stream."""
         return "attention goes through latents, TL splits no weights by head"
+
+    @property
+    def without_steps(self) -> str:
+        """Queries, keys and values come from latents."""
+        return "attention goes through latents"
 
     def compressed(self, config: object) -> bool:
         """Whether queries have a latent too."""
@@ -88,7 +103,70 @@ class Probe(AttentionProbe[LatentAttention]):
         count = int(getattr(config, self.attention.query_heads))
         return count, count
 
+    def norms(self, config: object) -> Iterator[tuple[str, str]]:
+        """Those of the latents."""
+        for key in self._norms(self.compressed(config)):
+            yield f"attention.{key}", f"{self.attention.path}.{getattr(self.attention, key)}"
+
+    def rotation_claims(self, subject: "Subject") -> Iterator[Evidence]:
+        """Nothing to say: part of each head rotates, always."""
+        raise NotApplicableError(self.without_steps)
+
+    def latent_claims(self, subject: "Subject") -> Iterator[Evidence]:
+        """Whether each module reads what the one before it returned."""
+        spec = self.attention
+        hf = subject.hf
+        compressed = self.compressed(hf.config)
+        chains = [["kv_a", "kv_norm", "kv_b"], ["q_a", "q_norm", "q_b"] if compressed else ["q"]]
+        for number, layer in subject.layers.items():
+            path = f"{layer}.{spec.path}"
+            for keys in chains:
+                paths = [f"{path}.{getattr(spec, key)}" for key in keys]
+                enters = torch.equal(hf.call(paths[0]).input, hf.call(path).input)
+                text = f"HF's {paths[0]} does not read what attention does"
+                yield Fact(enters, text, number, f"attention.{keys[0]}")
+                links = [_leads(hf, *pair) for pair in pairwise(paths)]
+                for i, (before, after) in enumerate(pairwise(paths)):
+                    text = f"HF's {after} does not read what {before} returns"
+                    # What is read as claimed is not the one that is out of place.
+                    key = keys[i if all(links[i + 1 :]) and links[i + 1 :] else i + 1]
+                    yield Fact(links[i], text, number, f"attention.{key}")
+                found = probe.part_played(hf, path, paths[-1], disturbed, DISTURBED)
+                part = "k" if keys[-1] == "kv_b" else "q"
+                text = f"HF's {paths[-1]} plays the part of {found or 'none of them'}, not {part}"
+                yield Fact(found == part, text, number, f"attention.{keys[-1]}")
+
+    def head_settings(self) -> list[dict[str, Any]]:
+        """Other numbers of heads, and values of another size."""
+        return [{}, {self.attention.query_heads: 6}, {self.attention.value_head_dim: 24}]
+
+    def widths(self, subject: "Subject", built: Structure) -> Iterator[Fact]:
+        """Whether the output projection reads the values of as many heads as a config says."""
+        attention = self.attention
+        keys = (attention.query_heads, attention.value_head_dim)
+        heads, size = (getattr(built.config, key) for key in keys)
+        dim = built.shapes[f"{subject.spec.paths.embed}.weight"][-1]
+        for number in range(built.layers(subject.spec.paths.blocks)):
+            path = f"{subject.spec.paths.blocks}.{number}.{attention.path}.{attention.o}.weight"
+            found = built.shapes[path][-1]
+            text = f"HF's {attention.o} reads {found} numbers, not {heads} heads of {size}"
+            moved = attention.value_head_dim in built.changes
+            claim = f"attention.{'value_head_dim' if moved else 'query_heads'}"
+            if built.shapes[path][0] != dim:
+                claim = "attention.o"
+            yield Fact(found == heads * size, f"{text}{built.setting}", number, claim)
+
 
 def _flat(value: Tensor) -> Tensor:
     """[batch, pos, width], also where HF has the latent of all heads as that of one head."""
     return value.squeeze(1) if value.ndim == 4 else value
+
+
+def _leads(hf: HfModel, before: str, after: str) -> bool:
+    """Whether a module reads what another returns.
+
+    Beside the latent, a projection may return what positions turn. It may have the latent of all
+    heads as that of one head, in a dimension more.
+    """
+    taken, given = hf.call(after).input, hf.call(before).value
+    return torch.equal(taken.flatten(), given[..., : taken.shape[-1]].flatten())

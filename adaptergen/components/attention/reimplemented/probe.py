@@ -1,24 +1,33 @@
 """Attention that TL computes step by step, in HF's model."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor
 
 from adaptergen.components.attention.headed import HeadedProbe
 from adaptergen.components.attention.qk_norm import OwnPerHeadQKNorm
+from adaptergen.components.attention.reimplemented import facts, positions
 from adaptergen.components.attention.reimplemented.rotation import elements_turning, rotated
 from adaptergen.components.attention.reimplemented.spec import ReimplementedAttention
 from adaptergen.spec.model import Spec
+from adaptergen.verify.check import Evidence
 from adaptergen.verify.declared import parameters_of_norm
 from adaptergen.verify.heads import by_head, head_dim, split
+from adaptergen.verify.hf import HfModel
 from adaptergen.verify.positions import positions_of, rotates
 from adaptergen.verify.stage import Layer, Stage
 from adaptergen.verify.structure import decided
 
+if TYPE_CHECKING:
+    from adaptergen.verify.subject import Subject
+
 
 class Probe(HeadedProbe[ReimplementedAttention]):
     """Every step between the projections."""
+
+    parts: ClassVar[tuple[str, ...]] = ("q", "k", "v", "o")
 
     def stages(self, layer: Layer) -> Iterator[Stage]:
         """Projections, norms and rotation in their order, scores, pattern, gate and heads."""
@@ -56,10 +65,10 @@ class Probe(HeadedProbe[ReimplementedAttention]):
 
     def _rotation(self, layer: Layer, heads: dict[str, Tensor]) -> Iterator[Stage]:
         rope = self.attention.rope
-        positions = positions_of(layer.hf, f"{layer.path}.{self.attention.path}")
-        if positions is not None and rotates(layer.hf, layer.path):
+        turned_by = positions_of(layer.hf, f"{layer.path}.{self.attention.path}")
+        if turned_by is not None and rotates(layer.hf, layer.path):
             turning = elements_turning(layer.hf, layer.spec, self.attention, layer.path)
-            handed = (positions.cos, -positions.sin if rope.backward else positions.sin)
+            handed = (turned_by.cos, -turned_by.sin if rope.backward else turned_by.sin)
             cos, sin = (x if x.shape[-1] == turning else torch.cat((x, x), -1) for x in handed)
             for role in ("q", "k"):
                 heads[role] = rotated(heads[role], cos, sin, rope.pairing)
@@ -78,6 +87,41 @@ class Probe(HeadedProbe[ReimplementedAttention]):
             path = f"{attention.path}.{attention.norm_before_o}"
             names = parameters_of_norm(spec, path)
             yield from ((name, "attention.norm_before_o") for name in names)
+
+    def norms(self, config: object) -> Iterator[tuple[str, str]]:
+        """The norm before the output projection."""
+        attention = self.attention
+        if attention.norm_before_o is not None:
+            yield "attention.norm_before_o", f"{attention.path}.{attention.norm_before_o}"
+
+    def rotating(self, subject: "Subject") -> dict[int, bool]:
+        """By the policy of the spec."""
+        return positions.rotating(self.attention, subject)
+
+    def rotation_claims(self, subject: "Subject") -> Iterator[Evidence]:
+        """Whether each layer rotates if the policy says so, by angles from where it says."""
+        yield from positions.layers(self.attention, subject)
+
+    def pairing_claims(self, subject: "Subject") -> Iterator[Evidence]:
+        """In each layer that rotates."""
+        yield from positions.pairing(self.attention, subject)
+
+    def mask_claims(self, subject: "Subject") -> Iterator[Evidence]:
+        """Whether there is one, of what it is true, and its argument."""
+        yield from positions.masks(self.attention, subject)
+
+    def between(self, hf: HfModel, path: str) -> Iterator[tuple[bool, str, str]]:
+        """Norm and gate before the output projection, scale and cap of scores."""
+        yield from facts.before_output(self.attention, hf, path)
+        yield from facts.scores(self.attention, hf, path)
+
+    def return_claims(self, subject: "Subject") -> Iterator[Evidence]:
+        """With a cache and without one."""
+        yield from facts.returns(self.attention, subject)
+
+    def qk_norm_claims(self, subject: "Subject") -> Iterator[Evidence]:
+        """Of each head, of all heads together, or none."""
+        yield from facts.qk_norm(self.attention, subject)
 
 
 def _by_position(value: Tensor, like: Tensor) -> Tensor:
