@@ -24,12 +24,16 @@ class AttentionProbe(Generic[A]):
     """A kind of attention, seen in HF's model; each kind has a subclass that is called `Probe`.
 
     `output_claim` is the claim that says what its output is, `query_claim` the one that counts
-    query heads. `parts` are the roles that its projections play by themselves.
+    query heads. `parts` are the roles that its projections play by themselves, `bridges` the
+    classes that components must have, by the names of these, and `settings_lacking` the methods
+    of the bridge that switch on hooks that TL does not have for it.
     """
 
     output_claim: ClassVar[str] = "attention.projections.o"
     query_claim: ClassVar[str] = "attention.heads.query"
     parts: ClassVar[tuple[str, ...]] = ("q", "k")
+    bridges: ClassVar[dict[str, type[Any]]] = {}
+    settings_lacking: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, attention: A) -> None:
         self.attention = attention
@@ -48,6 +52,11 @@ class AttentionProbe(Generic[A]):
     def without_steps(self) -> str:
         """The reason why TL does not compute its steps; empty where it does."""
         return self.without_parts
+
+    @property
+    def without_edits(self) -> str:
+        """The reason why edits of its pattern change nothing; empty where they do."""
+        return ""
 
     def stages(self, layer: Layer) -> Iterator[Stage]:
         """The activations between its input and its output."""
@@ -101,6 +110,17 @@ class AttentionProbe(Generic[A]):
     def placed(self, subject: "Subject") -> Iterator[Evidence]:
         """Whether attention is at its path, where nothing inside of it is named."""
         yield from ()
+
+    def flags(self, subject: "Subject") -> Iterator[tuple[str, object, str]]:
+        """Flags of TL's config that say how it computes, with what they must be and the claims."""
+        positions = "rotary" if self.attention.rotary else "none"
+        yield "positional_embedding_type", positions, "attention.rope"
+        for flag in ("rotary_adjacent_pairs", "rotary_interleaved_cos_sin", "qk_norm_after_rope"):
+            yield flag, False, "attention"
+
+    def may_lack(self, component: str) -> bool:
+        """Whether some models lack a component of it, beside norms of queries and keys."""
+        return False
 
     def rotating(self, subject: "Subject") -> dict[int, bool]:
         """Layers that rotate, by the spec."""

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from adaptergen.components.attention.latent.spec import LatentAttention
-from adaptergen.components.mlp.probe import probe_of
+from adaptergen.components.attention.probe import probe_of as attention_of
+from adaptergen.components.mlp.probe import probe_of as mlp_of
 from adaptergen.language.values import deciding
 from adaptergen.spec.model import Spec
 from adaptergen.verify.check import Evidence, Fact, NotApplicableError, check
@@ -51,11 +51,11 @@ def optional(subject: Subject) -> Iterator[Evidence]:
 def _may_be_absent(spec: Spec, component: Component) -> bool:
     """Whether some models of the architecture, or some layers, lack a component."""
     norms, name = spec.attention.qk_norm.norms, component.name
-    if isinstance(spec.attention, LatentAttention) and name.startswith("blocks.attn.q"):
+    if attention_of(spec.attention).may_lack(name):
         return True
     if name.startswith("blocks.attn.") and name.endswith("_norm"):
         return norms is not None and norms.present is not True
-    return name.startswith("blocks.mlp.") and probe_of(spec.mlp).may_lack(name)
+    return name.startswith("blocks.mlp.") and mlp_of(spec.mlp).may_lack(name)
 
 
 @check(

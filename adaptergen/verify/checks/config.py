@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from adaptergen.components.attention.opaque.spec import OpaqueAttention
-from adaptergen.components.attention.reimplemented.spec import ReimplementedAttention
+from adaptergen.components.attention.probe import probe_of as attention_of
 from adaptergen.components.attention.spec import HeadedAttention
-from adaptergen.components.mlp.probe import probe_of
+from adaptergen.components.mlp.probe import probe_of as mlp_of
 from adaptergen.spec.processing import Valid
 from adaptergen.verify import probe
 from adaptergen.verify.check import Evidence, Fact, check
@@ -16,7 +15,6 @@ from adaptergen.verify.components import made
 from adaptergen.verify.declared import accepted
 from adaptergen.verify.heads import head_counts, head_dim
 from adaptergen.verify.hf import unfilled
-from adaptergen.verify.layers import rotation_found
 from adaptergen.verify.once import one_line
 from adaptergen.verify.perturb import shown
 from adaptergen.verify.structure import structures
@@ -88,7 +86,7 @@ def sizes(subject: Subject) -> Iterator[Evidence]:
 def _head_counts(subject: Subject) -> Iterator[tuple[str, int, int, str]]:
     """Numbers of heads, where attention is not one piece."""
     spec, config = subject.spec, subject.bridge.cfg
-    if isinstance(spec.attention, OpaqueAttention):
+    if attention_of(spec.attention).without_parts:
         return
     query, key_value = head_counts(subject.hf.config, spec)
     yield "n_heads", config.n_heads, query, "attention.heads.query"
@@ -107,7 +105,7 @@ def _head_size(subject: Subject) -> Iterator[tuple[str, int | None, int, str]]:
 
 def _hidden_size(subject: Subject) -> Iterator[tuple[str, int | None, int, str]]:
     """The width of the MLP, or what else its kind counts."""
-    for name, size, claim in probe_of(subject.spec.mlp).sizes(subject):
+    for name, size, claim in mlp_of(subject.spec.mlp).sizes(subject):
         yield name, getattr(subject.bridge.cfg, name, 0), size, claim
 
 
@@ -133,17 +131,7 @@ def _other_flags(subject: Subject) -> Iterator[tuple[str, object, str]]:
     yield "parallel_attn_mlp", spec.block.parallel, "block.topology"
     yield "gated_mlp", spec.mlp.gated, "mlp.kind"
     yield "attn_only", f"{subject.layers[0]}.{spec.mlp.path}" not in hf.seen.calls, "mlp.path"
-    # A config under which no layer rotates does not show how positions are embedded.
-    attention = spec.attention
-    own = isinstance(attention, ReimplementedAttention)
-    if not own or any(rotation_found(subject).values()):
-        positions = "rotary" if attention.rotary else "none"
-        yield "positional_embedding_type", positions, "attention.rope"
-    pairing = attention.rope.pairing if isinstance(attention, ReimplementedAttention) else ""
-    norms = attention.qk_norm.norms if own else None
-    yield "rotary_adjacent_pairs", pairing == "adjacent", "attention"
-    yield "rotary_interleaved_cos_sin", pairing == "interleaved", "attention"
-    yield "qk_norm_after_rope", norms is not None and norms.after_rope, "attention"
+    yield from attention_of(spec.attention).flags(subject)
     theta = getattr(hf.config, "rope_parameters", None) or {}
     if "rope_theta" in theta:
         yield "rotary_base", theta["rope_theta"], "attention.rope"

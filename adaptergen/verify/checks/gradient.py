@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from adaptergen.components.attention.opaque.spec import OpaqueAttention
+from adaptergen.components.attention.probe import probe_of as attention_of
 from adaptergen.verify import bridge as bridges
 from adaptergen.verify.check import (
     EXACT,
@@ -67,7 +67,7 @@ def hooks(subject: Subject) -> Iterator[Evidence]:
     Of attention as one piece there is the stream alone.
     """
     hf, spec = subject.hf, subject.spec
-    whole = isinstance(spec.attention, OpaqueAttention)
+    whole = attention_of(spec.attention).without_parts
     batch = hf.batch(hf.length)
     places: dict[str, tuple[int, str, str]] = {}
     for number, layer in subject.layers.items():

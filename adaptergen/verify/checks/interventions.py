@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from adaptergen.components.attention.delegated.spec import DelegatedAttention
-from adaptergen.components.mlp.probe import probe_of
+from adaptergen.components.attention.probe import probe_of as attention_of
+from adaptergen.components.mlp.probe import probe_of as mlp_of
 from adaptergen.verify import bridge as bridges
 from adaptergen.verify import probe
 from adaptergen.verify.check import (
@@ -66,9 +66,9 @@ def attention(subject: Subject) -> Iterator[Evidence]:
 def pattern(subject: Subject) -> Iterator[Evidence]:
     """HF's side edits what the softmax of its eager attention takes and returns."""
     look_inside(subject.spec)
-    attention = subject.spec.attention
-    if isinstance(attention, DelegatedAttention) and not attention.softmax:
-        raise NotApplicableError("attention is HF's own, edits of patterns change nothing")
+    reason = attention_of(subject.spec.attention).without_edits
+    if reason:
+        raise NotApplicableError(reason)
     for number in subject.layers:
         yield from _acts_alike(subject, number, of_pattern(subject.spec, number))
 
@@ -117,7 +117,7 @@ def _put_back(bridge: Any) -> Iterator[None]:
 def mlp(subject: Subject) -> Iterator[Evidence]:
     """One layer at a time."""
     for number in subject.layers:
-        yield from _acts_alike(subject, number, probe_of(subject.spec.mlp).interventions())
+        yield from _acts_alike(subject, number, mlp_of(subject.spec.mlp).interventions())
 
 
 def _acts_alike(subject: Subject, number: int, edits: Iterable[Intervention]) -> Iterator[Evidence]:

@@ -13,9 +13,9 @@ from transformer_lens.model_bridge.generalized_components import (
 from transformer_lens.model_bridge.generalized_components.base import GeneralizedComponent
 from transformers.pytorch_utils import Conv1D
 
-from adaptergen.components.attention.opaque.spec import OpaqueAttention
+from adaptergen.components.attention.probe import probe_of as attention_of
 from adaptergen.components.attention.qk_norm import HeadModulesQKNorm
-from adaptergen.components.mlp.probe import probe_of
+from adaptergen.components.mlp.probe import probe_of as mlp_of
 from adaptergen.spec.model import Spec
 from adaptergen.verify.check import Evidence, Fact, check
 from adaptergen.verify.components import Component
@@ -49,9 +49,8 @@ def _kinds(spec: Spec) -> dict[str, type[Any]]:
     found: dict[str, type[Any]] = {f"blocks.{role}": norm for role in spec.block.norms}
     several = isinstance(spec.attention.qk_norm, HeadModulesQKNorm)
     of_heads = GeneralizedComponent if several else norm
-    if isinstance(spec.attention, OpaqueAttention):
-        found["blocks.attn"] = GeneralizedComponent
-    return found | probe_of(spec.mlp).bridges | {
+    of_parts = attention_of(spec.attention).bridges | mlp_of(spec.mlp).bridges
+    return found | of_parts | {
         "ln_final": norm, "blocks.attn.q_norm": of_heads, "blocks.attn.k_norm": of_heads,
     }  # fmt: skip
 

@@ -9,9 +9,7 @@ import torch
 from torch import Tensor, nn
 from transformer_lens.model_bridge import TransformerBridge
 
-from adaptergen.components.attention.delegated.spec import DelegatedAttention
-from adaptergen.components.attention.latent.spec import LatentAttention
-from adaptergen.components.attention.opaque.spec import OpaqueAttention
+from adaptergen.components.attention.probe import probe_of as attention_of
 from adaptergen.spec.block import SharedNorm
 from adaptergen.spec.model import Spec
 from adaptergen.targets.transformer_lens import support
@@ -104,11 +102,7 @@ def _not_supported(spec: Spec) -> list[str]:
     """Settings for which TL has no hooks here."""
     # TL catches the input of the MLP's branch at ln2, or at the MLP behind attention.
     found = ["set_use_hook_mlp_in"] if isinstance(spec.block, SharedNorm) else []
-    if isinstance(spec.attention, DelegatedAttention | LatentAttention | OpaqueAttention):
-        found += ["set_use_attn_in", "set_use_split_qkv_input"]
-    if isinstance(spec.attention, DelegatedAttention | OpaqueAttention):
-        found.append("set_use_attn_result")
-    return found
+    return [*found, *attention_of(spec.attention).settings_lacking]
 
 
 def _reader(spec: Spec, role: str) -> str:

@@ -18,10 +18,18 @@ if TYPE_CHECKING:
 class Probe(HeadedProbe[DelegatedAttention]):
     """Projections, and the softmax that HF computes between them."""
 
+    settings_lacking = ("set_use_attn_in", "set_use_split_qkv_input", "set_use_attn_result")
+
     @property
     def without_steps(self) -> str:
         """The reason that the spec gives."""
         return f"attention is HF's own: {self.attention.reason}"
+
+    @property
+    def without_edits(self) -> str:
+        """Where no single softmax makes the pattern."""
+        lost = "attention is HF's own, edits of patterns change nothing"
+        return "" if self.attention.softmax else lost
 
     def stages(self, layer: Layer) -> Iterator[Stage]:
         """Projections, and what is around the softmax, if there is one."""

@@ -28,6 +28,7 @@ class Probe(AttentionProbe[LatentAttention]):
 
     output_claim = "attention.o"
     query_claim = "attention.query_heads"
+    settings_lacking = ("set_use_attn_in", "set_use_split_qkv_input")
 
     @property
     def without_heads(self) -> str:
@@ -107,6 +108,10 @@ class Probe(AttentionProbe[LatentAttention]):
         """Those of the latents."""
         for key in self._norms(self.compressed(config)):
             yield f"attention.{key}", f"{self.attention.path}.{getattr(self.attention, key)}"
+
+    def may_lack(self, component: str) -> bool:
+        """Queries have a latent in some models, and none in others."""
+        return component.startswith("blocks.attn.q")
 
     def rotation_claims(self, subject: "Subject") -> Iterator[Evidence]:
         """Nothing to say: part of each head rotates, always."""

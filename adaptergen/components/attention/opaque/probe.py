@@ -1,9 +1,10 @@
 """Attention that is left to HF as one piece, in HF's model."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import nn
+from transformer_lens.model_bridge.generalized_components.base import GeneralizedComponent
 
 from adaptergen.components.attention.opaque.spec import OpaqueAttention
 from adaptergen.components.attention.probe import AttentionProbe
@@ -21,6 +22,8 @@ class Probe(AttentionProbe[OpaqueAttention]):
     """One module that mixes tokens."""
 
     output_claim = "attention.path"
+    bridges: ClassVar[dict[str, type[Any]]] = {"blocks.attn": GeneralizedComponent}
+    settings_lacking = ("set_use_attn_in", "set_use_split_qkv_input", "set_use_attn_result")
 
     @property
     def without_parts(self) -> str:

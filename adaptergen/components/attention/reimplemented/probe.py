@@ -16,6 +16,7 @@ from adaptergen.verify.check import Evidence
 from adaptergen.verify.declared import parameters_of_norm
 from adaptergen.verify.heads import by_head, head_dim, split
 from adaptergen.verify.hf import HfModel
+from adaptergen.verify.layers import rotation_found
 from adaptergen.verify.positions import positions_of, rotates
 from adaptergen.verify.stage import Layer, Stage
 from adaptergen.verify.structure import decided
@@ -93,6 +94,16 @@ class Probe(HeadedProbe[ReimplementedAttention]):
         attention = self.attention
         if attention.norm_before_o is not None:
             yield "attention.norm_before_o", f"{attention.path}.{attention.norm_before_o}"
+
+    def flags(self, subject: "Subject") -> Iterator[tuple[str, object, str]]:
+        """Rotary positions, pairs, and whether norms come after them."""
+        # A config under which no layer rotates does not show how positions are embedded.
+        if any(rotation_found(subject).values()):
+            yield "positional_embedding_type", "rotary", "attention.rope"
+        pairing, norms = self.attention.rope.pairing, self.attention.qk_norm.norms
+        yield "rotary_adjacent_pairs", pairing == "adjacent", "attention"
+        yield "rotary_interleaved_cos_sin", pairing == "interleaved", "attention"
+        yield "qk_norm_after_rope", norms is not None and norms.after_rope, "attention"
 
     def rotating(self, subject: "Subject") -> dict[int, bool]:
         """By the policy of the spec."""
