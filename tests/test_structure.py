@@ -126,9 +126,14 @@ def naming(folder: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("folder", [f for f in KINDS if ".mlp." in f])
+# Inference proposes what TL computes step by step, and asks no kind of attention for it.
+PROPOSING = {"adaptergen.infer.candidates"}
+
+
+@pytest.mark.parametrize("folder", KINDS)
 def test_no_module_outside_of_the_folder_of_a_kind_names_it(folder: str) -> None:
-    assert naming(folder) == []
+    allowed = PROPOSING if folder.endswith(".attention.reimplemented") else set()
+    assert set(naming(folder)) <= allowed
 
 
 @pytest.mark.parametrize("folder", KINDS)

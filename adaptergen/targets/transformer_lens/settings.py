@@ -2,9 +2,8 @@
 
 from typing import Any, NamedTuple
 
-from adaptergen.components.attention.reimplemented.spec import ReimplementedAttention
-from adaptergen.components.attention.spec import Attention
-from adaptergen.components.mlp.render import render_of
+from adaptergen.components.attention.render import render_of as attention_of
+from adaptergen.components.mlp.render import render_of as mlp_of
 from adaptergen.spec.model import Spec
 from adaptergen.spec.processing import Invalid, InvalidWhere
 
@@ -60,15 +59,10 @@ def _learned_settings(spec: Spec) -> dict[str, str]:
 
 def _copied_settings(spec: Spec) -> dict[str, str]:
     """TL config fields that TL does not fill by itself, with the HF config keys that have them."""
-    # What the heads return is split by it.
-    size = getattr(spec.attention, "value_head_dim", None)
     eps = spec.norm.eps if spec.norm.eps not in _NAMES_OF_EPS else None
-    # Attention that makes its own mask is asked for its window.
-    own_mask = getattr(spec.attention, "own_mask", False)
-    window = getattr(spec.attention.window, "config", None) if own_mask else None
     cap = spec.multipliers.soft_cap
     known = {
-        **render_of(spec.mlp).settings, "d_head": size, "eps": eps, "window_size": window,
+        **mlp_of(spec.mlp).settings, "eps": eps, **attention_of(spec.attention).settings,
         "output_logits_soft_cap": cap,
     }  # fmt: skip
     return {field: key for field, key in known.items() if key is not None}
@@ -76,7 +70,7 @@ def _copied_settings(spec: Spec) -> dict[str, str]:
 
 def _measured(spec: Spec) -> str:
     """The layer of the first block that reads hidden neurons, if no config key counts them."""
-    layer = render_of(spec.mlp).measured
+    layer = mlp_of(spec.mlp).measured
     return f"{spec.paths.blocks}.0.{layer}" if layer else ""
 
 
@@ -92,23 +86,11 @@ def _flags(spec: Spec) -> dict[str, Any]:
         "final_rms": spec.norm.kind == "rms",
         **_set({"rmsnorm_uses_offset": spec.norm.weight == "offset"}),
         "positional_embedding_type": "rotary" if spec.attention.rotary else "none",
-        **_set({**_flags_of(spec.attention), "parallel_attn_mlp": spec.block.parallel}),
+        **_set({**attention_of(spec.attention).flags, "parallel_attn_mlp": spec.block.parallel}),
         "gated_mlp": spec.mlp.gated,
         "default_prepend_bos": spec.tokenizer.prepend_bos,
         "default_padding_side": spec.tokenizer.padding_side,
         "attn_implementation": "sdpa" if spec.fuses else "eager",
-    }
-
-
-def _flags_of(attention: Attention) -> dict[str, bool]:
-    """Flags that say how attention computes; TL computes no other kind by them."""
-    if not isinstance(attention, ReimplementedAttention):
-        return {}
-    norms = attention.qk_norm.norms
-    return {
-        "rotary_adjacent_pairs": attention.rope.pairing == "adjacent",
-        "rotary_interleaved_cos_sin": attention.rope.pairing == "interleaved",
-        "qk_norm_after_rope": norms is not None and norms.after_rope,
     }
 
 
