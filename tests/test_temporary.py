@@ -95,10 +95,11 @@ def test_next_run_removes_what_one_that_was_killed_has_left_and_nothing_else(
     tmp_path: Path, no_default: pytest.MonkeyPatch
 ) -> None:
     no_default.setenv("TMPDIR", str(tmp_path))
-    ended, waiting = owner("end", tmp_path), owner("wait", tmp_path)
-    left, _ = ended.communicate()
+    # First the one that lasts: it would remove what the other has left.
+    waiting = owner("wait", tmp_path)
     assert waiting.stdout
     used = waiting.stdout.readline()
+    left, _ = owner("end", tmp_path).communicate()
     assert os.path.exists(left.strip())
     others = ["adaptergen~", "adaptergen~0123456", "adaptergen~notebook", "adaptergen-01234567"]
     for name in others:

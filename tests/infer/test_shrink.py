@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from adaptergen.errors import Unusable
-from adaptergen.infer import tiny as smaller
+from adaptergen.infer import shrink as smaller
 from adaptergen.infer.shrink import as_usual, shrunk
 from adaptergen.infer.tiny_model import TinyModel
 from tests.infer.tiny_models import as_it_is, odd

@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import nn
 
+from adaptergen.components.mlp.probe import probe_of
 from adaptergen.verify import probe
 from adaptergen.verify.hf import HfModel
 from adaptergen.verify.interventions import (
     hf_logits,
     of_heads,
-    of_mlp,
     of_pattern,
     of_stream,
 )
@@ -72,7 +72,7 @@ def test_edits_leave_nothing_behind(hf: HfModel) -> None:
         of_stream(SPEC, True, 1.0),
         of_heads(SPEC, 1),
         of_pattern(SPEC, 1),
-        of_mlp(SPEC.mlp),
+        probe_of(SPEC.mlp).interventions(),
     ):
         for intervention in edits:
             assert (hf_logits(hf, SPEC, BLOCK, intervention) - before).abs().max() > 1e-3
