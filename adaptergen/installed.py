@@ -4,8 +4,8 @@ import os
 import sys
 
 # Of this package, what has no part in the text of a module: it proves adapters, finds specs, puts
-# adapters to use, or reads and prints at the command line. Templates, which a wheel has inside, count
-# by themselves.
+# adapters to use, or reads and prints at the command line. Templates, which a wheel has inside,
+# count by themselves.
 NO_GENERATOR = frozenset(
     {"__main__.py", "argument_values.py", "arguments.py", "cli.py", "commands", "completion.py"}
     | {"quick.py", "report.py", "infer", "verify"}
