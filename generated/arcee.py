@@ -3,7 +3,7 @@
 # adapter ArceeArchitectureAdapter for ArceeForCausalLM
 # spec arcee 211bf5f2a638f9d97a0099b1245cdfc6
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator 8a8853fcaf0b12a337c51e52ef037ae6
+# generator f4b496fcf3103a2558b46086c7ea33ce
 # templates 3562a3ec23a68f3be28ce53cf2abbeb8
 # formatter ruff 0.17.6
 # body d04001f1e875b13829e17aa872296740
