@@ -49,10 +49,13 @@ def temporary_folder(longest: int | None = None) -> Iterator[str]:
         folder = Holding(beside, _PREFIX, _SIZE)
     except OSError as error:
         raise _unusable(beside, str(error.strerror)) from None
+    maker = os.getpid()
     try:
         yield folder.path
     finally:
-        rmtree(folder.path, ignore_errors=True)
+        # A process that was forked meanwhile drops its copy of this, as multiprocessing's do.
+        if os.getpid() == maker:
+            rmtree(folder.path, ignore_errors=True)
         folder.close()
 
 

@@ -90,6 +90,40 @@ def owner(how: str, folder: Path) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
+# multiprocessing forgets in a forked process what its parent has to do at its end.
+FORKING = """
+import multiprocessing, os
+from contextlib import ExitStack
+from multiprocessing import util
+from adaptergen.temporary import temporary_folder
+
+def keep():
+    ours = ExitStack()
+    folder = ours.enter_context(temporary_folder())
+    util.Finalize(None, ours.close, exitpriority=-200)
+    return folder
+
+folder = keep()
+child = multiprocessing.get_context("fork").Process(target=os.getpid)
+child.start()
+child.join()
+print(os.path.isdir(folder), folder)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system forks no processes")
+def test_forked_process_removes_nothing_of_the_one_that_it_is_of(
+    tmp_path: Path, no_default: pytest.MonkeyPatch
+) -> None:
+    no_default.setenv("TMPDIR", str(tmp_path))
+    done = subprocess.run(
+        [sys.executable, "-c", FORKING], capture_output=True, text=True, check=True
+    )  # fmt: skip
+    still, folder = done.stdout.split()
+    assert still == "True"
+    assert not os.path.exists(folder)
+
+
 @locks
 def test_next_run_removes_what_one_that_was_killed_has_left_and_nothing_else(
     tmp_path: Path, no_default: pytest.MonkeyPatch
