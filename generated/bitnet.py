@@ -3,7 +3,7 @@
 # adapter BitNetArchitectureAdapter for BitNetForCausalLM
 # spec bitnet 0a047ad2f3b35a635ac921593a6eeb9f
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator f4b496fcf3103a2558b46086c7ea33ce
+# generator 1bf93f49e3092d152071a4fefbf52c9f
 # templates 3562a3ec23a68f3be28ce53cf2abbeb8
 # formatter ruff 0.17.6
 # body 65d1d33642e46ad507d6df0e887b3294

@@ -4,7 +4,7 @@
 # spec deepseek_v3 9f6de026c1da922795cadba70bc6d06d
 # spec glm4_moe 1353bd95b681120702679679ebdcb07d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator f4b496fcf3103a2558b46086c7ea33ce
+# generator 1bf93f49e3092d152071a4fefbf52c9f
 # templates 3562a3ec23a68f3be28ce53cf2abbeb8
 # formatter ruff 0.17.6
 # body 95ef32e4c582c8ea35607aa251dbdefd

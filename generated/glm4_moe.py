@@ -3,7 +3,7 @@
 # adapter Glm4MoeArchitectureAdapter for Glm4MoeForCausalLM
 # spec glm4_moe 1353bd95b681120702679679ebdcb07d
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator f4b496fcf3103a2558b46086c7ea33ce
+# generator 1bf93f49e3092d152071a4fefbf52c9f
 # templates 3562a3ec23a68f3be28ce53cf2abbeb8
 # formatter ruff 0.17.6
 # body 9addf732c1e450f7e68a168938f8f196

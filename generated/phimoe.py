@@ -5,7 +5,7 @@
 # spec mixtral a8507e3348e39e961d1c6aa32430b165
 # spec mistral bf4b9af3d6377a93b0e4abbaf09c81c3
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator f4b496fcf3103a2558b46086c7ea33ce
+# generator 1bf93f49e3092d152071a4fefbf52c9f
 # templates 3562a3ec23a68f3be28ce53cf2abbeb8
 # formatter ruff 0.17.6
 # body dec7028d29d4463b56bd81cd5afe00b7

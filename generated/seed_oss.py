@@ -3,7 +3,7 @@
 # adapter SeedOssArchitectureAdapter for SeedOssForCausalLM
 # spec seed_oss d2c773a4fc4719d94487d429877a3b5e
 # spec llama fb4504711c63f43b43f894f0d8b4ec69
-# generator f4b496fcf3103a2558b46086c7ea33ce
+# generator 1bf93f49e3092d152071a4fefbf52c9f
 # templates 3562a3ec23a68f3be28ce53cf2abbeb8
 # formatter ruff 0.17.6
 # body 359d6ef1ed79241f01e07c4edf257bb9

@@ -77,11 +77,8 @@ class HeadedProbe(AttentionProbe[H]):
         that all share one key and value head, so do settings that keep it from that.
         """
         heads = self.attention.heads
-        query, kv, size = (
-            heads.query,
-            heads.key_value,
-            {heads.head_dim: 24} if heads.head_dim else {},
-        )
+        query, kv = heads.query, heads.key_value
+        size = {heads.head_dim: 24} if heads.head_dim else {}
         if kv is None:
             return [{}, {query: 6}, *filter(None, [size])]
         found = [{}, {query: 4, kv: 4}, {query: 6, kv: 3}, {query: 4, kv: 1, **size}]

@@ -119,14 +119,13 @@ class Probe(AttentionProbe[LatentAttention]):
 
     def latent_claims(self, subject: "Subject") -> Iterator[Evidence]:
         """Whether each module reads what the one before it returned."""
-        spec = self.attention
-        hf = subject.hf
+        attention, hf = self.attention, subject.hf
         compressed = self.compressed(hf.config)
         chains = [["kv_a", "kv_norm", "kv_b"], ["q_a", "q_norm", "q_b"] if compressed else ["q"]]
         for number, layer in subject.layers.items():
-            path = f"{layer}.{spec.path}"
+            path = f"{layer}.{attention.path}"
             for keys in chains:
-                paths = [f"{path}.{getattr(spec, key)}" for key in keys]
+                paths = [f"{path}.{getattr(attention, key)}" for key in keys]
                 enters = torch.equal(hf.call(paths[0]).input, hf.call(path).input)
                 text = f"HF's {paths[0]} does not read what attention does"
                 yield Fact(enters, text, number, f"attention.{keys[0]}")

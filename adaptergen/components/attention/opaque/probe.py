@@ -45,11 +45,8 @@ class Probe(AttentionProbe[OpaqueAttention]):
         for number, layer in subject.layers.items():
             path = f"{layer}.{attention}"
             yield module_fact(hf, path, nn.Module, claim, number)
-            times, tokens, reach = (
-                hf.seen.runs.get(path, 0),
-                probe.reach(hf, path),
-                probe.reach(hf, layer),
-            )
+            times = hf.seen.runs.get(path, 0)
+            tokens, reach = probe.reach(hf, path), probe.reach(hf, layer)
             yield Fact(times == 1, f"HF runs {attention} {times} times in one pass", number, claim)
             text = f"HF's {attention} sees {tokens} of the {reach} tokens that its layer sees"
             yield Fact(tokens == reach, text, number, claim)

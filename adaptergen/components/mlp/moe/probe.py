@@ -9,7 +9,7 @@ from transformer_lens.model_bridge.generalized_components import GatedMLPBridge,
 
 from adaptergen.components.mlp.moe.facts import facts
 from adaptergen.components.mlp.moe.spec import DenseLayers, MoeMlp, SharedExpert
-from adaptergen.components.mlp.probe import Facts, MlpProbe
+from adaptergen.components.mlp.probe import Facts, MlpProbe, projected
 from adaptergen.spec.model import Spec
 from adaptergen.verify.check import Evidence, Fact
 from adaptergen.verify.hf import HfModel
@@ -130,9 +130,8 @@ def _shared(mlp: MoeMlp, shared: SharedExpert, layer: Layer) -> Iterator[Stage]:
 def _dense(mlp: MoeMlp, dense: DenseLayers, layer: Layer) -> Iterator[Stage]:
     for role, name, hidden in (("gate", dense.gate, "pre"), ("in", dense.in_, "pre_linear")):
         call = layer.call(f"{mlp.path}.{name}")
-        yield layer.stage(f"mlp.dense_{role}.hook_in", "mlp", "mlp.dense", call.input)
-        for hook in (f"mlp.dense_{role}.hook_out", f"mlp.hook_{hidden}"):
-            yield layer.stage(hook, "mlp", "mlp.dense", call.value)
+        values = (call.input, call.value)
+        yield from projected(layer, f"dense_{role}", "mlp.dense", hidden, values)
     out = layer.call(f"{mlp.path}.{dense.out}")
     for hook in ("mlp.dense_out.hook_in", "mlp.hook_post"):
         yield layer.stage(hook, "mlp", "mlp.dense", out.input)
